@@ -1,0 +1,125 @@
+import type { Clock, Timer } from './clock.ts'
+
+/** One entry of a {@link DueHeap}; `cancel` takes it out. */
+export interface Due {
+  cancel(): void
+}
+
+interface Entry {
+  atMs: number
+  index: number
+  fn: () => void
+}
+
+/**
+ * Many deadlines on one timer: a binary heap by due time, on the clock's monotonic time. Adding and cancelling cost
+ * O(log n) and no timer each.
+ */
+export class DueHeap {
+  #clock: Clock
+  #heap: Entry[] = []
+  #timer: Timer | undefined
+  #timerAtMs = Infinity
+  #unref: boolean
+
+  constructor(clock: Clock, options: { unref?: boolean } = {}) {
+    this.#clock = clock
+    this.#unref = options.unref ?? false
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#heap.length
+  }
+
+  /** Calls `fn` once, `ms` from now. */
+  add(ms: number, fn: () => void): Due {
+    const entry: Entry = { atMs: this.#clock.monotonic() + ms, index: this.#heap.length, fn }
+    this.#heap.push(entry)
+    this.#up(entry.index)
+    this.#arm()
+    return { cancel: () => this.#remove(entry) }
+  }
+
+  /** Forgets all that wait. */
+  clear(): void {
+    for (const entry of this.#heap) entry.index = -1
+    this.#heap = []
+    this.#arm()
+  }
+
+  #fire(): void {
+    this.#timer = undefined
+    this.#timerAtMs = Infinity
+    const now = this.#clock.monotonic()
+    try {
+      for (let first = this.#heap[0]; first && first.atMs <= now; first = this.#heap[0]) {
+        this.#remove(first)
+        first.fn()
+      }
+    } finally {
+      this.#arm()
+    }
+  }
+
+  #arm(): void {
+    const atMs = this.#heap[0]?.atMs ?? Infinity
+    // A timer that is too early finds nothing due and arms itself again: cheaper than one new timer a cancel.
+    if (this.#timer && this.#timerAtMs <= atMs && atMs !== Infinity) return
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAtMs = atMs
+    if (atMs === Infinity) return
+    const waitMs = Math.max(0, Math.ceil(atMs - this.#clock.monotonic()))
+    this.#timer = this.#clock.after(waitMs, () => this.#fire(), { unref: this.#unref })
+  }
+
+  #remove(entry: Entry): void {
+    const { index } = entry
+    if (index < 0) return
+    entry.index = -1
+    const last = this.#heap.pop()
+    if (!last || last === entry) return
+    this.#heap[index] = last
+    last.index = index
+    this.#up(index)
+    this.#down(last.index)
+  }
+
+  #up(start: number): void {
+    let index = start
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (this.#at(parent) <= this.#at(index)) return
+      this.#swap(index, parent)
+      index = parent
+    }
+  }
+
+  #down(start: number): void {
+    let index = start
+    for (;;) {
+      const left = 2 * index + 1
+      const right = left + 1
+      let least = index
+      if (left < this.#heap.length && this.#at(left) < this.#at(least)) least = left
+      if (right < this.#heap.length && this.#at(right) < this.#at(least)) least = right
+      if (least === index) return
+      this.#swap(index, least)
+      index = least
+    }
+  }
+
+  #at(index: number): number {
+    return (this.#heap[index] as Entry).atMs
+  }
+
+  #swap(a: number, b: number): void {
+    const one = this.#heap[a] as Entry
+    const two = this.#heap[b] as Entry
+    this.#heap[a] = two
+    this.#heap[b] = one
+    two.index = a
+    one.index = b
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The one table of error codes. `docs/errors.md` has a heading for each row; a test holds the two equal.
+ *
+ * `message` and `fix` are templates: `{name}` is replaced by the detail of that name. `fix` says what to do next.
+ */
+export const ERRORS = {
+  SETTING_INVALID: {
+    message: 'Setting {option} (from {source}) {problem}',
+    fix: '{fix}',
+  },
+  SETTING_UNKNOWN: {
+    message: 'There is no setting {option} (from {source})',
+    fix: '{fix}',
+  },
+  OPTION_INVALID: {
+    message: 'Option {option} of {where} {problem}',
+    fix: '{fix}',
+  },
+  DURATION_INVALID: {
+    message: '{value} is not a duration',
+    fix: "Write a number of milliseconds, or a text like '250ms', '10s', '5m', '2h' or '1d'",
+  },
+  URL_UNSUPPORTED: {
+    message: 'No {seam} speaks {scheme}',
+    fix: 'Use one of: {known}',
+  },
+  BROKER_UNREACHABLE: {
+    message: 'The broker at {url} cannot be reached: {problem}',
+    fix: 'Start it, or point LOVAGE_BROKER_URL at one that runs; `lovage doctor` shows what is wrong',
+  },
+  BROKER_REFUSED: {
+    message: 'The broker at {url} refused us: {problem}',
+    fix: 'Check user, password and virtual host in the broker URL',
+  },
+  BROKER_CLOSED: {
+    message: 'The connection to the broker is closed',
+    fix: 'Start the application again, or call before stop()',
+  },
+  TOPOLOGY_MISMATCH: {
+    message: 'The broker has {entity} with other properties: {problem}',
+    fix: 'Declare it as it is there, delete it on the broker, or use another name',
+  },
+  PUBLISH_TIMEOUT: {
+    message: 'The broker did not confirm the message within {timeoutMs} ms',
+    fix: 'See that the broker runs and is not blocked by an alarm; raise publishTimeout if it is only slow',
+  },
+  PUBLISH_REFUSED: {
+    message: 'The broker refused the message: {problem}',
+    fix: 'The queue may be full (x-overflow: reject-publish); drain it or raise its limit',
+  },
+  UNROUTABLE: {
+    message: 'No queue takes messages for exchange {exchange} with routing key {routingKey}',
+    fix: 'Declare the queue first, or start a worker that reads it',
+  },
+  MESSAGE_TOO_LARGE: {
+    message: 'The message has {size} bytes, more than the limit of {limit}',
+    fix: 'Send a reference to the data instead, or raise maxMessageBytes',
+  },
+  MESSAGE_INVALID: {
+    message: 'The message is not a task message: {problem}',
+    fix: 'Send it with a Celery client (message protocol 1 or 2) or with Lovage',
+  },
+  BODY_UNDECODABLE: {
+    message: 'The body cannot be decoded as {contentType}: {problem}',
+    fix: 'See that content type and encoding of the producer say what the body is',
+  },
+  CONTENT_REFUSED: {
+    message: 'Content type {contentType} is not accepted',
+    fix: 'Send JSON (task_serializer = "json"); accepted here: {accepted}',
+  },
+  ENCODE_FAILED: {
+    message: 'The value at {path} cannot be encoded: {problem}',
+    fix: 'Send plain data: text, numbers, booleans, null, lists, objects, dates, bytes',
+  },
+  TASK_UNKNOWN: {
+    message: 'Task {task} is not registered',
+    fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
+  },
+  TASK_DUPLICATE: {
+    message: 'Task {task} is defined twice',
+    fix: 'Give one of the two another name',
+  },
+  TASK_FAILED: {
+    message: 'Task {task}[{id}] failed: {problem}',
+    fix: 'The cause is what the task threw; see the log of the worker',
+  },
+  TASK_REVOKED: {
+    message: 'Task {task}[{id}] was revoked: {problem}',
+    fix: 'It expired or was revoked before it could run',
+  },
+  TASK_LOCAL_MISSING: {
+    message: 'Task {task} lives elsewhere and cannot be called here',
+    fix: 'Send it with delay() or applyAsync()',
+  },
+  ARGUMENTS_INVALID: {
+    message: 'Task {task} does not take these arguments: {problem}',
+    fix: 'Call it with the arguments of its definition',
+  },
+  CANVAS_UNSUPPORTED: {
+    message: 'Task {task} carries a {form}, which this version does not run',
+    fix: 'Send the task alone, or run it on a Python worker',
+  },
+  RESULT_TIMEOUT: {
+    message: 'No result of task {id} within {timeoutMs} ms',
+    fix: 'See that a worker reads the queue; raise the timeout if the task is only slow',
+  },
+  RESULT_IGNORED: {
+    message: 'Task {id} was sent with ignoreResult, so it has no result',
+    fix: 'Send it without ignoreResult, or do not ask for the result',
+  },
+  RESULT_FORGOTTEN: {
+    message: 'The result of task {id} is no longer held here: {problem}',
+    fix: 'Ask sooner, or use a result backend that stores results',
+  },
+  CURRENT_TASK_NONE: {
+    message: 'currentTask() was called outside of a task',
+    fix: 'Call it inside the function of a task while it runs',
+  },
+  MODULE_FAILED: {
+    message: 'Module {module} could not be loaded: {problem}',
+    fix: 'Mend the module at {at}',
+  },
+  CONFIG_NOT_FOUND: {
+    message: 'No configuration found: {problem}',
+    fix: 'Write a lovage.config.ts, or name the module of your tasks with -A',
+  },
+  PORT_IN_USE: {
+    message: 'Port {port} on {host} is taken',
+    fix: 'Choose another with --port, LOVAGE_PORT or port in lovage.config.ts',
+  },
+  BODY_INVALID: {
+    message: 'The request body is not valid {expected}: {problem}',
+    fix: 'Send a body that matches its Content-Type',
+  },
+  BODY_TOO_LARGE: {
+    message: 'The request body is larger than {limit} bytes',
+    fix: 'Send less, or raise bodyLimit of the gateway',
+  },
+  HOST_REFUSED: {
+    message: 'Host {host} is not on the allow-list',
+    fix: 'Add it to allowedHosts of the gateway',
+  },
+  OVERLOADED: {
+    message: '{inFlight} requests are in flight, the limit',
+    fix: 'Try again later, raise maxInFlight, or add workers',
+  },
+  CAPABILITY_MISSING: {
+    message: '{what} needs {needs}, which {kind} does not have',
+    fix: '{fix}',
+  },
+  STOP_TIMEOUT: {
+    message: '{what} did not stop within {timeoutMs} ms',
+    fix: 'See what still runs; raise the grace period',
+  },
+} as const satisfies Record<string, { message: string; fix: string }>
+
+/** A code of the error table, e.g. `'UNROUTABLE'`. */
+export type ErrorCode = keyof typeof ERRORS
+
+/** What fills the placeholders of an error's templates. */
+export type ErrorDetails = Readonly<Record<string, unknown>>
+
+/**
+ * Every error that Lovage throws by itself. `code` is stable across versions; `message` and `fix` are for people.
+ */
+export class LovageError extends Error {
+  /** The row of the error table; stable, made to be compared. */
+  readonly code: ErrorCode
+  /** What to do next, in one sentence. */
+  readonly fix: string
+  /** The values behind the message. Secrets are redacted before they come here. */
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, options: { cause?: unknown } = {}) {
+    super(fill(ERRORS[code].message, details), options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'LovageError'
+    this.code = code
+    this.fix = fill(ERRORS[code].fix, details)
+    this.details = details
+  }
+}
+
+/** Whether `error` is a {@link LovageError}, of `code` where one is given. Works across copies of the package. */
+export function isLovageError(error: unknown, code?: ErrorCode): error is LovageError {
+  if (!(error instanceof Error) || error.name !== 'LovageError' || !('code' in error)) return false
+  return code === undefined || error.code === code
+}
+
+/** The message of anything thrown, in one line. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && !thrown.message) return thrown.errors.map(messageOf).join('; ')
+  if (thrown instanceof Error) return thrown.message || thrown.name
+  return String(thrown)
+}
+
+function fill(template: string, details: ErrorDetails): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole))
+}

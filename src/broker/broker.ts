@@ -1,0 +1,148 @@
+import type { Service } from '../base/service.ts'
+import type { Headers } from '../protocol/headers.ts'
+import type { Message } from '../protocol/message.ts'
+
+/** A queue to be there. Flags are Celery's: see the topology table of docs/wire.md. */
+export interface QueueSpec {
+  readonly name: string
+  /** Survives a restart of the broker. Default true. */
+  readonly durable?: boolean
+  /** Goes with its last consumer. Default false. */
+  readonly autoDelete?: boolean
+  readonly exclusive?: boolean
+  /** Goes after so long without a consumer. */
+  readonly expiresMs?: number
+  /** Waiting messages are dropped after so long. */
+  readonly messageTtlMs?: number
+  /** Most messages that wait; the oldest goes first. */
+  readonly maxLength?: number
+  /** Highest priority; without it priorities are ignored. */
+  readonly maxPriority?: number
+  /** Other arguments, as they are (`x-queue-type`, ...). */
+  readonly arguments?: Headers
+}
+
+export interface ExchangeSpec {
+  readonly name: string
+  readonly type: 'direct' | 'topic' | 'fanout'
+  /** Default true. */
+  readonly durable?: boolean
+  readonly autoDelete?: boolean
+}
+
+export interface BindingSpec {
+  readonly exchange: string
+  readonly queue: string
+  readonly routingKey: string
+}
+
+/** What must be there before messages flow. */
+export interface Topology {
+  readonly exchanges?: readonly ExchangeSpec[]
+  readonly queues?: readonly QueueSpec[]
+  readonly bindings?: readonly BindingSpec[]
+}
+
+/** Where a message goes. Exchange `''` means: straight to the queue named by the routing key. */
+export interface Destination {
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+export interface PublishOptions {
+  /** Fail with `UNROUTABLE` when no queue takes it, instead of dropping it. Default true. */
+  readonly mandatory?: boolean
+  /** Longest wait for the confirmation. Default: the broker's `publishTimeoutMs`, 2 s. */
+  readonly timeoutMs?: number
+}
+
+/** One message handed to a consumer. Exactly one of ack, requeue, reject is called on it, once. */
+export interface Delivery {
+  readonly message: Message
+  /** The queue it was read from. */
+  readonly queue: string
+  /** As the message was published. */
+  readonly exchange: string
+  readonly routingKey: string
+  /** It was handed out before, here or elsewhere, and not settled. */
+  readonly redelivered: boolean
+  /**
+   * Done with. All three return false, and do nothing, when the delivery is no longer ours (the connection was lost, it
+   * was settled before): the broker gives the message to somebody again.
+   */
+  ack(): boolean
+  /** Back to its queue, to be handed out again at once. */
+  requeue(): boolean
+  /** Away; to a dead-letter exchange if the queue has one. Lovage itself never rejects: it moves, then acks. */
+  reject(): boolean
+}
+
+export interface ConsumeOptions {
+  /** Queues read with one common credit. Each must exist. */
+  readonly queues: readonly string[]
+  /** Most deliveries unsettled at a time, over all the queues; 0 is no limit. */
+  readonly prefetch: number
+  /** Deliveries count as settled when handed over. Default false. */
+  readonly noAck?: boolean
+  /** Called for each delivery, never before `consume` has resolved. Must not throw. */
+  readonly onDelivery: (delivery: Delivery) => void
+}
+
+/** A running subscription. It survives reconnects by itself. */
+export interface Consumer {
+  /** Changes the credit while running. */
+  setPrefetch(prefetch: number): void
+  /** Resolves when no further delivery will come. What is unsettled stays ours. */
+  cancel(): Promise<void>
+}
+
+/** Whether messages can flow now. */
+export type BrokerState = 'connecting' | 'connected' | 'lost' | 'stopped'
+
+/**
+ * Where messages wait. The seam that every kind of broker fills; `testing/broker-suite.ts` says what holds for all.
+ *
+ * `start` connects: it rejects with `BROKER_REFUSED` at once when the credentials are wrong, with `BROKER_UNREACHABLE`
+ * when the connect time limit has passed. Later losses are mended by the broker itself: it reconnects with backoff,
+ * declares again, consumes again, and sends unconfirmed messages again.
+ */
+export interface Broker extends Service {
+  readonly kind: string
+  readonly state: BrokerState
+  /** Makes it be there, now and after each reconnect. Throws `TOPOLOGY_MISMATCH` when it is there with other flags. */
+  declare(topology: Topology): Promise<void>
+  /**
+   * Resolves when the broker holds the message. Throws `PUBLISH_TIMEOUT` or `BROKER_UNREACHABLE` when the time limit
+   * passed (the message may or may not be there), `UNROUTABLE`, `PUBLISH_REFUSED`, `MESSAGE_TOO_LARGE`.
+   */
+  publish(message: Message, to: Destination, options?: PublishOptions): Promise<void>
+  consume(options: ConsumeOptions): Promise<Consumer>
+  /** Proves that a message can make its way to the broker now. Throws as `publish` does. */
+  probe(timeoutMs: number): Promise<void>
+  /** Tells of each change of `state`; the returned function ends that. */
+  onState(listener: (state: BrokerState) => void): () => void
+  /** Looking into queues, where the kind can. */
+  readonly admin?: BrokerAdmin
+}
+
+export interface QueueDepth {
+  readonly queue: string
+  /** Ready to be handed out. */
+  readonly messages: number
+  readonly consumers: number
+}
+
+/** What `lovage queues`, `purge` and `dead` stand on. */
+export interface BrokerAdmin {
+  /** Undefined when there is no such queue. */
+  depth(queue: string): Promise<QueueDepth | undefined>
+  /** Drops what waits; returns how many. */
+  purge(queue: string): Promise<number>
+  /**
+   * Hands out up to `limit` waiting messages, oldest first, each unsettled until `visit` settles it or returns; what it
+   * leaves unsettled goes back to its place. Returns how many were visited.
+   */
+  visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number>
+  /** Removes the queue, with what waits in it. */
+  deleteQueue(queue: string): Promise<void>
+}

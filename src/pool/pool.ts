@@ -1,0 +1,38 @@
+import type { Service } from '../base/service.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
+
+/** One run of one task: plain data, so that it can cross into a thread or process. */
+export interface Job {
+  readonly request: TaskRequest
+  readonly delivery: { readonly exchange: string; readonly routingKey: string; readonly redelivered: boolean }
+  /** Name of the worker node, `lovage@host` say. */
+  readonly hostname: string
+}
+
+/** What a pool tells while a job runs. */
+export interface JobReport {
+  /** The function is about to be called. */
+  started(): void
+  /** The task reported a state of its own (`progress()`); not final. */
+  update(outcome: Outcome): void
+}
+
+/**
+ * Where task code runs. `testing/pool-suite.ts` says what holds for all kinds.
+ */
+export interface Pool extends Service {
+  readonly kind: 'async' | 'threads' | 'processes'
+  /** Most jobs at once. */
+  readonly size: number
+  /** Jobs that run now. */
+  readonly running: number
+  /**
+   * Runs the job and resolves to its outcome; never rejects: what goes wrong is an outcome. The caller keeps `running`
+   * within `size`.
+   */
+  run(job: Job, report: JobReport): Promise<Outcome>
+  /** Asks the job to stop: its `currentTask().signal` aborts with `reason`. False when it does not run here. */
+  abort(id: string, reason: Error): boolean
+  resize(size: number): void
+}

@@ -1,0 +1,42 @@
+/** Celery's states (celery.states). Tasks may report states of their own, such as `PROGRESS`. */
+export type State =
+  | 'PENDING'
+  | 'RECEIVED'
+  | 'STARTED'
+  | 'SUCCESS'
+  | 'FAILURE'
+  | 'RETRY'
+  | 'REVOKED'
+  | 'REJECTED'
+  | 'IGNORED'
+  | (string & {})
+
+/** A value that is either still JSON text or already read. Text passes through walls unparsed. */
+export type Payload = { readonly text: string } | { readonly value: unknown }
+
+/**
+ * What came of a task, finally or so far. Plain data; travels from the pool to the backend to the one who waits.
+ */
+export interface Outcome {
+  /** Task id. */
+  readonly id: string
+  readonly state: State
+  /** SUCCESS: the value returned. FAILURE, RETRY, REVOKED: a {@link Failure}. Else what the task reported. */
+  readonly result: Payload
+  readonly traceback: string | null
+  /** Celery's result tuples of the tasks sent from inside this one. */
+  readonly children?: readonly unknown[]
+  /** Epoch ms of a final state. */
+  readonly doneAtMs?: number
+  readonly groupId?: string
+  readonly parentId?: string
+  /** With RETRY: when to try again. */
+  readonly retry?: { readonly delayMs: number }
+  /** With REJECTED: back to the queue, or to the dead letters. */
+  readonly requeue?: boolean
+}
+
+/** A final state: no other follows it. */
+export function isReady(state: State): boolean {
+  return state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED'
+}
