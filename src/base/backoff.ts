@@ -11,7 +11,11 @@ export interface Backoff {
 }
 
 /** The wait before try number `attempt` (0 is the first retry), in milliseconds. `random` is a number from 0 to 1. */
-export function backoffMs(attempt: number, { baseMs, maxMs, factor = 2, jitter = true }: Backoff, random: number): number {
+export function backoffMs(
+  attempt: number,
+  { baseMs, maxMs, factor = 2, jitter = true }: Backoff,
+  random: number,
+): number {
   const full = Math.min(maxMs, baseMs * factor ** Math.min(attempt, 64))
   return jitter ? full * random : full
 }

@@ -17,7 +17,12 @@ export interface LogRecord {
 const records = channel('lovage:log')
 
 /** Tells on `diagnostics_channel` `lovage:log`. Costs next to nothing when nobody listens. */
-export function log(level: LogLevel, room: string, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+export function log(
+  level: LogLevel,
+  room: string,
+  message: string,
+  fields: Readonly<Record<string, unknown>> = {},
+): void {
   if (records.hasSubscribers) records.publish({ level, room, message, fields } satisfies LogRecord)
 }
 

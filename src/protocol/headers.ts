@@ -3,7 +3,25 @@
  * `t` bool, `b` int8, `B` uint8, `s` int16, `u` uint16, `I` int32, `i` uint32, `l` and `L` int64, `f` float, `d` double,
  * `D` decimal, `S` text, `x` bytes, `A` list, `T` timestamp, `F` table, `V` null.
  */
-export type WireTag = 't' | 'b' | 'B' | 's' | 'u' | 'I' | 'i' | 'l' | 'L' | 'f' | 'd' | 'D' | 'S' | 'x' | 'A' | 'T' | 'F' | 'V'
+export type WireTag =
+  | 't'
+  | 'b'
+  | 'B'
+  | 's'
+  | 'u'
+  | 'I'
+  | 'i'
+  | 'l'
+  | 'L'
+  | 'f'
+  | 'd'
+  | 'D'
+  | 'S'
+  | 'x'
+  | 'A'
+  | 'T'
+  | 'F'
+  | 'V'
 
 /**
  * A header value whose tag on the wire would be lost if it were held as a plain value: `1.0` (`d`), a timestamp, a
@@ -50,6 +68,7 @@ export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue
   if (!(value instanceof WireValue)) return value
   const inner = value.value
   if (typeof inner === 'object') return (inner.digits / 10 ** inner.scale).toFixed(inner.scale)
-  if (typeof inner === 'bigint' && inner >= Number.MIN_SAFE_INTEGER && inner <= Number.MAX_SAFE_INTEGER) return Number(inner)
+  if (typeof inner === 'bigint' && inner >= Number.MIN_SAFE_INTEGER && inner <= Number.MAX_SAFE_INTEGER)
+    return Number(inner)
   return inner
 }
