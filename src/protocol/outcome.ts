@@ -28,6 +28,11 @@ export interface Outcome {
   readonly children?: readonly unknown[]
   /** Epoch ms of a final state. */
   readonly doneAtMs?: number
+  /**
+   * Milliseconds that the function ran, of a final state. Lovage's workers tell it, over rpc in the header
+   * `x-lovage-run-ms` of the result message; Python's do not.
+   */
+  readonly runMs?: number
   readonly groupId?: string
   readonly parentId?: string
   /** With RETRY: when to try again. */
