@@ -58,6 +58,8 @@ export class App {
     const task: RegisteredTask = {
       name,
       options: resolveTaskOptions(name, own, this.settings),
+      params,
+      input,
       call: (args, kwargs) => {
         const placed = place(args, kwargs)
         return placed instanceof Promise ? placed.then(run) : run(placed)

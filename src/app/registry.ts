@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
 
@@ -5,6 +6,10 @@ import type { ResolvedTaskOptions } from './task-options.ts'
 export interface RegisteredTask {
   readonly name: string
   readonly options: ResolvedTaskOptions
+  /** Names of the parameters in order, `'y?'` may be left out; undefined where the task does not tell. */
+  readonly params?: readonly string[] | undefined
+  /** What checks the one object that the task takes. */
+  readonly input?: StandardSchemaV1 | undefined
   /**
    * Brings the arguments to their places, checks them, and calls the function: its value, or a promise of it.
    * @throws LovageError `ARGUMENTS_INVALID`, at once or as a rejection
