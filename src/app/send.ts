@@ -59,10 +59,7 @@ export class Sender {
     options?: object,
   ): Sending<Result> {
     const { id, sent } = this.#begin<Result>(task, args, kwargs, options)
-    return new Sending(task.name, id, sent, this.#clock, (isAwaited) => {
-      this.counts.failed++
-      if (!isAwaited) this.counts.unawaited++
-    })
+    return new Sending(task.name, id, sent, this.#clock, (what) => this.counts[what]++)
   }
 
   #begin<Result>(

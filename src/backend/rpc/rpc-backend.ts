@@ -134,7 +134,12 @@ export class RpcBackend implements ResultBackend {
 
   async #consume(): Promise<Consumer> {
     const { broker, resultExpiresMs } = this.#options
-    const queue = { name: this.replyTo, durable: false, autoDelete: true, expiresMs: Math.min(Math.ceil(resultExpiresMs), LONGEST_EXPIRY_MS) }
+    const queue = {
+      name: this.replyTo,
+      durable: false,
+      autoDelete: true,
+      expiresMs: Math.min(Math.ceil(resultExpiresMs), LONGEST_EXPIRY_MS),
+    }
     await broker.declare({ queues: [queue] })
     return broker.consume({
       queues: [this.replyTo],
