@@ -30,6 +30,7 @@ export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
     })
   }
 
+  // oxlint-disable-next-line unicorn/no-thenable -- awaiting a sending is what it is for
   then<Kept = AsyncResult<Result>, Failed = never>(
     onSent?: ((result: AsyncResult<Result>) => Kept | PromiseLike<Kept>) | null,
     onFailed?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
