@@ -92,6 +92,10 @@ export const ERRORS = {
     message: 'Task {task}[{id}] was revoked: {problem}',
     fix: 'It expired or was revoked before it could run',
   },
+  TASK_REJECTED: {
+    message: 'Task {task}[{id}] rejected its message: {problem}',
+    fix: 'See why the task throws Reject; `lovage dead requeue` sends the message once more',
+  },
   TASK_LOCAL_MISSING: {
     message: 'Task {task} lives elsewhere and cannot be called here',
     fix: 'Send it with delay() or applyAsync()',
