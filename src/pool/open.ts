@@ -28,7 +28,12 @@ export type PoolName = keyof typeof KINDS
 export function poolKind(name: string, where = 'the worker'): 'async' {
   if (!Object.hasOwn(KINDS, name)) {
     const fix = didYouMean(name, Object.keys(KINDS))
-    throw new LovageError('OPTION_INVALID', { option: 'pool', where, problem: `is ${shown(name)}, which is no pool`, fix })
+    throw new LovageError('OPTION_INVALID', {
+      option: 'pool',
+      where,
+      problem: `is ${shown(name)}, which is no pool`,
+      fix,
+    })
   }
   const kind = KINDS[name as PoolName]
   if (kind === 'async') return kind

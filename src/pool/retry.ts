@@ -7,13 +7,7 @@ import { TaskError } from '../protocol/failure.ts'
 /** What of a task's options says how it is retried. */
 export type RetryOptions = Pick<
   ResolvedTaskOptions,
-  | 'dontRetryOn'
-  | 'maxRetries'
-  | 'retryBackoffMaxMs'
-  | 'retryBackoffMs'
-  | 'retryDelayMs'
-  | 'retryJitter'
-  | 'retryOn'
+  'dontRetryOn' | 'maxRetries' | 'retryBackoffMaxMs' | 'retryBackoffMs' | 'retryDelayMs' | 'retryJitter' | 'retryOn'
 >
 
 /** Whether the task's options ask for another try after this error. */
@@ -51,7 +45,7 @@ function namesOf(thrown: unknown): string[] {
   const names: string[] = []
   if ('name' in thrown && typeof thrown.name === 'string') names.push(thrown.name)
   if (thrown instanceof TaskError) names.push(thrown.excType, `${thrown.excModule}.${thrown.excType}`)
-  for (let type: unknown = Object.getPrototypeOf(thrown); type && type !== Object.prototype; ) {
+  for (let type: unknown = Object.getPrototypeOf(thrown); type && type !== Object.prototype;) {
     names.push(String((type as { constructor?: { name?: unknown } }).constructor?.name))
     type = Object.getPrototypeOf(type)
   }
