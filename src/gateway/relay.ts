@@ -1,0 +1,129 @@
+import type { Clock } from '../base/clock.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import type { Failure } from '../protocol/failure.ts'
+import { payloadValue, type Outcome } from '../protocol/outcome.ts'
+import type { AsyncResult } from '../app/async-result.ts'
+import { errorReply, jsonReply, replyOf, resultsReply, safeError, type Reply, type SafeError } from './reply.ts'
+import type { RouteRequest, TaskRoute } from './route.ts'
+import type { Tickets } from './tickets.ts'
+
+/** What all requests of one gateway share. */
+export interface Desk {
+  /** Requests that wait for a task now. */
+  inFlight: number
+  readonly maxInFlight: number
+  readonly tickets: Tickets
+  readonly clock: Clock
+  /** Why nothing can be sent, where that has been known for a while; undefined when it can be tried. */
+  readonly outage: () => LovageError | undefined
+}
+
+/** What is known of a request's task, filled in as it becomes known. */
+export interface Trace {
+  id: string | undefined
+  runMs: number | undefined
+}
+
+/**
+ * The way of a request: to a task, to its outcome, to a reply. Knows nothing of the HTTP framework, blocks nothing, and
+ * never rejects: whatever goes wrong is a reply.
+ */
+export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest, trace: Trace): Promise<Reply> {
+  if (desk.inFlight >= desk.maxInFlight) return errorReply(new LovageError('OVERLOADED', { inFlight: desk.inFlight }))
+  const outage = desk.outage()
+  if (outage) return errorReply(outage)
+  desk.inFlight++
+  try {
+    return await ask(desk, route, request, trace)
+  } catch (error) {
+    return faultReply(error, route, request, trace.id)
+  } finally {
+    desk.inFlight--
+  }
+}
+
+async function ask(desk: Desk, route: TaskRoute, request: RouteRequest, trace: Trace): Promise<Reply> {
+  const startedMs = desk.clock.monotonic()
+  const { args, kwargs, options } = route.call(request)
+  request.signal.throwIfAborted()
+  const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
+  trace.id = sending.id
+  const result = await sent(route, sending)
+  if (route.accept) return accepted(desk, route, result.id)
+
+  const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
+  try {
+    const outcome = await result.outcome({ timeout: Math.max(1, leftMs), signal: request.signal })
+    trace.runMs = outcome.runMs
+    return await outcomeReply(route, request, outcome)
+  } catch (error) {
+    if (!isLovageError(error, 'RESULT_TIMEOUT')) throw error
+    // The task goes on, and its result can be asked for: the client has its id from the reply.
+    desk.tickets.give(result.id, route.task.name)
+    throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: route.timeoutMs })
+  }
+}
+
+async function sent(route: TaskRoute, sending: PromiseLike<AsyncResult>): Promise<AsyncResult> {
+  try {
+    return await sending
+  } catch (error) {
+    if (!isLovageError(error, 'ENCODE_FAILED')) throw error
+    // What cannot be encoded came from the request: /sum/a/b makes NaN.
+    throw new LovageError('ARGUMENTS_INVALID', { task: route.task.name, problem: messageOf(error) }, { cause: error })
+  }
+}
+
+function accepted(desk: Desk, route: TaskRoute, id: string): Reply {
+  desk.tickets.give(id, route.task.name)
+  const location = `/tasks/${encodeURIComponent(id)}`
+  return jsonReply(202, { id, location }, { location })
+}
+
+async function outcomeReply(route: TaskRoute, request: RouteRequest, outcome: Outcome): Promise<Reply> {
+  const { id } = outcome
+  if (outcome.state === 'SUCCESS') {
+    const value = payloadValue(outcome.result)
+    if (!route.response) return resultsReply(value)
+    return replyOf(await route.response(value, { id, request }), route.contentType)
+  }
+  const { error, message } = endOf(route.task.name, outcome, route.exposeErrors)
+  return errorReply(error, id, message)
+}
+
+/** What clients may read of an outcome that is final and no success. */
+export function safeEnd(task: string, outcome: Outcome, expose: boolean): SafeError {
+  const { error, message } = endOf(task, outcome, expose)
+  return safeError(error, outcome.id, message)
+}
+
+/** An outcome that is final and no success, as an error; `message` where the client may read what went wrong. */
+function endOf(task: string, outcome: Outcome, expose: boolean): { error: LovageError; message?: string } {
+  const { id, state } = outcome
+  const { type, problem, code } = failureIn(outcome)
+  if (state === 'REVOKED') return { error: new LovageError('TASK_REVOKED', { task, id, problem }) }
+  // The worker found what could not be seen from here: the message is about the client's own input.
+  if (code === 'ARGUMENTS_INVALID') return { error: new LovageError('ARGUMENTS_INVALID', { task, problem }), message: problem }
+  const error = new LovageError('TASK_FAILED', { task, id, problem })
+  return expose ? { error, message: `${type}: ${problem}` } : { error }
+}
+
+function faultReply(thrown: unknown, route: TaskRoute, { method, url, signal }: RouteRequest, id?: string): Reply {
+  if (signal.aborted) return errorReply(new LovageError('CLIENT_GONE'), id)
+  const error = isLovageError(thrown)
+    ? thrown
+    : new LovageError('HANDLER_FAILED', { route: `${method} ${route.task.name}`, problem: messageOf(thrown) })
+  const reply = errorReply(error, id)
+  if (reply.status === 500) log('error', 'gateway', 'request could not be handled', { method, url, id, error: thrown })
+  return reply
+}
+
+/** The failure in an outcome. A worker of another make may have left out any of it. */
+function failureIn({ result }: Outcome): { type: string; problem: string; code: unknown } {
+  const failure = payloadValue(result) as Partial<Failure> | null | undefined
+  const parts = failure?.exc_message ?? []
+  const list: readonly unknown[] = Array.isArray(parts) ? parts : [parts]
+  const problem = list.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(', ')
+  return { type: failure?.exc_type ?? 'Error', problem, code: failure?.exc_type }
+}
