@@ -48,6 +48,16 @@ export interface LovageConfig {
   readonly tasks?: readonly string[]
   /** The processes, by name. Default: one worker. */
   readonly processes?: Readonly<Record<string, ProcessConfig>>
+  /** Commands that `lovage dev` shows at its start, for people who see the project for the first time. Default: none. */
+  readonly tryIt?: readonly TryIt[]
+}
+
+/** Something to try, and what comes of it. */
+export interface TryIt {
+  /** A shell command; `{url}` stands for the address of the first gateway: `curl '{url}/add?x=1&y=2'`. */
+  readonly command: string
+  /** What is answered. */
+  readonly answer: string
 }
 
 /** A checked {@link LovageConfig} with its defaults. */
@@ -57,6 +67,7 @@ export interface ResolvedConfig {
   readonly app: string
   readonly tasks: readonly string[]
   readonly processes: Readonly<Record<string, ProcessConfig>>
+  readonly tryIt: readonly TryIt[]
 }
 
 /** Gives the configuration its type. */
@@ -89,10 +100,24 @@ const anyObject: Check<Record<string, unknown>> = (value) => {
   )
 }
 
-const CONFIG: Checks<{ app: string; tasks: readonly string[]; processes: Record<string, unknown> }> = {
+const tried: Check<TryIt> = (value) => {
+  const { command, answer } = anyObject(value)
+  if (typeof command === 'string' && typeof answer === 'string') return { command, answer }
+  throw new Unfit('has an entry without command and answer', "Write { command: 'curl {url}/add', answer: '...' }")
+}
+
+interface CheckedConfig {
+  app: string
+  tasks: readonly string[]
+  processes: Record<string, unknown>
+  tryIt: readonly TryIt[]
+}
+
+const CONFIG: Checks<CheckedConfig> = {
   app: text,
   tasks: listOf(text),
   processes: anyObject,
+  tryIt: listOf(tried),
 }
 
 /**
@@ -113,13 +138,13 @@ export function resolveConfig(raw: unknown, { file }: { file: string }): Resolve
       'Write export default defineConfig({ ... })',
     )
   }
-  const { app, tasks = [], processes = { worker: { run: 'worker' } } } = checkAll(raw, CONFIG, under(''))
+  const { app, tasks = [], processes = { worker: { run: 'worker' } }, tryIt = [] } = checkAll(raw, CONFIG, under(''))
   if (app === undefined) throw invalid('app', 'is missing', "Name the module that exports app: app: './tasks.ts'")
   const resolved: Record<string, ProcessConfig> = {}
   for (const [name, process] of Object.entries(processes)) {
     resolved[name] = resolveProcess(process, `processes.${name}`, under(`processes.${name}.`), invalid)
   }
-  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved) })
+  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved), tryIt: Object.freeze(tryIt) })
 }
 
 function resolveProcess(

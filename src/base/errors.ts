@@ -40,6 +40,10 @@ export const ERRORS = {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',
   },
+  TOPOLOGY_MISSING: {
+    message: 'There is no {entity} on the broker',
+    fix: 'Declare it first, or correct the name',
+  },
   PUBLISH_TIMEOUT: {
     message: 'The broker did not confirm the message within {timeoutMs} ms',
     fix: 'See that the broker runs and is not blocked by an alarm; raise publishTimeout if it is only slow',
