@@ -37,7 +37,7 @@ export function readBodies(server: FastifyInstance): void {
     if (bytes.length === 0) return done(null, undefined)
     const text = utf8(bytes, 'JSON')
     void parseJson(request, text, (error, body) => {
-      if (error) return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem: shortened(messageOf(error)) }))
+      if (error) return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem: faultOf(text) }))
       done(null, LONG_INTEGER.test(text) ? readExactly(text) : body)
     })
   })
@@ -121,6 +121,16 @@ function decodeField(text: string): string {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
     throw new LovageError('BODY_INVALID', { expected: 'form', problem: 'an escape in it is not UTF-8' })
+  }
+}
+
+/** Why Fastify refuses a text as JSON. */
+function faultOf(text: string): string {
+  try {
+    JSON.parse(text)
+    return 'it has a member __proto__, or a constructor with a prototype'
+  } catch (error) {
+    return shortened(messageOf(error))
   }
 }
 

@@ -8,11 +8,6 @@ export class Connections {
   #busy = new Map<Socket, number>()
   #draining = false
 
-  /** How many are open. */
-  get size(): number {
-    return this.#busy.size
-  }
-
   /** A connection was accepted. */
   opened(socket: Socket): void {
     this.#busy.set(socket, 0)
@@ -32,6 +27,11 @@ export class Connections {
     if (requests === undefined) return
     this.#busy.set(socket, requests - 1)
     if (this.#draining && requests === 1) socket.destroySoon()
+  }
+
+  /** Whether it carries a request. */
+  isBusy(socket: Socket): boolean {
+    return (this.#busy.get(socket) ?? 0) > 0
   }
 
   /** From now on a connection is closed as soon as it carries no request. */

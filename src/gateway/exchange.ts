@@ -72,14 +72,14 @@ export class Exchange implements RouteRequest {
   /** The response is complete or can no longer be: frees who waits, and tells the log. */
   close(): void {
     this.#closed = true
-    const { writableFinished, statusCode } = this.#response
-    if (!writableFinished) this.#gone?.abort(new LovageError('CLIENT_GONE'))
+    const { writableEnded, statusCode } = this.#response
+    if (!writableEnded) this.#gone?.abort(new LovageError('CLIENT_GONE'))
     const totalMs = this.#clock.monotonic() - this.#startedMs
     const { task, id, runMs } = this
     log('info', 'gateway', 'request', {
       method: this.method,
       url: loggedUrl(this.url),
-      status: writableFinished ? statusCode : HUNG_UP,
+      status: writableEnded ? statusCode : HUNG_UP,
       ...(task === undefined ? undefined : { task }),
       ...(id === undefined ? undefined : { id }),
       // What is neither run time nor ours to see apart: the way to the queue, the wait in it, and the way back.

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { Failure } from '../protocol/failure.ts'
+import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
 import { errorReply, jsonReply, replyOf, resultsReply, safeError, type Reply, type SafeError } from './reply.ts'
@@ -99,14 +99,20 @@ export function safeEnd(task: string, outcome: Outcome, expose: boolean): SafeEr
 }
 
 /** An outcome that is final and no success, as an error; `message` where the client may read what went wrong. */
-function endOf(task: string, outcome: Outcome, expose: boolean): { error: LovageError; message?: string } {
-  const { id, state } = outcome
-  const { type, problem, code } = failureIn(outcome)
+function endOf(task: string, { id, state, result }: Outcome, expose: boolean): { error: LovageError; message?: string } {
+  const failure = readFailure(payloadValue(result))
+  const problem = failureText(failure)
   if (state === 'REVOKED') return { error: new LovageError('TASK_REVOKED', { task, id, problem }) }
-  // The worker found what could not be seen from here: the message is about the client's own input.
-  if (code === 'ARGUMENTS_INVALID') return { error: new LovageError('ARGUMENTS_INVALID', { task, problem }), message: problem }
+  if (argumentsRefused(task, failure)) {
+    return { error: new LovageError('ARGUMENTS_INVALID', { task, problem }), message: problem }
+  }
   const error = new LovageError('TASK_FAILED', { task, id, problem })
-  return expose ? { error, message: `${type}: ${problem}` } : { error }
+  return expose ? { error, message: `${failure.exc_type}: ${problem}` } : { error }
+}
+
+/** The worker found what could not be seen from here. Not so when the task itself called another one wrongly. */
+function argumentsRefused(task: string, { exc_module: module, exc_message: [message, code] }: Failure): boolean {
+  return module === 'lovage' && code === 'ARGUMENTS_INVALID' && String(message).startsWith(`Task ${task} `)
 }
 
 function faultReply(thrown: unknown, route: TaskRoute, { method, url, signal }: RouteRequest, id?: string): Reply {
@@ -117,13 +123,4 @@ function faultReply(thrown: unknown, route: TaskRoute, { method, url, signal }: 
   const reply = errorReply(error, id)
   if (reply.status === 500) log('error', 'gateway', 'request could not be handled', { method, url, id, error: thrown })
   return reply
-}
-
-/** The failure in an outcome. A worker of another make may have left out any of it. */
-function failureIn({ result }: Outcome): { type: string; problem: string; code: unknown } {
-  const failure = payloadValue(result) as Partial<Failure> | null | undefined
-  const parts = failure?.exc_message ?? []
-  const list: readonly unknown[] = Array.isArray(parts) ? parts : [parts]
-  const problem = list.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(', ')
-  return { type: failure?.exc_type ?? 'Error', problem, code: failure?.exc_type }
 }

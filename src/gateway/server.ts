@@ -78,7 +78,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
     clientErrorHandler: () => {},
     frameworkErrors: (error, request, reply) => {
       begin(request, reply)
-      send(reply, errorReply(ourError(error, options.bodyLimit)))
+      send(reply, errorReply(ourError(error, options)))
     },
   })
   readBodies(server)
@@ -107,7 +107,8 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
     // Fastify closes the connection at once, with the rest of the body on its way: the client would see a reset and not
     // our answer. Left open, the rest is read and dropped, for as long as requestTimeout allows.
     reply.removeHeader('connection')
-    send(reply, errorReply(ourError(error, request.routeOptions.bodyLimit)))
+    const { bodyLimit = options.bodyLimit } = request.routeOptions
+    send(reply, errorReply(ourError(error, { ...options, bodyLimit })))
   })
 
   for (const { methods, path, bodyLimit, raw, answer } of routes) {
@@ -161,15 +162,18 @@ function listener(
   )
   server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 30_000)
   server.on('connection', (socket: Socket) => connections.opened(socket))
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseRaw(error, socket, options))
-  server.on('connect', (_request, socket) => refuseRaw(new Error('CONNECT is not for servers'), socket as Socket, options))
+  const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    // The client is gone, or a response is on its way already and another one in the middle of it would garble both.
+    if (error.code === 'ECONNRESET' || !socket.writable || connections.isBusy(socket)) socket.destroy()
+    else refuseRaw(error, socket, options)
+  }
+  server.on('clientError', refuse)
+  server.on('connect', (_request, socket: Socket) => refuse(new Error('CONNECT is for proxies'), socket))
   return server
 }
 
 /** Answers what never became a request. */
 function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
-  // The client is gone, or our answer to it is on its way already.
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) return void socket.destroy()
   const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
   log('info', 'gateway', 'request', { status, error: messageOf(error) })
   const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
@@ -184,7 +188,7 @@ function rawError({ code, message }: NodeJS.ErrnoException, limit: number): Lova
 }
 
 /** An error of Fastify's, or of a body parser of ours, in our words. */
-function ourError(error: unknown, bodyLimit: number | undefined): LovageError {
+function ourError(error: unknown, { bodyLimit, maxUrlLength }: ResolvedOptions): LovageError {
   if (isLovageError(error)) return error
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const problem = messageOf(error)
@@ -198,7 +202,7 @@ function ourError(error: unknown, bodyLimit: number | undefined): LovageError {
     case 'FST_ERR_BAD_URL':
       return new LovageError('URL_INVALID', { problem: 'an escape in it is not UTF-8' })
     case 'FST_ERR_MAX_PARAM_LENGTH':
-      return new LovageError('URL_TOO_LONG', { limit: 'allowed' })
+      return new LovageError('URL_TOO_LONG', { limit: maxUrlLength })
     case 'ECONNRESET':
       return new LovageError('CLIENT_GONE')
     default:
