@@ -1,4 +1,5 @@
-export { lovage, type App, type Client, type SendCounts } from './app/app.ts'
+export { lovage, type App, type Surroundings } from './app/app.ts'
+export type { Client, SendCounts } from './app/send.ts'
 export type { AsyncResult, GetOptions, TaskUpdate } from './app/async-result.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export { Ignore, Reject, Retry } from './app/control-flow.ts'
@@ -10,3 +11,5 @@ export type { ErrorMatch, SendOptions, TaskOptions } from './app/task-options.ts
 export type { Duration } from './base/duration.ts'
 export { isLovageError, LovageError, type ErrorCode } from './base/errors.ts'
 export { log, onLog, type LogLevel, type LogRecord } from './base/log.ts'
+export { TaskError, type Failure } from './protocol/failure.ts'
+export type { Outcome, State } from './protocol/outcome.ts'

@@ -1,3 +1,5 @@
+import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
+
 /** Celery's states (celery.states). Tasks may report states of their own, such as `PROGRESS`. */
 export type State =
   | 'PENDING'
@@ -44,4 +46,20 @@ export interface Outcome {
 /** A final state: no other follows it. */
 export function isReady(state: State): boolean {
   return state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED'
+}
+
+/**
+ * The payload as JSON text.
+ * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`) of what cannot be written
+ */
+export function payloadText(payload: Payload, { types }: { types?: JsonTypes } = {}): string {
+  return 'text' in payload ? payload.text : encodeJson(payload.value, { types, path: '$.result' })
+}
+
+/**
+ * The payload as a value.
+ * @throws LovageError `BODY_UNDECODABLE` for text that is not JSON
+ */
+export function payloadValue(payload: Payload): unknown {
+  return 'text' in payload ? decodeJson(payload.text) : payload.value
 }

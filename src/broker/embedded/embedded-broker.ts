@@ -14,6 +14,7 @@ import type {
   Topology,
 } from '../broker.ts'
 import { Declared } from '../declared.ts'
+import { checkHeaders } from './check-headers.ts'
 import type { Engine } from './engine.ts'
 import type { Session } from './session.ts'
 import { type EngineDelivery, Subscription } from './subscription.ts'
@@ -84,6 +85,7 @@ export class EmbeddedBroker implements Broker {
     const { engine } = this.#here()
     const size = message.body.byteLength
     if (size > this.#maxMessageBytes) throw new LovageError('MESSAGE_TOO_LARGE', { size, limit: this.#maxMessageBytes })
+    checkHeaders(message.headers)
     engine.publish(message, to, options?.mandatory ?? true)
   }
 
