@@ -53,16 +53,39 @@ async function ask(desk: Desk, route: TaskRoute, request: RouteRequest, trace: T
   if (route.accept) return accepted(desk, route, result.id)
 
   const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
+  const outcome = await waited(desk, route, request, result, Math.max(1, leftMs))
+  trace.runMs = outcome.runMs
+  return outcomeReply(route, request, outcome)
+}
+
+async function waited(
+  desk: Desk,
+  { task, timeoutMs }: TaskRoute,
+  { signal }: RouteRequest,
+  result: AsyncResult,
+  leftMs: number,
+): Promise<Outcome> {
+  const { id } = result
   try {
-    const outcome = await result.outcome({ timeout: Math.max(1, leftMs), signal: request.signal })
-    trace.runMs = outcome.runMs
-    return await outcomeReply(route, request, outcome)
+    const outcome = await result.outcome({ timeout: leftMs, signal })
+    forget(result)
+    return outcome
   } catch (error) {
-    if (!isLovageError(error, 'RESULT_TIMEOUT')) throw error
-    // The task goes on, and its result can be asked for: the client has its id from the reply.
-    desk.tickets.give(result.id, route.task.name)
-    throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: route.timeoutMs })
+    if (!isLovageError(error, 'RESULT_TIMEOUT')) {
+      forget(result)
+      throw error
+    }
+    // The task goes on, and the client learns its id: the result can still be asked for.
+    desk.tickets.give(id, task.name)
+    throw new LovageError('RESULT_TIMEOUT', { id, timeoutMs })
   }
+}
+
+/** Nobody will ask again: frees the slot at once, which also keeps the memory of a busy gateway flat. */
+function forget(result: AsyncResult): void {
+  result.forget().catch((error: unknown) => {
+    log('debug', 'gateway', 'result was not dropped', { id: result.id, error: messageOf(error) })
+  })
 }
 
 async function sent(route: TaskRoute, sending: PromiseLike<AsyncResult>): Promise<AsyncResult> {
