@@ -15,7 +15,9 @@ export interface Call {
  * stray `?utm_source=` does no harm. The path wins over the body and the body over the query, because a caller can put
  * anything into the latter two. Undefined where the names are not known.
  */
-export function byName(task: RegisteredTask | undefined): ((request: RouteRequest) => Omit<Call, 'options'>) | undefined {
+export function byName(
+  task: RegisteredTask | undefined,
+): ((request: RouteRequest) => Omit<Call, 'options'>) | undefined {
   if (task?.input) return (request) => ({ args: [merged(request)], kwargs: undefined })
   if (!task?.params) return undefined
   const names = task.params.map((name) => name.replace(/\?$/, ''))

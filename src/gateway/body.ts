@@ -45,7 +45,9 @@ export function readBodies(server: FastifyInstance): void {
   const text = parser((bytes, request, done) => done(null, readText(bytes, request.headers['content-type'] ?? '')))
   const bytes = parser((body, _request, done) => done(null, body))
   const refuse = parser((_body, request) => {
-    throw new LovageError('MEDIA_TYPE_UNSUPPORTED', { contentType: JSON.stringify(request.headers['content-type'] ?? '') })
+    throw new LovageError('MEDIA_TYPE_UNSUPPORTED', {
+      contentType: JSON.stringify(request.headers['content-type'] ?? ''),
+    })
   })
 
   const add = (type: string | RegExp, parse: typeof json): void => {

@@ -9,7 +9,13 @@ import type { App } from '../app/app.ts'
 import type { RemoteTask } from '../app/task.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
-import { invalid, resolveOptions, type GatewayOptions, type GatewaySurroundings, type ResolvedOptions } from './options.ts'
+import {
+  invalid,
+  resolveOptions,
+  type GatewayOptions,
+  type GatewaySurroundings,
+  type ResolvedOptions,
+} from './options.ts'
 import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'

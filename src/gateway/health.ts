@@ -54,7 +54,9 @@ export class Readiness {
       return jsonReply(200, { status: 'ok', broker: { tookMs: Math.round(clock.monotonic() - startedMs) } })
     } catch (error) {
       log('warn', 'gateway', 'not ready', { error: messageOf(error) })
-      const known = isLovageError(error) ? error : new LovageError('BROKER_UNREACHABLE', { url: '', problem: messageOf(error) })
+      const known = isLovageError(error)
+        ? error
+        : new LovageError('BROKER_UNREACHABLE', { url: '', problem: messageOf(error) })
       return jsonReply(503, { status: 'unavailable', error: safeError(known) }, { 'retry-after': '5' })
     }
   }
@@ -89,6 +91,9 @@ export class Outage {
     if (this.#lostAtMs === undefined) return undefined
     const lostMs = this.#clock.monotonic() - this.#lostAtMs
     if (lostMs < this.#patienceMs) return undefined
-    return new LovageError('BROKER_UNREACHABLE', { url: 'the configured address', problem: `lost ${Math.round(lostMs)} ms ago` })
+    return new LovageError('BROKER_UNREACHABLE', {
+      url: 'the configured address',
+      problem: `lost ${Math.round(lostMs)} ms ago`,
+    })
   }
 }

@@ -122,7 +122,11 @@ export function safeEnd(task: string, outcome: Outcome, expose: boolean): SafeEr
 }
 
 /** An outcome that is final and no success, as an error; `message` where the client may read what went wrong. */
-function endOf(task: string, { id, state, result }: Outcome, expose: boolean): { error: LovageError; message?: string } {
+function endOf(
+  task: string,
+  { id, state, result }: Outcome,
+  expose: boolean,
+): { error: LovageError; message?: string } {
   const failure = readFailure(payloadValue(result))
   const problem = failureText(failure)
   if (state === 'REVOKED') return { error: new LovageError('TASK_REVOKED', { task, id, problem }) }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { milliseconds, type Duration } from '../base/duration.ts'
+import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
-import type { SendOptions } from '../app/task-options.ts'
+import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
+import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
@@ -108,10 +109,53 @@ export interface TaskRoute {
   readonly exposeErrors: boolean
 }
 
-const KNOWN = ['args', 'kwargs', 'reply', 'timeout', 'response', 'contentType', 'body', 'bodyLimit', 'send']
+type Functions = 'args' | 'kwargs' | 'response'
+type AnyFunction = (...args: any[]) => any
+
+/** The options of both kinds of route, checked. */
+interface CheckedHandler {
+  contentType: string
+  body: 'parsed' | 'raw'
+  bodyLimit: number
+}
+
+interface CheckedRoute extends CheckedHandler, Record<Functions, AnyFunction> {
+  reply: 'wait' | 'accept'
+  timeout: number
+  send: SendOptions
+}
+
+const fn: Check<AnyFunction> = (value) => {
+  if (typeof value === 'function') return value as AnyFunction
+  throw new Unfit(`must be a function, and is ${shown(value)}`, 'Write (request) => ...')
+}
+
+const HANDLER_CHECKS: Checks<CheckedHandler> = {
+  contentType: text,
+  body: oneOf('parsed', 'raw'),
+  bodyLimit: whole(1),
+}
+
+const ROUTE_CHECKS: Checks<CheckedRoute> = {
+  ...HANDLER_CHECKS,
+  args: fn,
+  kwargs: fn,
+  response: fn,
+  reply: oneOf('wait', 'accept'),
+  timeout: wait,
+  send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
+}
 
 /**
- * Checks the options of a route. `where` names it, for errors: `GET /sum/:x/:y`.
+ * Checks the options of a handler. `where` names the route, for errors: `GET /sum/:x/:y`.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function checkHandler(where: string, given: HandlerOptions): Partial<CheckedHandler> {
+  return checked(where, given, HANDLER_CHECKS)
+}
+
+/**
+ * Checks the options of a route bound to a task. `where` as above.
  * @throws LovageError `OPTION_INVALID`
  */
 export function taskRoute(
@@ -121,30 +165,33 @@ export function taskRoute(
   registry: Registry,
   defaults: ResolvedOptions,
 ): TaskRoute {
-  checkKnown(where, given, KNOWN)
+  const { reply = 'wait', timeout, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
   const registered = registry.get(task.name)
-  if (registered?.options.ignoreResult && given.reply !== 'accept') {
-    const fix = "Drop ignoreResult from the task, or answer with reply: 'accept'"
-    throw invalid('reply', `waits for ${task.name}, which has no result (ignoreResult)`, fix, where)
+  if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
+    const fix = "Drop ignoreResult, or answer with reply: 'accept'"
+    throw invalid('reply', `waits for ${task.name}, which is sent with ignoreResult`, fix, where)
   }
-  if (given.reply !== undefined && given.reply !== 'wait' && given.reply !== 'accept') {
-    throw invalid('reply', `is ${JSON.stringify(given.reply)}`, "Write 'wait' or 'accept'", where)
-  }
-  checkBody(where, given)
   return {
     task,
-    call: callOf(where, given, registered),
-    accept: given.reply === 'accept',
-    timeoutMs: given.timeout === undefined ? defaults.timeoutMs : timeoutOf(where, given.timeout),
-    response: given.response,
-    contentType: given.contentType,
+    call: callOf(where, rest, registered),
+    accept: reply === 'accept',
+    timeoutMs: timeout ?? defaults.timeoutMs,
+    response,
+    contentType,
     exposeErrors: defaults.exposeErrors,
   }
 }
 
+function checked<T>(where: string, given: object, checks: Checks<T>): Partial<T> {
+  return checkAll<T>(given, checks, {
+    unknown: (option, fix) => invalid(option, 'does not exist', fix, where),
+    invalid: (option, problem, fix) => invalid(option, problem, fix, where),
+  })
+}
+
 function callOf(
   where: string,
-  { args, kwargs, send }: RouteOptions<any, any, any>,
+  { args, kwargs, send }: Partial<CheckedRoute>,
   registered: ReturnType<Registry['get']>,
 ): (request: RouteRequest) => Call {
   const named = args || kwargs ? undefined : byName(registered)
@@ -163,36 +210,5 @@ function takesNothing(task: NonNullable<ReturnType<Registry['get']>>): boolean {
   } catch (error) {
     if (isLovageError(error, 'ARGUMENTS_INVALID')) return false
     throw error
-  }
-}
-
-function timeoutOf(where: string, timeout: Duration): number {
-  const ms = milliseconds(timeout)
-  if (ms > 0) return ms
-  throw invalid('timeout', 'must be longer than zero', "Write '10s', or use reply: 'accept'", where)
-}
-
-/** Refuses options that do not exist: a misspelt one would change nothing, in silence. */
-function checkKnown(where: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name))
-  if (unknown !== undefined) throw invalid(unknown, 'does not exist', `Use one of: ${known.join(', ')}`, where)
-}
-
-/**
- * Checks the options of a handler.
- * @throws LovageError `OPTION_INVALID`
- */
-export function checkHandler(where: string, given: HandlerOptions): void {
-  checkKnown(where, given, ['contentType', 'body', 'bodyLimit'])
-  checkBody(where, given)
-}
-
-/** Checks what task routes and handlers have in common. */
-function checkBody(where: string, { body, bodyLimit }: HandlerOptions): void {
-  if (body !== undefined && body !== 'parsed' && body !== 'raw') {
-    throw invalid('body', `is ${JSON.stringify(body)}`, "Write 'parsed' or 'raw'", where)
-  }
-  if (bodyLimit !== undefined && !(Number.isInteger(bodyLimit) && bodyLimit > 0)) {
-    throw invalid('bodyLimit', 'must be a whole number of bytes', 'Write a number of at least 1', where)
   }
 }
