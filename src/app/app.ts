@@ -1,30 +1,30 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { ResultBackend } from '../backend/backend.ts'
+import { openBackend } from '../backend/open.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
-import type { Broker } from '../broker/broker.ts'
-import { placing, type TaskFunction } from './arguments.ts'
-import type { AsyncResult } from './async-result.ts'
+import { openBroker } from '../broker/open.ts'
+import type { TaskFunction } from './arguments.ts'
+import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
-import { Registry, type RegisteredTask } from './registry.ts'
+import { Connection } from './connection.ts'
+import { localTask, remoteTask } from './definitions.ts'
+import { sendable } from './outgoing.ts'
+import { Registry } from './registry.ts'
+import { type Client, type SendCounts, Sender } from './send.ts'
 import type { Sending } from './sending.ts'
-import { resolveSettings, type GivenSettings, type Settings } from './settings.ts'
+import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
 import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
-import { resolveTaskOptions, type SendOptions, type TaskOptions } from './task-options.ts'
+import { type ResolvedTaskOptions, resolveTaskOptions, type SendOptions } from './task-options.ts'
 
-/** What an application talks through. */
-export interface Client {
-  readonly broker: Broker
-  readonly backend: ResultBackend
-}
+export type { Client, SendCounts }
 
-/** How sending has gone so far, in this process. */
-export interface SendCounts {
-  /** Messages that the broker has. */
-  readonly sent: number
-  /** Sendings that failed. */
-  readonly failed: number
-  /** Those of them that nobody awaited. */
-  readonly unawaited: number
+/** What an application takes from around it; tests and simulators give their own. */
+export interface Surroundings {
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+  /** Environment variables. Default: the process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** An application: its settings, its tasks, and its one connection to broker and results. */
@@ -32,11 +32,32 @@ export class App {
   readonly name: string
   readonly settings: Settings
   /** The tasks defined here. */
-  readonly registry = new Registry()
+  readonly registry: Registry = new Registry()
+  readonly #connection: Connection
+  readonly #waiting: Waiting
+  readonly #sender: Sender
+  /** Options of tasks that are known by name only. */
+  readonly #defaults: ResolvedTaskOptions
 
-  constructor(name: string, given: GivenSettings = {}) {
+  /** Made by {@link lovage}. */
+  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env = undefined }: Surroundings = {}) {
+    if (typeof name !== 'string' || name === '') {
+      const problem = 'must be a text that is not empty'
+      throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
+    }
     this.name = name
-    this.settings = resolveSettings(given)
+    const settings = (this.settings = resolveSettings(given, env && { env }))
+    this.#defaults = resolveTaskOptions('sent by name', {}, settings)
+    const dues = new DueHeap(clock)
+    this.#connection = new Connection(() => this.#open(clock))
+    this.#waiting = {
+      clock,
+      dues,
+      resultExpiresMs: settings.resultExpiresMs,
+      client: () => this.#connection.client(),
+      clientIfOpen: () => this.#connection.clientIfOpen(),
+    }
+    this.#sender = new Sender(settings, clock, this.#waiting)
   }
 
   /**
@@ -51,29 +72,10 @@ export class App {
   ): InputTask<Schema, Returned>
   task<Fn extends TaskFunction>(name: string, options: PositionalOptions<Parameters<Fn>>, fn: Fn): TaskOf<Fn>
   task(name: string, ...rest: readonly unknown[]): unknown {
-    const [options, fn] = (rest.length > 1 ? rest : [{}, rest[0]]) as [TaskOptions, TaskFunction]
-    const { params, input, ...own } = options as TaskOptions & { params?: readonly string[]; input?: StandardSchemaV1 }
-    const place = placing(name, { fn, params, input })
-    const run = (args: readonly unknown[]): unknown => (fn as (...args: readonly unknown[]) => unknown)(...args)
-    const task: RegisteredTask = {
-      name,
-      options: resolveTaskOptions(name, own, this.settings),
-      params,
-      input,
-      call: (args, kwargs) => {
-        const placed = place(args, kwargs)
-        return placed instanceof Promise ? placed.then(run) : run(placed)
-      },
-      check: (args, kwargs) => {
-        const placed = place(args, kwargs)
-        return placed instanceof Promise ? placed.then(() => undefined) : undefined
-      },
-    }
-    this.registry.add(task)
-    return Object.assign((...args: readonly unknown[]) => run(args), {
-      delay: () => this.#none(),
-      applyAsync: () => this.#none(),
-    })
+    const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]]
+    const { registered, task } = localTask(name, options, fn, this.settings, this.#sender)
+    this.registry.add(registered)
+    return task
   }
 
   /**
@@ -82,45 +84,63 @@ export class App {
    */
   remote<Fn extends TaskFunction>(
     name: string,
-    options?: SendOptions,
+    options: SendOptions = {},
   ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
-    return { name, options, delay: () => this.#none(), applyAsync: () => this.#none() } as never
+    return remoteTask(name, options, this.settings, this.#sender) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
   }
 
-  /** Sends a task by its name alone. */
+  /**
+   * Sends a task by its name alone. Where a task of that name is defined here, its options and the check of its
+   * arguments hold; else the defaults.
+   */
   sendTask<Result = unknown>(
-    _name: string,
-    _args: readonly unknown[] = [],
-    _kwargs: Readonly<Record<string, unknown>> = {},
-    _options?: CallOptions,
+    name: string,
+    args: readonly unknown[] = [],
+    kwargs: Readonly<Record<string, unknown>> = {},
+    options?: CallOptions,
   ): Sending<Result> {
-    return this.#none()
+    const known = this.registry.get(name)
+    const check = known && known.check.bind(known)
+    const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
+    return this.#sender.send(task, args, kwargs, options)
   }
 
-  /** The result of a task whose id is known by other means. */
-  asyncResult<Result = unknown>(_id: string): AsyncResult<Result> {
-    return this.#none()
+  /** The result of a task whose id is known by other means. Over `rpc://` only what this process has sent is known. */
+  asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
+    return new AsyncResult<Result>({ id }, this.#waiting)
   }
 
   /** How sending has gone so far. */
   counts(): SendCounts {
-    return { sent: 0, failed: 0, unawaited: 0 }
+    return { ...this.#sender.counts }
   }
 
-  /** Broker and backend, started. Opened at first use; all callers share them. After a failure it can be tried again. */
-  async client(): Promise<Client> {
-    return this.#none()
+  /**
+   * Broker and backend, started. Opened at first use; all callers share them. After a failure it can be tried again.
+   * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `BROKER_CLOSED`, `URL_UNSUPPORTED`
+   */
+  client(): Promise<Client> {
+    return this.#connection.client()
   }
 
-  /** Ends both connections. Whoever still waits gets BROKER_CLOSED; so does every later call. */
-  async close(): Promise<void> {}
+  /** Ends both connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
+  async close(): Promise<void> {
+    await this.#connection.close()
+    this.#waiting.dues.clear()
+  }
 
-  #none(): never {
-    throw new LovageError('BROKER_CLOSED')
+  #open(clock: Clock): Client {
+    const { settings } = this
+    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const limits = { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
+    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
+    const types = settings.jsonTypes
+    const backend = openBackend(settings.backend, { broker, clock, resultExpiresMs, maxPendingResults, types })
+    return { broker, backend }
   }
 }
 
 /** Makes an application. `lovage('shop')` alone runs on a broker inside this process. */
-export function lovage(name: string, settings?: GivenSettings): App {
-  return new App(name, settings)
+export function lovage(name: string, settings?: GivenSettings, surroundings?: Surroundings): App {
+  return new App(name, settings, surroundings)
 }

@@ -3,8 +3,8 @@ import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { AsyncResult, GetOptions } from './async-result.ts'
 
-/** Told when a sending failed; `awaited` is false when nobody has asked how it went. */
-export type OnSendFailed = (awaited: boolean) => void
+/** Told that a sending failed, and then, a turn later, that nobody had asked how it went. */
+export type OnSendFailed = (what: 'failed' | 'unawaited') => void
 
 /**
  * A message on its way. Awaiting it gives the {@link AsyncResult} once the broker has the message, or throws why it has
@@ -20,23 +20,25 @@ export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
     this.id = id
     this.#sent = sent
     sent.catch((error: unknown) => {
+      onFailed('failed')
       // Whoever awaits it in the same turn as it fails still counts as having asked.
       clock.turn(() => {
-        if (!this.#awaited) log('error', 'app', 'task could not be sent', { task, id, error: messageOf(error) })
-        onFailed(this.#awaited)
+        if (this.#awaited) return
+        onFailed('unawaited')
+        log('error', 'app', 'task could not be sent', { task, id, error: messageOf(error) })
       })
     })
   }
 
   then<Kept = AsyncResult<Result>, Failed = never>(
     onSent?: ((result: AsyncResult<Result>) => Kept | PromiseLike<Kept>) | null,
-    onFailed?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
+    onFailed?: ((error: any) => Failed | PromiseLike<Failed>) | null,
   ): Promise<Kept | Failed> {
     this.#awaited = true
     return this.#sent.then(onSent, onFailed)
   }
 
-  catch<Failed>(onFailed: (error: unknown) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
+  catch<Failed>(onFailed: (error: any) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
     return this.then(undefined, onFailed)
   }
 

@@ -72,3 +72,26 @@ export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue
     return Number(inner)
   return inner
 }
+
+/** The tag that a value has on the wire. */
+export function wireTagOf(value: HeaderValue): WireTag {
+  if (value === null) return 'V'
+  if (value instanceof WireValue) return value.tag
+  switch (typeof value) {
+    case 'boolean':
+      return 't'
+    case 'string':
+      return 'S'
+    case 'bigint':
+      return integerTag(value)
+    case 'number':
+      return Number.isInteger(value) && Math.abs(value) <= 2 ** 63 ? integerTag(value) : 'd'
+    default:
+      return value instanceof Uint8Array ? 'x' : Array.isArray(value) ? 'A' : 'F'
+  }
+}
+
+function integerTag(value: number | bigint): WireTag {
+  if (value >= -(2 ** 31) && value < 2 ** 31) return 'I'
+  return value > 0 ? 'l' : 'L'
+}
