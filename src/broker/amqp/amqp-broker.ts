@@ -81,8 +81,9 @@ export class AmqpBroker implements Broker {
 
   start(): Promise<void> {
     if (this.#running) return this.#running
+    const stopping = this.#stopping
     const begin = async (): Promise<void> => {
-      await this.#stopping
+      await stopping
       if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
       this.#isClosing = false
       await this.#keeper.start()

@@ -93,21 +93,22 @@ export class AmqpConsumer implements Consumer {
   async #cancel(): Promise<void> {
     this.#host.forget(this)
     const hold = this.#hold
-    if (!hold?.channel.isOpen) return
-    const ends = Promise.all([...this.#tags.values()].map((tag) => hold.channel.cancel(tag)))
+    const channel = hold?.channel
+    if (!hold || !channel?.isOpen) return
+    const ends = Promise.all([...this.#tags.values()].map((tag) => channel.cancel(tag)))
     await deadline(this.#host.clock, ends, CANCEL_MS, () => new Error('late')).catch(ignoreLoss)
-    this.#giveBackHeld(hold.channel)
+    this.#giveBackHeld(channel)
     this.#closeWhenSettled(hold)
   }
 
   async #openChannel(link: Link): Promise<void> {
-    let hold: Hold | undefined
+    const hold: Hold = { channel: undefined, unsettled: 0, onSettled: () => this.#onSettled(hold) }
     const channel = await link.openChannel({
-      onDelivery: (delivery) => hold && this.#take(delivery, hold),
-      onCancelled: (tag) => hold && this.#onCancelled(tag, hold),
-      onClosed: (problem) => hold && this.#onClosed(problem, hold, link),
+      onDelivery: (delivery) => this.#take(delivery, hold),
+      onCancelled: (tag) => this.#onCancelled(tag, hold),
+      onClosed: (problem) => this.#onClosed(problem, hold, link),
     })
-    hold = { channel, unsettled: 0, onSettled: (settled) => this.#onSettled(settled) }
+    hold.channel = channel
     this.#hold = hold
     this.#held = new Ring()
     this.#tags.clear()
@@ -138,7 +139,7 @@ export class AmqpConsumer implements Consumer {
 
   #take(delivery: LinkDelivery, hold: Hold): void {
     if (this.#cancelling) {
-      if (!this.#options.noAck) hold.channel.nack(delivery.deliveryTag, true)
+      if (!this.#options.noAck) hold.channel?.nack(delivery.deliveryTag, true)
     } else if (this.#isOpen && this.#held.size === 0 && this.#hasCredit(hold)) {
       this.#hand(delivery, hold)
     } else {
@@ -180,7 +181,7 @@ export class AmqpConsumer implements Consumer {
   }
 
   #closeWhenSettled(hold: Hold): void {
-    if (hold.unsettled === 0 && hold.channel.isOpen) void hold.channel.close()
+    if (hold.unsettled === 0 && hold.channel?.isOpen) void hold.channel.close()
   }
 
   /** The server ended the consumer of one queue: the queue was deleted, or moved. */
@@ -200,9 +201,10 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #resume(queue: string, hold: Hold, attempt: number): Promise<void> {
-    if (this.#cancelling || hold !== this.#hold || !hold.channel.isOpen || !this.#link) return
+    const { channel } = hold
+    if (this.#cancelling || hold !== this.#hold || !channel?.isOpen || !this.#link) return
     try {
-      if (await this.#host.ensureQueue(queue, this.#link)) await this.#begin(queue, hold.channel)
+      if (await this.#host.ensureQueue(queue, this.#link)) await this.#begin(queue, channel)
       else this.#tryLater(queue, hold, attempt)
     } catch (error) {
       log('debug', 'broker', 'a queue cannot be consumed yet', { queue, error: messageOf(error) })

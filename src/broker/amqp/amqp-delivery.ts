@@ -4,11 +4,12 @@ import type { LinkChannel, LinkDelivery } from './link.ts'
 
 /** The channel on which deliveries came, and on which alone they can be settled. */
 export interface Hold {
-  readonly channel: LinkChannel
+  /** Undefined until it is open. */
+  channel: LinkChannel | undefined
   /** Handed over and not settled. */
   unsettled: number
   /** Called after each settlement. */
-  readonly onSettled: (hold: Hold) => void
+  readonly onSettled: () => void
 }
 
 /** A message of the server in our hands. */
@@ -34,32 +35,32 @@ export class AmqpDelivery implements Delivery {
 
   ack(): boolean {
     const hold = this.#letGo()
-    hold?.channel.ack(this.#tag)
+    hold?.channel?.ack(this.#tag)
     return this.#settled(hold)
   }
 
   requeue(): boolean {
     const hold = this.#letGo()
-    hold?.channel.nack(this.#tag, true)
+    hold?.channel?.nack(this.#tag, true)
     return this.#settled(hold)
   }
 
   reject(): boolean {
     const hold = this.#letGo()
-    hold?.channel.nack(this.#tag, false)
+    hold?.channel?.nack(this.#tag, false)
     return this.#settled(hold)
   }
 
   #letGo(): Hold | undefined {
     const hold = this.#hold
     this.#hold = undefined
-    return hold?.channel.isOpen ? hold : undefined
+    return hold?.channel?.isOpen ? hold : undefined
   }
 
   #settled(hold: Hold | undefined): boolean {
     if (!hold) return false
     hold.unsettled--
-    hold.onSettled(hold)
+    hold.onSettled()
     return true
   }
 }

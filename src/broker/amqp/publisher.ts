@@ -103,17 +103,18 @@ export class Publisher {
   }
 
   async #openChannel(link: Link): Promise<void> {
-    let channel: LinkChannel | undefined
-    channel = await link.openChannel({
+    const own: { channel?: LinkChannel } = {}
+    const channel = await link.openChannel({
       onConfirm: (tag, multiple, isAck) => this.#onConfirm(tag, multiple, isAck),
       onReturn: (message, to) => this.#onReturn(message, to),
       onClosed: (problem) => {
         // A lost connection is told by detach, with its reason.
-        if (channel === undefined || this.#channel !== channel || problem.scope === 'connection') return
+        if (problem.scope === 'connection' || this.#channel !== own.channel) return
         this.#onChannelLost(problem, problem.isByPublish)
         this.#reopen(link)
       },
     })
+    own.channel = channel
     await channel.confirmSelect()
     if (this.#link !== link) return
     this.#channel = channel

@@ -93,7 +93,9 @@ export class Engine {
       if (queue.spec.autoDelete) this.deleteQueue(queue.name)
       else this.#startLapse(queue)
     }
-    for (const orphans of this.#orphans.values()) orphans.delete(subscription)
+    for (const [name, orphans] of this.#orphans) {
+      if (orphans.delete(subscription) && orphans.size === 0) this.#orphans.delete(name)
+    }
   }
 
   /** The first waiting message, unsettled in the session's hands. */
