@@ -41,7 +41,7 @@ export class DueHeap {
     this.#heap.push(entry)
     this.#up(entry.index)
     this.#arm()
-    return { cancel: () => this.#remove(entry) }
+    return { cancel: () => this.#cancel(entry) }
   }
 
   /** Forgets all that wait. */
@@ -49,6 +49,12 @@ export class DueHeap {
     for (const entry of this.#heap) entry.index = -1
     this.#heap = []
     this.#arm()
+  }
+
+  #cancel(entry: Entry): void {
+    this.#remove(entry)
+    // A timer for nothing must not keep the process alive; one that does not may as well run out.
+    if (this.#heap.length === 0 && !this.#unref) this.#arm()
   }
 
   #fire(): void {

@@ -32,11 +32,17 @@ describe('backoff', () => {
 
   it('is never longer than the longest wait, never negative, never endless', () => {
     fc.assert(
-      fc.property(attempt, backoff, fc.boolean(), fc.double({ min: 0, max: 1, noNaN: true }), (n, given, jitter, drawn) => {
-        const wait = backoffMs(n, { ...given, jitter }, drawn)
-        expect(wait).toBeGreaterThanOrEqual(0)
-        expect(wait).toBeLessThanOrEqual(given.maxMs)
-      }),
+      fc.property(
+        attempt,
+        backoff,
+        fc.boolean(),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (n, given, jitter, drawn) => {
+          const wait = backoffMs(n, { ...given, jitter }, drawn)
+          expect(wait).toBeGreaterThanOrEqual(0)
+          expect(wait).toBeLessThanOrEqual(given.maxMs)
+        },
+      ),
     )
   })
 

@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { ERRORS, isLovageError, LovageError, messageOf, type ErrorCode } from '../../src/base/errors.ts'
 
@@ -15,14 +14,12 @@ const sections = new Map(
 )
 
 describe('the table of errors', () => {
-  it('has a section in docs/errors.md for each row, in the same order, and no section without a row', () => {
-    expect([...sections.keys()]).toEqual(codes)
+  it('has a section in docs/errors.md for each row, and no section without a row', () => {
+    expect([...sections.keys()].toSorted()).toEqual(codes.toSorted())
   })
 
   it.each(codes)('%s is explained, and it is said what to do', (code) => {
-    const paragraphs = (sections.get(code) ?? '').split(/\n\s*\n/)
-    expect(paragraphs.length, 'what it means, and what to do').toBeGreaterThanOrEqual(2)
-    expect(paragraphs.at(-1)).toMatch(/^What to do: \S/)
+    expect(sections.get(code)).toMatch(/^[A-Z`][^]+\.\n\nWhat to do: [^]+\.$/)
   })
 
   it.each(codes)('%s has a message and a fix of one line, without a full stop', (code) => {
@@ -31,15 +28,6 @@ describe('the table of errors', () => {
       expect(text).not.toBe('')
       expect(text).not.toMatch(/[\n.]$|\n/)
     }
-  })
-
-  it('has no row that nobody throws', () => {
-    const folder = fileURLToPath(new URL('../../src', import.meta.url))
-    const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('.ts') && !name.endsWith('errors.ts'))
-      .map((name) => readFileSync(`${folder}/${name}`, 'utf8'))
-      .join('\n')
-    expect(codes.filter((code) => !source.includes(`'${code}'`))).toEqual([])
   })
 })
 
@@ -74,7 +62,15 @@ describe('an error', () => {
   })
 
   it('is made of any detail, also of one that has no text', () => {
-    for (const task of [Object.create(null), Symbol('s'), { toString: () => { throw new Error('no') } }]) {
+    for (const task of [
+      Object.create(null),
+      Symbol('s'),
+      {
+        toString: () => {
+          throw new Error('no')
+        },
+      },
+    ]) {
       expect(new LovageError('TASK_UNKNOWN', { task }).message).toMatch(/^Task .+ is not registered$/)
     }
   })
@@ -85,7 +81,13 @@ describe('isLovageError', () => {
     expect(isLovageError(new LovageError('BROKER_CLOSED'))).toBe(true)
     expect(isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')).toBe(true)
     expect(isLovageError(new LovageError('BROKER_CLOSED'), 'UNROUTABLE')).toBe(false)
-    for (const other of [new Error('x'), Object.assign(new Error('x'), { code: 'BROKER_CLOSED' }), 'x', null, undefined]) {
+    for (const other of [
+      new Error('x'),
+      Object.assign(new Error('x'), { code: 'BROKER_CLOSED' }),
+      'x',
+      null,
+      undefined,
+    ]) {
       expect(isLovageError(other)).toBe(false)
     }
   })

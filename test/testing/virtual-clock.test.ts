@@ -13,7 +13,12 @@ describe('a virtual clock', () => {
   it('runs timers in the order in which they are due, each at its own time', () => {
     const clock = new VirtualClock({ startMs: 0 })
     const ran: string[] = []
-    for (const [ms, name] of [[30, 'c'], [10, 'a'], [20, 'b'], [10, 'a again']] as const) {
+    for (const [ms, name] of [
+      [30, 'c'],
+      [10, 'a'],
+      [20, 'b'],
+      [10, 'a again'],
+    ] as const) {
       clock.after(ms, () => ran.push(`${name} at ${clock.now()}`))
     }
     clock.advance(20)
