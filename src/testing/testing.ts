@@ -1,0 +1,6 @@
+export { backendSuite, type BackendPair, type OpenPair } from './backend-suite.ts'
+export { brokerSuite } from './broker-suite.ts'
+export { poolSuite } from './pool-suite.ts'
+export { runTask, type RunTaskOptions, type TaskRun } from './run-task.ts'
+export type { Expectation, SuiteRunner } from './runner.ts'
+export { VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
