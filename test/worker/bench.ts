@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type LogRecord, onLog } from '../../src/base/log.ts'
 import type { Broker, ConsumeOptions, Delivery } from '../../src/broker/broker.ts'
-import { deadQueueOf } from '../../src/worker/bury.ts'
+import { type DeadLetter, listDead } from '../../src/broker/dead-letters.ts'
 import { type App, type GivenSettings, lovage, type Outcome } from '../../src/index.ts'
 import { readFailure } from '../../src/protocol/failure.ts'
 import type { Message } from '../../src/protocol/message.ts'
@@ -84,13 +84,10 @@ export class Bench implements AsyncDisposable {
     return (await broker.admin?.depth(queue))?.messages ?? 0
   }
 
-  /** The dead letters of a queue, left where they are. */
-  async dead(queue = 'celery'): Promise<Message[]> {
+  /** The dead letters of a queue. */
+  async dead(queue = 'celery'): Promise<DeadLetter[]> {
     const { broker } = await this.app.client()
-    const found: Message[] = []
-    const take = (delivery: Delivery): void => void found.push(delivery.message)
-    if (await broker.admin?.depth(deadQueueOf(queue))) await broker.admin?.visit(deadQueueOf(queue), 100_000, take)
-    return found
+    return listDead(broker, queue, 100_000)
   }
 
   /** How a task ended, and the exception it ended with. */

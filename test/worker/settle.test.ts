@@ -207,7 +207,7 @@ describe('what a task throws to say what becomes of its message', () => {
     const { id } = await bench.publish({ task: 'rejected' })
     await expect.poll(() => made.stats()).toMatchObject({ rejected: 1, dead: 1 })
     expect(bench.happened.filter((happened) => happened.startsWith('put'))).toEqual([])
-    expect(await bench.dead()).toMatchObject([{ headers: { id, 'x-lovage-dead-reason': 'TASK_REJECTED' } }])
+    expect(await bench.dead()).toMatchObject([{ id, reason: { code: 'TASK_REJECTED' } }])
   })
 
   test('Reject with requeue: back to the queue, for whoever can', async () => {
