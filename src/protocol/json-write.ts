@@ -75,11 +75,15 @@ function writeNumber(value: number, place: Place, depth: number): string {
   return String(value)
 }
 
-/** A finite number in the notation of Python's `repr`: integers in digits, small floats as `1e-05`. */
+/**
+ * A finite number in the notation of Python's `repr`: small floats as `1e-05`, and integers beyond 2^53 as the floats that
+ * they are (`1e+16`), so that they come back as numbers. Who means an integer sends a BigInt.
+ */
 export function pythonNumber(value: number): string {
-  const text = String(value)
-  if (Math.abs(value) >= 1e-4 || value === 0) return text
-  return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  const size = Math.abs(value)
+  if (size < 1e-4 && size > 0) return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  if (size <= Number.MAX_SAFE_INTEGER) return `${value}`
+  return size < 1e16 ? `${value}.0` : value.toExponential()
 }
 
 function writeBigInt(value: bigint, place: Place, depth: number): string {
