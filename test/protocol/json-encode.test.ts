@@ -110,7 +110,7 @@ describe('what cannot be written is named with its place', () => {
           },
         },
       },
-      '$.a cannot be encoded: reading it threw: no',
+      '$.a.b cannot be encoded: reading it threw: no',
     ],
     [
       'a toJSON that throws',
