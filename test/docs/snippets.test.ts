@@ -1,32 +1,77 @@
-import { beforeAll, expect, test } from 'vitest'
-import { documents, type Snippet, snippetsOf, typeCheck } from './snippets.ts'
+import { describe, expect, it } from 'vitest'
+import { documents, runSnippet, snippetsOf, typeErrors } from './snippets.ts'
 
-const snippets = documents().flatMap((document) => snippetsOf(document))
-let complaints: Map<Snippet, string[]>
+const found = documents().flatMap(({ path, text }) => snippetsOf(path, text))
 
-beforeAll(async () => {
-  complaints = await typeCheck(snippets)
+/** Fences inside of this file's own texts would end them. */
+const fence = '```'
+
+describe('the TypeScript in the documents', () => {
+  it('is found', () => {
+    expect(found.map(({ document }) => document)).toContain('docs/errors.md')
+  })
+
+  it('has the right types', { timeout: 60_000 }, async () => {
+    expect(await typeErrors(found)).toEqual([])
+  })
+
+  const running = found.filter(({ run }) => run)
+  it.each(running.map((snippet) => [`${snippet.document}:${snippet.line}`, snippet] as const))(
+    'runs: %s',
+    { timeout: 60_000 },
+    async (_name, snippet) => {
+      const printed = await runSnippet(
+        snippet,
+        found.filter(({ document }) => document === snippet.document),
+      )
+      expect(printed).toBe(snippet.output ?? printed)
+    },
+  )
 })
 
-test('there are snippets to check', () => {
-  expect(snippets.length).toBeGreaterThan(5)
-})
+describe('a document with snippets', () => {
+  const text = [
+    '# Title',
+    `${fence}ts`,
+    "import { twice } from './twice.ts'",
+    'const four: string = twice(2)',
+    fence,
+    `${fence}sh`,
+    'not typescript',
+    fence,
+    `${fence}ts name=twice.ts`,
+    'export const twice = (n: number) => n * 2',
+    fence,
+    `${fence}ts run`,
+    "import { twice } from './twice.ts'",
+    'console.log(twice(4))',
+    fence,
+    `${fence}text output`,
+    '8',
+    fence,
+    `${fence}ts run`,
+    "throw new Error('broken')",
+    fence,
+  ].join('\n')
+  const snippets = snippetsOf('docs/planted.md', text)
 
-test.each(snippets.map((snippet) => [`${snippet.document}:${snippet.line}`, snippet] as const))(
-  'the snippet at %s compiles',
-  (_, snippet) => {
-    expect(complaints.get(snippet)).toEqual([])
-  },
-)
+  it('is taken apart by its fences', () => {
+    expect(snippets.map(({ line, run, file, output }) => [line, run, file, output])).toEqual([
+      [3, false, 'planted.md-3.ts', undefined],
+      [10, false, 'twice.ts', undefined],
+      [13, true, 'planted.md-13.ts', '8\n'],
+      [20, true, 'planted.md-20.ts', undefined],
+    ])
+  })
 
-test('a snippet that does not compile is found, with its line in the document', async () => {
-  const text =
-    "# One\n\n```ts tasks.ts\nexport const x = 1\n```\n\n```ts\nimport { x } from './tasks.ts'\n\nx.y()\n```\n"
-  const planted = snippetsOf('docs/planted.md', text)
-  const found = await typeCheck(planted)
-  expect(planted.map((snippet) => [snippet.name, snippet.line])).toEqual([
-    ['tasks.ts', 4],
-    [undefined, 8],
-  ])
-  expect([...found.values()]).toEqual([[], [expect.stringMatching(/^docs\/planted\.md:10: .*'y' does not exist/)]])
+  it('has its type errors told with its own lines', { timeout: 60_000 }, async () => {
+    expect(await typeErrors(snippets)).toEqual([expect.stringMatching(/^docs\/planted\.md:4: error TS2322/)])
+  })
+
+  it('has its running snippets run, and told when they fail', { timeout: 60_000 }, async () => {
+    expect(await runSnippet(snippets[2] as (typeof snippets)[0], snippets)).toBe('8\n')
+    await expect(runSnippet(snippets[3] as (typeof snippets)[0], snippets)).rejects.toThrow(
+      /docs\/planted\.md:20 ended with code 1:[^]*broken/,
+    )
+  })
 })

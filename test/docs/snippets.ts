@@ -1,97 +1,125 @@
-import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-/** A fence of TypeScript in a document. */
+/** A piece of TypeScript in a document: a fence that begins with `ts`. */
 export interface Snippet {
   readonly document: string
-  /** Where its code begins. */
+  /** Line of its first line of code, from 1. */
   readonly line: number
-  /** The second word of the fence, under which the other snippets of the document import it: `ts tasks.ts`. */
-  readonly name: string | undefined
   readonly code: string
+  /** Marked `run`: it is executed, and must come to its end by itself. */
+  readonly run: boolean
+  /** Its file, for other snippets of the document to import: `name=tasks.ts` after `ts`. */
+  readonly file: string
+  /** What it must print: the next fence, where that is marked `text output`. */
+  readonly output: string | undefined
 }
 
-/** The documents that users read. */
-export function documents(): string[] {
-  const docs = readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md'))
-  const top = readdirSync(ROOT).filter((name) => name.endsWith('.md'))
-  return [...top, ...docs.map((name) => `docs/${name}`)]
-}
+const FENCE = /^(?<indent> *)(?<mark>```+)(?<info>[^\n`]*)\n(?<code>[^]*?)^\k<indent>\k<mark>[ \t]*$/gm
 
-export function snippetsOf(document: string, text = readFileSync(join(ROOT, document), 'utf8')): Snippet[] {
-  return [...text.matchAll(/^( *)```ts(?: +(\S+))?\n([^]*?)^\1```$/gm)].map((match) => ({
-    document,
-    line: text.slice(0, match.index).split('\n').length + 1,
-    name: match[2],
-    code: match[3] as string,
+/** The TypeScript in a document. */
+export function snippetsOf(document: string, text: string): Snippet[] {
+  const fences = [...text.matchAll(FENCE)].map(({ index, groups }) => ({
+    line: text.slice(0, index).split('\n').length + 1,
+    words: (groups?.['info'] ?? '').trim().split(/\s+/),
+    code: groups?.['code'] ?? '',
   }))
+  return fences.flatMap(({ line, words, code }, index) => {
+    if (words[0] !== 'ts') return []
+    const next = fences[index + 1]
+    const name = words.find((word) => word.startsWith('name='))?.slice('name='.length)
+    return {
+      document,
+      line,
+      code,
+      run: words.includes('run'),
+      file: name ?? `${basename(document)}-${line}.ts`,
+      output: next?.words.join(' ') === 'text output' ? next.code : undefined,
+    }
+  })
 }
+
+/** The documents of the project. */
+export function documents(): { path: string; text: string }[] {
+  const inFolder = (folder: string): string[] =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`)
+  const top = readdirSync(ROOT).concat(...['docs', 'examples'].filter(exists).map(inFolder))
+  return top
+    .filter((path) => path.endsWith('.md') && !path.includes('node_modules'))
+    .map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }))
+}
+
+const exists = (name: string): boolean => readdirSync(ROOT).includes(name)
 
 /**
- * Type-checks snippets, each a module of its own beside those of the same document, with the project's own strictness.
- * The complaints of each.
+ * Lays the snippets out as files, one folder a document, and calls `use` with the place of each. The folder is inside of
+ * the project, so that they find its packages. Line numbers are those of the document.
  */
-export async function typeCheck(snippets: readonly Snippet[]): Promise<Map<Snippet, string[]>> {
-  const folder = mkdtempSync(join(tmpdir(), 'lovage-snippets-'))
+export async function withFiles<T>(
+  snippets: readonly Snippet[],
+  use: (folder: string, pathOf: (snippet: Snippet) => string) => Promise<T>,
+): Promise<T> {
+  mkdirSync(join(ROOT, '.snippets'), { recursive: true })
+  const folder = mkdtempSync(join(ROOT, '.snippets', 'run-'))
+  const pathOf = ({ document, file }: Snippet): string => join(folder, document.replace(/\W+/g, '-'), file)
   try {
-    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(compilerConfig()))
-    const files = new Map(snippets.map((snippet, index) => [fileOf(snippet, index), snippet]))
-    for (const [file, { code }] of files) {
-      mkdirSync(join(folder, dirname(file)), { recursive: true })
-      writeFileSync(join(folder, file), code)
+    for (const snippet of snippets) {
+      mkdirSync(join(pathOf(snippet), '..'), { recursive: true })
+      writeFileSync(pathOf(snippet), '\n'.repeat(snippet.line - 1) + snippet.code)
     }
-    return complaints(await tsc(folder), files)
+    return await use(folder, pathOf)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function fileOf({ document, name }: Snippet, index: number): string {
-  return join(document.replaceAll(/[/.]/g, '-'), name ?? `snippet-${index}.ts`)
-}
-
-function compilerConfig(): object {
-  const { compilerOptions } = JSON.parse(readFileSync(join(ROOT, 'tsconfig.json'), 'utf8')) as {
-    compilerOptions: { paths: Record<string, string[]> }
-  }
-  const paths = Object.entries(compilerOptions.paths).map(([name, to]) => [name, to.map((path) => join(ROOT, path))])
-  return {
-    compilerOptions: {
-      ...compilerOptions,
-      paths: Object.fromEntries(paths) as object,
-      moduleDetection: 'force',
-      // A snippet shows things without using them all.
-      noUnusedLocals: false,
-      noUnusedParameters: false,
-    },
-    include: ['**/*.ts'],
-  }
-}
-
-function tsc(folder: string): Promise<string> {
-  const args = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false']
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { cwd: folder, maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
-      if (error && !stdout) reject(new Error(stderr || error.message))
-      else resolve(stdout)
-    })
+/** What the type checker says of the snippets: `document:line: message`. */
+export function typeErrors(snippets: readonly Snippet[]): Promise<string[]> {
+  return withFiles(snippets, async (folder, pathOf) => {
+    const config = {
+      extends: join(ROOT, 'tsconfig.json'),
+      compilerOptions: {
+        moduleDetection: 'force',
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+        allowImportingTsExtensions: true,
+        typeRoots: [join(ROOT, 'node_modules', '@types')],
+      },
+      include: ['**/*.ts'],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
+    const { code, output } = await runNode([tsc, '-p', folder, '--pretty', 'false'], folder)
+    const told = snippets.reduce(
+      (text, snippet) => text.replaceAll(pathOf(snippet).slice(folder.length + 1), snippet.document),
+      output,
+    )
+    const errors = told.split('\n').filter((line) => /\berror TS\d+/.test(line))
+    if (code !== 0 && errors.length === 0) throw new Error(output)
+    return errors.map((line) => line.replace(/\((\d+),\d+\)/, ':$1'))
   })
 }
 
-function complaints(output: string, files: ReadonlyMap<string, Snippet>): Map<Snippet, string[]> {
-  const found = new Map<Snippet, string[]>([...files.values()].map((snippet) => [snippet, []]))
-  for (const [, file, line, message] of output.matchAll(/^([^\s(][^(\n]*)\((\d+),\d+\): (.*)$/gm)) {
-    const snippet = files.get(file as string)
-    // What is wrong elsewhere (the project itself does not compile) is still wrong.
-    if (!snippet) throw new Error(`${file}(${line}): ${message}`)
-    found.get(snippet)?.push(`${snippet.document}:${snippet.line + Number(line) - 1}: ${message}`)
-  }
-  return found
+/** Runs one snippet, among the others of its document; resolves to what it printed. Throws when it fails. */
+export function runSnippet(snippet: Snippet, others: readonly Snippet[]): Promise<string> {
+  return withFiles(others, async (folder, pathOf) => {
+    const { code, output } = await runNode([join(ROOT, 'scripts', 'run-ts.mjs'), pathOf(snippet)], folder)
+    if (code !== 0) throw new Error(`${snippet.document}:${snippet.line} ended with code ${code}:\n${output}`)
+    return output
+  })
+}
+
+function runNode(args: readonly string[], cwd: string): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString() }))
+  })
 }
