@@ -117,7 +117,10 @@ test('a task that expired before it ran is a 503 of its own', async () => {
     onDelivery: (delivery) => {
       const { replyTo, correlationId } = delivery.message
       const id = correlationId as string
-      void backend.put({ id, state: 'REVOKED', result: { value: failure }, traceback: null }, { replyTo, correlationId })
+      void backend.put(
+        { id, state: 'REVOKED', result: { value: failure }, traceback: null },
+        { replyTo, correlationId },
+      )
       delivery.ack()
     },
   })
@@ -189,7 +192,14 @@ test('the state of a task that nobody knows is a 404', async () => {
 
 test('the answer to a state must not be kept by anybody', async () => {
   const app = openApp()
-  const url = await running(app, openGateway(app).post('/one', app.task('one', () => 1), { reply: 'accept' }))
+  const url = await running(
+    app,
+    openGateway(app).post(
+      '/one',
+      app.task('one', () => 1),
+      { reply: 'accept' },
+    ),
+  )
   const location = (await ask(`${url}/one`, { method: 'POST' })).headers.get('location') as string
   expect((await ask(url + location)).headers.get('cache-control')).toBe('no-store')
 })
@@ -235,7 +245,10 @@ test('the line splits the time into queue and run where the worker tells it', as
   })
   await ask(`${url}/timed`)
   await until(() => lines.some(({ message }) => message === 'request'))
-  const { queueMs, runMs, totalMs } = lines.find(({ message }) => message === 'request')?.fields as Record<string, number>
+  const { queueMs, runMs, totalMs } = lines.find(({ message }) => message === 'request')?.fields as Record<
+    string,
+    number
+  >
   expect(runMs).toBe(0)
   expect(queueMs).toBeCloseTo(totalMs as number, 1)
 })
