@@ -92,6 +92,10 @@ export const ERRORS = {
     message: 'Task {task}[{id}] was revoked: {problem}',
     fix: 'It expired or was revoked before it could run',
   },
+  TASK_REJECTED: {
+    message: 'Task {task}[{id}] rejected its message: {problem}',
+    fix: 'See why the task throws Reject; `lovage dead requeue` sends the message once more',
+  },
   TASK_LOCAL_MISSING: {
     message: 'Task {task} lives elsewhere and cannot be called here',
     fix: 'Send it with delay() or applyAsync()',
@@ -241,10 +245,21 @@ export function isLovageError(error: unknown, code?: ErrorCode): error is Lovage
 /** The message of anything thrown, in one line. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && !thrown.message) return thrown.errors.map(messageOf).join('; ')
-  if (thrown instanceof Error) return thrown.message || thrown.name
-  return String(thrown)
+  const text = thrown instanceof Error ? thrown.message || thrown.name : textOf(thrown)
+  return text.replace(/\s*[\r\n]+\s*/g, ' ').trim()
 }
 
 function fill(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole))
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(details, name) ? textOf(details[name]) : whole,
+  )
+}
+
+/** `String`, for values too that have no text of their own: an error must never be lost to the making of its message. */
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
 }
