@@ -208,47 +208,33 @@ test('each request is one line: task, id, times, and no secrets', async () => {
   const app = openApp()
   const lines = loggedLines()
   const one = app.task('one', () => 1)
-  const url = await running(app, openGateway(app).get('/one', one))
+  const opened = openGateway(app)
+    .get('/one', one)
+    .handle('GET', '/now', () => 1)
+  const url = await running(app, opened)
   await ask(`${url}/one?token=abc&name=x`)
-  await until(() => lines.some(({ message }) => message === 'request'))
-  expect(lines.filter(({ message }) => message === 'request').map(({ fields }) => fields)).toEqual([
-    {
-      method: 'GET',
-      url: '/one?token=***&name=x',
-      status: 200,
-      task: 'one',
-      ...ids,
-      totalMs: expect.any(Number),
-    },
+  await ask(`${url}/now`)
+  const requests = (): Readonly<Record<string, unknown>>[] =>
+    lines.filter(({ message }) => message === 'request').map(({ fields }) => fields)
+  await until(() => requests().length === 2)
+  const times = { queueMs: expect.any(Number), runMs: expect.any(Number), totalMs: expect.any(Number) }
+  expect(requests()).toEqual([
+    { method: 'GET', url: '/one?token=***&name=x', status: 200, task: 'one', ...ids, ...times },
+    { method: 'GET', url: '/now', status: 200, totalMs: expect.any(Number) },
   ])
 })
 
-test('the line splits the time into queue and run where the worker tells it', async () => {
-  const app = openApp({ backend: 'rpc://' })
+test.each(['memory', 'rpc'])('the line splits the time into queue and run, over %s results', async (kind) => {
+  const app = openApp(kind === 'rpc' ? { backend: 'rpc://' } : {})
   const lines = loggedLines()
-  const opened = openGateway(app).get(
-    '/timed',
-    app.task('timed', () => 1),
-  )
-  const url = await started(opened)
-  const { broker, backend } = await app.client()
-  await broker.declare({ queues: [{ name: 'celery' }] })
-  await broker.consume({
-    queues: ['celery'],
-    prefetch: 1,
-    onDelivery: (delivery) => {
-      const { replyTo, correlationId } = delivery.message
-      const outcome = { id: correlationId as string, state: 'SUCCESS', result: { value: 1 }, traceback: null }
-      void backend.put({ ...outcome, runMs: 0.001 }, { replyTo, correlationId })
-      delivery.ack()
-    },
-  })
-  await ask(`${url}/timed`)
+  const slow = app.task('slow', () => new Promise<void>((resolve) => setTimeout(resolve, 60)))
+  const url = await running(app, openGateway(app).get('/slow', slow))
+  await ask(`${url}/slow`)
   await until(() => lines.some(({ message }) => message === 'request'))
   const { queueMs, runMs, totalMs } = lines.find(({ message }) => message === 'request')?.fields as Record<
     string,
     number
   >
-  expect(runMs).toBe(0)
-  expect(queueMs).toBeCloseTo(totalMs as number, 1)
+  expect(runMs).toBeGreaterThan(50)
+  expect((queueMs as number) + (runMs as number)).toBeCloseTo(totalMs as number, 1)
 })
