@@ -67,13 +67,13 @@ describeWith(['rabbitmq'], 'a private RabbitMQ', () => {
   it('raises and lifts the memory alarm', { timeout: 60_000 }, async () => {
     const connection = await amqp.connect(node.url('shop'))
     const blocked = new Promise((resolve) => connection.once('blocked', resolve))
-    const unblocked = new Promise((resolve) => connection.once('unblocked', resolve))
+    const unblocked = new Promise((resolve) => connection.once('unblocked', () => resolve('unblocked')))
     const channel = await connection.createChannel()
     await node.memoryAlarm(true)
     channel.sendToQueue('kept', Buffer.from('2'))
-    await blocked
+    expect(await blocked).toMatch(/low on memory/)
     await node.memoryAlarm(false)
-    await unblocked
+    expect(await unblocked).toBe('unblocked')
     await connection.close()
   })
 })

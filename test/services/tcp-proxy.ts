@@ -91,7 +91,10 @@ export class TcpProxy {
   set mode(mode: ProxyMode) {
     this.#mode = mode
     for (const { client, upstream } of this.#pairs) {
-      for (const socket of [client, upstream]) mode === 'stalled' ? socket.pause() : socket.resume()
+      for (const socket of [client, upstream]) {
+        if (mode === 'stalled') socket.pause()
+        else socket.resume()
+      }
     }
   }
 

@@ -8,7 +8,7 @@ import { type DeathReason, withDeath } from './death.ts'
 import { Exchange } from './exchange.ts'
 import { EngineQueue } from './queue.ts'
 import { Session } from './session.ts'
-import { type EngineDelivery, type Settlement, Subscription } from './subscription.ts'
+import type { EngineDelivery, Settlement, Subscription } from './subscription.ts'
 import type { Entry } from './waiting.ts'
 
 /**

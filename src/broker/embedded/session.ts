@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { Engine } from './engine.ts'
-import { EngineDelivery, type Settlement, Subscription } from './subscription.ts'
+import { EngineDelivery, type Settlement, type Subscription } from './subscription.ts'
 import type { EngineQueue } from './queue.ts'
 import type { Entry } from './waiting.ts'
 
