@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { lovage, currentTask, type App } from '../../src/index.ts'
 import { TaskError } from '../../src/protocol/failure.ts'
 import { worker, type Worker } from '../../src/worker/worker.ts'
+import type { Child } from '../services/child.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
-import { startPython, type Child, type PythonOptions } from '../services/python.ts'
+import { startPython, type PythonOptions } from '../services/python.ts'
 
 const FILES = { 'interop.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
 
@@ -57,7 +58,13 @@ describeWith(['rabbitmq', 'celery'], 'Python Celery over RabbitMQ with rpc resul
       sum: 5,
       date: '2026-11-21T02:03:04.000005Z',
       nan: { seen: ['NaN', 'Infinity'], lang: 'py', argsrepr: '(nan, inf)' },
-      type_error: { type: 'TypeError', module: 'builtins', args: ['not a function: ä'], traceback: true, state: 'FAILURE' },
+      type_error: {
+        type: 'TypeError',
+        module: 'builtins',
+        args: ['not a function: ä'],
+        traceback: true,
+        state: 'FAILURE',
+      },
       own_error: { type: 'Stubborn', args: ['will not'], traceback: true, state: 'FAILURE' },
       unknown: { type: 'NotRegistered', args: ['ts.nobody'], state: 'FAILURE' },
       too_many: { type: 'TypeError', module: 'builtins', state: 'FAILURE' },
@@ -73,14 +80,17 @@ describeWith(['rabbitmq', 'celery'], 'Python Celery over RabbitMQ with rpc resul
       float: true,
       empty: true,
     })
-    expect((seen.circular as { args: string[] }).args[0]).toContain('$.self')
+    expect((seen.circular as unknown as { args: string[] }).args[0]).toContain('$.self')
   })
 
   test('a Python worker runs what we send, and its failures arrive as errors', async () => {
     const queue = PYTHON_QUEUE
-    const theirs = python(['-m', 'celery', '-A', 'interop', 'worker', '-c', '1', '-P', 'solo', '-Q', queue, '-l', 'INFO'], {
-      env: { QUEUE: queue },
-    })
+    const theirs = python(
+      ['-m', 'celery', '-A', 'interop', 'worker', '-c', '1', '-P', 'solo', '-Q', queue, '-l', 'INFO'],
+      {
+        env: { QUEUE: queue },
+      },
+    )
     await theirs.line(/ ready\./, { timeoutMs: 30_000 })
     const timeout = '20s' as const
 
@@ -89,15 +99,29 @@ describeWith(['rabbitmq', 'celery'], 'Python Celery over RabbitMQ with rpc resul
     expect(await app.sendTask<number>('py.add', [2], { y: 3 }, { queue }).get({ timeout })).toBe(5)
 
     const echo = app.remote<(value: unknown) => unknown>('py.echo', { queue })
-    const values = ['äöü 日本語 😀 \0 "q" \\', { a: [1, [2, { b: null }]], '': { t: true } }, null, 2n ** 70n, -(2n ** 63n) - 1n, 0.1]
+    const values = [
+      'äöü 日本語 😀 \0 "q" \\',
+      { a: [1, [2, { b: null }]], '': { t: true } },
+      null,
+      2n ** 70n,
+      -(2n ** 63n) - 1n,
+      0.1,
+    ]
     for (const value of values) expect(await echo.delay(value).get({ timeout })).toEqual(value)
-    expect(await echo.delay(new Date(Date.UTC(2026, 10, 21, 2, 3, 4, 5))).get({ timeout })).toBe('2026-11-21T02:03:04.005000Z')
+    expect(await echo.delay(new Date(Date.UTC(2026, 10, 21, 2, 3, 4, 5))).get({ timeout })).toBe(
+      '2026-11-21T02:03:04.005000Z',
+    )
 
     const nan = app.remote<() => unknown[]>('py.nan', { queue })
     expect(await nan.delay().get({ timeout })).toEqual([NaN, Infinity, 2n ** 70n, 1])
 
     const described = await app
-      .sendTask<Record<string, unknown>>('py.describe', [1, "it's"], { on: true, none: null }, { queue, timeLimit: '30s', softTimeLimit: '20s' })
+      .sendTask<Record<string, unknown>>(
+        'py.describe',
+        [1, "it's"],
+        { on: true, none: null },
+        { queue, timeLimit: '30s', softTimeLimit: '20s' },
+      )
       .get({ timeout })
     expect(described).toMatchObject({
       args: [1, "it's"],
@@ -111,11 +135,17 @@ describeWith(['rabbitmq', 'celery'], 'Python Celery over RabbitMQ with rpc resul
     })
 
     const fail = app.remote<(kind: string) => never>('py.fail', { queue })
-    const error = await fail.delay('value').get({ timeout }).catch((thrown: unknown) => thrown)
+    const error = await fail
+      .delay('value')
+      .get({ timeout })
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(TaskError)
     expect(error).toMatchObject({ excType: 'ValueError', excModule: 'builtins', message: 'no such value: ä' })
     expect((error as TaskError).traceback).toContain('raise ValueError')
-    const own = await fail.delay('own').get({ timeout }).catch((thrown: unknown) => thrown)
+    const own = await fail
+      .delay('own')
+      .get({ timeout })
+      .catch((thrown: unknown) => thrown)
     expect(own).toMatchObject({ excType: 'Stubborn', excModule: 'interop', excArgs: ['will not', 7] })
 
     await theirs.stop()
