@@ -40,3 +40,30 @@ export class Ignore extends Error {
     this.name = 'Ignore'
   }
 }
+
+/** What `currentTask().signal` aborts with at the soft time limit. A task that lets it through fails with it. */
+export class SoftTimeLimitExceeded extends Error {
+  constructor(limitMs: number) {
+    super(`the soft time limit of ${limitMs} ms is over`)
+    this.name = 'SoftTimeLimitExceeded'
+  }
+}
+
+/** What `currentTask().signal` aborts with at the hard time limit, when the task has already been given up. */
+export class TimeLimitExceeded extends Error {
+  constructor(limitMs: number) {
+    super(`the time limit of ${limitMs} ms is over`)
+    this.name = 'TimeLimitExceeded'
+  }
+}
+
+/**
+ * What `currentTask().signal` aborts with when the worker stops and its grace period is over. A task that lets it through
+ * goes back to its queue and is run again by another worker.
+ */
+export class WorkerStopping extends Error {
+  constructor() {
+    super('the worker stops')
+    this.name = 'WorkerStopping'
+  }
+}

@@ -39,8 +39,17 @@ export interface Outcome {
   readonly parentId?: string
   /** With RETRY: when to try again. */
   readonly retry?: { readonly delayMs: number }
-  /** With REJECTED: back to the queue, or to the dead letters. */
+  /** With REJECTED: back to the queue. */
   readonly requeue?: boolean
+  /** The message goes to the dead letters, for this reason; what waits for the result is told the state nonetheless. */
+  readonly dead?: DeadReason
+}
+
+/** Why a message went to the dead letters. */
+export interface DeadReason {
+  /** A code of the error table. */
+  readonly code: string
+  readonly message: string
 }
 
 /** A final state: no other follows it. */

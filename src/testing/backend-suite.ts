@@ -101,6 +101,14 @@ export function backendSuite({ test, expect }: SuiteRunner, open: OpenPair): voi
     expect(payloadValue(outcome.result)).toEqual(FAILED)
   })
 
+  scene('how long the task ran comes along, where the worker told', async ({ client, put }) => {
+    const [told, silent] = [await client.expect('r'), await client.expect('s')]
+    await put({ ...success('r', 1), runMs: 12.5 })
+    await put(success('s', 2))
+    expect((await within('it arrives', told.done)).runMs).toBe(12.5)
+    expect((await within('it arrives', silent.done)).runMs).toBeUndefined()
+  })
+
   scene('a result that is JSON text already passes as it is', async ({ client, put }) => {
     const expectation = await client.expect('t')
     await put({ id: 't', state: 'SUCCESS', result: { text: '{"n": [1, 2]}' }, traceback: null })

@@ -17,6 +17,7 @@ export interface Expectation {
   toBe(expected: unknown): unknown
   toEqual(expected: unknown): unknown
   toMatchObject(expected: object): unknown
+  toMatch(expected: RegExp): unknown
   toBeUndefined(): unknown
   toBeGreaterThan(expected: number): unknown
   toBeLessThanOrEqual(expected: number): unknown

@@ -3,6 +3,7 @@ import { sleep, type Clock } from '../../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
+import { plainHeader, type Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeRpcResult } from '../../protocol/result-record.ts'
@@ -23,6 +24,9 @@ export interface RpcBackendOptions {
 /** A reply queue that is not there may belong to a client that is just reconnecting: about six seconds in all. */
 const RETRY: Backoff = { baseMs: 200, maxMs: 2_000, jitter: false }
 const TRIES = 6
+
+/** Ours, beside the five members that the body has in Celery. Python's clients do not read headers of results. */
+const RUN_MS = 'x-lovage-run-ms'
 
 /** RabbitMQ takes `x-expires` as 32 bits. */
 const LONGEST_EXPIRY_MS = 2 ** 32 - 1
@@ -82,7 +86,7 @@ export class RpcBackend implements ResultBackend {
     if (!replyTo) return
     if (!this.#isStarted) throw new LovageError('BROKER_CLOSED')
     const message: Message = {
-      headers: {},
+      headers: timesOf(outcome),
       body: encodeRpcResult(outcome, { types: this.#options.types }),
       contentType: 'application/json',
       contentEncoding: 'utf-8',
@@ -152,7 +156,9 @@ export class RpcBackend implements ResultBackend {
   #receive({ message }: Delivery): void {
     let outcome: Outcome
     try {
+      const runMs = plainHeader(message.headers[RUN_MS])
       outcome = decodeResult(message.body, contentOf(message))
+      if (typeof runMs === 'number') outcome = { ...outcome, runMs }
     } catch (error) {
       const { correlationId: id, contentType } = message
       log('error', 'backend', 'result cannot be read', { id, contentType, error: messageOf(error) })
@@ -162,6 +168,10 @@ export class RpcBackend implements ResultBackend {
       log('debug', 'backend', 'result came for nobody', { id: outcome.id, state: outcome.state })
     }
   }
+}
+
+function timesOf({ runMs }: Outcome): Headers {
+  return runMs === undefined ? {} : { [RUN_MS]: Math.round(runMs * 100) / 100 }
 }
 
 function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
