@@ -67,7 +67,11 @@ describeWith(['rabbitmq', 'celery'], 'Python Celery over RabbitMQ with rpc resul
       },
       own_error: { type: 'Stubborn', args: ['will not'], traceback: true, state: 'FAILURE' },
       unknown: { type: 'NotRegistered', args: ['ts.nobody'], state: 'FAILURE' },
-      too_many: { type: 'TypeError', module: 'builtins', state: 'FAILURE' },
+      too_many: {
+        type: 'LovageError',
+        args: [expect.stringContaining('ts.add'), 'ARGUMENTS_INVALID'],
+        state: 'FAILURE',
+      },
       circular: { type: 'EncodeError', state: 'FAILURE' },
       later: 2,
     })
