@@ -18,7 +18,8 @@ import {
 } from './options.ts'
 import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
-import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
+import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
+import type { RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type ServedRoute } from './server.ts'
 import { taskStateReply } from './task-state.ts'
 import { Tickets } from './tickets.ts'
@@ -33,10 +34,10 @@ const BACKLOG = 4096
 /** Binds a path to a task; the parameters of the path and the arguments of the task give the options their types. */
 export interface Bind {
   /** @throws LovageError `OPTION_INVALID` */
-  <const Path extends string, Args extends readonly unknown[], Result>(
+  <const Path extends string, Bound extends RemoteTask<any, any>, const Given extends ArgumentsOf<Bound>>(
     path: Path,
-    task: RemoteTask<Args, Result>,
-    options?: RouteOptions<PathParams<Path>, Args, Result>,
+    task: Bound,
+    options?: RouteOptions<PathParams<Path>, Given, ResultOf<Bound>>,
   ): Gateway
 }
 
