@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterEach, beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/broker/broker.ts'
 import { type BrokerOptions, openBroker } from '../../src/broker/open.ts'
@@ -92,7 +92,7 @@ test('a server without TLS is BROKER_UNREACHABLE for amqps', async () => {
   server.close()
 })
 
-async function listen(onSocket: (socket: import('node:net').Socket) => void): Promise<Server> {
+async function listen(onSocket: (socket: Socket) => void): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
     socket.resume()
