@@ -1,4 +1,5 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { Duration } from '../../src/base/duration.ts'
 import { lovage, type App } from '../../src/app/app.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
@@ -11,10 +12,13 @@ describeWith(['rabbitmq'], 'over RabbitMQ', () => {
   })
 
   /** An application whose wire to the broker can be hurt. */
-  async function wired(): Promise<{ app: App; proxy: TcpProxy }> {
+  async function wired(
+    publishTimeout: Duration = '1s',
+    connectTimeout: Duration = '10s',
+  ): Promise<{ app: App; proxy: TcpProxy }> {
     const proxy = await TcpProxy.start({ port: Number(new URL(url).port) })
     const broker = proxy.urlFor(url)
-    const app = lovage('shop', { broker, publishTimeout: 300, connectTimeout: 2000 }, { env: {} })
+    const app = lovage('shop', { broker, publishTimeout, connectTimeout }, { env: {} })
     onTestFinished(async () => {
       proxy.mode = 'open'
       await app.close()
@@ -24,7 +28,7 @@ describeWith(['rabbitmq'], 'over RabbitMQ', () => {
   }
 
   test('a request becomes a task and its result the response', async () => {
-    const { app } = await wired()
+    const { app } = await wired('20s')
     const add = app.task('add', (x: number, y: number) => x + y)
     const args = ({ query }: { query: Readonly<Record<string, unknown>> }): [number, number] => [
       Number(query['x']),
@@ -80,7 +84,7 @@ describeWith(['rabbitmq'], 'over RabbitMQ', () => {
   })
 
   test('a broker that is away at the start is said so, and which', async () => {
-    const { app, proxy } = await wired()
+    const { app, proxy } = await wired('1s', '3s')
     proxy.mode = 'refusing'
     const opened = openGateway(app)
     await expect(opened.start()).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
