@@ -1,12 +1,13 @@
+// Each of 100,000 random and mutated messages is a message or a typed error.
+import type { Proof, ProofOptions } from '../scripts/prove.mjs'
+import { messageOf } from '../src/base/errors.ts'
 import { judgeMutatedMessages } from '../test/property/mutated-messages.ts'
 
-/** How much of it, and from which seed. */
-export interface Options {
-  rounds?: number
-  seed?: number
-}
-
-/** Reads 100,000 random and mutated messages: each must be a message or a typed error. */
-export function run({ rounds = 100_000, seed = 1 }: Options = {}): Record<string, unknown> {
-  return { messages: rounds, seed, verdicts: judgeMutatedMessages(rounds, seed) }
+/** `rounds` are messages, made from the seeds `seed`, `seed + 1` and so on. */
+export async function run({ rounds = 100_000, seed }: ProofOptions): Promise<Proof> {
+  try {
+    return { holds: true, figures: { messages: rounds, ...judgeMutatedMessages(rounds, seed) } }
+  } catch (error) {
+    return { holds: false, figures: { messages: rounds, failed: messageOf(error) } }
+  }
 }

@@ -29,8 +29,8 @@ export class Bench implements AsyncDisposable {
   readonly records: LogRecord[] = []
   /** Acks, requeues and puts of all workers, in order. */
   readonly happened: Happening[] = []
-  /** Highest prefetch asked for so far. */
-  prefetch = 0
+  /** Each prefetch that was asked for. */
+  readonly prefetches: number[] = []
   /** Deliveries are no longer the worker's: acks and requeues return false, as after a lost connection. */
   isCut = false
   /** Awaited before each result is stored; may throw. */
@@ -124,11 +124,11 @@ export class Bench implements AsyncDisposable {
     broker.consume = async (options: ConsumeOptions) => {
       const onDelivery = (delivery: Delivery): void => options.onDelivery(this.#noting(delivery))
       this.#deliver = options.onDelivery
-      this.prefetch = options.prefetch
+      this.prefetches.push(options.prefetch)
       const consumer = await consume({ ...options, onDelivery })
       const setPrefetch = consumer.setPrefetch.bind(consumer)
       consumer.setPrefetch = (prefetch) => {
-        this.prefetch = Math.max(this.prefetch, prefetch)
+        this.prefetches.push(prefetch)
         setPrefetch(prefetch)
       }
       return consumer
