@@ -82,7 +82,8 @@ export async function loadTargetOrBroker(
 
 /** @throws LovageError `MODULE_FAILED`, `SETTING_INVALID`, `SETTING_UNKNOWN` */
 export async function loadConfig(file: string): Promise<ResolvedConfig> {
-  return resolveConfig((await loadModule(file))['default'], { file })
+  // It only names modules, so it need not be read in the way that they are.
+  return resolveConfig((await loadModule(file, { apart: true }))['default'], { file })
 }
 
 /** @throws LovageError `MODULE_FAILED` */
