@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../base/clock.ts'
-import { LovageError } from '../base/errors.ts'
+import { LovageError, type ErrorCode } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { loggedUrl } from './access-line.ts'
 import type { RouteRequest } from './route.ts'
@@ -17,6 +17,8 @@ export class Exchange implements RouteRequest {
   id: string | undefined
   /** Milliseconds that the task ran, where the worker told. */
   runMs: number | undefined
+  /** What it was refused for, or failed with. */
+  error: ErrorCode | undefined
   /** The body as it came. */
   raw: Buffer = NO_BODY
 
@@ -75,11 +77,12 @@ export class Exchange implements RouteRequest {
     const { writableEnded, statusCode } = this.#response
     if (!writableEnded) this.#gone?.abort(new LovageError('CLIENT_GONE'))
     const totalMs = this.#clock.monotonic() - this.#startedMs
-    const { task, id, runMs } = this
+    const { task, id, runMs, error } = this
     log('info', 'gateway', 'request', {
       method: this.method,
       url: loggedUrl(this.url),
       status: writableEnded ? statusCode : HUNG_UP,
+      ...(error === undefined ? undefined : { error }),
       ...(task === undefined ? undefined : { task }),
       ...(id === undefined ? undefined : { id }),
       // What is neither run time nor ours to see apart: the way to the queue, the wait in it, and the way back.

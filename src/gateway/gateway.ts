@@ -196,7 +196,7 @@ export class Gateway implements Service {
       options: this.#options,
       clock: this.#clock,
       routes: [...this.#routes, ...this.#builtIn()],
-      longestWaitMs: this.#longestWaitMs,
+      longestWaitMs: this.#longestWaitMs + this.#app.settings.publishTimeoutMs,
     })
     return this.#http
   }

@@ -4,6 +4,7 @@ import { log } from '../base/log.ts'
 import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
+import { loggedUrl } from './access-line.ts'
 import { errorReply, jsonReply, replyOf, resultsReply, safeError, type Reply, type SafeError } from './reply.ts'
 import type { RouteRequest, TaskRoute } from './route.ts'
 import type { Tickets } from './tickets.ts'
@@ -148,6 +149,7 @@ function faultReply(thrown: unknown, route: TaskRoute, { method, url, signal }: 
     ? thrown
     : new LovageError('HANDLER_FAILED', { route: `${method} ${route.task.name}`, problem: messageOf(thrown) })
   const reply = errorReply(error, id)
-  if (reply.status === 500) log('error', 'gateway', 'request could not be handled', { method, url, id, error: thrown })
+  if (reply.status === 500)
+    log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
   return reply
 }

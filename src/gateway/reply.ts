@@ -7,6 +7,8 @@ export interface Reply {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
+  /** Code of the error that it tells of, for the log. */
+  readonly error?: ErrorCode
 }
 
 /** How a {@link respond} is dressed. */
@@ -136,11 +138,8 @@ export function safeError(error: LovageError, id?: string, message?: string): Sa
 /** The reply to an error: `{"error": {"code", "message", "id"}}`, with Retry-After where trying again helps. */
 export function errorReply(error: LovageError, id?: string, message?: string): Reply {
   const retryAfter = RETRY_AFTER[error.code]
-  return jsonReply(
-    statusOf(error.code),
-    { error: safeError(error, id, message) },
-    retryAfter ? { 'retry-after': retryAfter } : undefined,
-  )
+  const headers = retryAfter ? { 'retry-after': retryAfter } : undefined
+  return { ...jsonReply(statusOf(error.code), { error: safeError(error, id, message) }, headers), error: error.code }
 }
 
 function dress(status: number, body: unknown, contentType: string | undefined): Reply {

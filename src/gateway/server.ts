@@ -38,7 +38,7 @@ export interface HttpParts {
   readonly options: ResolvedOptions
   readonly clock: Clock
   readonly routes: readonly ServedRoute[]
-  /** Longest wait of any route, in milliseconds. */
+  /** Longest time that a route may keep its client waiting, in milliseconds. */
   readonly longestWaitMs: number
 }
 
@@ -62,6 +62,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
 
   const send = (reply: FastifyReply, answer: Reply): void => {
     if (reply.raw.destroyed) return
+    exchangeOf(reply.request).error = answer.error
     // Without it the client would keep the connection for a next request, and the server would wait for that.
     if (draining) reply.header('connection', 'close')
     reply.code(answer.status).headers(answer.headers).send(answer.body)
@@ -169,7 +170,7 @@ function listener(
   // Node's own way to close connections takes a response for finished when its last part was written, not when it was
   // sent, and cuts it. Ours are closed by their count of requests.
   server.closeIdleConnections = () => {}
-  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 30_000)
+  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 1_000)
   server.on('connection', (socket: Socket) => connections.opened(socket))
   const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable || !connections.isQuiet(socket)) socket.destroy()
@@ -183,7 +184,7 @@ function listener(
 /** Answers what never became a request. */
 function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
   const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
-  log('info', 'gateway', 'request', { status, error: messageOf(error) })
+  log('info', 'gateway', 'request refused unread', { status, error: messageOf(error) })
   const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
