@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { project, ROOT, run } from './lovage.ts'
+import { project, ROOT, run, write } from './lovage.ts'
 
 const COMMANDS = ['dev', 'worker', 'gateway', 'call', 'result', 'queues', 'purge', 'dead', 'doctor']
 
@@ -72,6 +72,22 @@ describe('a wrong command line', () => {
     expect(text).toContain('of Celery is not taken')
     expect(text).toContain(instead)
     expect(code).toBe(2)
+  })
+})
+
+describe('a lovage that is installed globally', () => {
+  it('lets the copy of the project do the work', async () => {
+    const cwd = project({})
+    rmSync(join(cwd, 'node_modules/lovage'))
+    write(cwd, {
+      'node_modules/lovage/package.json': '{ "name": "lovage", "version": "9.9.9", "type": "module" }',
+      'node_modules/lovage/dist/cli/main.js':
+        "console.log('the copy of the project:', process.argv.slice(2).join(' '))",
+    })
+    expect(await run(['queues', '--debug'], { cwd })).toEqual({
+      code: 0,
+      text: 'the copy of the project: queues --debug',
+    })
   })
 })
 
