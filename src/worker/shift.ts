@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
@@ -54,6 +55,8 @@ export class Shift {
     this.#rules = { registry, accept, maxBodyBytes }
     const { pool: kind, concurrency: size } = options
     this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    // As many results may wait for the broker at a time as there are tasks in hand.
+    setMaxListeners(0, this.#giveUp.signal)
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     this.#settler = new Settler({
       broker,
