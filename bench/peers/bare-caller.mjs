@@ -34,7 +34,7 @@ export async function bareCaller(url, queue) {
           queue,
           BODY,
           publishOptions('bench.add', { id, replyTo }),
-          (error) => error && reject(error),
+          (error) => error && reject(new Error('the broker did not take it', { cause: error })),
         )
       }),
     close: () => connection.close(),

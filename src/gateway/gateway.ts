@@ -113,6 +113,12 @@ export class Gateway implements Service {
     return this
   }
 
+  /** Where it listens once it is started, as its options or `listenOn` say; port 0 is any that is free. */
+  get place(): { readonly host: string; readonly port: number } {
+    const { host, port } = this.#options
+    return { host, port }
+  }
+
   /** Where it is reached, `http://127.0.0.1:8000` say; undefined while it does not listen. */
   get url(): string | undefined {
     return this.#url

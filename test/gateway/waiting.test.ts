@@ -56,7 +56,7 @@ test('a result that was answered is not kept, so that memory does not grow with 
   const url = await running(app, openGateway(app).get('/one', one, { response: (_value, { id }) => ({ id }) }))
   const { id } = (await ask(`${url}/one`)).json as { id: string }
   const { backend } = await app.client()
-  while ((await backend.get(id)) !== undefined) await new Promise((resolve) => setImmediate(resolve))
+  await expect.poll(() => backend.get(id)).toBeUndefined()
 })
 
 test('many requests share one kept-alive connection', async () => {
