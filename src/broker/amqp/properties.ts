@@ -18,8 +18,15 @@ export interface Properties {
   readonly appId: string | undefined
 }
 
+/** RabbitMQ refuses a longer one. Left out, the broker keeps the message, and the reader sees that it is late. */
+const MOST_EXPIRATION_MS = 2 ** 32 - 1
+
+function expirationOf({ expirationMs }: Message): string | undefined {
+  if (expirationMs === undefined || expirationMs > MOST_EXPIRATION_MS) return undefined
+  return String(Math.round(expirationMs))
+}
+
 export function propertiesOf(message: Message): Properties {
-  const { expirationMs } = message
   return {
     contentType: message.contentType || undefined,
     contentEncoding: message.contentEncoding || undefined,
@@ -28,7 +35,7 @@ export function propertiesOf(message: Message): Properties {
     priority: message.priority,
     correlationId: message.correlationId,
     replyTo: message.replyTo,
-    expiration: expirationMs === undefined ? undefined : String(Math.max(0, Math.round(expirationMs))),
+    expiration: expirationOf(message),
     messageId: message.messageId,
     timestamp: message.timestamp,
     type: message.type,

@@ -130,6 +130,21 @@ export function consumeTests({ scene, expect }: SuiteContext): void {
     expect(await (await s.inbox(queue)).texts(3)).toEqual(['b', 'c', 'd'])
   })
 
+  scene('what is on its way while cancel is called is handed over or goes back, each once', async (s) => {
+    const queue = await s.queue()
+    const inbox = await s.inbox(queue, { prefetch: 20 })
+    await s.send(queue, 'first')
+    expect(await inbox.texts(1)).toEqual(['first'])
+    const texts = Array.from({ length: 60 }, (_, i) => String(i))
+    const sent = texts.map((text) => s.broker.publish(textMessage(text), toQueue(queue)))
+    await Promise.all([...sent.slice(0, 30), inbox.consumer.cancel(), ...sent.slice(30)])
+    const [, ...seen] = inbox.all
+    for (const delivery of seen) expect(delivery.ack()).toBe(true)
+    const rest = await (await s.inbox(queue)).texts(texts.length - seen.length)
+    expect([...seen.map(textOf), ...rest].toSorted()).toEqual(texts.toSorted())
+    await s.untilWaiting(queue, 0)
+  })
+
   scene('several consumers share a queue', async (s) => {
     const queue = await s.queue()
     const [one, two] = [await s.inbox(queue, { prefetch: 1 }), await s.inbox(queue, { prefetch: 1 })]
