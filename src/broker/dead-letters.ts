@@ -104,7 +104,7 @@ export async function requeueDead(broker: Broker, queue: string, keys: 'all' | r
   await visitDead(broker, queue, async (letter, delivery) => {
     if (keys !== 'all' && !keys.includes(letter.key)) return
     // A second copy of the same was put aside by a process that died before its ack.
-    {
+    if (!done.has(letter.key)) {
       await broker.publish(letter.message, { exchange: '', routingKey: letter.queue }, { isPassedOn: true })
     }
     done.add(letter.key)
