@@ -67,9 +67,13 @@ export function readBodies(server: FastifyInstance): void {
   add('*', (request, body, done) => (request.headers['content-type'] ? refuse : bytes)(request, body, done))
 }
 
-/** The exchange of a request; it is made in the first hook. */
+/** A request with the exchange that is made for it in the first hook. */
+export interface Exchanged extends FastifyRequest {
+  exchange: Exchange
+}
+
 export function exchangeOf(request: FastifyRequest): Exchange {
-  return (request as FastifyRequest & { exchange: Exchange }).exchange
+  return (request as Exchanged).exchange
 }
 
 function isRaw(request: FastifyRequest): boolean {

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { loggedUrl } from './access-line.ts'
-import { exchangeOf, readBodies } from './body.ts'
+import { type Exchanged, exchangeOf, readBodies } from './body.ts'
 import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { hostCheck } from './hosts.ts'
@@ -50,7 +50,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
 
   const begin = (request: FastifyRequest, reply: FastifyReply): Exchange => {
     const exchange = new Exchange(request, reply.raw, clock)
-    Object.assign(request, { exchange })
+    ;(request as Exchanged).exchange = exchange
     const { socket } = request.raw
     connections.begin(socket, reply.raw)
     reply.raw.once('close', () => {
@@ -88,6 +88,8 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
       send(reply, errorReply(ourError(error, options)))
     },
   })
+  // Named in advance, so that all requests have one shape.
+  server.decorateRequest('exchange', null)
   readBodies(server)
 
   server.addHook('onRequest', (request, reply, next) => {
