@@ -52,13 +52,17 @@ export const ERRORS = {
     message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
     fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
   },
-  HEADERS_TOO_LARGE: {
+  MESSAGE_HEADERS_TOO_LARGE: {
     message: 'The headers have {size} bytes, more than the {limit} of one frame',
     fix: 'Put the data into the body, or raise frame_max of the broker',
   },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',
+  },
+  TOPOLOGY_MISSING: {
+    message: 'There is no {entity} on the broker',
+    fix: 'Declare it first, or correct the name',
   },
   PUBLISH_TIMEOUT: {
     message: 'The broker did not confirm the message within {timeoutMs} ms',
@@ -107,6 +111,10 @@ export const ERRORS = {
   TASK_REVOKED: {
     message: 'Task {task}[{id}] was revoked: {problem}',
     fix: 'It expired or was revoked before it could run',
+  },
+  TASK_REJECTED: {
+    message: 'Task {task}[{id}] rejected its message: {problem}',
+    fix: 'See why the task throws Reject; `lovage dead requeue` sends the message once more',
   },
   TASK_LOCAL_MISSING: {
     message: 'Task {task} lives elsewhere and cannot be called here',
@@ -159,6 +167,54 @@ export const ERRORS = {
   HOST_REFUSED: {
     message: 'Host {host} is not on the allow-list',
     fix: 'Add it to allowedHosts of the gateway',
+  },
+  REQUEST_INVALID: {
+    message: 'The request is not valid HTTP: {problem}',
+    fix: 'See what the client sends',
+  },
+  REQUEST_TIMEOUT: {
+    message: 'The request did not arrive whole in time',
+    fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',
+  },
+  HEADERS_TOO_LARGE: {
+    message: 'The request headers are larger than {limit} bytes',
+    fix: 'Send less, or raise maxHeaderSize of the gateway',
+  },
+  URL_INVALID: {
+    message: 'The path of the request is not valid: {problem}',
+    fix: 'Send a path that begins with / and whose escapes are UTF-8',
+  },
+  URL_TOO_LONG: {
+    message: 'The path of the request is longer than {limit} bytes',
+    fix: 'Send the data in the body, or raise maxUrlLength of the gateway',
+  },
+  MEDIA_TYPE_UNSUPPORTED: {
+    message: 'A body of type {contentType} is not read here',
+    fix: "Send JSON, a form, text, XML or application/octet-stream; or give the route body: 'raw'",
+  },
+  ROUTE_UNKNOWN: {
+    message: 'There is no {method} {path}',
+    fix: 'Bind a route to it, or correct the request',
+  },
+  HANDLER_FAILED: {
+    message: 'The code behind {route} failed: {problem}',
+    fix: 'Mend the function that the route was given; the log has where it failed',
+  },
+  CLIENT_GONE: {
+    message: 'The client hung up before it was answered',
+    fix: 'Nothing here; if it happens often, the client waits for less time than the tasks take',
+  },
+  RESULT_UNKNOWN: {
+    message: 'Nothing is known of task {id}',
+    fix: 'Ask the process that sent it, ask sooner, or use a result backend that stores results',
+  },
+  GATEWAY_STOPPING: {
+    message: 'The gateway is stopping and takes no new requests',
+    fix: 'Send it again: to another gateway, or in a moment',
+  },
+  LISTEN_FAILED: {
+    message: 'Cannot listen on {host} port {port}: {problem}',
+    fix: 'Use a host of this machine, and a port that this user may open',
   },
   OVERLOADED: {
     message: '{inFlight} requests are in flight, the limit',

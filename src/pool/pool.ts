@@ -10,7 +10,7 @@ export interface Job {
   readonly hostname: string
 }
 
-/** What a pool tells while a job runs. */
+/** What a pool tells while a job runs. Nothing comes after the outcome. */
 export interface JobReport {
   /** The function is about to be called. */
   started(): void
@@ -20,6 +20,9 @@ export interface JobReport {
 
 /**
  * Where task code runs. `testing/pool-suite.ts` says what holds for all kinds.
+ *
+ * `stop` waits for nobody: what still runs is told by its signal and given up; its outcome is REJECTED with `requeue`, so
+ * that another worker runs it.
  */
 export interface Pool extends Service {
   readonly kind: 'async' | 'threads' | 'processes'
@@ -27,12 +30,15 @@ export interface Pool extends Service {
   readonly size: number
   /** Jobs that run now. */
   readonly running: number
+  /** Functions that were given up, at a time limit or a stop, and have not returned. They hold no slot. */
+  readonly abandoned: number
   /**
    * Runs the job and resolves to its outcome; never rejects: what goes wrong is an outcome. The caller keeps `running`
    * within `size`.
    */
   run(job: Job, report: JobReport): Promise<Outcome>
-  /** Asks the job to stop: its `currentTask().signal` aborts with `reason`. False when it does not run here. */
-  abort(id: string, reason: Error): boolean
+  /** Asks a job to stop: its `currentTask().signal` aborts with `reason`. False when it does not run here. */
+  abort(job: Job, reason: Error): boolean
+  /** Changes `size`, from the next `run` on. */
   resize(size: number): void
 }

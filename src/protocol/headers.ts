@@ -62,3 +62,26 @@ function decimalText({ digits, scale }: WireDecimal): string {
   const text = String(Math.abs(digits)).padStart(scale + 1, '0')
   return `${digits < 0 ? '-' : ''}${text.slice(0, -scale)}.${text.slice(-scale)}`
 }
+
+/** The tag that a value has on the wire. */
+export function wireTagOf(value: HeaderValue): WireTag {
+  if (value === null) return 'V'
+  if (value instanceof WireValue) return value.tag
+  switch (typeof value) {
+    case 'boolean':
+      return 't'
+    case 'string':
+      return 'S'
+    case 'bigint':
+      return integerTag(value)
+    case 'number':
+      return Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63 ? integerTag(value) : 'd'
+    default:
+      return value instanceof Uint8Array ? 'x' : Array.isArray(value) ? 'A' : 'F'
+  }
+}
+
+function integerTag(value: number | bigint): WireTag {
+  if (value >= -(2 ** 31) && value < 2 ** 31) return 'I'
+  return value > 0 ? 'l' : 'L'
+}

@@ -1,3 +1,5 @@
+import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
+
 /** Celery's states (celery.states). Tasks may report states of their own, such as `PROGRESS`. */
 export type State =
   | 'PENDING'
@@ -37,11 +39,36 @@ export interface Outcome {
   readonly parentId?: string
   /** With RETRY: when to try again. */
   readonly retry?: { readonly delayMs: number }
-  /** With REJECTED: back to the queue, or to the dead letters. */
+  /** With REJECTED: back to the queue. */
   readonly requeue?: boolean
+  /** The message goes to the dead letters, for this reason; what waits for the result is told the state nonetheless. */
+  readonly dead?: DeadReason
+}
+
+/** Why a message went to the dead letters. */
+export interface DeadReason {
+  /** A code of the error table. */
+  readonly code: string
+  readonly message: string
 }
 
 /** A final state: no other follows it. */
 export function isReady(state: State): boolean {
   return state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED'
+}
+
+/**
+ * The payload as JSON text.
+ * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`) of what cannot be written
+ */
+export function payloadText(payload: Payload, { types }: { types?: JsonTypes } = {}): string {
+  return 'text' in payload ? payload.text : encodeJson(payload.value, { types, path: '$.result' })
+}
+
+/**
+ * The payload as a value.
+ * @throws LovageError `BODY_UNDECODABLE` for text that is not JSON
+ */
+export function payloadValue(payload: Payload): unknown {
+  return 'text' in payload ? decodeJson(payload.text) : payload.value
 }

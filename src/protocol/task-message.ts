@@ -1,4 +1,12 @@
-import type { Headers } from './headers.ts'
+import { LovageError } from '../base/errors.ts'
+import { bodyText, JSON_TYPE, type ContentLimits } from './content.ts'
+import { countField, flagField, requiredField, tableField, textField } from './header-fields.ts'
+import { textListField, timeField, timelimitField } from './header-fields.ts'
+import type { HeaderValue, Headers } from './headers.ts'
+import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
+import type { Message } from './message.ts'
+import { isRecord, NO_EMBED, readEmbed, type Embed } from './signature.ts'
+import { readObjectBody } from './task-message-v1.ts'
 
 /**
  * A task message with its headers read and its body not: what travels from intake to the pool. Names are the headers' in
@@ -9,7 +17,7 @@ export interface TaskRequest {
   readonly task: string
   readonly lang: string
   readonly shadow: string | null
-  /** ISO 8601 text, as it came. */
+  /** ISO 8601 text, as it came; `parseIso` reads it. */
   readonly eta: string | null
   readonly expires: string | null
   readonly group: string | null
@@ -24,7 +32,7 @@ export interface TaskRequest {
   readonly origin: string
   readonly ignoreResult: boolean
   readonly replacedTaskNesting: number
-  readonly stamps: Readonly<Record<string, unknown>>
+  readonly stamps: Headers
   readonly stampedHeaders: readonly string[] | null
   /** Headers that are none of Celery's, `x-lovage-*` among them. */
   readonly custom: Headers
@@ -37,4 +45,216 @@ export interface TaskRequest {
   readonly compression: string | undefined
   /** `[args, kwargs, embed]`, encoded as contentType and compression say. A protocol 1 body has been rewritten to this. */
   readonly body: Uint8Array
+}
+
+/** What {@link encodeTask} needs beside the request. */
+export interface EncodeTaskOptions {
+  /** Default 2, written to disk. */
+  readonly deliveryMode?: 1 | 2
+  /** After this many milliseconds the broker may drop the message unread; Celery sets it beside `expires`. */
+  readonly expirationMs?: number
+}
+
+/** Celery's own headers; all others are custom. */
+const CELERY_HEADERS: ReadonlySet<string> = new Set([
+  ...['lang', 'task', 'id', 'shadow', 'eta', 'expires', 'group', 'group_index', 'retries', 'timelimit', 'root_id'],
+  ...['parent_id', 'argsrepr', 'kwargsrepr', 'origin', 'ignore_result', 'replaced_task_nesting', 'stamped_headers'],
+  ...['stamps', 'compression'],
+])
+
+const NO_BODY = new Uint8Array()
+
+/**
+ * A request with Celery's defaults for what is not given: no retries, no limits, root and correlation id equal to the id,
+ * priority 0, JSON.
+ */
+export function newRequest(fields: Pick<TaskRequest, 'id' | 'task'> & Partial<TaskRequest>): TaskRequest {
+  return {
+    lang: 'js',
+    shadow: null,
+    eta: null,
+    expires: null,
+    group: null,
+    groupIndex: null,
+    retries: 0,
+    timelimit: [null, null],
+    rootId: fields.id,
+    parentId: null,
+    argsrepr: '()',
+    kwargsrepr: '{}',
+    origin: '',
+    ignoreResult: false,
+    replacedTaskNesting: 0,
+    stamps: {},
+    stampedHeaders: null,
+    custom: {},
+    replyTo: '',
+    correlationId: fields.id,
+    priority: 0,
+    contentType: JSON_TYPE,
+    contentEncoding: 'utf-8',
+    compression: undefined,
+    body: NO_BODY,
+    ...fields,
+  }
+}
+
+/**
+ * The request as a message of protocol 2: headers in Celery's order, those of Celery 5.3 and later included (older ones
+ * take them for custom headers), custom ones after them. The body passes as it is.
+ */
+export function encodeTask(request: TaskRequest, options: EncodeTaskOptions = {}): Message {
+  return {
+    headers: encodeHeaders(request),
+    body: request.body,
+    contentType: request.contentType,
+    contentEncoding: request.contentEncoding,
+    deliveryMode: options.deliveryMode ?? 2,
+    ...(request.priority === undefined ? undefined : { priority: request.priority }),
+    correlationId: request.correlationId,
+    replyTo: request.replyTo,
+    ...(options.expirationMs === undefined ? undefined : { expirationMs: options.expirationMs }),
+  }
+}
+
+function encodeHeaders(request: TaskRequest): Headers {
+  const headers: Record<string, HeaderValue> = {
+    lang: request.lang,
+    task: request.task,
+    id: request.id,
+    shadow: request.shadow,
+    eta: request.eta,
+    expires: request.expires,
+    group: request.group,
+    group_index: request.groupIndex,
+    retries: request.retries,
+    timelimit: request.timelimit,
+    root_id: request.rootId,
+    parent_id: request.parentId,
+    argsrepr: request.argsrepr,
+    kwargsrepr: request.kwargsrepr,
+    origin: request.origin,
+    ignore_result: request.ignoreResult,
+    replaced_task_nesting: request.replacedTaskNesting,
+    stamped_headers: request.stampedHeaders,
+    stamps: request.stamps,
+    // Spread, not assigned: a custom header may be called __proto__.
+    ...request.custom,
+  }
+  if (request.compression !== undefined) headers.compression = request.compression
+  return headers
+}
+
+/**
+ * Reads the headers of a task message; the body stays as it came. A message of protocol 1, or a hybrid (task header, and
+ * a body that is an object), has its body parsed and rewritten to that of protocol 2.
+ * @throws LovageError `MESSAGE_INVALID` naming the header that is wrong. Of protocol 1 also `CONTENT_REFUSED` and
+ *   `BODY_UNDECODABLE`
+ */
+export function readTask(message: Message, limits: ContentLimits = {}): TaskRequest {
+  const { headers } = message
+  const old = readObjectBody(message, limits)
+  const fields = old === undefined ? headers : { ...old.fields, ...headers }
+  const id = requiredField(fields, 'id')
+  return {
+    id,
+    task: requiredField(fields, 'task'),
+    lang: textField(fields, 'lang') ?? '',
+    shadow: textField(fields, 'shadow'),
+    eta: timeField(fields, 'eta'),
+    expires: timeField(fields, 'expires'),
+    group: textField(fields, 'group'),
+    groupIndex: countField(fields, 'group_index'),
+    retries: countField(fields, 'retries') ?? 0,
+    timelimit: timelimitField(fields, 'timelimit'),
+    rootId: textField(fields, 'root_id') || id,
+    parentId: textField(fields, 'parent_id'),
+    argsrepr: textField(fields, 'argsrepr') ?? '',
+    kwargsrepr: textField(fields, 'kwargsrepr') ?? '',
+    origin: textField(fields, 'origin') ?? '',
+    ignoreResult: flagField(fields, 'ignore_result'),
+    replacedTaskNesting: countField(headers, 'replaced_task_nesting') ?? 0,
+    stamps: tableField(headers, 'stamps'),
+    stampedHeaders: textListField(headers, 'stamped_headers'),
+    custom: customHeaders(headers),
+    replyTo: message.replyTo ?? '',
+    correlationId: message.correlationId || id,
+    priority: message.priority,
+    contentType: old === undefined ? message.contentType : JSON_TYPE,
+    contentEncoding: old === undefined ? message.contentEncoding : 'utf-8',
+    compression: old === undefined ? (textField(headers, 'compression') ?? undefined) : undefined,
+    body: old === undefined ? message.body : old.body,
+  }
+}
+
+const NO_HEADERS: Headers = Object.freeze({})
+
+function customHeaders(headers: Headers): Headers {
+  const names = Object.keys(headers).filter((name) => !CELERY_HEADERS.has(name))
+  if (names.length === 0) return NO_HEADERS
+  return Object.fromEntries(names.map((name) => [name, headers[name] as HeaderValue]))
+}
+
+/**
+ * The same task once more, as Celery's `retry()` sends it: same id and body, one retry more, a new eta, `expires` as it
+ * was, and the task its own parent where it had none.
+ */
+export function retryOf(request: TaskRequest, next: { eta: string | null; parentId?: string | null }): TaskRequest {
+  return {
+    ...request,
+    retries: request.retries + 1,
+    eta: next.eta,
+    parentId: next.parentId ?? request.parentId ?? request.id,
+  }
+}
+
+const EMPTY_EMBED = encodeJson(NO_EMBED)
+
+/**
+ * The body of protocol 2, `[args, kwargs, embed]`, in JSON.
+ * @throws LovageError `ENCODE_FAILED` naming the path, which begins with `$.args`, `$.kwargs` or `$.embed`
+ */
+export function encodeBody(
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  embed: Embed = NO_EMBED,
+  { types }: { types?: JsonTypes } = {},
+): Uint8Array {
+  const embedText = embed === NO_EMBED ? EMPTY_EMBED : encodeJson(embed, { types, path: '$.embed' })
+  const argsText = encodeJson(args, { types, path: '$.args' })
+  const text = `[${argsText}, ${encodeJson(kwargs, { types, path: '$.kwargs' })}, ${embedText}]`
+  // All of it is ASCII.
+  return Buffer.from(text, 'latin1')
+}
+
+/** A body that has been read. */
+export interface TaskBody {
+  readonly args: unknown[]
+  readonly kwargs: Record<string, unknown>
+  readonly embed: Embed
+}
+
+/**
+ * Reads the body.
+ * @throws LovageError `CONTENT_REFUSED`, `BODY_UNDECODABLE`; `ARGUMENTS_INVALID` where it is read but args is not a list or
+ *   kwargs not an object
+ */
+export function readBody(request: TaskRequest, limits: ContentLimits = {}): TaskBody {
+  const decoded = decodeJson(bodyText(request, limits))
+  // The object is a packed hybrid of protocols 1 and 2.
+  const parts = isRecord(decoded) && 'args' in decoded ? [decoded.args, decoded.kwargs, decoded] : decoded
+  if (!Array.isArray(parts) || parts.length !== 3) {
+    throw new LovageError('BODY_UNDECODABLE', {
+      contentType: request.contentType,
+      problem: 'it is not [args, kwargs, embed]',
+    })
+  }
+  const [args, kwargs] = parts as readonly unknown[]
+  if (!Array.isArray(args)) throw argumentsInvalid(request, 'args is not a list')
+  if (!isRecord(kwargs)) throw argumentsInvalid(request, 'kwargs is not an object')
+  return { args, kwargs, embed: readEmbed(parts[2]) }
+}
+
+function argumentsInvalid(request: TaskRequest, problem: string): LovageError {
+  return new LovageError('ARGUMENTS_INVALID', { task: request.task, problem })
 }

@@ -121,7 +121,7 @@ export class AmqpChannel {
   /**
    * Hands a message in. `done` is called once, when the broker has confirmed it (without {@link confirmSelect}: when it is
    * written), or with `UNROUTABLE`, `PUBLISH_REFUSED`, or what ended the channel; then it may or may not be there.
-   * @throws LovageError `ENCODE_FAILED`, `HEADERS_TOO_LARGE`, `PUBLISH_REFUSED`, or what ended the channel.
+   * @throws LovageError `ENCODE_FAILED`, `MESSAGE_HEADERS_TOO_LARGE`, `PUBLISH_REFUSED`, or what ended the channel.
    */
   publish(message: Outbound, done: Published): Publish {
     if (this.#error) throw this.#error

@@ -20,7 +20,7 @@ interface Entry extends Publish {
 
 /** What a publisher needs of its channel. */
 export interface PublisherChannel {
-  /** Writes the frames. Throws `ENCODE_FAILED`, `HEADERS_TOO_LARGE`. */
+  /** Writes the frames. Throws `ENCODE_FAILED`, `MESSAGE_HEADERS_TOO_LARGE`. */
   write(message: Outbound): void
   /** Whether messages must wait: the socket is full, the broker has blocked the connection or stopped the flow. */
   held(): boolean
@@ -58,7 +58,7 @@ export class Publisher {
 
   /**
    * Sends, or holds back until the broker takes messages again.
-   * @throws LovageError `ENCODE_FAILED`, `HEADERS_TOO_LARGE`; `PUBLISH_REFUSED` when too many wait already.
+   * @throws LovageError `ENCODE_FAILED`, `MESSAGE_HEADERS_TOO_LARGE`; `PUBLISH_REFUSED` when too many wait already.
    */
   publish(message: Outbound, done: Published): Publish {
     const entry: Entry = {

@@ -33,7 +33,7 @@ export class HeadersCache {
     const task = headers['task']
     const shape = this.#shapes.get(task)
     if (shape === undefined) {
-      writeTable(writer, headers, 'headers')
+      writeTable(writer, headers, '$.headers')
       if (typeof task === 'string') this.#learn(task, headers)
       return
     }
@@ -50,7 +50,7 @@ export class HeadersCache {
     for (const key in headers) {
       const value = headers[key]
       if (value === undefined) continue
-      writeEntry(writer, key, value, 'headers', 0)
+      writeEntry(writer, key, value, '$.headers', 0)
       keys.push(key)
       values.push(Array.isArray(value) ? [...(value as readonly HeaderValue[])] : value)
       starts.push(writer.at)
@@ -103,7 +103,7 @@ function writeByShape(writer: ByteWriter, headers: Headers, shape: Shape): boole
       run = next
       missed = true
     }
-    writeEntry(writer, key, value, 'headers', 0)
+    writeEntry(writer, key, value, '$.headers', 0)
   }
   copy(writer, bytes, starts[run] as number, starts[next] as number)
   const at = writer.mark + start

@@ -73,10 +73,12 @@ function writeValue(writer: ByteWriter, value: HeaderValue, path: string, key: s
     return writer.raw(value)
   }
   if (depth >= DEEPEST) throw refused(path, key, `nested deeper than ${DEEPEST}`)
-  if (Array.isArray(value)) return writeList(writer, value as readonly HeaderValue[], `${path}.${key}`, depth + 1)
-  if (value instanceof Date) throw refused(path, key, 'a date; send its ISO 8601 text')
+  if (Array.isArray(value)) return writeList(writer, value as readonly HeaderValue[], join(path, key), depth + 1)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // A Date or a Map would become an empty table without a word.
+  if (prototype !== Object.prototype && prototype !== null) throw refused(path, key, 'not a plain object')
   writer.u8(TABLE)
-  writeTable(writer, value as Headers, `${path}.${key}`, depth + 1)
+  writeTable(writer, value as Headers, join(path, key), depth + 1)
 }
 
 function writeList(writer: ByteWriter, list: readonly HeaderValue[], path: string, depth: number): void {
@@ -166,5 +168,9 @@ function closeLength(writer: ByteWriter, start: number): void {
 }
 
 function refused(path: string, key: string | number, problem: string): LovageError {
-  return new LovageError('ENCODE_FAILED', { path: `${path}.${key}`, problem })
+  return new LovageError('ENCODE_FAILED', { path: join(path, key), problem })
+}
+
+function join(path: string, key: string | number): string {
+  return typeof key === 'number' ? `${path}[${key}]` : `${path}.${key}`
 }

@@ -1,0 +1,30 @@
+/** How much a case is to do. */
+export interface BenchOptions {
+  /** Just enough to see that it works; its figures mean nothing. */
+  tiny: boolean
+}
+
+/** One measured value. */
+export interface Figure {
+  /** What was measured, e.g. `'publish, confirmed, 64 in flight'`. */
+  what: string
+  value: number
+  /** E.g. `'/s'`, `'ms'`, or `'x'` for a ratio. */
+  unit: string
+  note?: string
+}
+
+/** The default export of each file in bench/cases. Returns what it measured; throws when it cannot. */
+export type BenchCase = (options: BenchOptions) => Promise<Figure[]> | Figure[]
+
+/** Calls `work` over and over for about `seconds` and returns the calls a second. */
+export function rate(work: () => void, seconds: number): number {
+  const from = performance.now()
+  let calls = 0
+  for (let batch = 1; ; batch = Math.min(batch * 2, 10_000)) {
+    for (let i = 0; i < batch; i++) work()
+    calls += batch
+    const elapsed = (performance.now() - from) / 1_000
+    if (elapsed >= seconds) return calls / elapsed
+  }
+}

@@ -1,0 +1,146 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { openBackend } from '../backend/open.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { DueHeap } from '../base/due-heap.ts'
+import { LovageError } from '../base/errors.ts'
+import { openBroker } from '../broker/open.ts'
+import type { TaskFunction } from './arguments.ts'
+import { AsyncResult, type Waiting } from './async-result.ts'
+import type { CallOptions } from './call-options.ts'
+import { Connection } from './connection.ts'
+import { localTask, remoteTask } from './definitions.ts'
+import { sendable } from './outgoing.ts'
+import { Registry } from './registry.ts'
+import { type Client, type SendCounts, Sender } from './send.ts'
+import type { Sending } from './sending.ts'
+import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
+import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
+import { type ResolvedTaskOptions, resolveTaskOptions, type SendOptions } from './task-options.ts'
+
+export type { Client, SendCounts }
+
+/** What an application takes from around it; tests and simulators give their own. */
+export interface Surroundings {
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+  /** Environment variables. Default: the process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/** An application: its settings, its tasks, and its one connection to broker and results. */
+export class App {
+  readonly name: string
+  readonly settings: Settings
+  /** The tasks defined here. */
+  readonly registry: Registry = new Registry()
+  readonly #connection: Connection
+  readonly #waiting: Waiting
+  readonly #sender: Sender
+  /** Options of tasks that are known by name only. */
+  readonly #defaults: ResolvedTaskOptions
+
+  /** Made by {@link lovage}. */
+  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env = undefined }: Surroundings = {}) {
+    if (typeof name !== 'string' || name === '') {
+      const problem = 'must be a text that is not empty'
+      throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
+    }
+    this.name = name
+    const settings = (this.settings = resolveSettings(given, env && { env }))
+    this.#defaults = resolveTaskOptions('sent by name', {}, settings)
+    const dues = new DueHeap(clock)
+    this.#connection = new Connection(() => this.#open(clock))
+    this.#waiting = {
+      clock,
+      dues,
+      resultExpiresMs: settings.resultExpiresMs,
+      client: () => this.#connection.client(),
+      clientIfOpen: () => this.#connection.clientIfOpen(),
+    }
+    this.#sender = new Sender(settings, clock, this.#waiting)
+  }
+
+  /**
+   * Defines a task. Its name is what travels; the function's arguments and return value give it its types.
+   * @throws LovageError `TASK_DUPLICATE`, `OPTION_INVALID`
+   */
+  task<Fn extends TaskFunction>(name: string, fn: Fn): TaskOf<Fn>
+  task<Schema extends StandardSchemaV1, Returned>(
+    name: string,
+    options: InputOptions<Schema>,
+    fn: (input: StandardSchemaV1.InferOutput<Schema>) => Returned,
+  ): InputTask<Schema, Returned>
+  task<Fn extends TaskFunction>(name: string, options: PositionalOptions<Parameters<Fn>>, fn: Fn): TaskOf<Fn>
+  task(name: string, ...rest: readonly unknown[]): unknown {
+    const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]]
+    const { registered, task } = localTask(name, options, fn, this.settings, this.#sender)
+    this.registry.add(registered)
+    return task
+  }
+
+  /**
+   * A task that is defined elsewhere, in Python say: `app.remote<(set: string) => number>('ml.train')`.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  remote<Fn extends TaskFunction>(
+    name: string,
+    options: SendOptions = {},
+  ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
+    return remoteTask(name, options, this.settings, this.#sender) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
+  }
+
+  /**
+   * Sends a task by its name alone. Where a task of that name is defined here, its options and the check of its
+   * arguments hold; else the defaults.
+   */
+  sendTask<Result = unknown>(
+    name: string,
+    args: readonly unknown[] = [],
+    kwargs: Readonly<Record<string, unknown>> = {},
+    options?: CallOptions,
+  ): Sending<Result> {
+    const known = this.registry.get(name)
+    const check = known && known.check.bind(known)
+    const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
+    return this.#sender.send(task, args, kwargs, options)
+  }
+
+  /** The result of a task whose id is known by other means. Over `rpc://` only what this process has sent is known. */
+  asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
+    return new AsyncResult<Result>({ id }, this.#waiting)
+  }
+
+  /** How sending has gone so far. */
+  counts(): SendCounts {
+    return { ...this.#sender.counts }
+  }
+
+  /**
+   * Broker and backend, started. Opened at first use; all callers share them. After a failure it can be tried again.
+   * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `BROKER_CLOSED`, `URL_UNSUPPORTED`
+   */
+  client(): Promise<Client> {
+    return this.#connection.client()
+  }
+
+  /** Ends both connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
+  async close(): Promise<void> {
+    await this.#connection.close()
+    this.#waiting.dues.clear()
+  }
+
+  #open(clock: Clock): Client {
+    const { settings } = this
+    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const limits = { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
+    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
+    const types = settings.jsonTypes
+    const backend = openBackend(settings.backend, { broker, clock, resultExpiresMs, maxPendingResults, types })
+    return { broker, backend }
+  }
+}
+
+/** Makes an application. `lovage('shop')` alone runs on a broker inside this process. */
+export function lovage(name: string, settings?: GivenSettings, surroundings?: Surroundings): App {
+  return new App(name, settings, surroundings)
+}

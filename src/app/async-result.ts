@@ -1,0 +1,173 @@
+import type { Expectation } from '../backend/backend.ts'
+import type { Clock } from '../base/clock.ts'
+import type { DueHeap } from '../base/due-heap.ts'
+import { type Duration, milliseconds } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import { readFailure, reviveFailure } from '../protocol/failure.ts'
+import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
+import type { Client } from './send.ts'
+
+/** How long to wait for a result. */
+export interface GetOptions {
+  /** Longest wait. Default: until the task expires, or as long as results are kept (`resultExpires`). */
+  readonly timeout?: Duration
+  /** Ends the wait early, with its reason. The task goes on. */
+  readonly signal?: AbortSignal
+}
+
+/** What a task told before it ended. */
+export interface TaskUpdate {
+  readonly id: string
+  /** STARTED, RETRY, PROGRESS, or a name of the task's own. */
+  readonly state: string
+  /** What the task told with it; with RETRY what went wrong. */
+  readonly meta: unknown
+}
+
+/** What results stand on: the application's connection and its one heap of deadlines. */
+export interface Waiting {
+  readonly clock: Clock
+  readonly dues: DueHeap
+  readonly resultExpiresMs: number
+  client(): Promise<Client>
+  /** The client if it is there already, which spares busy senders a promise. */
+  clientIfOpen(): Client | undefined
+}
+
+/** What is known of the task when its result is made. */
+export interface SentTask {
+  readonly id: string
+  readonly task?: string | undefined
+  readonly isIgnored?: boolean
+  /** Epoch ms. */
+  readonly expiresAtMs?: number | undefined
+  /** The slot that was opened before the message was sent. */
+  readonly expectation?: Expectation | undefined
+}
+
+/** The result of a task that has been sent. Never thenable, so that it can be returned from an async function. */
+export class AsyncResult<Result = unknown> {
+  readonly #sent: SentTask
+  readonly #waiting: Waiting
+
+  /** Made by the application: `delay()`, `applyAsync()`, `app.asyncResult(id)`. */
+  constructor(sent: SentTask, waiting: Waiting) {
+    this.#sent = sent
+    this.#waiting = waiting
+  }
+
+  /** Id of the task. */
+  get id(): string {
+    return this.#sent.id
+  }
+
+  /**
+   * What the task returned. Waits for it until `timeout`, or the moment that the task expires, whichever comes first: a
+   * broker may drop an expired message unseen, and then no answer comes. A task that has told that it runs
+   * (`trackStarted`, `progress()`) is waited for beyond its expiry.
+   * @throws TaskError when it failed or was revoked
+   * @throws LovageError `RESULT_TIMEOUT`, `RESULT_IGNORED`, `RESULT_FORGOTTEN`, `BROKER_CLOSED`, `DURATION_INVALID`
+   */
+  async get(options?: GetOptions): Promise<Result> {
+    const { state, result, traceback } = await this.outcome(options)
+    const value = payloadValue(result)
+    if (state === 'SUCCESS') return value as Result
+    const { id, task } = this.#sent
+    throw reviveFailure(readFailure(value), { id, task, traceback })
+  }
+
+  /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
+  async outcome({ timeout, signal }: GetOptions = {}): Promise<Outcome> {
+    const { id, isIgnored } = this.#sent
+    if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
+    const timeoutMs = timeout === undefined ? undefined : milliseconds(timeout)
+    signal?.throwIfAborted()
+    const { expectation, close } = await this.#open()
+    try {
+      const { latest } = expectation
+      return latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeoutMs, signal)
+    } finally {
+      close()
+    }
+  }
+
+  /** The newest outcome known, final or not; undefined when nothing is. Does not wait for the task. */
+  async latest(): Promise<Outcome | undefined> {
+    const { id, isIgnored, expectation } = this.#sent
+    if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
+    if (expectation?.latest) return expectation.latest
+    return (await this.#waiting.client()).backend.get(id)
+  }
+
+  /**
+   * Calls `listener` with each thing the task tells before it ends, beginning with the newest that is known already.
+   * Returns how to end that.
+   */
+  onUpdate(listener: (update: TaskUpdate) => void): () => void {
+    let isWanted = !this.#sent.isIgnored
+    let end = (): void => {}
+    const tell = (outcome: Outcome): void => {
+      if (isWanted) listener({ id: outcome.id, state: outcome.state, meta: payloadValue(outcome.result) })
+    }
+    void this.#open().then(
+      ({ expectation, close }) => {
+        const off = expectation.onUpdate(tell)
+        end = () => (off(), close())
+        if (!isWanted) return end()
+        const { latest } = expectation
+        if (latest && !isReady(latest.state)) tell(latest)
+      },
+      () => {}, // The connection cannot be opened: get() tells why, and there is nothing to tell of here.
+    )
+    return () => {
+      if (isWanted) end()
+      isWanted = false
+    }
+  }
+
+  /** Drops what is known of it, here and where results are stored. */
+  async forget(): Promise<void> {
+    this.#sent.expectation?.close()
+    await (await this.#waiting.client()).backend.forget(this.id)
+  }
+
+  /** The slot that was opened with the sending, or one for this wait alone. */
+  async #open(): Promise<{ expectation: Expectation; close: () => void }> {
+    if (this.#sent.expectation) return { expectation: this.#sent.expectation, close: () => {} }
+    const { backend } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
+    const expectation = await backend.expect(this.id)
+    return { expectation, close: () => expectation.close() }
+  }
+
+  #wait(expectation: Expectation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<Outcome> {
+    const { clock, dues, resultExpiresMs } = this.#waiting
+    const { id, expiresAtMs } = this.#sent
+    const patienceMs = timeoutMs ?? resultExpiresMs
+    const untilExpiryMs = expiresAtMs === undefined ? Infinity : Math.max(0, expiresAtMs - clock.now())
+    return new Promise<Outcome>((resolve, reject) => {
+      const fail = (waitedMs: number) => () =>
+        settle(() => reject(new LovageError('RESULT_TIMEOUT', { id, timeoutMs: Math.round(waitedMs) })))
+      const end = dues.add(patienceMs, fail(patienceMs))
+      const expiry =
+        untilExpiryMs < patienceMs
+          ? dues.add(untilExpiryMs, () => void (isRunning(expectation) || fail(untilExpiryMs)()))
+          : undefined
+      const onAbort = (): void => settle(() => reject(signal?.reason as Error))
+      const settle = (how: () => void): void => {
+        end.cancel()
+        expiry?.cancel()
+        signal?.removeEventListener('abort', onAbort)
+        how()
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      expectation.done.then(
+        (outcome) => settle(() => resolve(outcome)),
+        (error: unknown) => settle(() => reject(error as Error)),
+      )
+    })
+  }
+}
+
+function isRunning({ latest }: Expectation): boolean {
+  return latest !== undefined && latest.state !== 'RETRY'
+}

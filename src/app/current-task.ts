@@ -1,0 +1,79 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Duration } from '../base/duration.ts'
+import { milliseconds } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
+import { Retry } from './control-flow.ts'
+
+/** How a task asks to be run again. */
+export interface RetryOptions {
+  /** Wait before the next try. Default: the task's `retryBackoff`, or its `retryDelay`. */
+  readonly countdown?: Duration
+  /** When to try again, in place of `countdown`. */
+  readonly eta?: Date
+  /** Most retries, in place of the task's `maxRetries`; null is for ever. */
+  readonly maxRetries?: number | null
+  /** What went wrong. It becomes the failure when retries are used up. */
+  readonly cause?: unknown
+}
+
+/** How the message came. */
+export interface DeliveryInfo {
+  readonly exchange: string
+  readonly routingKey: string
+  readonly redelivered: boolean
+}
+
+/** The run that the calling code is part of. Its functions may be taken apart: `const { signal, progress } = currentTask()`. */
+export interface CurrentTask {
+  readonly id: string
+  readonly name: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** 0 in the first run. */
+  readonly retries: number
+  /** Aborts at the soft time limit, when the task is revoked while it runs, and when the worker must stop. */
+  readonly signal: AbortSignal
+  /** The headers of the message. */
+  readonly request: TaskRequest
+  readonly delivery: DeliveryInfo
+  /** Name of the worker node. */
+  readonly hostname: string
+  /** Tells whoever waits how far it is: state `PROGRESS` with `meta`. */
+  progress(this: void, meta: unknown): void
+  /** Tells whoever waits of a state of the task's own. */
+  updateState(this: void, state: string, meta?: unknown): void
+  /** Makes what to throw to be run again: `throw retry({ countdown: '10s' })`. */
+  retry(this: void, options?: RetryOptions): Retry
+  /** Called with the id of each task that is sent from inside this one: Celery's trail. */
+  sent(this: void, id: string): void
+}
+
+const storage = new AsyncLocalStorage<CurrentTask>()
+
+/**
+ * The task that the calling code runs in.
+ * @throws LovageError `CURRENT_TASK_NONE` outside of a task
+ */
+export function currentTask(): CurrentTask {
+  const current = storage.getStore()
+  if (!current) throw new LovageError('CURRENT_TASK_NONE')
+  return current
+}
+
+/** As {@link currentTask}, but undefined outside of a task. */
+export function currentTaskIfAny(): CurrentTask | undefined {
+  return storage.getStore()
+}
+
+/** Calls `fn` so that it, and everything it starts, runs as `current`. */
+export function runWithTask<T>(current: CurrentTask, fn: () => T): T {
+  return storage.run(current, fn)
+}
+
+/** The {@link Retry} that the options ask for; `nowMs` is epoch time. */
+export function retryWith(options: RetryOptions = {}, nowMs: number): Retry {
+  const { countdown, eta, maxRetries, cause } = options
+  const delayMs = countdown === undefined ? eta && Math.max(0, eta.getTime() - nowMs) : milliseconds(countdown)
+  return new Retry({ delayMs, maxRetries: maxRetries === null ? Infinity : maxRetries }, cause)
+}

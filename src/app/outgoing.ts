@@ -1,0 +1,130 @@
+import { hostname } from 'node:os'
+import { formatIso } from '../protocol/iso-time.ts'
+import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
+import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
+import type { CheckedCallOptions } from './call-options.ts'
+import type { CurrentTask } from './current-task.ts'
+import { destinationOf, type RouteOptions } from './routes.ts'
+import type { Destination } from '../broker/broker.ts'
+import type { ResolvedTaskOptions } from './task-options.ts'
+
+/** A task as the sender knows it: what its messages have in common is worked out once. */
+export interface Sendable {
+  readonly name: string
+  readonly options: ResolvedTaskOptions
+  readonly route: Route
+  readonly timelimit: readonly [number | null, number | null]
+  /** Whether the arguments fit, where the task is defined here. */
+  readonly check:
+    | ((args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>) => void | Promise<void>)
+    | undefined
+}
+
+/** Where a message goes, and the queue that must be there before. */
+export interface Route {
+  readonly destination: Destination
+  /** Undefined where the caller named an exchange: what is bound to it is not ours to say. */
+  readonly queue: string | undefined
+}
+
+/** A call, ready to be written. */
+export interface Outgoing {
+  readonly request: TaskRequest
+  readonly route: Route
+  /** Epoch ms. */
+  readonly expiresAtMs: number | undefined
+  readonly expirationMs: number | undefined
+}
+
+/** What a call is made of, beside the task and its arguments. */
+export interface Circumstances {
+  readonly id: string
+  readonly nowMs: number
+  readonly defaultQueue: string
+  /** The result backend's, where the caller names none. */
+  readonly replyTo: string | undefined
+  /** The task that the call is made in. */
+  readonly current: CurrentTask | undefined
+}
+
+const ORIGIN = `gen${process.pid}@${hostname()}`
+
+/** RabbitMQ takes the expiration of a message as 32 bits, and closes the channel on more. */
+const LONGEST_EXPIRATION_MS = 2 ** 32 - 1
+
+/** Works out what all messages of a task have in common. */
+export function sendable(
+  name: string,
+  options: ResolvedTaskOptions,
+  defaultQueue: string,
+  check?: Sendable['check'],
+): Sendable {
+  const timelimit = [seconds(options.timeLimitMs), seconds(options.softTimeLimitMs)] as const
+  return { name, options, route: routeOf(options, defaultQueue), timelimit, check }
+}
+
+/** The call as a request without its body. */
+export function outgoing(
+  task: Sendable,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  call: Partial<CheckedCallOptions>,
+  { id, nowMs, defaultQueue, replyTo, current }: Circumstances,
+): Outgoing {
+  const { options } = task
+  const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
+  const etaMs = atMs(call.eta ?? call.countdown, nowMs)
+  const ignoreResult = call.ignoreResult ?? options.ignoreResult
+  const isRouted = call.queue !== undefined || call.exchange !== undefined || call.routingKey !== undefined
+  const isLimited = call.timeLimit !== undefined || call.softTimeLimit !== undefined
+  const request = newRequest({
+    id,
+    task: task.name,
+    shadow: call.shadow ?? options.shadow ?? null,
+    eta: etaMs === undefined ? null : formatIso(etaMs),
+    expires: expiresAtMs === undefined ? null : formatIso(expiresAtMs),
+    timelimit: isLimited
+      ? [seconds(call.timeLimit) ?? task.timelimit[0], seconds(call.softTimeLimit) ?? task.timelimit[1]]
+      : task.timelimit,
+    rootId: current ? current.request.rootId : id,
+    parentId: current ? current.id : null,
+    argsrepr: argsRepr(args),
+    kwargsrepr: kwargsRepr(kwargs),
+    origin: ORIGIN,
+    ignoreResult,
+    custom: call.headers ? { ...options.headers, ...call.headers } : options.headers,
+    replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
+    correlationId: id,
+    priority: call.priority ?? options.priority ?? 0,
+  })
+  const expirationMs = expiresAtMs === undefined ? undefined : Math.max(0, Math.ceil(expiresAtMs - nowMs))
+  return {
+    request,
+    route: isRouted ? routeOf(overridden(options, call), defaultQueue) : task.route,
+    expiresAtMs,
+    expirationMs: expirationMs !== undefined && expirationMs <= LONGEST_EXPIRATION_MS ? expirationMs : undefined,
+  }
+}
+
+/** A call that names a queue is not held to the exchange of the task, nor the other way round. */
+function overridden(options: RouteOptions, call: RouteOptions): RouteOptions {
+  if (call.queue !== undefined) return { queue: call.queue, routingKey: call.routingKey }
+  if (call.exchange !== undefined) return { exchange: call.exchange, routingKey: call.routingKey, queue: options.queue }
+  return { ...options, routingKey: call.routingKey }
+}
+
+function routeOf(options: RouteOptions, defaultQueue: string): Route {
+  return {
+    destination: destinationOf(options, defaultQueue),
+    queue: options.exchange === undefined ? (options.queue ?? defaultQueue) : undefined,
+  }
+}
+
+function atMs(when: number | Date | undefined, nowMs: number): number | undefined {
+  if (when === undefined) return undefined
+  return typeof when === 'number' ? nowMs + when : when.getTime()
+}
+
+function seconds(ms: number | undefined): number | null {
+  return ms === undefined ? null : ms / 1000
+}

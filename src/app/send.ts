@@ -1,0 +1,147 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Clock } from '../base/clock.ts'
+import { isLovageError, LovageError } from '../base/errors.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Message } from '../protocol/message.ts'
+import { pack } from '../protocol/content.ts'
+import { NO_EMBED } from '../protocol/signature.ts'
+import { encodeBody, encodeTask } from '../protocol/task-message.ts'
+import { AsyncResult, type Waiting } from './async-result.ts'
+import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
+import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
+import { outgoing, type Route, type Sendable } from './outgoing.ts'
+import { queueTopology } from './routes.ts'
+import { Sending } from './sending.ts'
+import type { Settings } from './settings.ts'
+
+/** What an application talks through. */
+export interface Client {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+}
+
+/** How sending has gone so far, in this process. */
+export interface SendCounts {
+  /** Messages that the broker has. */
+  readonly sent: number
+  /** Sendings that failed. */
+  readonly failed: number
+  /** Those of them that nobody awaited. */
+  readonly unawaited: number
+}
+
+type Kwargs = Readonly<Record<string, unknown>>
+
+const NO_KWARGS: Kwargs = Object.freeze({})
+
+/** Queues remembered as declared. Who sends to more queues than this declares some of them again. */
+const MAX_DECLARED = 10_000
+
+/** Makes calls into messages and brings them to the broker. */
+export class Sender {
+  readonly counts = { sent: 0, failed: 0, unawaited: 0 }
+  readonly #settings: Settings
+  readonly #clock: Clock
+  readonly #waiting: Waiting
+  readonly #declared = new Map<string, Promise<void>>()
+
+  constructor(settings: Settings, clock: Clock, waiting: Waiting) {
+    this.#settings = settings
+    this.#clock = clock
+    this.#waiting = waiting
+  }
+
+  /** Sends a call at once. */
+  send<Result>(
+    task: Sendable,
+    args: readonly unknown[],
+    kwargs: Kwargs = NO_KWARGS,
+    options?: object,
+  ): Sending<Result> {
+    const { id, sent } = this.#begin<Result>(task, args, kwargs, options)
+    return new Sending(task.name, id, sent, this.#clock, (what) => this.counts[what]++)
+  }
+
+  #begin<Result>(
+    task: Sendable,
+    args: readonly unknown[],
+    kwargs: Kwargs,
+    options: object | undefined,
+  ): { id: string; sent: Promise<AsyncResult<Result>> } {
+    let call: Partial<CheckedCallOptions>
+    try {
+      call = checkCallOptions(task.name, options)
+    } catch (error) {
+      return { id: this.#clock.uuid(), sent: Promise.reject(error as Error) }
+    }
+    const id = call.taskId ?? this.#clock.uuid()
+    return { id, sent: this.#send(task, id, args, call.kwargs ?? kwargs, call, currentTaskIfAny()) }
+  }
+
+  async #send<Result>(
+    task: Sendable,
+    id: string,
+    args: readonly unknown[],
+    kwargs: Kwargs,
+    call: Partial<CheckedCallOptions>,
+    current: CurrentTask | undefined,
+  ): Promise<AsyncResult<Result>> {
+    const { defaultQueue, jsonTypes } = this.#settings
+    // Encoded before the first wait: what the caller does to its objects afterwards must not change the message.
+    const body = encodeBody(args, kwargs, NO_EMBED, { types: jsonTypes })
+    this.#limit(body)
+    const checking = task.check?.(args, kwargs)
+    if (checking) await checking
+    const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
+    const { backend } = client
+    const circumstances = { id, nowMs: this.#clock.now(), defaultQueue, replyTo: backend.replyTo, current }
+    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, circumstances)
+    const compression = call.compression ?? task.options.compression
+    const written = compression ? pack(body) : undefined
+    const message = encodeTask({ ...request, body, ...written }, expirationMs === undefined ? {} : { expirationMs })
+    const expectation = request.ignoreResult ? undefined : await backend.expect(id)
+    try {
+      await this.#publish(client.broker, message, route)
+    } catch (error) {
+      expectation?.close()
+      throw error
+    }
+    this.counts.sent++
+    current?.sent(id)
+    const { ignoreResult: isIgnored } = request
+    return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
+  }
+
+  async #publish(broker: Broker, message: Message, { queue, destination }: Route): Promise<void> {
+    if (queue === undefined) return broker.publish(message, destination)
+    await this.#declare(broker, queue)
+    try {
+      await broker.publish(message, destination)
+    } catch (error) {
+      // Somebody deleted the queue since we declared it.
+      if (!isLovageError(error, 'UNROUTABLE')) throw error
+      this.#declared.delete(queue)
+      await this.#declare(broker, queue)
+      await broker.publish(message, destination)
+    }
+  }
+
+  #declare(broker: Broker, queue: string): Promise<void> | undefined {
+    const known = this.#declared.get(queue)
+    if (known) return known
+    const declaring = broker.declare(queueTopology(queue, this.#settings))
+    this.#declared.set(queue, declaring)
+    declaring.catch(() => this.#declared.delete(queue))
+    if (this.#declared.size > MAX_DECLARED) this.#forgetOldest()
+    return declaring
+  }
+
+  #forgetOldest(): void {
+    for (const oldest of this.#declared.keys()) return void this.#declared.delete(oldest)
+  }
+
+  #limit(body: Uint8Array): void {
+    const { maxMessageBytes: limit } = this.#settings
+    if (body.length > limit) throw new LovageError('MESSAGE_TOO_LARGE', { size: body.length, limit })
+  }
+}

@@ -1,0 +1,54 @@
+import type { Clock } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import type { AsyncResult, GetOptions } from './async-result.ts'
+
+/** Told that a sending failed, and then, a turn later, that nobody had asked how it went. */
+export type OnSendFailed = (what: 'failed' | 'unawaited') => void
+
+/**
+ * A message on its way. Awaiting it gives the {@link AsyncResult} once the broker has the message, or throws why it has
+ * not. A failure that nobody awaits is logged and counted; it never becomes an unhandled rejection.
+ */
+export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
+  /** Id of the task. */
+  readonly id: string
+  readonly #sent: Promise<AsyncResult<Result>>
+  #awaited = false
+
+  constructor(task: string, id: string, sent: Promise<AsyncResult<Result>>, clock: Clock, onFailed: OnSendFailed) {
+    this.id = id
+    this.#sent = sent
+    sent.catch((error: unknown) => {
+      onFailed('failed')
+      // Whoever awaits it in the same turn as it fails still counts as having asked.
+      clock.turn(() => {
+        if (this.#awaited) return
+        onFailed('unawaited')
+        log('error', 'app', 'task could not be sent', { task, id, error: messageOf(error) })
+      })
+    })
+  }
+
+  then<Kept = AsyncResult<Result>, Failed = never>(
+    onSent?: ((result: AsyncResult<Result>) => Kept | PromiseLike<Kept>) | null,
+    onFailed?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
+  ): Promise<Kept | Failed> {
+    this.#awaited = true
+    return this.#sent.then(onSent, onFailed)
+  }
+
+  catch<Failed>(onFailed: (error: unknown) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
+    return this.then(undefined, onFailed)
+  }
+
+  finally(onSettled: () => void): Promise<AsyncResult<Result>> {
+    this.#awaited = true
+    return this.#sent.finally(onSettled)
+  }
+
+  /** The result, once it is there: `add.delay(2, 3).get()`. Throws as {@link AsyncResult.get} and as the sending does. */
+  get(options?: GetOptions): Promise<Result> {
+    return this.then((result) => result.get(options))
+  }
+}

@@ -1,0 +1,172 @@
+import type { Duration } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import { checkAll, listOf, oneOf, shortText, shown, Unfit, wait, whole, type Check, type Checks } from './check.ts'
+
+/** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
+export interface GivenSettings {
+  /**
+   * URL of the broker: `memory://<name>`, `amqp://user:password@host:port/vhost` or `amqps://...`. Environment variable
+   * `LOVAGE_BROKER_URL`. Default `memory://lovage`: inside this process.
+   */
+  readonly broker?: string
+  /**
+   * URL of the result backend: `rpc://` (results come back over the broker) or `memory://<name>`. Environment variable
+   * `LOVAGE_RESULT_BACKEND`. Default `rpc://`, or with an in-memory broker the memory of the same name.
+   */
+  readonly backend?: string
+  /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
+  readonly defaultQueue?: string
+  /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
+  readonly queueMaxPriority?: number
+  /** Longest wait for the broker's confirmation. Default `'2s'`. */
+  readonly publishTimeout?: Duration
+  /** Longest wait for the first connection. Default `'5s'`. */
+  readonly connectTimeout?: Duration
+  /** How long results are kept, and the longest that `get()` waits. Default `'1d'`. */
+  readonly resultExpires?: Duration
+  /** Content types of bodies that are read. Default and only choice so far `['application/json']`. */
+  readonly acceptContent?: readonly string[]
+  /**
+   * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
+   * `'plain'` for older Pythons. Default `'typed'`.
+   */
+  readonly jsonTypes?: 'typed' | 'plain'
+  /** Largest body that is sent or read, in bytes. Default 16 MiB. */
+  readonly maxMessageBytes?: number
+  /** Starts of a task that may end in the death of its worker before it goes to the dead letters. Default 5. */
+  readonly maxDeliveries?: number
+  /** Results that are waited for or kept in this process; the oldest settled one goes first. Default 100,000. */
+  readonly maxPendingResults?: number
+  /** Wait before a retry, for tasks without `retryDelay` and `retryBackoff`. Default `'3m'`, Celery's. */
+  readonly defaultRetryDelay?: Duration
+  /** Most messages a dead-letter queue keeps; the oldest goes first. Default 10,000. */
+  readonly deadLetterMax?: number
+  /** How long dead letters are kept. Default `'14d'`. */
+  readonly deadLetterAge?: Duration
+}
+
+/** Settings as everything reads them: complete, checked, frozen, times in milliseconds. */
+export interface Settings {
+  readonly broker: string
+  readonly backend: string
+  readonly defaultQueue: string
+  readonly queueMaxPriority: number | undefined
+  readonly publishTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly resultExpiresMs: number
+  readonly acceptContent: readonly string[]
+  readonly jsonTypes: 'typed' | 'plain'
+  readonly maxMessageBytes: number
+  readonly maxDeliveries: number
+  readonly maxPendingResults: number
+  readonly defaultRetryDelayMs: number
+  readonly deadLetterMax: number
+  readonly deadLetterAgeMs: number
+}
+
+/** Where settings come from. */
+export interface SettingsSource {
+  /** Environment variables. Default: the process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Who gave the settings, for errors: `'code'` (default) or the path of a file. */
+  readonly source?: string
+}
+
+type Checked = {
+  [Name in keyof GivenSettings]-?: NonNullable<GivenSettings[Name]> extends Duration
+    ? number
+    : NonNullable<GivenSettings[Name]>
+}
+
+/** The environment variable of each setting that has one. */
+const ENVIRONMENT = { LOVAGE_BROKER_URL: 'broker', LOVAGE_RESULT_BACKEND: 'backend' } as const
+
+// The value is never shown: it may hold a password that a broken URL does not let us find.
+const url: Check<string> = (value) => {
+  if (
+    typeof value === 'string' &&
+    /^[a-z][a-z0-9+.-]*:\/\//i.test(value) &&
+    (URL.canParse(value) || value.endsWith('://'))
+  )
+    return value
+  const what = typeof value === 'string' ? 'is not a URL' : `must be a URL, and is ${shown(value)}`
+  throw new Unfit(what, 'Write a URL like memory://lovage, amqp://user:password@localhost:5672/ or rpc://')
+}
+
+const contentType: Check<string> = (value) => {
+  if (value === 'json' || value === 'application/json') return 'application/json'
+  throw new Unfit(
+    `names ${shown(value)}, which is not read here`,
+    "Write ['application/json']; other producers must send JSON",
+  )
+}
+
+const CHECKS: Checks<Checked> = {
+  broker: url,
+  backend: url,
+  defaultQueue: shortText,
+  queueMaxPriority: whole(1, 255),
+  publishTimeout: wait,
+  connectTimeout: wait,
+  resultExpires: wait,
+  acceptContent: listOf(contentType, 1),
+  jsonTypes: oneOf('typed', 'plain'),
+  maxMessageBytes: whole(1),
+  maxDeliveries: whole(1),
+  maxPendingResults: whole(1),
+  defaultRetryDelay: wait,
+  deadLetterMax: whole(1),
+  deadLetterAge: wait,
+}
+
+/**
+ * Settings from the environment, what was given, and defaults, in this order of precedence.
+ * @throws LovageError `SETTING_INVALID`, `SETTING_UNKNOWN`
+ */
+export function resolveSettings(
+  given: GivenSettings = {},
+  { env = process.env, source = 'code' }: SettingsSource = {},
+): Settings {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    const fix = "Write an object: { broker: 'amqp://localhost' }"
+    throw new LovageError('SETTING_INVALID', {
+      option: 'settings',
+      source,
+      problem: `must be an object, and is ${shown(given)}`,
+      fix,
+    })
+  }
+  const code = checkFrom(given, source, {})
+  const fromEnv: Partial<Checked> = {}
+  for (const [variable, option] of Object.entries(ENVIRONMENT)) {
+    const value = env[variable]
+    if (value) Object.assign(fromEnv, checkFrom({ [option]: value }, 'environment', { [option]: variable }))
+  }
+  const chosen = { ...code, ...fromEnv }
+  const broker = chosen.broker ?? 'memory://lovage'
+  return Object.freeze({
+    broker,
+    backend: chosen.backend ?? (broker.startsWith('memory:') ? broker : 'rpc://'),
+    defaultQueue: chosen.defaultQueue ?? 'celery',
+    queueMaxPriority: chosen.queueMaxPriority,
+    publishTimeoutMs: chosen.publishTimeout ?? 2_000,
+    connectTimeoutMs: chosen.connectTimeout ?? 5_000,
+    resultExpiresMs: chosen.resultExpires ?? 86_400_000,
+    acceptContent: chosen.acceptContent ?? Object.freeze(['application/json']),
+    jsonTypes: chosen.jsonTypes ?? 'typed',
+    maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,
+    maxDeliveries: chosen.maxDeliveries ?? 5,
+    maxPendingResults: chosen.maxPendingResults ?? 100_000,
+    defaultRetryDelayMs: chosen.defaultRetryDelay ?? 180_000,
+    deadLetterMax: chosen.deadLetterMax ?? 10_000,
+    deadLetterAgeMs: chosen.deadLetterAge ?? 14 * 86_400_000,
+  })
+}
+
+function checkFrom(given: object, source: string, calledThere: Readonly<Record<string, string>>): Partial<Checked> {
+  return checkAll<Checked>(given, CHECKS, {
+    unknown: (option, fix) => new LovageError('SETTING_UNKNOWN', { option, source, fix }),
+    invalid: (option, problem, fix) =>
+      new LovageError('SETTING_INVALID', { option: calledThere[option] ?? option, source, problem, fix }),
+  })
+}

@@ -1,0 +1,251 @@
+import type { Duration } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import type { Headers, HeaderValue } from '../protocol/headers.ts'
+import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit, wait, whole } from './check.ts'
+import type { Check, Checks } from './check.ts'
+import type { Settings } from './settings.ts'
+
+/** An error class, or the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`). */
+export type ErrorMatch = string | (abstract new (...args: never[]) => Error)
+
+/** Options that a task and a single call of it both take; those of the call win. */
+export interface SendOptions {
+  /** Queue the message goes to. Default: `defaultQueue` of the settings, `'celery'`. */
+  readonly queue?: string
+  /** Exchange to publish to, in place of a queue. It must be there. */
+  readonly exchange?: string
+  /** Routing key for `exchange`, or for the exchange of the queue. Default: the name of the queue. */
+  readonly routingKey?: string
+  /** 0 to 255, the highest first, on queues declared with `queueMaxPriority`. Default: none. */
+  readonly priority?: number
+  /** Nobody runs it after this long, or after this moment; it ends as REVOKED. Default: never. */
+  readonly expires?: Duration | Date
+  /** The run ends as FAILURE TimeLimitExceeded after so long. Default: none. */
+  readonly timeLimit?: Duration
+  /** `currentTask().signal` aborts after so long. Default: none. */
+  readonly softTimeLimit?: Duration
+  /** No result is wanted: none is stored or sent. Default false. */
+  readonly ignoreResult?: boolean
+  /** How bodies are written; JSON is the only choice so far. */
+  readonly serializer?: 'json'
+  /** `'zlib'` and `'gzip'` both write a zlib stream, as kombu does. Default: none. */
+  readonly compression?: 'zlib' | 'gzip'
+  /** Name shown in logs and events in place of the task's. */
+  readonly shadow?: string
+  /** Headers of your own on the message. Names that Celery uses are refused. */
+  readonly headers?: Headers
+}
+
+/** What `app.task(name, options, fn)` takes, beside `params` and `input`. */
+export interface TaskOptions extends SendOptions {
+  /** Acknowledge after the outcome is stored (true), or before the run (false, Celery's default). Default true. */
+  readonly acksLate?: boolean
+  /** Most retries; null is for ever. Default 3. */
+  readonly maxRetries?: number | null
+  /** Wait before a retry, where `retryBackoff` is off. Default: `defaultRetryDelay` of the settings, 3 minutes. */
+  readonly retryDelay?: Duration
+  /** Waits before retries double: true starts at 1 s, a duration starts there. Default false. */
+  readonly retryBackoff?: boolean | Duration
+  /** Longest wait of `retryBackoff`. Default `'10m'`. */
+  readonly retryBackoffMax?: Duration
+  /** Draw each wait of `retryBackoff` between 0 and its full length. Default true. */
+  readonly retryJitter?: boolean
+  /** Errors after which the task is retried by itself. Default: none. */
+  readonly retryOn?: readonly ErrorMatch[]
+  /** Errors after which it is not, although `retryOn` has them. Default: none. */
+  readonly dontRetryOn?: readonly ErrorMatch[]
+  /** Most starts a worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
+  readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
+  /** Tell who waits when the run starts: state STARTED. Default false. */
+  readonly trackStarted?: boolean
+}
+
+/** Options of a task as everything reads them: complete, checked, frozen, times in milliseconds. */
+export interface ResolvedTaskOptions {
+  readonly queue: string | undefined
+  readonly exchange: string | undefined
+  readonly routingKey: string | undefined
+  readonly priority: number | undefined
+  readonly expires: number | Date | undefined
+  readonly timeLimitMs: number | undefined
+  readonly softTimeLimitMs: number | undefined
+  readonly ignoreResult: boolean
+  readonly compression: 'zlib' | 'gzip' | undefined
+  readonly shadow: string | undefined
+  readonly headers: Headers
+  readonly acksLate: boolean
+  /** `Infinity`: for ever. */
+  readonly maxRetries: number
+  readonly retryDelayMs: number
+  /** First wait; undefined: backoff is off. */
+  readonly retryBackoffMs: number | undefined
+  readonly retryBackoffMaxMs: number
+  readonly retryJitter: boolean
+  readonly retryOn: readonly ErrorMatch[]
+  readonly dontRetryOn: readonly ErrorMatch[]
+  readonly rateLimitPerSecond: number | undefined
+  readonly trackStarted: boolean
+}
+
+/** Options of a call or task that say how it is sent, checked; durations in milliseconds. */
+export interface CheckedSendOptions {
+  queue: string
+  exchange: string
+  routingKey: string
+  priority: number
+  expires: number | Date
+  timeLimit: number
+  softTimeLimit: number
+  ignoreResult: boolean
+  serializer: 'json'
+  compression: 'zlib' | 'gzip'
+  shadow: string
+  headers: Headers
+}
+
+interface CheckedTaskOptions extends CheckedSendOptions {
+  acksLate: boolean
+  maxRetries: number
+  retryDelay: number
+  retryBackoff: number | undefined
+  retryBackoffMax: number
+  retryJitter: boolean
+  retryOn: readonly ErrorMatch[]
+  dontRetryOn: readonly ErrorMatch[]
+  rateLimit: number
+  trackStarted: boolean
+}
+
+/** A length of time from now, or a moment. */
+export const moment: Check<number | Date> = (value) => {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) throw new Unfit('is a Date without a time', 'Give a valid Date')
+    return value
+  }
+  return duration(value)
+}
+
+/** Headers that messages of Celery carry themselves; a stray one would change what the worker does. */
+const TAKEN = new Set(
+  'lang task id shadow eta expires group group_index retries timelimit root_id parent_id argsrepr kwargsrepr origin ignore_result replaced_task_nesting stamped_headers stamps compression meth'.split(
+    ' ',
+  ),
+)
+
+const headers: Check<Headers> = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Unfit(`must be an object, and is ${shown(value)}`, "Write { 'x-mine': 'value' }")
+  }
+  for (const name of Object.keys(value)) {
+    if (TAKEN.has(name)) throw new Unfit(`has ${name}, which is a header of Celery's`, 'Use another name for it')
+    if (name.startsWith('x-lovage-')) throw new Unfit(`has ${name}, which is Lovage's own`, 'Use another name for it')
+  }
+  return { ...(value as Record<string, HeaderValue>) }
+}
+
+const backoff: Check<number | undefined> = (value) => {
+  if (typeof value === 'boolean') return value ? 1_000 : undefined
+  return wait(value)
+}
+
+const errorMatch: Check<ErrorMatch> = (value) => {
+  if (typeof value === 'string' && value !== '') return value
+  if (typeof value === 'function' && (value === Error || value.prototype instanceof Error)) return value as ErrorMatch
+  throw new Unfit(
+    `has ${shown(value)}, which is no error class`,
+    "Write classes of errors or their names: [TypeError, 'Timeout']",
+  )
+}
+
+const rate: Check<number> = (value) => {
+  const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(String(value))
+  const perSecond = match ? Number(match[1]) / { s: 1, m: 60, h: 3600 }[(match[2] ?? 's') as 's' | 'm' | 'h'] : 0
+  if (perSecond > 0) return perSecond
+  throw new Unfit(`must be a rate, and is ${shown(value)}`, "Write a number a second, or '10/s', '100/m', '1000/h'")
+}
+
+/** The checks of {@link SendOptions}. */
+export const SEND_CHECKS: Checks<CheckedSendOptions> = {
+  queue: shortText,
+  exchange: shortText,
+  routingKey: shortText,
+  priority: whole(0, 255),
+  expires: moment,
+  timeLimit: wait,
+  softTimeLimit: wait,
+  ignoreResult: flag,
+  serializer: oneOf('json'),
+  compression: oneOf('zlib', 'gzip'),
+  shadow: text,
+  headers,
+}
+
+const TASK_CHECKS: Checks<CheckedTaskOptions> = {
+  ...SEND_CHECKS,
+  acksLate: flag,
+  maxRetries: (value) => (value === null ? Infinity : whole(0)(value)),
+  retryDelay: duration,
+  retryBackoff: backoff,
+  retryBackoffMax: wait,
+  retryJitter: flag,
+  retryOn: listOf(errorMatch),
+  dontRetryOn: listOf(errorMatch),
+  rateLimit: rate,
+  trackStarted: flag,
+}
+
+/**
+ * Checks options one by one and against each other. `where` says whose they are, for errors: `task shop.add`.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function checkOptions<T extends CheckedSendOptions>(
+  given: object,
+  checks: Checks<T>,
+  where: string,
+): Partial<T> {
+  const invalid = (option: string, problem: string, fix: string): LovageError =>
+    new LovageError('OPTION_INVALID', { option, where, problem, fix })
+  const checked: Partial<T> = checkAll<T>(given, checks, {
+    unknown: (option, fix) => invalid(option, 'does not exist', fix),
+    invalid,
+  })
+  const { timeLimit, softTimeLimit, queue, exchange } = checked
+  if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit >= timeLimit) {
+    throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
+  }
+  if (queue !== undefined && exchange !== undefined) {
+    throw invalid('exchange', 'cannot stand beside queue', 'Name the queue, or exchange and routingKey')
+  }
+  return checked
+}
+
+/**
+ * Options of a task with all defaults filled in.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function resolveTaskOptions(name: string, given: TaskOptions, settings: Settings): ResolvedTaskOptions {
+  const checked = checkOptions(given, TASK_CHECKS, `task ${name}`)
+  return Object.freeze({
+    queue: checked.queue,
+    exchange: checked.exchange,
+    routingKey: checked.routingKey,
+    priority: checked.priority,
+    expires: checked.expires,
+    timeLimitMs: checked.timeLimit,
+    softTimeLimitMs: checked.softTimeLimit,
+    ignoreResult: checked.ignoreResult ?? false,
+    compression: checked.compression,
+    shadow: checked.shadow,
+    headers: Object.freeze(checked.headers ?? {}),
+    acksLate: checked.acksLate ?? true,
+    maxRetries: checked.maxRetries ?? 3,
+    retryDelayMs: checked.retryDelay ?? settings.defaultRetryDelayMs,
+    retryBackoffMs: checked.retryBackoff,
+    retryBackoffMaxMs: checked.retryBackoffMax ?? 600_000,
+    retryJitter: checked.retryJitter ?? true,
+    retryOn: checked.retryOn ?? [],
+    dontRetryOn: checked.dontRetryOn ?? [],
+    rateLimitPerSecond: checked.rateLimit,
+    trackStarted: checked.trackStarted ?? false,
+  })
+}

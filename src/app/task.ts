@@ -1,0 +1,57 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { TaskFunction } from './arguments.ts'
+import type { CallOptions, NamedArguments } from './call-options.ts'
+import type { Sending } from './sending.ts'
+import type { TaskOptions } from './task-options.ts'
+
+/** A task that can be sent. One that lives elsewhere, in Python say, can only be sent. */
+export interface RemoteTask<Args extends readonly unknown[] = any, Result = unknown> {
+  readonly name: string
+  /**
+   * Sends it with these arguments, at once. Await the sending to know that the broker has it.
+   * @throws LovageError `ARGUMENTS_INVALID`, `ENCODE_FAILED` and what the broker's `publish` throws, by rejecting
+   */
+  delay(...args: Args): Sending<Result>
+  /** As `delay`, with options. */
+  applyAsync(args: Args, options?: CallOptions): Sending<Result>
+  /** With arguments by name: those of `args` come first. */
+  applyAsync(args: Partial<Args>, options: CallOptions & NamedArguments): Sending<Result>
+}
+
+/** A task that is defined here. Called as a function it runs here and now, with no broker in between. */
+export interface Task<
+  Args extends readonly unknown[] = any,
+  Result = unknown,
+  Returned = Result | Promise<Result>,
+> extends RemoteTask<Args, Result> {
+  (...args: Args): Returned
+}
+
+/** The task of a function. */
+export type TaskOf<Fn extends TaskFunction> = Task<Parameters<Fn>, Awaited<ReturnType<Fn>>, ReturnType<Fn>>
+
+/** The task of a function that takes one object, checked by `Schema`. */
+export type InputTask<Schema extends StandardSchemaV1, Returned> = Task<
+  [input: StandardSchemaV1.InferInput<Schema>],
+  Awaited<Returned>,
+  Promise<Awaited<Returned>>
+>
+
+/** The name of each parameter, in order; `'y?'` may be left out. */
+export type ParamNames<Args extends readonly unknown[]> = number extends Args['length']
+  ? readonly string[]
+  : { readonly [Index in keyof Required<Args>]: string }
+
+/** Options of a task with positional parameters. */
+export interface PositionalOptions<Args extends readonly unknown[]> extends TaskOptions {
+  /** Names of the parameters, so that they may come by name (Python's keyword arguments). */
+  readonly params?: ParamNames<Args>
+  readonly input?: never
+}
+
+/** Options of a task that takes one checked object. */
+export interface InputOptions<Schema extends StandardSchemaV1> extends TaskOptions {
+  /** A Standard Schema (zod, valibot, arktype, ...) of the one object that the task takes; it travels as named arguments. */
+  readonly input: Schema
+  readonly params?: never
+}

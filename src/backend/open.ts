@@ -1,0 +1,52 @@
+import { type Clock, systemClock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import { redactUrl } from '../base/redact.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { ResultBackend } from './backend.ts'
+import { MemoryBackend } from './memory/memory-backend.ts'
+import { sharedStore } from './memory/result-store.ts'
+import { RpcBackend } from './rpc/rpc-backend.ts'
+
+/** What every kind of result backend is told. */
+export interface BackendOptions {
+  /** What results travel over where the backend has no server of its own. The caller starts and stops it. */
+  readonly broker: Broker
+  readonly clock?: Clock
+  /** How long results are kept. Default 1 day. */
+  readonly resultExpiresMs?: number
+  /** Most results that are waited for or kept. Default 100,000. */
+  readonly maxPendingResults?: number
+  /** How dates and bytes in results are written. Default `'typed'`. */
+  readonly types?: 'typed' | 'plain'
+}
+
+/**
+ * The result backend of a URL, not started. `memory://<name>` is memory of this process, shared by all that name it;
+ * `rpc://` sends results back over the broker.
+ * @throws LovageError `URL_UNSUPPORTED`
+ */
+export function openBackend(url: string, options: BackendOptions): ResultBackend {
+  const {
+    broker,
+    clock = systemClock,
+    resultExpiresMs = 86_400_000,
+    maxPendingResults = 100_000,
+    types = 'typed',
+  } = options
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === 'memory') {
+    const name =
+      url
+        .slice('memory:'.length)
+        .replace(/^\/+/, '')
+        .replace(/[/?#].*$/s, '') || 'lovage'
+    const store = (): ReturnType<typeof sharedStore> => sharedStore(name, clock, maxPendingResults)
+    return new MemoryBackend({ clock, store, resultExpiresMs, maxPendingResults, types })
+  }
+  if (scheme === 'rpc') return new RpcBackend({ broker, clock, resultExpiresMs, maxPendingResults, types })
+  throw new LovageError('URL_UNSUPPORTED', {
+    seam: 'result backend',
+    scheme: scheme ? `${scheme}://` : redactUrl(url),
+    known: 'memory://, rpc://',
+  })
+}

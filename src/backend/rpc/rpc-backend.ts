@@ -1,0 +1,180 @@
+import { backoffMs, type Backoff } from '../../base/backoff.ts'
+import { sleep, type Clock } from '../../base/clock.ts'
+import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
+import { log } from '../../base/log.ts'
+import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
+import { plainHeader, type Headers } from '../../protocol/headers.ts'
+import type { Message } from '../../protocol/message.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import { decodeResult, encodeRpcResult } from '../../protocol/result-record.ts'
+import type { Expectation, ReplyAddress, ResultBackend } from '../backend.ts'
+import { Expectations } from '../expectations.ts'
+import { GoneQueues } from './gone-queues.ts'
+
+/** How an {@link RpcBackend} is made. */
+export interface RpcBackendOptions {
+  readonly broker: Broker
+  readonly clock: Clock
+  /** The reply queue goes after so long without us, and so long results are kept for late callers. */
+  readonly resultExpiresMs: number
+  readonly maxPendingResults: number
+  readonly types: 'typed' | 'plain'
+}
+
+/** A reply queue that is not there may belong to a client that is just reconnecting: about six seconds in all. */
+const RETRY: Backoff = { baseMs: 200, maxMs: 2_000, jitter: false }
+const TRIES = 6
+
+/** Ours, beside the five members that the body has in Celery. Python's clients do not read headers of results. */
+const RUN_MS = 'x-lovage-run-ms'
+
+/** RabbitMQ takes `x-expires` as 32 bits. */
+const LONGEST_EXPIRY_MS = 2 ** 32 - 1
+
+/**
+ * Results over the broker, as Celery's `rpc://`: each client has a reply queue of its own, and workers publish to it.
+ * They can be read once, by the process that asked.
+ */
+export class RpcBackend implements ResultBackend {
+  readonly kind = 'rpc'
+  /** Name of the reply queue. */
+  readonly replyTo: string
+  readonly #options: RpcBackendOptions
+  readonly #expectations: Expectations
+  readonly #gone: GoneQueues
+  /** Ends the waits between tries when the backend stops. */
+  #stopping = new AbortController()
+  #isStarted = false
+  #listening: Promise<Consumer> | undefined
+  #consumer: Consumer | undefined
+
+  constructor(options: RpcBackendOptions) {
+    const { clock, maxPendingResults: max, resultExpiresMs: maxAgeMs } = options
+    this.#options = options
+    this.replyTo = clock.uuid()
+    this.#expectations = new Expectations({ clock, max, maxAgeMs, keepsSettled: true })
+    this.#gone = new GoneQueues(clock)
+  }
+
+  async start(): Promise<void> {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    this.#stopping = new AbortController()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStarted = false
+    this.#stopping.abort(new LovageError('BROKER_CLOSED'))
+    this.#expectations.clear(new LovageError('BROKER_CLOSED'))
+    const listening = this.#listening
+    this.#listening = undefined
+    this.#consumer = undefined
+    const consumer = await listening?.catch(() => undefined)
+    await consumer?.cancel().catch((error: unknown) => {
+      log('debug', 'backend', 'reply queue was not cancelled', { queue: this.replyTo, error: messageOf(error) })
+    })
+  }
+
+  async expect(id: string): Promise<Expectation> {
+    if (!this.#isStarted) throw new LovageError('BROKER_CLOSED')
+    // Workers never ask for results, so the queue is made when the first one is wanted.
+    if (!this.#consumer) await this.#listen()
+    return this.#expectations.open(id)
+  }
+
+  async put(outcome: Outcome, { replyTo, correlationId }: ReplyAddress): Promise<void> {
+    if (!replyTo) return
+    if (!this.#isStarted) throw new LovageError('BROKER_CLOSED')
+    const message: Message = {
+      headers: timesOf(outcome),
+      body: encodeRpcResult(outcome, { types: this.#options.types }),
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      deliveryMode: 1,
+      priority: 0,
+      correlationId: correlationId || outcome.id,
+    }
+    await this.#publish(message, replyTo, outcome)
+  }
+
+  async get(id: string): Promise<Outcome | undefined> {
+    return this.#expectations.latest(id)
+  }
+
+  async forget(id: string): Promise<void> {
+    this.#expectations.forget(id)
+  }
+
+  async #publish(message: Message, replyTo: string, { id, state }: Outcome): Promise<void> {
+    const { broker, clock } = this.#options
+    const tries = this.#gone.has(replyTo) ? 1 : TRIES
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await broker.publish(message, { exchange: '', routingKey: replyTo }, { mandatory: true })
+        this.#gone.delete(replyTo)
+        return
+      } catch (error) {
+        if (!isLovageError(error, 'UNROUTABLE')) throw error
+        if (attempt + 1 >= tries) break
+        await sleep(clock, backoffMs(attempt, RETRY, clock.random()), this.#stopping.signal)
+      }
+    }
+    // Who asked is gone. Failing here would have the task run again and again for nobody.
+    this.#gone.add(replyTo)
+    log('error', 'backend', 'result is lost: its reply queue is gone', { id, state, queue: replyTo, tries })
+  }
+
+  async #listen(): Promise<void> {
+    const listening = (this.#listening ??= this.#consume())
+    try {
+      const consumer = await listening
+      if (this.#listening === listening) this.#consumer = consumer
+      else throw new LovageError('BROKER_CLOSED')
+    } catch (error) {
+      if (this.#listening === listening) this.#listening = undefined
+      throw error
+    }
+  }
+
+  async #consume(): Promise<Consumer> {
+    const { broker, resultExpiresMs } = this.#options
+    const queue = {
+      name: this.replyTo,
+      durable: false,
+      autoDelete: true,
+      expiresMs: Math.min(Math.ceil(resultExpiresMs), LONGEST_EXPIRY_MS),
+    }
+    await broker.declare({ queues: [queue] })
+    return broker.consume({
+      queues: [this.replyTo],
+      prefetch: 0,
+      noAck: true,
+      onDelivery: (delivery) => this.#receive(delivery),
+    })
+  }
+
+  #receive({ message }: Delivery): void {
+    let outcome: Outcome
+    try {
+      const runMs = plainHeader(message.headers[RUN_MS])
+      outcome = decodeResult(message.body, contentOf(message))
+      if (typeof runMs === 'number') outcome = { ...outcome, runMs }
+    } catch (error) {
+      const { correlationId: id, contentType } = message
+      log('error', 'backend', 'result cannot be read', { id, contentType, error: messageOf(error) })
+      return
+    }
+    if (!this.#expectations.take(outcome, message.body.length)) {
+      log('debug', 'backend', 'result came for nobody', { id: outcome.id, state: outcome.state })
+    }
+  }
+}
+
+function timesOf({ runMs }: Outcome): Headers {
+  return runMs === undefined ? {} : { [RUN_MS]: Math.round(runMs * 100) / 100 }
+}
+
+function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
+  const { compression } = headers
+  return { ...(contentType && { contentType }), ...(typeof compression === 'string' && { compression }) }
+}

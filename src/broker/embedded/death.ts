@@ -1,0 +1,41 @@
+import { type HeaderValue, WireValue, plainHeader } from '../../protocol/headers.ts'
+import type { Message } from '../../protocol/message.ts'
+import type { Entry } from './waiting.ts'
+
+/** Why a message left its queue unread, in RabbitMQ's words. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen'
+
+type Death = { readonly [name: string]: HeaderValue }
+
+/**
+ * The message as it goes to a dead-letter exchange, with RabbitMQ's `x-death` header. Undefined when it goes in a circle
+ * in which nobody rejects it: it would do so for ever.
+ */
+export function withDeath(entry: Entry, queue: string, reason: DeathReason, nowMs: number): Message | undefined {
+  const { expirationMs: _, ...message } = entry.message
+  const before = deathsOf(message)
+  const again = before.find((death) => plainHeader(death.queue) === queue && plainHeader(death.reason) === reason)
+  const isRejectedSomewhere = reason === 'rejected' || before.some((death) => plainHeader(death.reason) === 'rejected')
+  if (again && !isRejectedSomewhere) return undefined
+  const death: Death = {
+    count: new WireValue('l', BigInt(Number(plainHeader(again?.count) ?? 0) + 1)),
+    reason,
+    queue,
+    time: new WireValue('T', BigInt(Math.floor(nowMs / 1000))),
+    exchange: entry.exchange,
+    'routing-keys': [entry.routingKey],
+  }
+  const first = before.length > 0 ? {} : firstDeath(reason, queue, entry.exchange)
+  const deaths = [death, ...before.filter((other) => other !== again)]
+  return { ...message, headers: { ...message.headers, 'x-death': deaths, ...first } }
+}
+
+function firstDeath(reason: DeathReason, queue: string, exchange: string): Death {
+  return { 'x-first-death-exchange': exchange, 'x-first-death-queue': queue, 'x-first-death-reason': reason }
+}
+
+function deathsOf(message: Message): Death[] {
+  const deaths = plainHeader(message.headers['x-death'])
+  if (!Array.isArray(deaths)) return []
+  return deaths.filter((death): death is Death => typeof death === 'object' && death !== null && !Array.isArray(death))
+}

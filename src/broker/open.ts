@@ -1,0 +1,48 @@
+import { type Clock, systemClock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import { redactUrl } from '../base/redact.ts'
+import type { Broker } from './broker.ts'
+import { EmbeddedBroker } from './embedded/embedded-broker.ts'
+import { sharedEngine } from './embedded/shared-engines.ts'
+
+/** Where Lovage goes when nobody says where. */
+export const DEFAULT_BROKER_URL = 'memory://lovage'
+
+/** What every kind of broker is told. */
+export interface BrokerOptions {
+  readonly clock?: Clock
+  /** Longest wait for the confirmation of a message, reconnects included. Default 2 s. */
+  readonly publishTimeoutMs?: number
+  /** Longest wait of `start`. Default 5 s. */
+  readonly connectTimeoutMs?: number
+  /** Seconds between signs of life on a quiet connection; 0 is none. Default 30. */
+  readonly heartbeatS?: number
+  /** Largest body that may be published, in bytes. Default 16 MiB. */
+  readonly maxMessageBytes?: number
+  /** What the broker's own tools show as the connection's name. */
+  readonly name?: string
+}
+
+/**
+ * The broker of a URL, not started. `memory://<name>` is an engine of this process, shared by all that name it;
+ * `amqp://` and `amqps://` are RabbitMQ.
+ * @throws LovageError `URL_UNSUPPORTED`
+ */
+export function openBroker(url: string, options: BrokerOptions = {}): Broker {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const clock = options.clock ?? systemClock
+  const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
+  if (scheme === 'memory') {
+    const name =
+      url
+        .slice('memory:'.length)
+        .replace(/^\/+/, '')
+        .replace(/[/?#].*$/s, '') || 'lovage'
+    return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(name, clock) })
+  }
+  throw new LovageError('URL_UNSUPPORTED', {
+    seam: 'broker',
+    scheme: scheme ? `${scheme}://` : redactUrl(url),
+    known: 'memory://, amqp://, amqps://',
+  })
+}

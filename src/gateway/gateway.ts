@@ -1,0 +1,243 @@
+import { isIP, type AddressInfo } from 'node:net'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import type { ResultBackend } from '../backend/backend.ts'
+import { systemClock, type Clock } from '../base/clock.ts'
+import { LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import type { Service } from '../base/service.ts'
+import type { App } from '../app/app.ts'
+import type { RemoteTask } from '../app/task.ts'
+import { handlerAnswer } from './handler.ts'
+import { healthReply, Outage, Readiness } from './health.ts'
+import {
+  invalid,
+  resolveOptions,
+  type GatewayOptions,
+  type GatewaySurroundings,
+  type ResolvedOptions,
+} from './options.ts'
+import { relay, type Desk } from './relay.ts'
+import { checkHandler, taskRoute } from './route.ts'
+import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
+import { openHttp, type HttpSide, type ServedRoute } from './server.ts'
+import { taskStateReply } from './task-state.ts'
+import { Tickets } from './tickets.ts'
+
+export { respond, type Reply, type RespondOptions } from './reply.ts'
+export type { GatewayOptions } from './options.ts'
+export type { HandlerOptions, Method, PathParams, ResponseContext, RouteOptions, RouteRequest } from './route.ts'
+
+/** Connections that wait to be accepted; Node's default of 511 refuses a burst of 1,000 clients. */
+const BACKLOG = 4096
+
+/** Binds a path to a task; the parameters of the path and the arguments of the task give the options their types. */
+export interface Bind {
+  /** @throws LovageError `OPTION_INVALID` */
+  <const Path extends string, Args extends readonly unknown[], Result>(
+    path: Path,
+    task: RemoteTask<Args, Result>,
+    options?: RouteOptions<PathParams<Path>, Args, Result>,
+  ): Gateway
+}
+
+/** HTTP requests become tasks, and their outcomes responses. */
+export class Gateway implements Service {
+  /** Binds `GET path` to a task. */
+  readonly get: Bind = (path, task, options) => this.#bind('GET', path, task, options)
+  /** Binds `POST path` to a task. */
+  readonly post: Bind = (path, task, options) => this.#bind('POST', path, task, options)
+  /** Binds `PUT path` to a task. */
+  readonly put: Bind = (path, task, options) => this.#bind('PUT', path, task, options)
+  /** Binds `PATCH path` to a task. */
+  readonly patch: Bind = (path, task, options) => this.#bind('PATCH', path, task, options)
+  /** Binds `DELETE path` to a task. */
+  readonly delete: Bind = (path, task, options) => this.#bind('DELETE', path, task, options)
+
+  readonly #app: App
+  readonly #clock: Clock
+  readonly #desk: Desk
+  readonly #routes: ServedRoute[] = []
+  readonly #readiness: Readiness
+  readonly #outage: Outage
+  #options: ResolvedOptions
+  #longestWaitMs: number
+  #http: HttpSide | undefined
+  #url: string | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #unwatch: (() => void) | undefined
+
+  /** @throws LovageError `OPTION_INVALID` */
+  constructor(app: App, options?: GatewayOptions, { clock = systemClock }: GatewaySurroundings = {}) {
+    this.#app = app
+    this.#options = resolveOptions(options)
+    this.#clock = clock
+    this.#longestWaitMs = this.#options.timeoutMs
+    this.#outage = new Outage(clock, app.settings.publishTimeoutMs)
+    this.#readiness = new Readiness(() => app.client().then(({ broker }) => broker), {
+      clock,
+      timeoutMs: this.#options.probeTimeoutMs,
+      cacheMs: this.#options.probeCacheMs,
+    })
+    this.#desk = {
+      inFlight: 0,
+      maxInFlight: this.#options.maxInFlight,
+      tickets: new Tickets(app.settings.maxPendingResults, clock),
+      clock,
+      outage: () => this.#outage.reason,
+    }
+  }
+
+  /**
+   * Answers from here, without a task: `handle('GET', '/i_want_you_now', () => 'here I am')`. What it returns is answered
+   * with 200: a text or bytes as they are, what `respond()` makes, anything else as JSON.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  handle<const Path extends string>(
+    method: Method,
+    path: Path,
+    handler: (request: RouteRequest<PathParams<Path>>) => unknown,
+    options: HandlerOptions = {},
+  ): this {
+    const where = `${method} ${path}`
+    checkHandler(where, options)
+    this.#serve(method, path, options, handlerAnswer(where, handler as never, options.contentType))
+    return this
+  }
+
+  /** Listens elsewhere than the options say: what a command line is told wins over the code. Call it before `start`. */
+  listenOn({ port, host }: Pick<GatewayOptions, 'port' | 'host'>): this {
+    const checked = resolveOptions({ port: port ?? this.#options.port, host: host ?? this.#options.host })
+    this.#options = { ...this.#options, port: checked.port, host: checked.host }
+    return this
+  }
+
+  /** Where it is reached, `http://127.0.0.1:8000` say; undefined while it does not listen. */
+  get url(): string | undefined {
+    return this.#url
+  }
+
+  /** The bound routes, in order: `GET /sum/:x/:y`. */
+  get routes(): readonly string[] {
+    return this.#routes.map(({ methods, path }) => `${methods.join(', ')} ${path}`)
+  }
+
+  /** Requests that wait for a task now. */
+  get inFlight(): number {
+    return this.#desk.inFlight
+  }
+
+  /**
+   * Connects to the broker and listens.
+   * @throws LovageError `PORT_IN_USE`, `LISTEN_FAILED`, and what `app.client()` throws
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#open().catch((error: unknown) => {
+      this.#starting = undefined
+      throw error
+    })
+    return this.#starting
+  }
+
+  /** Takes no new requests, lets those in flight finish for `gracePeriod`, then cuts them. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#close().finally(() => {
+      this.#stopping = undefined
+    })
+    return this.#stopping
+  }
+
+  /** Sends it a request without a network, for tests. */
+  inject(request: InjectOptions | string): Promise<LightMyRequestResponse> {
+    return this.#side().server.inject(request)
+  }
+
+  #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
+    const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
+    this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
+    return this.#serve(method, path, given, (exchange) => {
+      exchange.task = task.name
+      return relay(this.#desk, route, exchange, exchange)
+    })
+  }
+
+  #serve(method: Method, path: string, { body, bodyLimit }: HandlerOptions, answer: ServedRoute['answer']): Gateway {
+    const where = `${method} ${path}`
+    if (!path.startsWith('/')) throw invalid('path', 'does not begin with /', `Write '/${path}'`, where)
+    if (this.routes.includes(where)) throw invalid('path', 'is bound twice', 'Drop one of the two', where)
+    if (this.#http) throw invalid('path', 'comes too late', 'Bind all routes before start() and inject()', where)
+    this.#routes.push({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+    return this
+  }
+
+  /** Routes of its own, each only where the user has none of that name. */
+  #builtIn(): ServedRoute[] {
+    const backend = (): Promise<ResultBackend> => this.#app.client().then((client) => client.backend)
+    const sources = { backend, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
+    const own: [path: string, answer: ServedRoute['answer']][] = [
+      ['/healthz', healthReply],
+      ['/readyz', () => this.#readiness.check()],
+      ['/tasks/:id', ({ params }) => taskStateReply(params.id as string, sources)],
+    ]
+    return own
+      .filter(([path]) => !this.#routes.some((route) => route.path === path && route.methods.includes('GET')))
+      .map(([path, answer]) => ({ methods: ['GET', 'HEAD'], path, bodyLimit: undefined, raw: false, answer }))
+  }
+
+  #side(): HttpSide {
+    this.#http ??= openHttp({
+      options: this.#options,
+      clock: this.#clock,
+      routes: [...this.#routes, ...this.#builtIn()],
+      longestWaitMs: this.#longestWaitMs,
+    })
+    return this.#http
+  }
+
+  async #open(): Promise<void> {
+    await this.#stopping
+    const { broker } = await this.#app.client()
+    const { server } = this.#side()
+    const { host, port } = this.#options
+    try {
+      await server.listen({ host, port, backlog: BACKLOG })
+    } catch (error) {
+      this.#http = undefined
+      await server.close()
+      throw listenError(error, host, port)
+    }
+    this.#unwatch = this.#outage.watch(broker)
+    this.#url = urlOf(server.server.address() as AddressInfo, host)
+    log('info', 'gateway', 'listening', { url: this.#url })
+  }
+
+  async #close(): Promise<void> {
+    await this.#starting?.catch(() => {})
+    const http = this.#http
+    this.#starting = undefined
+    this.#http = undefined
+    this.#url = undefined
+    this.#unwatch?.()
+    await http?.close()
+  }
+}
+
+/**
+ * Makes a gateway: `gateway(app, { port: 8000 }).get('/sum/:x/:y', add, { args: ... })`.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function gateway(app: App, options?: GatewayOptions): Gateway {
+  return new Gateway(app, options)
+}
+
+function listenError(error: unknown, host: string, port: number): LovageError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return new LovageError('PORT_IN_USE', { host, port }, { cause: error })
+  return new LovageError('LISTEN_FAILED', { host, port, problem: messageOf(error) }, { cause: error })
+}
+
+function urlOf({ port }: AddressInfo, host: string): string {
+  // Wildcards are no addresses to go to; this machine always is.
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${isIP(name) === 6 ? `[${name}]` : name}:${port}`
+}

@@ -1,0 +1,133 @@
+import type { Clock } from '../base/clock.ts'
+import type { Duration } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import { checkAll, duration, flag, listOf, text, wait, whole, type Checks } from '../app/check.ts'
+
+/** What `gateway(app, options)` takes. Everything has a default. */
+export interface GatewayOptions {
+  /** Port to listen on; 0 takes any that is free. Default 8000. */
+  readonly port?: number
+  /** Address to listen on. Default `'127.0.0.1'`: nobody outside of this machine reaches it. */
+  readonly host?: string
+  /**
+   * Values of the `Host` header that are answered: `'api.example.com'` (any port), `'api.example.com:8000'`,
+   * `'*.example.com'` (every name below it), `'*'` (no check). Besides `localhost`, `127.0.0.1`, `[::1]` and the
+   * configured `host`, which always are. Default: none besides these.
+   */
+  readonly allowedHosts?: readonly string[]
+  /** Longest wait for the result of a task; a route may have its own. Default `'10s'`. */
+  readonly timeout?: Duration
+  /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
+  readonly maxInFlight?: number
+  /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
+  readonly bodyLimit?: number
+  /** Tell clients the type and message of a task's error. Default false: they see the task id only. */
+  readonly exposeErrors?: boolean
+  /** How long `stop()` lets requests in flight finish before it cuts them. Default `'10s'`. */
+  readonly gracePeriod?: Duration
+  /** Longest time a client may take to send its headers. Default `'10s'`. */
+  readonly headersTimeout?: Duration
+  /** Longest time a client may take to send a whole request, body included. Default `'30s'`. */
+  readonly requestTimeout?: Duration
+  /**
+   * How long a connection may show no sign of life while a request is on it: a client that does not read its response
+   * must not be waited for. Default `'2m'`; at least 30 s longer than the longest wait of a route.
+   */
+  readonly connectionTimeout?: Duration
+  /** How long a connection without a request is kept open. Default `'65s'`, just longer than nginx keeps its own. */
+  readonly keepAliveTimeout?: Duration
+  /** Longest request line and headers together, in bytes. Default 16 KiB. */
+  readonly maxHeaderSize?: number
+  /** Longest path with query, in bytes. Default 8 KiB. */
+  readonly maxUrlLength?: number
+  /** Longest wait of `/readyz` for the broker. Default `'2s'`. */
+  readonly probeTimeout?: Duration
+  /** How long an answer of `/readyz` is used again, so that nobody can hammer the broker through it. Default `'1s'`. */
+  readonly probeCache?: Duration
+}
+
+/** Options as everything reads them: complete, checked, frozen, times in milliseconds. */
+export interface ResolvedOptions {
+  readonly port: number
+  readonly host: string
+  readonly allowedHosts: readonly string[]
+  readonly timeoutMs: number
+  readonly maxInFlight: number
+  readonly bodyLimit: number
+  readonly exposeErrors: boolean
+  readonly gracePeriodMs: number
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly connectionTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly maxHeaderSize: number
+  readonly maxUrlLength: number
+  readonly probeTimeoutMs: number
+  readonly probeCacheMs: number
+}
+
+/** What tests put in place of the machine. */
+export interface GatewaySurroundings {
+  readonly clock?: Clock
+}
+
+type Checked = {
+  [Name in keyof GatewayOptions]-?: NonNullable<GatewayOptions[Name]> extends Duration
+    ? number
+    : NonNullable<GatewayOptions[Name]>
+}
+
+const CHECKS: Checks<Checked> = {
+  port: whole(0, 65_535),
+  host: text,
+  allowedHosts: listOf(text),
+  timeout: wait,
+  maxInFlight: whole(1),
+  bodyLimit: whole(1),
+  exposeErrors: flag,
+  gracePeriod: duration,
+  headersTimeout: wait,
+  requestTimeout: wait,
+  connectionTimeout: wait,
+  keepAliveTimeout: wait,
+  maxHeaderSize: whole(1024, 2 ** 20),
+  maxUrlLength: whole(64, 2 ** 20),
+  probeTimeout: wait,
+  probeCache: duration,
+}
+
+/**
+ * Options with the defaults filled in.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
+  const chosen = checkAll<Checked>(given, CHECKS, {
+    unknown: (option, fix) => invalid(option, 'is unknown', fix),
+    invalid,
+  })
+  const requestTimeoutMs = chosen.requestTimeout ?? 30_000
+  return Object.freeze({
+    port: chosen.port ?? 8000,
+    host: chosen.host ?? '127.0.0.1',
+    allowedHosts: chosen.allowedHosts ?? [],
+    timeoutMs: chosen.timeout ?? 10_000,
+    maxInFlight: chosen.maxInFlight ?? 5_000,
+    bodyLimit: chosen.bodyLimit ?? 2 ** 20,
+    exposeErrors: chosen.exposeErrors ?? false,
+    gracePeriodMs: chosen.gracePeriod ?? 10_000,
+    // Node refuses headers that may take longer than the request they belong to.
+    headersTimeoutMs: Math.min(chosen.headersTimeout ?? 10_000, requestTimeoutMs),
+    requestTimeoutMs,
+    connectionTimeoutMs: chosen.connectionTimeout ?? 120_000,
+    keepAliveTimeoutMs: chosen.keepAliveTimeout ?? 65_000,
+    maxHeaderSize: chosen.maxHeaderSize ?? 16 * 1024,
+    maxUrlLength: chosen.maxUrlLength ?? 8 * 1024,
+    probeTimeoutMs: chosen.probeTimeout ?? 2_000,
+    probeCacheMs: chosen.probeCache ?? 1_000,
+  })
+}
+
+/** The error of an option that cannot stand. */
+export function invalid(option: string, problem: string, fix: string, where = 'gateway()'): LovageError {
+  return new LovageError('OPTION_INVALID', { option, where, problem, fix })
+}

@@ -1,0 +1,214 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Duration } from '../base/duration.ts'
+import { isLovageError } from '../base/errors.ts'
+import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
+import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
+import type { RemoteTask } from '../app/task.ts'
+import type { Registry } from '../app/registry.ts'
+import { byName, type Call } from './arguments.ts'
+import { invalid, type ResolvedOptions } from './options.ts'
+
+/** Methods that a route can have. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+type CutAt<Text extends string, Mark extends string> = Text extends `${infer Head}${Mark}${string}` ? Head : Text
+type NameIn<Text extends string> = CutAt<CutAt<CutAt<CutAt<Text, '/'>, '-'>, '.'>, '('>
+type Names<Path extends string> = Path extends `${string}:${infer After}` ? NameIn<After> | Names<After> : never
+type Wildcard<Path extends string> = Path extends `${string}*` ? '*' : never
+
+/** The parameters in a path: `'/sum/:x/:y'` has `x` and `y`, `:id?` may be missing, `*` takes the rest of the path. */
+export type PathParams<Path extends string> = string extends Path
+  ? Readonly<Record<string, string>>
+  : {
+      readonly [Name in Names<Path> | Wildcard<Path> as Name extends `${string}?` ? never : Name]: string
+    } & {
+      readonly [Name in Names<Path> as Name extends `${infer Bare}?` ? Bare : never]?: string
+    }
+
+/** A request, as the functions of a route see it. Its members may be taken apart: `({ params, query }) => ...`. */
+export interface RouteRequest<Params = Readonly<Record<string, string>>> {
+  readonly method: string
+  /** Path and query, as they came. */
+  readonly url: string
+  /** From the path, decoded. Always text. */
+  readonly params: Params
+  /** From behind the `?`. Always text; a name that comes again makes a list. */
+  readonly query: Readonly<Record<string, string | string[]>>
+  /**
+   * JSON: its value. A form: names to texts, or lists of texts. Text and XML: a text. Anything else, and all of a route
+   * with `body: 'raw'`: a Buffer. Undefined when there is none.
+   */
+  readonly body: unknown
+  /** Names in lower case. */
+  readonly headers: IncomingHttpHeaders
+  /** The bytes of the body, as they came; empty when there is none. */
+  readonly raw: Buffer
+  /** Node's own request, for what is not here. */
+  readonly request: IncomingMessage
+  /** Aborts when the client hangs up. */
+  readonly signal: AbortSignal
+}
+
+/** What a `response` function gets beside the result. */
+export interface ResponseContext<Params = Readonly<Record<string, string>>> {
+  /** Id of the task. */
+  readonly id: string
+  readonly request: RouteRequest<Params>
+}
+
+/** How a route turns requests into tasks and results into responses. */
+export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
+  /**
+   * The arguments of the task. Left out: none for a task that takes none; by name, from path, body and query (in this
+   * order of precedence), for a task with `params` or `input`.
+   * An error that it throws is answered with 500, a LovageError `ARGUMENTS_INVALID` with 422.
+   */
+  readonly args?: (request: RouteRequest<Params>) => Args
+  /** Arguments by name, for tasks that take them; in place of `args`, or beside them. */
+  readonly kwargs?: (request: RouteRequest<Params>) => Readonly<Record<string, unknown>>
+  /**
+   * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
+   * its result will be. Default `'wait'`.
+   */
+  readonly reply?: 'wait' | 'accept'
+  /** Longest wait for the result; then 504. Default: that of the gateway, `'10s'`. */
+  readonly timeout?: Duration
+  /**
+   * What is answered with 200, in place of `{"results": value}`: a text or bytes as they are, what `respond()` makes,
+   * anything else as JSON.
+   */
+  readonly response?: (value: Result, context: ResponseContext<Params>) => unknown
+  /** Content type of a text or bytes from `response`. Default `text/plain; charset=utf-8`, `application/octet-stream`. */
+  readonly contentType?: string
+  /** `'raw'`: the body is a Buffer whatever its media type. Default `'parsed'`. */
+  readonly body?: 'parsed' | 'raw'
+  /** Largest body, in bytes. Default: that of the gateway, 1 MiB. */
+  readonly bodyLimit?: number
+  /** Options that each task is sent with: `{ queue, priority, expires, ... }`. */
+  readonly send?: Omit<SendOptions, 'ignoreResult'>
+}
+
+/** Options of a route with a handler of your own. */
+export interface HandlerOptions {
+  /** Content type of a text or bytes. Default `text/plain; charset=utf-8`, `application/octet-stream`. */
+  readonly contentType?: string
+  /** `'raw'`: the body is a Buffer whatever its media type. Default `'parsed'`. */
+  readonly body?: 'parsed' | 'raw'
+  /** Largest body, in bytes. Default: that of the gateway, 1 MiB. */
+  readonly bodyLimit?: number
+}
+
+/** A route bound to a task, checked, as the relay reads it. */
+export interface TaskRoute {
+  readonly task: RemoteTask
+  readonly call: (request: RouteRequest) => Call
+  readonly accept: boolean
+  readonly timeoutMs: number
+  readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
+  readonly contentType: string | undefined
+  readonly exposeErrors: boolean
+}
+
+type Functions = 'args' | 'kwargs' | 'response'
+type AnyFunction = (...args: any[]) => any
+
+/** The options of both kinds of route, checked. */
+interface CheckedHandler {
+  contentType: string
+  body: 'parsed' | 'raw'
+  bodyLimit: number
+}
+
+interface CheckedRoute extends CheckedHandler, Record<Functions, AnyFunction> {
+  reply: 'wait' | 'accept'
+  timeout: number
+  send: SendOptions
+}
+
+const fn: Check<AnyFunction> = (value) => {
+  if (typeof value === 'function') return value as AnyFunction
+  throw new Unfit(`must be a function, and is ${shown(value)}`, 'Write (request) => ...')
+}
+
+const HANDLER_CHECKS: Checks<CheckedHandler> = {
+  contentType: text,
+  body: oneOf('parsed', 'raw'),
+  bodyLimit: whole(1),
+}
+
+const ROUTE_CHECKS: Checks<CheckedRoute> = {
+  ...HANDLER_CHECKS,
+  args: fn,
+  kwargs: fn,
+  response: fn,
+  reply: oneOf('wait', 'accept'),
+  timeout: wait,
+  send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
+}
+
+/**
+ * Checks the options of a handler. `where` names the route, for errors: `GET /sum/:x/:y`.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function checkHandler(where: string, given: HandlerOptions): Partial<CheckedHandler> {
+  return checked(where, given, HANDLER_CHECKS)
+}
+
+/**
+ * Checks the options of a route bound to a task. `where` as above.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function taskRoute(
+  where: string,
+  task: RemoteTask,
+  given: RouteOptions<any, any, any>,
+  registry: Registry,
+  defaults: ResolvedOptions,
+): TaskRoute {
+  const { reply = 'wait', timeout, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
+  const registered = registry.get(task.name)
+  if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
+    const fix = "Drop ignoreResult, or answer with reply: 'accept'"
+    throw invalid('reply', `waits for ${task.name}, which is sent with ignoreResult`, fix, where)
+  }
+  return {
+    task,
+    call: callOf(where, rest, registered),
+    accept: reply === 'accept',
+    timeoutMs: timeout ?? defaults.timeoutMs,
+    response,
+    contentType,
+    exposeErrors: defaults.exposeErrors,
+  }
+}
+
+function checked<T>(where: string, given: object, checks: Checks<T>): Partial<T> {
+  return checkAll<T>(given, checks, {
+    unknown: (option, fix) => invalid(option, 'does not exist', fix, where),
+    invalid: (option, problem, fix) => invalid(option, problem, fix, where),
+  })
+}
+
+function callOf(
+  where: string,
+  { args, kwargs, send }: Partial<CheckedRoute>,
+  registered: ReturnType<Registry['get']>,
+): (request: RouteRequest) => Call {
+  const named = args || kwargs ? undefined : byName(registered)
+  if (named) return (request) => ({ ...named(request), options: send })
+  if (!args && !kwargs && registered && !takesNothing(registered)) {
+    const fix = 'Give the route args: (request) => [...], or the task params or input'
+    throw invalid('args', `is missing: ${registered.name} takes arguments, and their names are not known`, fix, where)
+  }
+  return (request) => ({ args: args ? args(request) : [], kwargs: kwargs?.(request), options: send })
+}
+
+function takesNothing(task: NonNullable<ReturnType<Registry['get']>>): boolean {
+  try {
+    void task.check([], {})
+    return true
+  } catch (error) {
+    if (isLovageError(error, 'ARGUMENTS_INVALID')) return false
+    throw error
+  }
+}

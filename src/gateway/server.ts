@@ -1,0 +1,220 @@
+import { createServer, STATUS_CODES, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Clock } from '../base/clock.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import { loggedUrl } from './access-line.ts'
+import { exchangeOf, readBodies } from './body.ts'
+import { Connections } from './connections.ts'
+import { Exchange } from './exchange.ts'
+import { hostCheck } from './hosts.ts'
+import type { ResolvedOptions } from './options.ts'
+import { errorReply, type Reply } from './reply.ts'
+
+/** One route as the server needs it: what to do with a request, as data in and data out. */
+export interface ServedRoute {
+  readonly methods: readonly string[]
+  readonly path: string
+  readonly bodyLimit: number | undefined
+  /** The body is bytes, whatever its media type. */
+  readonly raw: boolean
+  /** Must not reject. */
+  readonly answer: (exchange: Exchange) => Reply | Promise<Reply>
+}
+
+/** The HTTP side of a gateway: Fastify, its limits, and the way from a request to an exchange and from a reply to bytes. */
+export interface HttpSide {
+  readonly server: FastifyInstance
+  /**
+   * From now on new requests get 503, and connections close as they become idle. Resolves when all are closed; those that
+   * still carry a request after the grace period are cut.
+   */
+  close(): Promise<void>
+}
+
+/** What an {@link openHttp} needs. */
+export interface HttpParts {
+  readonly options: ResolvedOptions
+  readonly clock: Clock
+  readonly routes: readonly ServedRoute[]
+  /** Longest wait of any route, in milliseconds. */
+  readonly longestWaitMs: number
+}
+
+/** Builds the server; it does not listen yet. */
+export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): HttpSide {
+  const connections = new Connections()
+  const hostAllowed = hostCheck(options.allowedHosts, options.host)
+  let draining = false
+
+  const begin = (request: FastifyRequest, reply: FastifyReply): Exchange => {
+    const exchange = new Exchange(request, reply.raw, clock)
+    Object.assign(request, { exchange })
+    const { socket } = request.raw
+    connections.begin(socket)
+    reply.raw.once('close', () => {
+      exchange.close()
+      connections.end(socket)
+    })
+    return exchange
+  }
+
+  const send = (reply: FastifyReply, answer: Reply): void => {
+    if (reply.raw.destroyed) return
+    // Without it the client would keep the connection for a next request, and the server would wait for that.
+    if (draining) reply.header('connection', 'close')
+    reply.code(answer.status).headers(answer.headers).send(answer.body)
+  }
+
+  const server = fastify({
+    serverFactory: (handler) => listener(options, connections, longestWaitMs, handler),
+    logger: false,
+    exposeHeadRoutes: false,
+    bodyLimit: options.bodyLimit,
+    // Ours answers in the shape of every other error, and lets what was accepted finish.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: options.maxUrlLength },
+    clientErrorHandler: () => {},
+    frameworkErrors: (error, request, reply) => {
+      begin(request, reply)
+      send(reply, errorReply(ourError(error, options)))
+    },
+  })
+  readBodies(server)
+
+  server.addHook('onRequest', (request, reply, next) => {
+    begin(request, reply)
+    const refusal = refuse(request)
+    if (refusal) send(reply, errorReply(refusal))
+    else next()
+  })
+
+  const refuse = ({ raw }: FastifyRequest): LovageError | undefined => {
+    const url = raw.url ?? ''
+    if (!hostAllowed(raw.headers.host)) return new LovageError('HOST_REFUSED', { host: shownHost(raw.headers.host) })
+    if (url.length > options.maxUrlLength) return new LovageError('URL_TOO_LONG', { limit: options.maxUrlLength })
+    // A full URL here would name a host of its own, which nobody has checked.
+    if (!url.startsWith('/')) return new LovageError('URL_INVALID', { problem: 'it does not begin with /' })
+    return draining ? new LovageError('GATEWAY_STOPPING') : undefined
+  }
+
+  server.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.raw.url?.split('?', 1) ?? []
+    send(reply, errorReply(new LovageError('ROUTE_UNKNOWN', { method: request.method, path: loggedUrl(path) })))
+  })
+  server.setErrorHandler((error, request, reply) => {
+    // Fastify closes the connection at once, with the rest of the body on its way: the client would see a reset and not
+    // our answer. Left open, the rest is read and dropped, for as long as requestTimeout allows.
+    reply.removeHeader('connection')
+    const { bodyLimit = options.bodyLimit } = request.routeOptions
+    send(reply, errorReply(ourError(error, { ...options, bodyLimit })))
+  })
+
+  for (const { methods, path, bodyLimit, raw, answer } of routes) {
+    server.route({
+      method: [...methods],
+      url: path,
+      config: { raw },
+      ...(bodyLimit === undefined ? undefined : { bodyLimit }),
+      handler: (request, reply) => {
+        const replied = answer(exchangeOf(request))
+        if (replied instanceof Promise) void replied.then((late) => send(reply, late))
+        else send(reply, replied)
+      },
+    })
+  }
+
+  const close = async (): Promise<void> => {
+    draining = true
+    const closed = server.close()
+    // What clients have sent already is read first: a request must not meet a closed connection.
+    await turns(clock, 2)
+    connections.drain()
+    const grace = clock.after(options.gracePeriodMs, () => {
+      log('warn', 'gateway', 'requests cut at the end of the grace period', { connections: connections.cut() })
+    })
+    await closed.finally(() => grace.cancel())
+  }
+  return { server, close }
+}
+
+/** Node's server with the limits that Fastify has no names for. */
+function listener(
+  options: ResolvedOptions,
+  connections: Connections,
+  longestWaitMs: number,
+  handler: Parameters<typeof createServer>[1] & {},
+): Server {
+  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, maxHeaderSize } = options
+  const server = createServer(
+    {
+      maxHeaderSize,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      // How exactly the two limits above are kept.
+      connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
+      // A missing Host header is ours to refuse, in our form.
+      requireHostHeader: false,
+    },
+    handler,
+  )
+  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 30_000)
+  server.on('connection', (socket: Socket) => connections.opened(socket))
+  const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
+    // The client is gone, or a response is on its way already and another one in the middle of it would garble both.
+    if (error.code === 'ECONNRESET' || !socket.writable || connections.isBusy(socket)) socket.destroy()
+    else refuseRaw(error, socket, options)
+  }
+  server.on('clientError', refuse)
+  server.on('connect', (_request, socket: Socket) => refuse(new Error('CONNECT is for proxies'), socket))
+  return server
+}
+
+/** Answers what never became a request. */
+function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
+  const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
+  log('info', 'gateway', 'request', { status, error: messageOf(error) })
+  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
+}
+
+function rawError({ code, message }: NodeJS.ErrnoException, limit: number): LovageError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new LovageError('HEADERS_TOO_LARGE', { limit })
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new LovageError('REQUEST_TIMEOUT')
+  return new LovageError('REQUEST_INVALID', { problem: message.replace(/^Parse Error: /, '') })
+}
+
+/** An error of Fastify's, or of a body parser of ours, in our words. */
+function ourError(error: unknown, { bodyLimit, maxUrlLength }: ResolvedOptions): LovageError {
+  if (isLovageError(error)) return error
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const problem = messageOf(error)
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new LovageError('BODY_TOO_LARGE', { limit: bodyLimit })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new LovageError('MEDIA_TYPE_UNSUPPORTED', { contentType: 'that is none' })
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new LovageError('BODY_INVALID', { expected: 'HTTP', problem: 'its length is not the announced one' })
+    case 'FST_ERR_BAD_URL':
+      return new LovageError('URL_INVALID', { problem: 'an escape in it is not UTF-8' })
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new LovageError('URL_TOO_LONG', { limit: maxUrlLength })
+    case 'ECONNRESET':
+      return new LovageError('CLIENT_GONE')
+    default:
+      log('error', 'gateway', 'request could not be handled', { error })
+      return new LovageError('HANDLER_FAILED', { route: 'the request', problem })
+  }
+}
+
+function shownHost(host: string | undefined): string {
+  return host === undefined ? '(none)' : JSON.stringify(host.slice(0, 256))
+}
+
+async function turns(clock: Clock, count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise<void>((resolve) => clock.turn(resolve))
+}

@@ -1,0 +1,80 @@
+import type { Registry } from '../../app/registry.ts'
+import { WorkerStopping } from '../../app/control-flow.ts'
+import { DueHeap } from '../../base/due-heap.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import { JobControl, type OnAbandoned } from '../job-control.ts'
+import { handedBack, perform, type PerformOptions } from '../perform.ts'
+import type { Job, JobReport, Pool } from '../pool.ts'
+
+/** How an {@link AsyncPool} is made. */
+export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
+  readonly registry: Registry
+  readonly size: number
+}
+
+/**
+ * Tasks on the event loop of the worker itself: truly concurrent where they wait, one after the other where they
+ * compute. A function that never returns cannot be ended here, only given up.
+ */
+export class AsyncPool implements Pool {
+  readonly kind = 'async'
+  readonly #registry: Registry
+  readonly #options: PerformOptions
+  readonly #dues: DueHeap
+  readonly #running = new Map<Job, JobControl>()
+  #size: number
+  #abandoned = 0
+  readonly #onAbandoned: OnAbandoned = (change) => {
+    this.#abandoned += change
+  }
+
+  constructor({ registry, size, ...options }: AsyncPoolOptions) {
+    this.#registry = registry
+    this.#size = size
+    // Time limits alone need not keep a process alive: who waits for the task does.
+    this.#dues = new DueHeap(options.clock, { unref: true })
+    this.#options = { ...options, dues: this.#dues }
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  get abandoned(): number {
+    return this.#abandoned
+  }
+
+  async start(): Promise<void> {}
+
+  async stop(): Promise<void> {
+    for (const [job, control] of this.#running) {
+      control.abort(new WorkerStopping())
+      control.giveUp(handedBack(job.request))
+    }
+    this.#dues.clear()
+  }
+
+  async run(job: Job, report: JobReport): Promise<Outcome> {
+    const control = new JobControl(this.#onAbandoned)
+    this.#running.set(job, control)
+    try {
+      return await perform(this.#registry, job, report, this.#options, control)
+    } finally {
+      this.#running.delete(job)
+    }
+  }
+
+  abort(job: Job, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control !== undefined
+  }
+
+  resize(size: number): void {
+    this.#size = size
+  }
+}

@@ -1,0 +1,242 @@
+import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
+import { runWithTask } from '../app/current-task.ts'
+import type { RegisteredTask, Registry } from '../app/registry.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Due, DueHeap } from '../base/due-heap.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import {
+  encodeError,
+  type Failure,
+  failureOf,
+  maxRetriesExceededError,
+  notRegistered,
+  softTimeLimitExceeded,
+  timeLimitExceeded,
+  tracebackOf,
+} from '../protocol/failure.ts'
+import { encodeJson, type JsonTypes } from '../protocol/json.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
+import type { Embed } from '../protocol/signature.ts'
+import { readBody, type TaskBody, type TaskRequest } from '../protocol/task-message.ts'
+import { JobControl } from './job-control.ts'
+import type { Job, JobReport } from './pool.ts'
+import { isRetried, retryDelayMs } from './retry.ts'
+import { RunningTask } from './running-task.ts'
+
+/** What running a job needs. */
+export interface PerformOptions {
+  readonly clock: Clock
+  /** Holds the time limits. */
+  readonly dues: DueHeap
+  /** Content types of bodies that are read. */
+  readonly accept: readonly string[]
+  /** Most bytes of an unpacked body. */
+  readonly maxBodyBytes?: number
+  /** How dates and bytes are written into results. */
+  readonly types: JsonTypes
+}
+
+/**
+ * Runs one job: reads the body, finds the task, calls it as the current task, and encodes what it returns at once, so
+ * that a value that cannot be encoded is a failure of this task and of nothing else. Never rejects.
+ */
+export function perform(
+  registry: Registry,
+  job: Job,
+  report: JobReport,
+  options: PerformOptions,
+  control: JobControl = new JobControl(),
+): Promise<Outcome> {
+  return control.outcome(async () => {
+    try {
+      return await new Performance(registry, job, report, options, control).outcome()
+    } catch (error) {
+      // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
+      return failed(job.request, failureOf(error), { traceback: tracebackOf(error) })
+    }
+  })
+}
+
+class Performance {
+  readonly #registry: Registry
+  readonly #job: Job
+  readonly #request: TaskRequest
+  readonly #report: JobReport
+  readonly #options: PerformOptions
+  readonly #control: JobControl
+  #startedAt = 0
+  #current: RunningTask | undefined
+
+  constructor(registry: Registry, job: Job, report: JobReport, options: PerformOptions, control: JobControl) {
+    this.#registry = registry
+    this.#job = job
+    this.#request = job.request
+    this.#report = report
+    this.#options = options
+    this.#control = control
+  }
+
+  async outcome(): Promise<Outcome> {
+    const request = this.#request
+    const task = this.#registry.get(request.task)
+    if (!task) return failed(request, notRegistered(request.task))
+    const { accept, maxBodyBytes, clock } = this.#options
+    let body: TaskBody
+    try {
+      body = readBody(request, maxBodyBytes === undefined ? { accept } : { accept, maxBodyBytes })
+    } catch (error) {
+      return unreadable(request, error)
+    }
+    const form = canvasForm(body.embed)
+    if (form !== undefined) {
+      const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task, form })
+      log('error', 'pool', 'task refused', { task: request.task, id: request.id, error: error.message })
+      return failed(request, failureOf(error))
+    }
+    const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
+    this.#current = current
+    this.#report.started()
+    this.#startedAt = clock.monotonic()
+    const limits = this.#arm(task)
+    try {
+      return this.#finish(this.#returned(await runWithTask(current, () => task.call(body.args, body.kwargs))))
+    } catch (error) {
+      return this.#finish(this.#thrown(error, task, body))
+    } finally {
+      for (const limit of limits) limit.cancel()
+    }
+  }
+
+  #returned(value: unknown): Outcome {
+    try {
+      const text = encodeJson(value === undefined ? null : value, { types: this.#options.types })
+      return { id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }
+    } catch (error) {
+      const failure = isLovageError(error, 'ENCODE_FAILED') ? encodeError(error.message) : failureOf(error)
+      return failed(this.#request, failure)
+    }
+  }
+
+  #thrown(error: unknown, task: RegisteredTask, body: TaskBody): Outcome {
+    const { id } = this.#request
+    if (error instanceof Ignore) return { id, state: 'IGNORED', result: { value: null }, traceback: null }
+    if (error instanceof Reject) return rejected(this.#request, error)
+    if (error instanceof Retry) return this.#retried(error, error.cause, task, body)
+    const thrown = this.#behind(error)
+    if (thrown instanceof WorkerStopping) return handedBack(this.#request)
+    if (isRetried(thrown, task.options)) return this.#retried(undefined, thrown, task, body)
+    return failed(this.#request, reasonOf(thrown), { traceback: tracebackOf(error) })
+  }
+
+  /** What the signal aborted with, where that is what the error is about. */
+  #behind(error: unknown): unknown {
+    const { reason } = this.#control
+    if (reason === undefined) return error
+    const isAbort = error instanceof Error && (error.name === 'AbortError' || error.cause === reason)
+    return isAbort ? reason : error
+  }
+
+  #retried(asked: Retry | undefined, cause: unknown, task: RegisteredTask, body: TaskBody): Outcome {
+    const request = this.#request
+    const delayMs = retryDelayMs(request.retries, task.options, asked, this.#options.clock.random())
+    if (delayMs === undefined) {
+      const traceback = tracebackOf(cause ?? asked)
+      return failed(request, cause === undefined ? exhausted(request, body) : reasonOf(cause), { traceback })
+    }
+    return {
+      id: request.id,
+      state: 'RETRY',
+      result: { value: cause === undefined ? RETRY : reasonOf(cause) },
+      traceback: tracebackOf(cause ?? asked),
+      retry: { delayMs },
+    }
+  }
+
+  #finish(outcome: Outcome): Outcome {
+    const { clock } = this.#options
+    const { group, parentId } = this.#request
+    const children = this.#current?.children
+    return {
+      ...outcome,
+      runMs: clock.monotonic() - this.#startedAt,
+      doneAtMs: clock.now(),
+      ...(children && { children }),
+      ...(group !== null && { groupId: group }),
+      ...(parentId !== null && { parentId }),
+    }
+  }
+
+  /** Starts the clock on the limits of the message, or where it names none, of the task. */
+  #arm(task: RegisteredTask): readonly Due[] {
+    const [hardS, softS] = this.#request.timelimit
+    const hardMs = hardS === null ? task.options.timeLimitMs : hardS * 1000
+    const softMs = softS === null ? task.options.softTimeLimitMs : softS * 1000
+    if (hardMs === undefined && softMs === undefined) return NO_LIMITS
+    const { dues } = this.#options
+    const limits: Due[] = []
+    if (softMs !== undefined) {
+      limits.push(dues.add(softMs, () => this.#control.abort(new SoftTimeLimitExceeded(softMs))))
+    }
+    if (hardMs !== undefined) limits.push(dues.add(hardMs, () => this.#giveUp(hardMs)))
+    return limits
+  }
+
+  #giveUp(limitMs: number): void {
+    const { task, id } = this.#request
+    const outcome = this.#finish(failed(this.#request, timeLimitExceeded(limitMs / 1000)))
+    this.#control.abort(new TimeLimitExceeded(limitMs))
+    if (this.#control.giveUp(outcome)) log('warn', 'pool', 'task given up at its time limit', { task, id, limitMs })
+  }
+}
+
+const NO_LIMITS: readonly Due[] = []
+
+/** Celery's exception for a retry that has no other cause. */
+const RETRY: Failure = { exc_type: 'Retry', exc_message: ['Task can be retried'], exc_module: 'celery.exceptions' }
+
+/** The outcome of a job that was begun and is to be run again, by somebody else, with nothing counted against it. */
+export function handedBack({ id }: TaskRequest): Outcome {
+  return { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: true }
+}
+
+function failed({ id }: TaskRequest, failure: Failure, rest: Partial<Outcome> = {}): Outcome {
+  return { id, state: 'FAILURE', result: { value: failure }, traceback: null, ...rest }
+}
+
+function reasonOf(thrown: unknown): Failure {
+  return thrown instanceof SoftTimeLimitExceeded ? softTimeLimitExceeded() : failureOf(thrown)
+}
+
+function rejected({ id, task }: TaskRequest, error: Reject): Outcome {
+  const outcome: Outcome = { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: error.requeue }
+  if (error.requeue) return outcome
+  const { message } = new LovageError('TASK_REJECTED', { task, id, problem: messageOf(error) })
+  return { ...outcome, dead: { code: 'TASK_REJECTED', message } }
+}
+
+/** A body that is not what it says is kept for those who want to see it; who waits is told. */
+function unreadable(request: TaskRequest, error: unknown): Outcome {
+  const outcome = failed(request, failureOf(error))
+  if (isLovageError(error, 'ARGUMENTS_INVALID')) return outcome
+  const code = isLovageError(error) ? error.code : 'BODY_UNDECODABLE'
+  return { ...outcome, dead: { code, message: messageOf(error) } }
+}
+
+function exhausted(request: TaskRequest, { args, kwargs }: TaskBody): Failure {
+  return maxRetriesExceededError({
+    task: request.task,
+    id: request.id,
+    argsrepr: request.argsrepr || argsRepr(args),
+    kwargsrepr: request.kwargsrepr || kwargsRepr(kwargs),
+  })
+}
+
+function canvasForm({ chain, chord, callbacks, errbacks }: Embed): string | undefined {
+  if (chain?.length) return 'chain'
+  if (chord) return 'chord'
+  if (callbacks?.length) return 'callback (link)'
+  if (errbacks?.length) return 'error callback (link_error)'
+  return undefined
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import { onTestFinished } from 'vitest'
+import { lovage, type App } from '../../src/app/app.ts'
+import type { GivenSettings } from '../../src/app/settings.ts'
+import { onLog, type LogRecord } from '../../src/base/log.ts'
+import { gateway, type Gateway } from '../../src/gateway/gateway.ts'
+import type { GatewayOptions } from '../../src/gateway/options.ts'
+import { tinyWorker } from '../app/tiny-worker.ts'
+
+/** An application on a broker of its own in this process; it ends with the test. */
+export function openApp(settings: GivenSettings = {}): App {
+  const app = lovage('shop', { broker: `memory://${randomUUID()}`, ...settings }, { env: {} })
+  onTestFinished(() => app.close())
+  return app
+}
+
+/** A gateway on a free port; it ends with the test. */
+export function openGateway(app: App, options: GatewayOptions = {}): Gateway {
+  const opened = gateway(app, { port: 0, ...options })
+  onTestFinished(() => opened.stop())
+  return opened
+}
+
+/** Starts the gateway and something that runs the tasks of its application. */
+export async function running(app: App, opened: Gateway): Promise<string> {
+  await tinyWorker(app)
+  return started(opened)
+}
+
+/** Starts the gateway; resolves to its URL. */
+export async function started(opened: Gateway): Promise<string> {
+  await opened.start()
+  return opened.url as string
+}
+
+/** What a client sees. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body as JSON, where it is that. */
+  readonly json: unknown
+}
+
+/** Sends a request and reads the whole answer. */
+export async function ask(url: string, init?: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init)
+  const text = await response.text()
+  const isJson = text !== '' && response.headers.get('content-type')?.startsWith('application/json')
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+}
+
+/** A POST of a body of some media type. */
+export function posting(body: NonNullable<RequestInit['body']>, contentType = 'application/json'): RequestInit {
+  return { method: 'POST', body, headers: { 'content-type': contentType } }
+}
+
+/** The lines that the gateway logs from now to the end of the test. */
+export function loggedLines(): LogRecord[] {
+  const lines: LogRecord[] = []
+  onTestFinished(onLog((record) => record.room === 'gateway' && lines.push(record)))
+  return lines
+}
+
+/** A promise and what settles it. */
+export function signal<T = void>(): { readonly promise: Promise<T>; readonly fire: (value: T) => void } {
+  let fire!: (value: T) => void
+  const promise = new Promise<T>((resolve) => (fire = resolve))
+  return { promise, fire }
+}
+
+/** Resolves when `holds` does, looking once a turn of the event loop; the test's own time limit ends it. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
