@@ -28,6 +28,11 @@ interface Shape {
 export class HeadersCache {
   #shapes = new Map<HeaderValue | undefined, Shape>()
 
+  /** Tasks remembered now. */
+  get size(): number {
+    return this.#shapes.size
+  }
+
   /** @throws LovageError `ENCODE_FAILED` */
   write(writer: ByteWriter, headers: Headers): void {
     const task = headers['task']
