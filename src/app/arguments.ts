@@ -27,16 +27,16 @@ export function placing(task: string, { fn, params, input }: Taking): Placing {
   const optional = new Set(params?.flatMap((name, index) => (name.endsWith('?') ? [index] : [])))
   const bounds = boundsOf(fn)
   const most = names?.length ?? bounds.most
-  const takes = countText(bounds.least - optional.size, most, names)
+  const needed = [...Array(bounds.least).keys()].filter((index) => !optional.has(index))
+  const takes = countText(needed.length, most, names)
   return (args, kwargs) => {
     const given = Object.keys(kwargs)
     const placed = given.length === 0 ? args : placeNamed(task, names, args, kwargs, given)
     if (placed.length > most) throw invalid(task, `it takes ${takes}, and got ${placed.length}`)
-    for (let index = 0; index < bounds.least; index++) {
-      if ((index >= placed.length || placed[index] === MISSING) && !optional.has(index)) {
-        const which = names ? `${names[index]} is missing` : `got ${placed.length}`
-        throw invalid(task, `it takes ${takes}, and ${which}`)
-      }
+    for (const index of needed) {
+      if (index < placed.length && placed[index] !== MISSING) continue
+      const which = names ? `${names[index]} is missing` : `got ${placed.length}`
+      throw invalid(task, `it takes ${takes}, and ${which}`)
     }
     return placed.includes(MISSING) ? placed.map((value) => (value === MISSING ? undefined : value)) : placed
   }
@@ -110,31 +110,37 @@ export function boundsOf(fn: TaskFunction): { least: number; most: number } {
 /** The parameters in a function's source; undefined where they cannot be told, as in native or compiled-down code. */
 function parameterList(source: string): string[] | undefined {
   if (/\barguments\b|\[native code\]/.test(source)) return undefined
-  const bare = source.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ')
-  if (/^\s*(?:async\s+)?[\w$]+\s*=>/.test(bare)) return ['']
-  const start = bare.indexOf('(')
   const parts: string[] = ['']
   let depth = 0
-  for (let index = start; index >= 0 && index < bare.length; index++) {
-    const char = bare[index] as string
-    // A string, template or regular expression in a default may hold brackets: what follows cannot be told by counting.
+  let isInside = false
+  for (let index = 0; index < source.length; index++) {
+    const char = source[index] as string
     if (/["'`/]/.test(char)) {
-      const end = char === '/' ? -1 : closing(bare, index)
-      if (end < 0) return undefined
-      index = end
+      index = skipped(source, index)
+      if (index < 0) return undefined
       continue
     }
-    if ('([{'.includes(char)) depth++
-    if (')]}'.includes(char) && --depth === 0) return parts.map((part) => part.trim()).filter((part) => part !== '')
-    if (char === ',' && depth === 1) parts.push('')
-    else if (index > start) parts[parts.length - 1] += char
+    // One parameter without brackets.
+    if (depth === 0 && source.startsWith('=>', index)) return ['']
+    const wasInside = isInside
+    if ('([{'.includes(char) && depth++ === 0 && char === '(') isInside = true
+    if (')]}'.includes(char) && --depth === 0 && isInside) return parts.map((part) => part.trim()).filter(Boolean)
+    if (char === ',' && depth === 1 && isInside) parts.push('')
+    else if (wasInside) parts[parts.length - 1] += char
   }
   return undefined
 }
 
-/** Index of the quote that ends the text begun at `start`; -1 where it holds code of its own. */
-function closing(source: string, start: number): number {
+/** Index of the last character of the text or comment that begins at `start`; -1 where it cannot be told. */
+function skipped(source: string, start: number): number {
   const quote = source[start] as string
+  if (quote === '/') {
+    const isLine = source[start + 1] === '/'
+    // A regular expression may hold any bracket.
+    if (!isLine && source[start + 1] !== '*') return -1
+    const end = source.indexOf(isLine ? '\n' : '*/', start + 2)
+    return end < 0 || isLine ? end : end + 1
+  }
   for (let index = start + 1; index < source.length; index++) {
     if (source[index] === '\\') index++
     else if (source[index] === quote) return index

@@ -2,7 +2,8 @@ import type { Expectation } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { DueHeap } from '../base/due-heap.ts'
 import { type Duration, milliseconds } from '../base/duration.ts'
-import { LovageError } from '../base/errors.ts'
+import { LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
 import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
 import type { Client } from './send.ts'
@@ -81,9 +82,9 @@ export class AsyncResult<Result = unknown> {
     const { id, isIgnored } = this.#sent
     if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
     const timeoutMs = timeout === undefined ? undefined : milliseconds(timeout)
-    signal?.throwIfAborted()
     const { expectation, close } = await this.#open()
     try {
+      signal?.throwIfAborted()
       const { latest } = expectation
       return latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeoutMs, signal)
     } finally {
@@ -106,8 +107,12 @@ export class AsyncResult<Result = unknown> {
   onUpdate(listener: (update: TaskUpdate) => void): () => void {
     let isWanted = !this.#sent.isIgnored
     let end = (): void => {}
-    const tell = (outcome: Outcome): void => {
-      if (isWanted) listener({ id: outcome.id, state: outcome.state, meta: payloadValue(outcome.result) })
+    const tell = ({ id, state, result }: Outcome): void => {
+      try {
+        if (isWanted) listener({ id, state, meta: payloadValue(result) })
+      } catch (error) {
+        log('error', 'app', 'listener of updates threw', { id, state, error: messageOf(error) })
+      }
     }
     void this.#open().then(
       ({ expectation, close }) => {

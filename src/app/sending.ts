@@ -32,13 +32,13 @@ export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
 
   then<Kept = AsyncResult<Result>, Failed = never>(
     onSent?: ((result: AsyncResult<Result>) => Kept | PromiseLike<Kept>) | null,
-    onFailed?: ((error: unknown) => Failed | PromiseLike<Failed>) | null,
+    onFailed?: ((error: any) => Failed | PromiseLike<Failed>) | null,
   ): Promise<Kept | Failed> {
     this.#awaited = true
     return this.#sent.then(onSent, onFailed)
   }
 
-  catch<Failed>(onFailed: (error: unknown) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
+  catch<Failed>(onFailed: (error: any) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
     return this.then(undefined, onFailed)
   }
 

@@ -28,7 +28,7 @@ export interface GivenSettings {
   readonly acceptContent?: readonly string[]
   /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
-   * `'plain'` for older Pythons. Default `'typed'`.
+   * `'plain'` for older Pythons: dates as text, bytes refused (`ENCODE_FAILED`). Default `'typed'`.
    */
   readonly jsonTypes?: 'typed' | 'plain'
   /** Largest body that is sent or read, in bytes. Default 16 MiB. */

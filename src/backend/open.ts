@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import { redactUrl } from '../base/redact.ts'
 import type { Broker } from '../broker/broker.ts'
 import type { ResultBackend } from './backend.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
@@ -46,7 +45,8 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
   if (scheme === 'rpc') return new RpcBackend({ broker, clock, resultExpiresMs, maxPendingResults, types })
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'result backend',
-    scheme: scheme ? `${scheme}://` : redactUrl(url),
+    // What has no scheme is not shown: where its password stands cannot be told.
+    scheme: scheme ? `${scheme}://` : 'a URL without scheme',
     known: 'memory://, rpc://',
   })
 }

@@ -16,6 +16,8 @@ export function backoffMs(
   { baseMs, maxMs, factor = 2, jitter = true }: Backoff,
   random: number,
 ): number {
-  const full = Math.min(maxMs, baseMs * factor ** Math.min(attempt, 64))
+  // Growth without end times nothing would be NaN.
+  const growth = Math.min(factor ** attempt, Number.MAX_VALUE)
+  const full = Math.min(maxMs, baseMs * growth)
   return jitter ? full * random : full
 }

@@ -7,6 +7,8 @@ export interface Due {
 
 interface Entry {
   atMs: number
+  /** Of two that are due at the same time, the one added first goes first. */
+  order: number
   index: number
   fn: () => void
 }
@@ -21,6 +23,7 @@ export class DueHeap {
   #timer: Timer | undefined
   #timerAtMs = Infinity
   #unref: boolean
+  #added = 0
 
   constructor(clock: Clock, options: { unref?: boolean } = {}) {
     this.#clock = clock
@@ -34,11 +37,11 @@ export class DueHeap {
 
   /** Calls `fn` once, `ms` from now. */
   add(ms: number, fn: () => void): Due {
-    const entry: Entry = { atMs: this.#clock.monotonic() + ms, index: this.#heap.length, fn }
+    const entry: Entry = { atMs: this.#clock.monotonic() + ms, order: this.#added++, index: this.#heap.length, fn }
     this.#heap.push(entry)
     this.#up(entry.index)
     this.#arm()
-    return { cancel: () => this.#remove(entry) }
+    return { cancel: () => this.#cancel(entry) }
   }
 
   /** Forgets all that wait. */
@@ -46,6 +49,12 @@ export class DueHeap {
     for (const entry of this.#heap) entry.index = -1
     this.#heap = []
     this.#arm()
+  }
+
+  #cancel(entry: Entry): void {
+    this.#remove(entry)
+    // A timer for nothing must not keep the process alive; one that does not may as well run out.
+    if (this.#heap.length === 0 && !this.#unref) this.#arm()
   }
 
   #fire(): void {
@@ -90,7 +99,7 @@ export class DueHeap {
     let index = start
     while (index > 0) {
       const parent = (index - 1) >> 1
-      if (this.#at(parent) <= this.#at(index)) return
+      if (this.#isBefore(parent, index)) return
       this.#swap(index, parent)
       index = parent
     }
@@ -102,16 +111,18 @@ export class DueHeap {
       const left = 2 * index + 1
       const right = left + 1
       let least = index
-      if (left < this.#heap.length && this.#at(left) < this.#at(least)) least = left
-      if (right < this.#heap.length && this.#at(right) < this.#at(least)) least = right
+      if (left < this.#heap.length && this.#isBefore(left, least)) least = left
+      if (right < this.#heap.length && this.#isBefore(right, least)) least = right
       if (least === index) return
       this.#swap(index, least)
       index = least
     }
   }
 
-  #at(index: number): number {
-    return (this.#heap[index] as Entry).atMs
+  #isBefore(a: number, b: number): boolean {
+    const one = this.#heap[a] as Entry
+    const two = this.#heap[b] as Entry
+    return one.atMs < two.atMs || (one.atMs === two.atMs && one.order < two.order)
   }
 
   #swap(a: number, b: number): void {

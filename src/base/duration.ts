@@ -12,6 +12,7 @@ const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as c
 export function milliseconds(value: Duration): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   const match = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value) : null
-  if (!match) throw new LovageError('DURATION_INVALID', { value: JSON.stringify(value) })
-  return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS]
+  const lengthMs = match ? Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS] : NaN
+  if (Number.isFinite(lengthMs)) return lengthMs
+  throw new LovageError('DURATION_INVALID', { value: typeof value === 'string' ? JSON.stringify(value) : value })
 }

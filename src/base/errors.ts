@@ -265,10 +265,21 @@ export function isLovageError(error: unknown, code?: ErrorCode): error is Lovage
 /** The message of anything thrown, in one line. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && !thrown.message) return thrown.errors.map(messageOf).join('; ')
-  if (thrown instanceof Error) return thrown.message || thrown.name
-  return String(thrown)
+  const text = thrown instanceof Error ? thrown.message || thrown.name : textOf(thrown)
+  return text.replace(/\s*[\r\n]+\s*/g, ' ').trim()
 }
 
 function fill(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => (name in details ? String(details[name]) : whole))
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(details, name) ? textOf(details[name]) : whole,
+  )
+}
+
+/** `String`, for values too that have no text of their own: an error must never be lost to the making of its message. */
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
 }

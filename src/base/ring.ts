@@ -32,6 +32,11 @@ export class Ring<T> {
     return item
   }
 
+  /** All, first to last; the ring must not change meanwhile. */
+  *[Symbol.iterator](): Iterator<T> {
+    for (let i = 0; i < this.#size; i++) yield this.#slots[(this.#head + i) & (this.#slots.length - 1)] as T
+  }
+
   #resize(length: number): void {
     const slots = new Array<T | undefined>(length)
     for (let i = 0; i < this.#size; i++) slots[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)]

@@ -1,6 +1,9 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
+import { AmqpBroker } from './amqp/amqp-broker.ts'
+import { parseAmqpUrl } from './amqp/amqp-url.ts'
+import { openAmqplibLink } from './amqp/amqplib-link.ts'
 import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
@@ -26,7 +29,7 @@ export interface BrokerOptions {
 /**
  * The broker of a URL, not started. `memory://<name>` is an engine of this process, shared by all that name it;
  * `amqp://` and `amqps://` are RabbitMQ.
- * @throws LovageError `URL_UNSUPPORTED`
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
@@ -39,6 +42,18 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
         .replace(/^\/+/, '')
         .replace(/[/?#].*$/s, '') || 'lovage'
     return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(name, clock) })
+  }
+  if (scheme === 'amqp' || scheme === 'amqps') {
+    return new AmqpBroker({
+      url: parseAmqpUrl(url),
+      clock,
+      openLink: openAmqplibLink,
+      maxMessageBytes,
+      publishTimeoutMs: options.publishTimeoutMs ?? 2000,
+      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+      heartbeatS: options.heartbeatS ?? 30,
+      name: options.name ?? 'lovage',
+    })
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'broker',

@@ -1,4 +1,4 @@
-import { LovageError, type ErrorCode } from '../base/errors.ts'
+import type { ErrorCode, LovageError } from '../base/errors.ts'
 import { webJson } from './web-json.ts'
 
 /** What is answered, as data: any HTTP framework can send it. */

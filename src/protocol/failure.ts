@@ -36,13 +36,16 @@ const BUILTINS: ReadonlySet<string> = new Set([
 /** Longest message of a failure: a result that is too large to be sent would be no result. */
 const MAX_MESSAGE = 100_000
 
+/** Causes of causes that a traceback shows. */
+const MAX_CAUSES = 8
+
 /**
  * What was thrown, as Celery writes exceptions. JavaScript's own errors become Python's (`RangeError` is a `ValueError`),
  * errors named like Python's own are those, all others are classes of module `lovage`. A {@link TaskError} stays what it
  * was where it came from; a LovageError has its code as second argument. Never throws.
  */
 export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof TaskError) return thrown.failure
+  if (attempt(() => thrown instanceof TaskError) === true) return (thrown as TaskError).failure
   const message = cut(attempt(() => String(textOf(thrown))) ?? '')
   if (attempt(() => isLovageError(thrown)) === true) {
     return {
@@ -63,12 +66,18 @@ export function failureOf(thrown: unknown): Failure {
 /** The stack of what was thrown and of its causes, as free text, or null where there is none. Never throws. */
 export function tracebackOf(thrown: unknown): string | null {
   const parts: string[] = []
-  for (let error = thrown, depth = 0; depth < 8 && types.isNativeError(error); depth++) {
-    const { stack, cause } = error
-    parts.push(attempt(() => (typeof stack === 'string' ? stack : messageOf(error))) ?? '')
+  let error = thrown
+  while (parts.length < MAX_CAUSES && typeof error === 'object' && error !== null) {
+    const { stack, cause } = stackOf(error)
+    if (typeof stack !== 'string') break
+    parts.push(stack)
     error = cause
   }
   return parts.length === 0 ? null : cut(parts.join('\ncaused by: '))
+}
+
+function stackOf(error: object): { stack?: unknown; cause?: unknown } {
+  return attempt(() => ({ stack: (error as Error).stack, cause: (error as Error).cause })) ?? {}
 }
 
 function textOf(thrown: unknown): string {

@@ -10,7 +10,7 @@ export interface WriteOptions {
   /** What the value is called in errors. */
   readonly path: string
   /** Write NaN, Infinity and -Infinity as Python does, for values that came that way and are passed on. */
-  readonly nonFinite?: boolean
+  readonly nonFinite?: boolean | undefined
 }
 
 /** Where the writer stands: names and objects from the value down to here, kept to name the place of an error. */
@@ -24,7 +24,8 @@ interface Place extends WriteOptions {
  * @throws LovageError `ENCODE_FAILED`
  */
 export function writeJson(value: unknown, options: WriteOptions): string {
-  return write(value, { ...options, names: [], open: [] }, 0)
+  const { typed, path, nonFinite } = options
+  return write(value, { typed, path, nonFinite, names: [], open: [] }, 0)
 }
 
 function write(value: unknown, place: Place, depth: number): string {
@@ -48,17 +49,24 @@ function write(value: unknown, place: Place, depth: number): string {
 
 /** Text that stands between the quotes as it is: printable ASCII without quote and backslash. */
 const BARE = /^[ !#-[\]-~]*$/
-const BEYOND_ASCII = /[\u007f-\uffff]/g
 
 /** A JSON string in ASCII, as Python writes it. */
 export function quoteJson(text: string): string {
-  if (BARE.test(text)) return `"${text}"`
-  return JSON.stringify(text).replace(BEYOND_ASCII, escapeUnit)
+  // Starting the regular expression costs more than a look at a few characters.
+  if (text.length > 32 && BARE.test(text)) return `"${text}"`
+  let quoted = '"'
+  let from = 0
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit >= 0x20 && unit < 0x7f && unit !== 0x22 && unit !== 0x5c) continue
+    if (from < at) quoted += text.slice(from, at)
+    quoted += unit < 0x7f ? JSON.stringify(text[at]).slice(1, -1) : `\\u${HEX[unit >> 8]}${HEX[unit & 0xff]}`
+    from = at + 1
+  }
+  return from === 0 ? `"${text}"` : `${quoted}${text.slice(from)}"`
 }
 
-function escapeUnit(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
-}
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function writeNumber(value: number, place: Place, depth: number): string {
   if ((value | 0) === value) return `${value | 0}`

@@ -98,10 +98,8 @@ class Repr {
 
   #show(given: unknown): boolean {
     const value = plainOf(given)
-    if (typeof value === 'string') return this.#token(quoted(value, this.#left))
-    if (types.isUint8Array(value)) return this.#token(bytesRepr(value, this.#left))
     const container = containerOf(value)
-    if (container === undefined) return this.#token(truncated(scalarRepr(value), this.#left))
+    if (container === undefined) return this.#left > 0 && this.#token(scalarRepr(value, this.#left))
     if (this.#frames.length >= MAX_LEVELS) return this.#token(`${container.open}...${container.close}`)
     const { close, isDict, items } = container
     // Before its opening bracket: where that one is cut off, Python still shows the closing one.
@@ -131,34 +129,35 @@ class Tuple {
 }
 
 function containerOf(value: unknown): Container | undefined {
-  if (typeof value !== 'object' || value === null || types.isDate(value)) return undefined
+  if (typeof value !== 'object' || value === null) return undefined
+  if (Array.isArray(value)) return { open: '[', close: ']', isDict: false, items: value }
+  if (Object.getPrototypeOf(value) === Object.prototype) return dictOf(value)
+  if (types.isDate(value) || types.isUint8Array(value)) return undefined
   if (value instanceof Tuple) {
     return { open: '(', close: value.items.length === 1 ? ',)' : ')', isDict: false, items: value.items }
   }
-  if (Array.isArray(value)) return { open: '[', close: ']', isDict: false, items: value }
   if (types.isSet(value)) return value.size === 0 ? undefined : { open: '{', close: '}', isDict: false, items: value }
   if (types.isMap(value)) return { open: '{', close: '}', isDict: true, items: value }
+  return dictOf(value)
+}
+
+function dictOf(value: object): Container {
   return { open: '{', close: '}', isDict: true, items: membersOf(value) }
 }
 
 /** Name and value of each member that is sent; the values are read one by one, because most may never be shown. */
 function* membersOf(object: object): Generator<[string, unknown]> {
-  let names: string[]
-  try {
-    names = Object.keys(object)
-  } catch {
-    return
-  }
-  for (const name of names) {
+  for (const name of Object.keys(object)) {
     const value = read(() => (object as Record<string, unknown>)[name])
     if (value !== undefined) yield [name, value]
   }
 }
 
 function plainOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || types.isDate(value) || types.isUint8Array(value)) return value
-  if (types.isBoxedPrimitive(value)) return read(() => value.valueOf())
-  return read(() => ('toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON('') : value) as unknown)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  if (!('toJSON' in value)) return types.isBoxedPrimitive(value) ? value.valueOf() : value
+  if (types.isDate(value) || types.isUint8Array(value)) return value
+  return read(() => (typeof value.toJSON === 'function' ? value.toJSON('') : value) as unknown)
 }
 
 /** Stands for a value whose getter or toJSON threw. */
@@ -172,24 +171,30 @@ function read(get: () => unknown): unknown {
   }
 }
 
-function scalarRepr(value: unknown): string {
+function scalarRepr(value: unknown, max: number): string {
   switch (typeof value) {
-    case 'boolean':
-      return value ? 'True' : 'False'
-    case 'number':
-      return numberRepr(value)
-    case 'bigint':
     case 'string':
-      return String(value)
+      return quoted(value, max)
+    case 'boolean':
+      return truncated(value ? 'True' : 'False', max)
+    case 'number':
+      return truncated(numberRepr(value), max)
+    case 'bigint':
+      return truncated(String(value), max)
     case 'undefined':
-      return 'None'
+      return truncated('None', max)
     case 'object':
-      return value === null ? 'None' : types.isDate(value) ? dateRepr(value) : 'set()'
+      return value === null ? truncated('None', max) : objectRepr(value, max)
     case 'symbol':
       return value === Symbol.for(UNREADABLE) ? UNREADABLE : '<symbol>'
     default:
       return '<function>'
   }
+}
+
+function objectRepr(value: object, max: number): string {
+  if (types.isUint8Array(value)) return bytesRepr(value, max)
+  return truncated(types.isDate(value) ? dateRepr(value) : 'set()', max)
 }
 
 function numberRepr(value: number): string {
@@ -223,11 +228,14 @@ function bytesRepr(bytes: Uint8Array, max: number): string {
   return `b'${shown.toString(isUtf8(shown) ? 'utf8' : 'hex')}${bytes.byteLength > max ? '...' : ''}'`
 }
 
-const SURROGATE = /[\ud800-\udfff]/
-
-/** Python counts code points. */
+/** Python counts code points. No text comes here that is much longer than the budget. */
 function lengthOf(text: string): number {
-  return SURROGATE.test(text) ? Array.from(text).length : text.length
+  let length = text.length
+  for (let at = 1; at < text.length; at++) {
+    const isLow = (text.charCodeAt(at) & 0xfc00) === 0xdc00
+    if (isLow && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800) length--
+  }
+  return length
 }
 
 /** Celery's truncate: at the last space within `max` code points. */

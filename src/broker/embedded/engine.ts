@@ -93,10 +93,8 @@ export class Engine {
       if (queue.spec.autoDelete) this.deleteQueue(queue.name)
       else this.#startLapse(queue)
     }
-    for (const name of subscription.queueNames) {
-      const orphans = this.#orphans.get(name)
-      orphans?.delete(subscription)
-      if (orphans?.size === 0) this.#orphans.delete(name)
+    for (const [name, orphans] of this.#orphans) {
+      if (orphans.delete(subscription) && orphans.size === 0) this.#orphans.delete(name)
     }
   }
 
@@ -169,9 +167,7 @@ export class Engine {
     }
     for (const subscription of queue.consumers.splice(0)) {
       subscription.queues.splice(subscription.queues.indexOf(queue), 1)
-      const orphans = this.#orphans.get(name)
-      if (orphans) orphans.add(subscription)
-      else this.#orphans.set(name, new Set([subscription]))
+      this.#orphans.set(name, (this.#orphans.get(name) ?? new Set()).add(subscription))
       subscription.session.onQueueLost(name)
     }
   }

@@ -1,0 +1,281 @@
+import { type Clock, deadline } from '../../base/clock.ts'
+import { isLovageError, LovageError } from '../../base/errors.ts'
+import type { Message } from '../../protocol/message.ts'
+import type {
+  Broker,
+  BrokerAdmin,
+  BrokerState,
+  ConsumeOptions,
+  Consumer,
+  Delivery,
+  Destination,
+  PublishOptions,
+  QueueDepth,
+  Topology,
+} from '../broker.ts'
+import { Declared } from '../declared.ts'
+import { AmqpConsumer, type ConsumerHost } from './amqp-consumer.ts'
+import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
+import type { AmqpUrl } from './amqp-url.ts'
+import { Desk } from './desk.ts'
+import { Keeper } from './keeper.ts'
+import { type Link, type LinkChannel, LinkError, type OpenLink } from './link.ts'
+import { Publisher } from './publisher.ts'
+import { declareAgain, declareTopology, topologyError } from './topology.ts'
+
+/** How an {@link AmqpBroker} is made; the defaults are those of `openBroker`. */
+export interface AmqpOptions {
+  readonly url: AmqpUrl
+  readonly clock: Clock
+  readonly openLink: OpenLink
+  readonly publishTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatS: number
+  readonly maxMessageBytes: number
+  readonly name: string
+}
+
+/** A broker on RabbitMQ, over one connection. */
+export class AmqpBroker implements Broker {
+  readonly kind = 'amqp'
+  readonly admin: BrokerAdmin
+  #options: AmqpOptions
+  #keeper: Keeper
+  #publisher: Publisher
+  #desk: Desk
+  #declared = new Declared()
+  #consumers = new Set<AmqpConsumer>()
+  /** Queues whose kind takes no credit over several consumers, as the server told us. */
+  #ownCredit = new Set<string>()
+  #running: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #isClosing = false
+
+  constructor(options: AmqpOptions) {
+    this.#options = options
+    const { clock } = options
+    this.#keeper = new Keeper({
+      ...options,
+      onUp: (link) => this.#onUp(link),
+      onDown: (problem) => this.#onDown(problem),
+      onBlocked: (isBlocked) => this.#publisher.setBlocked(isBlocked),
+      onRoom: () => this.#publisher.room(),
+    })
+    this.#publisher = new Publisher(clock, () => this.#keeper.unreachable())
+    const connected = (timeoutMs: number): Promise<Link> => this.#keeper.connected(timeoutMs)
+    this.#desk = new Desk(clock, connected, options.connectTimeoutMs, () => this.#noAnswer())
+    this.admin = {
+      depth: (queue) => this.#depth(queue),
+      purge: (queue) => this.#ask(`queue ${queue}`, (channel) => channel.purgeQueue(queue)),
+      visit: (queue, limit, visit) => this.#visit(queue, limit, visit),
+      deleteQueue: (queue) => {
+        this.#declared.forgetQueue(queue)
+        return this.#ask(`queue ${queue}`, (channel) => channel.deleteQueue(queue))
+      },
+    }
+  }
+
+  get state(): BrokerState {
+    return this.#keeper.state
+  }
+
+  start(): Promise<void> {
+    if (this.#running) return this.#running
+    const stopping = this.#stopping
+    const begin = async (): Promise<void> => {
+      await stopping
+      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
+      this.#isClosing = false
+      await this.#keeper.start()
+    }
+    const running = Promise.resolve().then(begin)
+    this.#running = running
+    running.catch(() => {
+      if (this.#running === running) this.#running = undefined
+      this.#publisher.end(this.#keeper.unreachable())
+    })
+    return running
+  }
+
+  stop(): Promise<void> {
+    const running = this.#running
+    if (!running) return this.#stopping ?? Promise.resolve()
+    this.#running = undefined
+    this.#stopping = (async () => {
+      this.#isClosing = true
+      // What was asked before the stop is still confirmed, where the broker takes it.
+      if (this.#keeper.state === 'connected') await this.#publisher.idle()
+      await this.#keeper.stop()
+      await running.catch(() => {})
+      this.#publisher.end(new LovageError('BROKER_CLOSED'))
+      this.#consumers.clear()
+      this.#declared = new Declared()
+    })()
+    return this.#stopping
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    await this.#ask('topology', (channel) => declareTopology(channel, topology, this.#options.url.redacted))
+    this.#declared.add(topology)
+  }
+
+  publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
+    const { maxMessageBytes: limit, publishTimeoutMs } = this.#options
+    const size = message.body.byteLength
+    if (this.#isClosed()) return Promise.reject(new LovageError('BROKER_CLOSED'))
+    if (size > limit) return Promise.reject(new LovageError('MESSAGE_TOO_LARGE', { size, limit }))
+    return this.#publisher.publish(message, to, options?.mandatory ?? true, options?.timeoutMs ?? publishTimeoutMs)
+  }
+
+  async consume(options: ConsumeOptions): Promise<Consumer> {
+    for (const queue of options.queues) await this.#ask(`queue ${queue}`, (channel) => channel.inspectQueue(queue))
+    const consumer = new AmqpConsumer(this.#host(), options)
+    const { clock, connectTimeoutMs } = this.#options
+    try {
+      await deadline(clock, this.#begin(consumer), connectTimeoutMs, () => this.#noAnswer())
+    } catch (error) {
+      void consumer.cancel()
+      throw error
+    }
+    // One turn later, so that whoever consumes holds the consumer before the first delivery.
+    clock.turn(() => consumer.release())
+    return consumer
+  }
+
+  async probe(timeoutMs: number): Promise<void> {
+    // To a queue that nobody has: the broker confirms that it took the message, and drops it.
+    const message: Message = {
+      headers: {},
+      body: new Uint8Array(),
+      contentType: '',
+      contentEncoding: '',
+      deliveryMode: 1,
+    }
+    const to = { exchange: '', routingKey: `lovage.probe.${this.#options.clock.uuid()}` }
+    await this.publish(message, to, { mandatory: false, timeoutMs })
+  }
+
+  onState(listener: (state: BrokerState) => void): () => void {
+    return this.#keeper.onState(listener)
+  }
+
+  async #onUp(link: Link): Promise<void> {
+    await declareAgain(link, this.#declared.all(), this.#options.url.redacted)
+    await Promise.all([...this.#consumers].map((consumer) => consumer.attachAgain(link)))
+    await this.#publisher.attach(link)
+  }
+
+  #onDown(problem: LinkError): void {
+    const queue = /queue '([^']*)' .*does not support global qos/.exec(problem.message)?.[1]
+    if (queue !== undefined) this.#ownCredit.add(queue)
+    this.#publisher.detach(problem)
+  }
+
+  async #begin(consumer: AmqpConsumer): Promise<void> {
+    for (;;) {
+      const link = await this.#keeper.connected(this.#options.connectTimeoutMs)
+      try {
+        await consumer.attach(link)
+      } catch (error) {
+        if (link.isOpen) throw topologyError(error, `queue ${consumer.queues.join(', ')}`, this.#options.url.redacted)
+      }
+      if (link !== this.#keeper.link) continue
+      this.#consumers.add(consumer)
+      return
+    }
+  }
+
+  #host(): ConsumerHost {
+    return {
+      clock: this.#options.clock,
+      ensureQueue: (queue, link) => this.#ensureQueue(queue, link),
+      hasOwnCredit: (queues) => queues.some((queue) => this.#hasOwnCredit(queue)),
+      forget: (consumer) => this.#consumers.delete(consumer),
+    }
+  }
+
+  #hasOwnCredit(queue: string): boolean {
+    const type = this.#declared.queue(queue)?.arguments?.['x-queue-type']
+    return this.#ownCredit.has(queue) || type === 'quorum' || type === 'stream'
+  }
+
+  async #ensureQueue(queue: string, link: Link): Promise<boolean> {
+    const url = this.#options.url.redacted
+    const topology = this.#declared.around(queue)
+    const channel = await link.openChannel({})
+    try {
+      if (topology) await declareTopology(channel, topology, url)
+      else await channel.inspectQueue(queue)
+      return true
+    } catch (error) {
+      const known = topologyError(error, `queue ${queue}`, url)
+      if (isLovageError(known, 'TOPOLOGY_MISSING')) return false
+      // There with other properties, it can be consumed as well.
+      if (isLovageError(known, 'TOPOLOGY_MISMATCH')) return true
+      throw known
+    } finally {
+      void channel.close()
+    }
+  }
+
+  async #depth(queue: string): Promise<QueueDepth | undefined> {
+    try {
+      const counts = await this.#ask(`queue ${queue}`, (channel) => channel.inspectQueue(queue))
+      return { queue, ...counts }
+    } catch (error) {
+      if (isLovageError(error, 'TOPOLOGY_MISSING')) return undefined
+      throw error
+    }
+  }
+
+  async #visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number> {
+    this.#assertOpen()
+    const { clock, connectTimeoutMs, url } = this.#options
+    const inTime = <T>(answer: Promise<T>): Promise<T> =>
+      deadline(clock, answer, connectTimeoutMs, () => this.#noAnswer())
+    const link = await this.#keeper.connected(connectTimeoutMs)
+    // A channel of its own: its end gives back, each to its place, what the visitor leaves.
+    const channel = await inTime(link.openChannel({}))
+    const hold: Hold = { channel, unsettled: 0, onSettled: () => {} }
+    let visited = 0
+    try {
+      while (visited < limit) {
+        const got = await inTime(channel.get(queue))
+        if (!got) break
+        visited++
+        hold.unsettled++
+        await visit(new AmqpDelivery(got, queue, hold))
+      }
+    } catch (error) {
+      const known = topologyError(error, `queue ${queue}`, url.redacted)
+      throw known instanceof LinkError ? this.#noAnswer() : known
+    } finally {
+      await inTime(channel.close()).catch(() => {})
+    }
+    return visited
+  }
+
+  async #ask<T>(entity: string, work: (channel: LinkChannel) => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    try {
+      return await this.#desk.run(work)
+    } catch (error) {
+      throw topologyError(error, entity, this.#options.url.redacted)
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#isClosing || this.#keeper.state === 'stopped'
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed()) throw new LovageError('BROKER_CLOSED')
+  }
+
+  #noAnswer(): LovageError {
+    if (this.#isClosed()) return new LovageError('BROKER_CLOSED')
+    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
+    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
+    return new LovageError('BROKER_UNREACHABLE', { url: this.#options.url.redacted, problem })
+  }
+}

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, expect, test } from 'vitest'
+import { type App, type GivenSettings, lovage } from '../../src/index.ts'
+import { taskRevokedError } from '../../src/protocol/failure.ts'
+import type { Outcome } from '../../src/protocol/outcome.ts'
+import { success, told } from '../../src/testing/backend-suite.ts'
+
+const apps: App[] = []
+
+function newApp(settings: GivenSettings = {}): App {
+  const app = lovage('test', { broker: `memory://${randomUUID()}`, ...settings }, { env: {} })
+  apps.push(app)
+  return app
+}
+
+async function answer(app: App, outcome: Outcome): Promise<void> {
+  await (await app.client()).backend.put(outcome, {})
+}
+
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()))
+})
+
+test('a wait ends at its timeout, and the result can be asked for again', async () => {
+  const app = newApp()
+  const result = await app.sendTask('slow')
+  await expect(result.get({ timeout: 20 })).rejects.toMatchObject({
+    code: 'RESULT_TIMEOUT',
+    details: { id: result.id, timeoutMs: 20 },
+  })
+  await answer(app, success(result.id, 'late'))
+  expect(await result.get({ timeout: 0 })).toBe('late')
+})
+
+test('a wait ends when the task expires, whatever its timeout', async () => {
+  const result = await newApp().sendTask('slow', [], {}, { expires: 20 })
+  await expect(result.get({ timeout: '1h' })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+  await expect(result.get()).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+})
+
+test('a wait ends at its timeout where the task expires later', async () => {
+  const result = await newApp().sendTask('slow', [], {}, { expires: '1h' })
+  await expect(result.get({ timeout: 20 })).rejects.toMatchObject({ details: { timeoutMs: 20 } })
+})
+
+test('a task that has told that it runs is waited for beyond its expiry, one that will be retried is not', async () => {
+  const app = newApp()
+  const [running, retried] = [
+    await app.sendTask('slow', [], {}, { expires: 20 }),
+    await app.sendTask('slow', [], {}, { expires: 20 }),
+  ]
+  await answer(app, told(running.id, 'STARTED', {}))
+  await answer(app, told(retried.id, 'RETRY', {}))
+  const got = running.get()
+  // Both have the same expiry and the first waits since before: when the second has ended, the first has outlived its own.
+  await expect(retried.get()).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+  await answer(app, success(running.id, 'done'))
+  expect(await got).toBe('done')
+})
+
+test('without timeout and expiry a wait ends when results are no longer kept', async () => {
+  const result = await newApp({ resultExpires: 20 }).sendTask('slow')
+  await expect(result.get()).rejects.toMatchObject({
+    code: expect.stringMatching(/RESULT_(TIMEOUT|FORGOTTEN)/) as string,
+  })
+})
+
+test('a signal ends a wait with its reason', async () => {
+  const app = newApp()
+  const result = await app.sendTask('slow')
+  const controller = new AbortController()
+  const waiting = result.get({ signal: controller.signal })
+  controller.abort(new Error('enough'))
+  await expect(waiting).rejects.toThrow('enough')
+  await expect(result.get({ signal: controller.signal })).rejects.toThrow('enough')
+  await answer(app, success(result.id, 1))
+  expect(await result.get()).toBe(1)
+})
+
+test('many can wait for one result', async () => {
+  const app = newApp()
+  const result = await app.sendTask('slow')
+  const waits = [result.get(), result.get({ timeout: '5s' }), app.asyncResult(result.id).get()]
+  await answer(app, success(result.id, 'all'))
+  expect(await Promise.all(waits)).toEqual(['all', 'all', 'all'])
+})
+
+test('a result that was not wanted cannot be asked for', async () => {
+  const result = await newApp().sendTask('quiet', [], {}, { ignoreResult: true })
+  for (const ask of [() => result.get(), () => result.outcome(), () => result.latest()]) {
+    await expect(ask()).rejects.toMatchObject({ code: 'RESULT_IGNORED' })
+  }
+  result.onUpdate(() => expect.unreachable('nothing is told'))()
+})
+
+test('a timeout that is no duration is refused', async () => {
+  const result = await newApp().sendTask('t')
+  await expect(result.get({ timeout: 'soon' as never })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
+})
+
+test('a revoked task is told as such', async () => {
+  const app = newApp()
+  const result = await app.sendTask('t')
+  const value = taskRevokedError('expired')
+  await answer(app, { id: result.id, state: 'REVOKED', result: { value }, traceback: null })
+  await expect(result.get()).rejects.toMatchObject({
+    name: 'TaskRevokedError',
+    excModule: 'celery.exceptions',
+    message: 'expired',
+    taskId: result.id,
+    task: 't',
+  })
+})
+
+test('a failure that is none is told all the same', async () => {
+  const app = newApp()
+  const result = await app.sendTask('t')
+  await answer(app, { id: result.id, state: 'FAILURE', result: { value: [1, 2] }, traceback: null })
+  await expect(result.get()).rejects.toMatchObject({ excType: 'Exception', message: '[1, 2]' })
+})
+
+test('what was forgotten is given up', async () => {
+  const app = newApp({ backend: 'rpc://' })
+  const result = await app.sendTask('t')
+  const waiting = result.get()
+  await result.forget()
+  await expect(waiting).rejects.toMatchObject({ code: 'RESULT_FORGOTTEN' })
+})
+
+test('more results than may be pending: the oldest is given up', async () => {
+  const app = newApp({ backend: 'rpc://', maxPendingResults: 2 })
+  const results = [await app.sendTask('t'), await app.sendTask('t'), await app.sendTask('t')] as const
+  await expect(results[0].get()).rejects.toMatchObject({ code: 'RESULT_FORGOTTEN' })
+  await expect(results[1].get({ timeout: 0 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+})
+
+test('latest() tells what is known and waits for nothing', async () => {
+  const app = newApp()
+  const result = await app.sendTask('t')
+  expect(await result.latest()).toBeUndefined()
+  await answer(app, told(result.id, 'PROGRESS', 1))
+  expect(await result.latest()).toMatchObject({ state: 'PROGRESS' })
+  expect(await app.asyncResult(result.id).latest()).toMatchObject({ state: 'PROGRESS' })
+})
+
+test('closing tells whoever waits', async () => {
+  const app = newApp()
+  const result = await app.sendTask('t')
+  const waiting = result.get().catch((error: unknown) => error)
+  await app.close()
+  expect(await waiting).toMatchObject({ code: 'BROKER_CLOSED' })
+  await expect(result.get()).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
+  await expect(app.asyncResult('x').get()).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
+})
