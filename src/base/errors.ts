@@ -36,25 +36,9 @@ export const ERRORS = {
     message: 'The connection to the broker is closed',
     fix: 'Start the application again, or call before stop()',
   },
-  BROKER_SILENT: {
-    message: 'The broker at {url} did not answer {method} within {timeoutMs} ms',
-    fix: 'See that the broker runs and is not blocked by an alarm',
-  },
-  CONNECTION_LOST: {
-    message: 'The connection to the broker at {url} was lost: {problem}',
-    fix: 'It is opened again by itself; if it recurs, read the log of the broker',
-  },
-  CHANNEL_CLOSED: {
-    message: 'The broker closed a channel: {problem}',
-    fix: 'Mend what {method} asked for; other channels go on',
-  },
   WIRE_INVALID: {
     message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
     fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
-  },
-  MESSAGE_HEADERS_TOO_LARGE: {
-    message: 'The headers have {size} bytes, more than the {limit} of one frame',
-    fix: 'Put the data into the body, or raise frame_max of the broker',
   },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',

@@ -9,7 +9,8 @@ import {
   type FrameFields,
   privateAmqplib,
 } from './private-amqplib.ts'
-import { messageOf, type Properties, propertiesOf } from './properties.ts'
+import { messageOf, propertiesOf } from './properties.ts'
+import type { BasicProperties } from './wire/properties.ts'
 
 /** Class and method numbers of the protocol: the busy ones, so that none is looked up for each message. */
 const BASIC_PUBLISH = (60 << 16) + 40
@@ -22,7 +23,7 @@ const BASIC_NACK = (60 << 16) + 120
 /** A message as amqplib hands it over. */
 interface Handed {
   readonly fields: FrameFields
-  readonly properties: Properties
+  readonly properties: BasicProperties
   readonly content: Buffer
 }
 

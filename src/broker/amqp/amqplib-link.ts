@@ -125,7 +125,8 @@ class AmqplibLink implements Link {
 }
 
 function openSocket(url: AmqpUrl): Socket {
-  const { host, port, tls } = url
+  const { hosts, tls } = url
+  const { host, port } = hosts[0] as { host: string; port: number }
   if (!tls) return connectTcp({ host, port, noDelay: true })
   const socket = connectTls({
     host,

@@ -1,24 +1,8 @@
-import type { Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
+import type { BasicProperties } from './wire/properties.ts'
 
-/** AMQP's basic properties, as amqplib names them; absent ones are undefined. */
-export interface Properties {
-  readonly contentType: string | undefined
-  readonly contentEncoding: string | undefined
-  readonly headers: Headers | undefined
-  readonly deliveryMode: number | undefined
-  readonly priority: number | undefined
-  readonly correlationId: string | undefined
-  readonly replyTo: string | undefined
-  readonly expiration: string | undefined
-  readonly messageId: string | undefined
-  readonly timestamp: number | undefined
-  readonly type: string | undefined
-  readonly userId: string | undefined
-  readonly appId: string | undefined
-}
-
-export function propertiesOf(message: Message): Properties {
+/** What goes beside the body. An empty content type is none. */
+export function propertiesOf(message: Message): BasicProperties {
   const { expirationMs } = message
   return {
     contentType: message.contentType || undefined,
@@ -39,7 +23,7 @@ export function propertiesOf(message: Message): Properties {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-export function messageOf(properties: Properties, body: Uint8Array): Message {
+export function messageOf(properties: BasicProperties, body: Uint8Array): Message {
   const message: Writable<Message> = {
     headers: properties.headers ?? {},
     body,
@@ -57,7 +41,7 @@ export function messageOf(properties: Properties, body: Uint8Array): Message {
   if (properties.messageId !== undefined) message.messageId = properties.messageId
   if (properties.type !== undefined) message.type = properties.type
   if (properties.appId !== undefined) message.appId = properties.appId
-  if (properties.timestamp !== undefined) message.timestamp = properties.timestamp
+  if (properties.timestamp !== undefined) message.timestamp = Number(properties.timestamp)
   if (properties.userId !== undefined) message.userId = properties.userId
   return message
 }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../base/clock.ts'
-import { LovageError } from '../../../base/errors.ts'
+import { LinkError } from '../link.ts'
 import type { Content } from '../wire/content-reader.ts'
 import { METHODS, type CallName, type MethodName } from '../wire/methods.ts'
 import { invalid } from '../wire/reader.ts'
@@ -16,8 +16,8 @@ interface Call {
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: Error) => void
   readonly timer: Timer
-  readonly onReply: ((reply: Reply, late: boolean) => void) | undefined
-  late: boolean
+  readonly onReply: ((reply: Reply, isLate: boolean) => void) | undefined
+  isLate: boolean
 }
 
 /**
@@ -26,25 +26,25 @@ interface Call {
  */
 export class Calls {
   readonly #clock: Clock
-  readonly #url: string
+  readonly #timeoutMs: number
   readonly #waiting: Call[] = []
 
-  constructor(clock: Clock, url: string) {
+  constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock
-    this.#url = url
+    this.#timeoutMs = timeoutMs
   }
 
   /**
-   * Waits for an answer to `method`. Rejects with `BROKER_SILENT` after `timeoutMs`. `onReply` is called as the answer is
-   * read, before anything behind it, `late` when the time was up.
+   * Waits for an answer to `method`, or rejects when the time is up. `onReply` is called as the answer is read, before
+   * anything behind it, also when it comes late.
    */
-  wait(method: CallName, timeoutMs: number, onReply?: (reply: Reply, late: boolean) => void): Promise<Reply> {
+  wait(method: CallName, onReply?: (reply: Reply, isLate: boolean) => void): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(timeoutMs, () => {
-        call.late = true
-        reject(new LovageError('BROKER_SILENT', { url: this.#url, method, timeoutMs }))
+      const timer = this.#clock.after(this.#timeoutMs, () => {
+        call.isLate = true
+        reject(new LinkError('channel', `no answer to ${method} within ${this.#timeoutMs} ms`))
       })
-      const call: Call = { replies: METHODS[method].replies, resolve, reject, timer, onReply, late: false }
+      const call: Call = { replies: METHODS[method].replies, resolve, reject, timer, onReply, isLate: false }
       this.#waiting.push(call)
     })
   }
@@ -58,7 +58,7 @@ export class Calls {
     if (!call?.replies.includes(reply.name)) throw invalid(`${reply.name} comes without having been asked for`, 503)
     this.#waiting.shift()
     call.timer.cancel()
-    call.onReply?.(reply, call.late)
+    call.onReply?.(reply, call.isLate)
     call.resolve(reply)
   }
 

@@ -1,23 +1,31 @@
 import type { Socket } from 'node:net'
-
 import type { Clock } from '../../../base/clock.ts'
-import { LovageError, isLovageError, messageOf } from '../../../base/errors.ts'
+import { isLovageError, messageOf } from '../../../base/errors.ts'
 import { log } from '../../../base/log.ts'
 import type { Headers } from '../../../protocol/headers.ts'
+import type { AmqpUrl } from '../amqp-url.ts'
+import { LinkError } from '../link.ts'
 import { FrameParser } from '../wire/frame-parser.ts'
-import { FRAME_BODY, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD, PROTOCOL_HEADER, writeHeartbeat, writeMethodFrame } from '../wire/frames.ts'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  FRAME_MIN_BYTES,
+  PROTOCOL_HEADER,
+  writeHeartbeat,
+  writeMethodFrame,
+} from '../wire/frames.ts'
 import { HeadersCache } from '../wire/headers-cache.ts'
 import { readMethod, type Method } from '../wire/method-codec.ts'
 import type { Args, MethodName } from '../wire/methods.ts'
 import { ByteReader, invalid } from '../wire/reader.ts'
-import type { TableNotes } from '../wire/table-reader.ts'
-import { targetText, type AmqpTarget } from '../wire/url.ts'
 import { Calls } from './calls.ts'
-import { AmqpChannel, type ChannelHost } from './channel.ts'
-import { guarded } from './consumers.ts'
-import { Handshake, type Tuned, type Wishes } from './handshake.ts'
+import { AmqpChannel, closeError, type AmqpChannelEvents, type ChannelHost } from './channel.ts'
+import { Handshake, refused, type Tuned, type Wishes } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Outgoing } from './outgoing.ts'
+import { tell } from './tell.ts'
 
 /** How long the last frames of an ended connection may take to leave. */
 const GOODBYE_MS = 1_000
@@ -28,58 +36,66 @@ export interface ConnectionLimits {
   readonly callTimeoutMs: number
   /** Larger bodies come as empty, with their size. */
   readonly maxBodyBytes: number
-  /** So much may gather while the socket takes nothing; messages past that wait unencoded. */
+  /** So much may gather while the socket takes nothing, before `hasRoom` is false. */
   readonly maxBufferedBytes: number
-  /** Most messages that wait so, per channel. */
-  readonly maxWaiting: number
+}
+
+export interface AmqpConnectionEvents {
+  /** Once, however it ended; not when opening it failed. */
+  onClosed?(error: LinkError): void
+  /** The broker takes no messages, with its reason; or takes them again, with undefined. */
+  onBlocked?(reason: string | undefined): void
+  /** `hasRoom` is true again. */
+  onRoom?(): void
 }
 
 /**
- * One socket's life with a broker. When it ends, for whatever reason, it is over: every call, message and channel on it
- * fails with that reason, and whoever wants another one connects again.
+ * One socket's life with a broker. When it ends, for whatever reason, it is over: every call and channel on it fails with
+ * that reason, and whoever wants another one connects again.
  */
 export class AmqpConnection implements ChannelHost {
   readonly clock: Clock
-  readonly url: string
   readonly outgoing: Outgoing
   readonly headers = new HeadersCache()
   readonly maxBodyBytes: number
-  readonly maxWaiting: number
   readonly callTimeoutMs: number
   readonly #socket: Socket
+  readonly #events: AmqpConnectionEvents
   readonly #parser: FrameParser
   readonly #reader = new ByteReader()
   readonly #handshake: Handshake
   readonly #calls: Calls
   readonly #channels: (AmqpChannel | undefined)[] = []
-  readonly #onClose: ((error: LovageError) => void)[] = []
-  readonly #onBlocked: ((reason: string | undefined) => void)[] = []
-  readonly #notes: TableNotes = {}
   readonly #opened: Promise<void>
-  #settleOpened: (error?: LovageError) => void = () => undefined
+  #settleOpened: (error?: LinkError) => void = () => undefined
   readonly #gone: Promise<void>
   #tuned: Tuned | undefined
   #heartbeat: Heartbeat | undefined
-  #blocked = false
-  #closing = false
-  #error: LovageError | undefined
+  #isClosing = false
+  #error: LinkError | undefined
 
   /** Greets. The connection is of use when {@link opened} has resolved. */
-  constructor(socket: Socket, target: AmqpTarget, wishes: Wishes, clock: Clock, limits: ConnectionLimits) {
+  constructor(
+    socket: Socket,
+    url: AmqpUrl,
+    wishes: Wishes,
+    clock: Clock,
+    events: AmqpConnectionEvents,
+    limits: ConnectionLimits,
+  ) {
     this.clock = clock
-    this.url = targetText(target)
     this.maxBodyBytes = limits.maxBodyBytes
-    this.maxWaiting = limits.maxWaiting
     this.callTimeoutMs = limits.callTimeoutMs
     this.#socket = socket
-    this.#calls = new Calls(clock, this.url)
-    this.outgoing = new Outgoing(socket, clock, limits.maxBufferedBytes, () => this.#pump())
-    this.#handshake = new Handshake(target, wishes, (name, args) => this.#send(name, args))
+    this.#events = events
+    this.#calls = new Calls(clock, limits.callTimeoutMs)
+    this.outgoing = new Outgoing(socket, clock, limits.maxBufferedBytes, () => this.#onRoom())
+    this.#handshake = new Handshake(url, wishes, (name, args) => this.#send(name, args))
     this.#parser = new FrameParser((type, channel, buffer, start, end) => this.#onFrame(type, channel, buffer, start, end))
     this.#opened = new Promise((resolve, reject) => {
       this.#settleOpened = (error) => (error ? reject(error) : resolve())
     })
-    // Whoever closes before it is open need not ask.
+    // Whoever gives up before it is open need not listen.
     this.#opened.catch(() => undefined)
     this.#gone = new Promise((resolve) => socket.once('close', () => resolve()))
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
@@ -89,23 +105,23 @@ export class AmqpConnection implements ChannelHost {
     socket.write(PROTOCOL_HEADER)
   }
 
-  /** Resolves when the broker has let us in. Rejects with `BROKER_REFUSED`, `CONNECTION_LOST`, `WIRE_INVALID`. */
+  /** Resolves when the broker has let us in. Rejects with a `LinkError` when it does not. */
   get opened(): Promise<void> {
     return this.#opened
   }
 
   /** Why it has ended; undefined while it lives. */
-  get error(): LovageError | undefined {
+  get error(): LinkError | undefined {
     return this.#error
   }
 
-  /** The broker takes no messages: one of its alarms is on. Messages wait here meanwhile. */
-  get blocked(): boolean {
-    return this.#blocked
+  /** False while messages would pile up here: the socket takes none, or the broker has stopped the flow on a channel. */
+  get hasRoom(): boolean {
+    return !this.outgoing.isFull && !this.#channels.some((channel) => channel?.isFlowing === false)
   }
 
   get frameMax(): number {
-    return this.#tuned?.frameMax ?? 4096
+    return this.#tuned?.frameMax ?? FRAME_MIN_BYTES
   }
 
   /** What the broker says of itself: product, version, capabilities. */
@@ -113,25 +129,14 @@ export class AmqpConnection implements ChannelHost {
     return this.#handshake.serverProperties
   }
 
-  /** Calls `listener` when the connection has ended: `BROKER_CLOSED` when it was closed from here. */
-  onClose(listener: (error: LovageError) => void): void {
-    if (this.#error) listener(this.#error)
-    else this.#onClose.push(listener)
-  }
-
-  /** Calls `listener` with the reason when the broker takes no more messages, with undefined when it does again. */
-  onBlocked(listener: (reason: string | undefined) => void): void {
-    this.#onBlocked.push(listener)
-  }
-
-  /** Opens a channel. Rejects with `BROKER_SILENT`, or with what ended the connection. */
-  async channel(): Promise<AmqpChannel> {
-    if (this.#error) throw this.#error
+  /** Opens a channel. Rejects with a `LinkError`. */
+  async channel(events: AmqpChannelEvents): Promise<AmqpChannel> {
+    this.#assertOpen()
     let number = 1
     while (this.#channels[number]) number++
     const most = this.#tuned?.channelMax ?? 0
-    if (number > most) throw new LovageError('BROKER_REFUSED', { url: this.url, problem: `it allows ${most} channels` })
-    const channel = new AmqpChannel(this, number)
+    if (number > most) throw new LinkError('channel', `all ${most} channels that the broker allows are open`)
+    const channel = new AmqpChannel(this, number, events)
     this.#channels[number] = channel
     await channel.call('channel.open', {})
     return channel
@@ -141,19 +146,23 @@ export class AmqpConnection implements ChannelHost {
     this.#channels[channel.number] = undefined
   }
 
-  /** Gives the broker a new password for this connection (RabbitMQ, with OAuth 2 tokens). */
+  onFlow(): void {
+    this.#onRoom()
+  }
+
+  /** Gives the broker a new password for this connection (RabbitMQ with OAuth 2 tokens). */
   async updateSecret(secret: string, reason: string): Promise<void> {
-    if (this.#error) throw this.#error
+    this.#assertOpen()
     this.#send('connection.update-secret', { newSecret: Buffer.from(secret), reason })
-    await this.#calls.wait('connection.update-secret', this.callTimeoutMs)
+    await this.#calls.wait('connection.update-secret')
   }
 
   /** Says goodbye and hangs up; resolves when the socket is closed. What was sent before is sent. */
   async close(): Promise<void> {
-    if (!this.#error && !this.#closing) {
-      this.#closing = true
+    if (!this.#error && !this.#isClosing) {
+      this.#isClosing = true
       const timer = this.clock.after(this.callTimeoutMs, () => this.destroy())
-      this.onClose(() => timer.cancel())
+      void this.#gone.then(() => timer.cancel())
       // Acks are gathered until here, and nothing counts behind a goodbye.
       this.outgoing.flush()
       this.#send('connection.close', { replyCode: 200, replyText: 'goodbye' })
@@ -163,7 +172,7 @@ export class AmqpConnection implements ChannelHost {
 
   /** Hangs up at once. */
   destroy(): void {
-    this.#end(new LovageError('BROKER_CLOSED'))
+    this.#end(closedHere())
     this.#socket.destroy()
   }
 
@@ -173,52 +182,48 @@ export class AmqpConnection implements ChannelHost {
     try {
       this.#parser.push(chunk)
     } catch (error) {
-      this.#onInvalid(isLovageError(error) ? error : invalid(messageOf(error), 541))
+      this.#onRefusal(error)
     }
   }
 
-  /** The broker has broken the rules, or refused us: tell it where that makes sense, and go. */
-  #onInvalid(error: LovageError): void {
-    if (error.code === 'WIRE_INVALID' && this.#tuned) {
-      const { problem, replyCode } = error.details as { problem: string; replyCode: number }
-      this.#send('connection.close', { replyCode, replyText: problem.slice(0, 80) })
-    }
-    this.#end(error)
+  /** The broker has broken the rules, or refused us: it is told where that makes sense. */
+  #onRefusal(error: unknown): void {
+    if (error instanceof LinkError) return this.#end(error)
+    const replyCode = isLovageError(error, 'WIRE_INVALID') ? Number(error.details.replyCode) : 541
+    if (this.#tuned) this.#send('connection.close', { replyCode, replyText: messageOf(error).slice(0, 80) })
+    this.#end(new LinkError('connection', messageOf(error), replyCode))
   }
 
   #onFrame(type: number, number: number, buffer: Buffer, start: number, end: number): void {
     if (type === FRAME_HEARTBEAT) return
     const reader = this.#reader.over(buffer, start, end)
-    const notes = this.#notes
     if (number === 0) {
       if (type !== FRAME_METHOD) throw invalid(`a frame of type ${type} on channel 0`, 503)
-      return this.#onMethod(readMethod(reader, notes))
+      return this.#onMethod(readMethod(reader, {}))
     }
     const channel = this.#channels[number]
     if (!channel || !this.#tuned) throw invalid(`a frame on channel ${number}, which is not open`, 504)
-    if (type === FRAME_METHOD) channel.onMethod(readMethod(reader, notes))
+    if (type === FRAME_METHOD) channel.onMethod(readMethod(reader, {}))
     else if (type === FRAME_HEADER) channel.onHeader(reader)
     else if (type === FRAME_BODY) channel.onBody(buffer, start, end)
     else throw invalid(`a frame of unknown type ${type}`, 501)
   }
 
   #onMethod(method: Method): void {
-    if (this.#closing) {
+    if (this.#isClosing) {
       if (method.name === 'connection.close') this.#send('connection.close-ok', {})
-      if (method.name === 'connection.close-ok' || method.name === 'connection.close') this.#end(new LovageError('BROKER_CLOSED'))
+      if (method.name === 'connection.close-ok' || method.name === 'connection.close') this.#end(closedHere())
       return
     }
     if (!this.#tuned) return this.#onOpening(method)
     switch (method.name) {
-      case 'connection.close': {
-        const { replyCode, replyText } = method.args
+      case 'connection.close':
         this.#send('connection.close-ok', {})
-        return this.#end(new LovageError('CONNECTION_LOST', { url: this.url, problem: `${replyCode} ${replyText}`, replyCode }))
-      }
+        return this.#end(closeError('connection', method.args))
       case 'connection.blocked':
-        return this.#setBlocked(method.args.reason || 'no reason given')
+        return this.#onBlocked(method.args.reason || 'no reason given')
       case 'connection.unblocked':
-        return this.#setBlocked(undefined)
+        return this.#onBlocked(undefined)
       default:
         return this.#calls.answer(method)
     }
@@ -230,7 +235,7 @@ export class AmqpConnection implements ChannelHost {
     const { frameMax, heartbeatS } = this.#tuned
     this.#parser.frameMax = frameMax
     if (heartbeatS > 0) {
-      const tick = (): void => {
+      const beat = (): void => {
         if (this.outgoing.wrote()) return
         writeHeartbeat(this.outgoing.writer)
         this.outgoing.flush()
@@ -239,47 +244,57 @@ export class AmqpConnection implements ChannelHost {
         this.#lost(`the broker has been silent for two heartbeats of ${heartbeatS} s`)
         this.#socket.destroy()
       }
-      this.#heartbeat = new Heartbeat(this.clock, heartbeatS * 1000, tick, dead)
+      this.#heartbeat = new Heartbeat(this.clock, heartbeatS * 1000, beat, dead)
     }
     this.#settleOpened()
   }
 
-  #setBlocked(reason: string | undefined): void {
-    this.#blocked = reason !== undefined
-    log('warn', 'broker', this.#blocked ? 'the broker takes no messages' : 'the broker takes messages again', { reason })
-    for (const listener of this.#onBlocked) guarded(() => listener(reason))
-    if (!this.#blocked) this.#pump()
+  #onBlocked(reason: string | undefined): void {
+    if (reason === undefined) log('info', 'broker', 'the broker takes messages again')
+    else log('warn', 'broker', 'the broker takes no messages', { reason })
+    tell(() => this.#events.onBlocked?.(reason))
   }
 
-  #pump(): void {
-    for (const channel of this.#channels) channel?.pump()
+  #onRoom(): void {
+    if (this.hasRoom) tell(() => this.#events.onRoom?.())
   }
 
   #lost(problem: string): void {
-    if (this.#closing) return this.#end(new LovageError('BROKER_CLOSED'))
-    if (this.#handshake.authenticating) return this.#end(this.#handshake.refused(`${problem} after it had our password`))
-    this.#end(new LovageError('CONNECTION_LOST', { url: this.url, problem }))
+    if (this.#isClosing) return this.#end(closedHere())
+    // A broker without authentication_failure_close just hangs up on a wrong password.
+    if (this.#handshake.isAuthenticating) return this.#end(refused(`${problem} when it had our password`))
+    this.#end(new LinkError('connection', problem))
   }
 
-  #end(error: LovageError): void {
+  #end(error: LinkError): void {
     if (this.#error) return
     this.#error = error
+    const wasOpen = this.#tuned !== undefined
     this.#parser.end()
     this.#heartbeat?.end()
     this.outgoing.flush()
     this.outgoing.end()
     // The last words get a moment; a peer that takes nothing must not keep the socket.
     const timer = this.clock.after(GOODBYE_MS, () => this.#socket.destroy(), { unref: true })
-    this.#socket.once('close', () => timer.cancel())
+    void this.#gone.then(() => timer.cancel())
     this.#socket.end(() => this.#socket.destroy())
     this.#settleOpened(error)
     this.#calls.fail(error)
     for (const channel of this.#channels.splice(0)) channel?.fail(error)
-    for (const listener of this.#onClose.splice(0)) guarded(() => listener(error))
+    if (wasOpen) tell(() => this.#events.onClosed?.(error))
+  }
+
+  #assertOpen(): void {
+    const error = this.#error ?? (this.#isClosing ? closedHere() : undefined)
+    if (error) throw new LinkError('connection', error.message, error.code, error.isByPublish)
   }
 
   #send<M extends MethodName>(name: M, args: Partial<Args<M>>): void {
     writeMethodFrame(this.outgoing.writer, 0, name, args)
     this.outgoing.touch()
   }
+}
+
+function closedHere(): LinkError {
+  return new LinkError('connection', 'the connection was closed')
 }

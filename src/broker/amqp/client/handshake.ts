@@ -1,10 +1,11 @@
-import { LovageError } from '../../../base/errors.ts'
 import type { Headers } from '../../../protocol/headers.ts'
 import { FRAME_MIN_BYTES } from '../wire/frames.ts'
 import type { Method } from '../wire/method-codec.ts'
 import type { Args, MethodName } from '../wire/methods.ts'
+import { closeError } from './channel.ts'
 import { invalid } from '../wire/reader.ts'
-import { targetText, type AmqpTarget } from '../wire/url.ts'
+import type { AmqpUrl } from '../amqp-url.ts'
+import { LinkError } from '../link.ts'
 
 /** What both sides agreed on. */
 export interface Tuned {
@@ -40,7 +41,7 @@ function clientProperties(name: string): Headers {
 
 /** The opening of a connection (spec 2.2.4): start, tune, open, each answered as it comes. */
 export class Handshake {
-  readonly #target: AmqpTarget
+  readonly #url: AmqpUrl
   readonly #wishes: Wishes
   readonly #send: <M extends MethodName>(name: M, args: Partial<Args<M>>) => void
   #stage: 'start' | 'tune' | 'open' | 'done' = 'start'
@@ -49,29 +50,30 @@ export class Handshake {
   serverProperties: Headers = {}
 
   constructor(
-    target: AmqpTarget,
+    url: AmqpUrl,
     wishes: Wishes,
     send: <M extends MethodName>(name: M, args: Partial<Args<M>>) => void,
   ) {
-    this.#target = target
+    this.#url = url
     this.#wishes = wishes
     this.#send = send
   }
 
   /** The broker has not said yet that it takes our password: if it goes now, that is why. */
-  get authenticating(): boolean {
+  get isAuthenticating(): boolean {
     return this.#stage === 'tune'
   }
 
   /**
    * Takes the next method; returns what was agreed on when the connection is open.
-   * @throws LovageError `BROKER_REFUSED`, `WIRE_INVALID`
+   * @throws LinkError when the broker refuses us.
+   * @throws LovageError `WIRE_INVALID`
    */
   on(method: Method): Tuned | undefined {
-    if (method.name === 'connection.close') throw this.refused(`${method.args.replyCode} ${method.args.replyText}`)
+    if (method.name === 'connection.close') throw closeError('connection', method.args)
     if (this.#stage === 'start' && method.name === 'connection.start') this.#start(method.args)
     else if (this.#stage === 'tune' && method.name === 'connection.tune') return void this.#tune(method.args)
-    else if (this.#stage === 'tune' && method.name === 'connection.secure') throw this.refused('it asks for more than a password')
+    else if (this.#stage === 'tune' && method.name === 'connection.secure') throw refused('it asks for more than a password')
     else if (this.#stage === 'open' && method.name === 'connection.open-ok') {
       this.#stage = 'done'
       return this.#tuned
@@ -79,16 +81,12 @@ export class Handshake {
     return undefined
   }
 
-  refused(problem: string): LovageError {
-    return new LovageError('BROKER_REFUSED', { url: targetText(this.#target), problem })
-  }
-
   #start({ mechanisms, serverProperties }: Args<'connection.start'>): void {
     const { mechanism, name } = this.#wishes
     const offered = Buffer.from(mechanisms).toString().split(' ')
-    if (!offered.includes(mechanism)) throw this.refused(`it does not offer ${mechanism}, only ${offered.join(', ')}`)
+    if (!offered.includes(mechanism)) throw refused(`it does not offer ${mechanism}, only ${offered.join(', ')}`)
     this.serverProperties = serverProperties
-    const { user, password } = this.#target
+    const { user, password } = this.#url
     const response = Buffer.from(mechanism === 'PLAIN' ? `\0${user}\0${password}` : '')
     this.#send('connection.start-ok', { clientProperties: clientProperties(name), mechanism, response, locale: 'en_US' })
     this.#stage = 'tune'
@@ -103,7 +101,7 @@ export class Handshake {
     }
     this.#tuned = tuned
     this.#send('connection.tune-ok', { channelMax: tuned.channelMax, frameMax: tuned.frameMax, heartbeat: tuned.heartbeatS })
-    this.#send('connection.open', { virtualHost: this.#target.vhost })
+    this.#send('connection.open', { virtualHost: this.#url.vhost })
     this.#stage = 'open'
   }
 }
@@ -111,4 +109,9 @@ export class Handshake {
 /** The smaller of the two, where 0 is no limit. */
 function least(ours: number, theirs: number): number {
   return theirs === 0 ? ours : Math.min(ours, theirs)
+}
+
+/** As if the broker had said it: access refused. */
+export function refused(problem: string): LinkError {
+  return new LinkError('connection', problem, 403)
 }

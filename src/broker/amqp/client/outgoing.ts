@@ -9,7 +9,7 @@ const EAGER_BYTES = 64 * 1024
 /**
  * The way out: all frames of one turn of the event loop go to the socket in one write, which makes 1.5 times the round
  * trips of a write per frame. A socket that does not take more is waited for; what gathers meanwhile is bounded by
- * {@link full}, which publishers heed. Other frames (acks, calls) always find room: their number is bounded elsewhere.
+ * {@link isFull}, which publishers heed. Other frames (acks, calls) always find room: their number is bounded elsewhere.
  */
 export class Outgoing {
   readonly writer = new ByteWriter()
@@ -43,7 +43,7 @@ export class Outgoing {
   }
 
   /** No message should be added now. Whoever reads true is told when there is room. */
-  get full(): boolean {
+  get isFull(): boolean {
     if (this.writer.size < this.#maxBytes) return false
     this.#wasFull = true
     return true

@@ -13,8 +13,10 @@ export interface Content {
   readonly method: ContentMethod
   readonly properties: BasicProperties
   readonly body: Uint8Array
-  /** Size of the body. More than `body` has when it was past the limit: then `body` is empty. */
+  /** Of the body as it was sent. */
   readonly size: number
+  /** It was past the limit: `body` is empty. */
+  readonly isDropped: boolean
   /** What of the properties could not be read. */
   readonly undecodable: string | undefined
 }
@@ -38,7 +40,7 @@ export class ContentReader {
   }
 
   /** A method other than of content is out of place now. */
-  get busy(): boolean {
+  get isBusy(): boolean {
     return this.#method !== undefined
   }
 
@@ -88,6 +90,7 @@ export class ContentReader {
       properties: this.#properties as BasicProperties,
       body,
       size: this.#size,
+      isDropped: this.#size > this.#maxBytes,
       undecodable: this.#undecodable,
     }
     this.#method = undefined

@@ -39,7 +39,7 @@ export class ContentWriter {
 
   /**
    * Writes the frames of the message, or none of them.
-   * @throws LovageError `MESSAGE_HEADERS_TOO_LARGE`, since a content header cannot be split (spec 2.3.5.2), and `ENCODE_FAILED`.
+   * @throws LovageError `ENCODE_FAILED`, also for headers larger than a frame: they cannot be split (spec 2.3.5.2).
    */
   write({ exchange, routingKey, mandatory, properties, body }: Outbound): void {
     const writer = this.#writer
@@ -55,7 +55,7 @@ export class ContentWriter {
       writeProperties(writer, properties, this.#headers)
       const size = closeFrame(writer, start, FRAME_HEADER, this.#channel)
       const limit = this.#frameMax - FRAME_OVERHEAD_BYTES
-      if (size > limit) throw new LovageError('MESSAGE_HEADERS_TOO_LARGE', { size, limit })
+      if (size > limit) throw tooLarge(size, limit)
     } catch (error) {
       writer.undo()
       throw error
@@ -80,4 +80,11 @@ export class ContentWriter {
     keys.set(routingKey, frame)
     return frame
   }
+}
+
+function tooLarge(size: number, limit: number): LovageError {
+  return new LovageError('ENCODE_FAILED', {
+    path: '$.headers',
+    problem: `headers and properties have ${size} bytes, more than the ${limit} of one frame`,
+  })
 }
