@@ -15,6 +15,8 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
+if ((await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])) !== 0) process.exit(1)
+
 const steps = new Steps('bench')
 for (const name of positionals.length > 0 ? positionals : cases) {
   const args = [join(ROOT, 'bench', 'run-case.mjs'), name, ...(values.tiny ? ['--tiny'] : [])]

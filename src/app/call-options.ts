@@ -1,7 +1,7 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Check, Checks } from './check.ts'
-import { duration, shown, text, Unfit } from './check.ts'
+import { date, duration, shown, text, Unfit } from './check.ts'
 import { checkOptions, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
 
 /** What `applyAsync(args, options)` takes. What is not given comes from the options of the task. */
@@ -28,11 +28,6 @@ export interface CheckedCallOptions extends CheckedSendOptions {
   taskId: string
   replyTo: string
   kwargs: Readonly<Record<string, unknown>>
-}
-
-const date: Check<Date> = (value) => {
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value
-  throw new Unfit(`must be a Date, and is ${shown(value)}`, "Write new Date(...), or countdown: '10s'")
 }
 
 const object: Check<Readonly<Record<string, unknown>>> = (value) => {

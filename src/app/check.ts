@@ -97,6 +97,11 @@ export const wait: Check<number> = (value) => {
   throw new Unfit('must be longer than zero', "Write a length of time like '10s'")
 }
 
+export const date: Check<Date> = (value) => {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value
+  throw new Unfit(`must be a Date, and is ${shown(value)}`, 'Write new Date(...)')
+}
+
 export function whole(least: number, most = Number.MAX_SAFE_INTEGER): Check<number> {
   return (value) => {
     if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Duration } from '../base/duration.ts'
-import { milliseconds } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
+import { checkAll, date, duration, whole, type Checks } from './check.ts'
 import { Retry } from './control-flow.ts'
 
 /** How a task asks to be run again. */
@@ -71,9 +71,23 @@ export function runWithTask<T>(current: CurrentTask, fn: () => T): T {
   return storage.run(current, fn)
 }
 
-/** The {@link Retry} that the options ask for; `nowMs` is epoch time. */
+const RETRY_CHECKS: Checks<{ countdown: number; eta: Date; maxRetries: number; cause: unknown }> = {
+  countdown: duration,
+  eta: date,
+  maxRetries: (value) => (value === null ? Infinity : whole(0)(value)),
+  cause: (value) => value,
+}
+
+/**
+ * The {@link Retry} that the options ask for; `nowMs` is epoch time.
+ * @throws LovageError `OPTION_INVALID`
+ */
 export function retryWith(options: RetryOptions = {}, nowMs: number): Retry {
-  const { countdown, eta, maxRetries, cause } = options
-  const delayMs = countdown === undefined ? eta && Math.max(0, eta.getTime() - nowMs) : milliseconds(countdown)
-  return new Retry({ delayMs, maxRetries: maxRetries === null ? Infinity : maxRetries }, cause)
+  const invalid = (option: string, problem: string, fix: string): LovageError =>
+    new LovageError('OPTION_INVALID', { option, where: 'retry()', problem, fix })
+  const { countdown, eta, maxRetries, cause } = checkAll(options, RETRY_CHECKS, {
+    unknown: (option, fix) => invalid(option, 'does not exist', fix),
+    invalid,
+  })
+  return new Retry({ delayMs: countdown ?? (eta && Math.max(0, eta.getTime() - nowMs)), maxRetries }, cause)
 }

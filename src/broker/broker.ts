@@ -52,6 +52,8 @@ export interface Destination {
 export interface PublishOptions {
   /** Fail with `UNROUTABLE` when no queue takes it, instead of dropping it. Default true. */
   readonly mandatory?: boolean
+  /** A message that came from the broker: it is passed on whatever its size. Default false. */
+  readonly isPassedOn?: boolean
   /** Longest wait for the confirmation. Default: the broker's `publishTimeoutMs`, 2 s. */
   readonly timeoutMs?: number
 }

@@ -1,5 +1,6 @@
 import { adminTests } from './broker/admin-tests.ts'
 import { consumeTests } from './broker/consume-tests.ts'
+import { deadLetterTests } from './broker/dead-letter-tests.ts'
 import { publishTests } from './broker/publish-tests.ts'
 import { queueTests } from './broker/queue-tests.ts'
 import { type OpenForSuite, Scene, type SuiteContext } from './broker/scene.ts'
@@ -33,4 +34,5 @@ export function brokerSuite({ test, expect }: SuiteRunner, open: OpenForSuite): 
   queueTests(context)
   consumeTests(context)
   adminTests(context)
+  deadLetterTests(context)
 }

@@ -120,7 +120,8 @@ export class AmqpBroker implements Broker {
   }
 
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
-    const { maxMessageBytes: limit, publishTimeoutMs } = this.#options
+    const { maxMessageBytes, publishTimeoutMs } = this.#options
+    const limit = options?.isPassedOn ? Infinity : maxMessageBytes
     const size = message.body.byteLength
     if (this.#isClosed()) return Promise.reject(new LovageError('BROKER_CLOSED'))
     if (size > limit) return Promise.reject(new LovageError('MESSAGE_TOO_LARGE', { size, limit }))

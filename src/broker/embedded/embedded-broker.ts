@@ -84,7 +84,8 @@ export class EmbeddedBroker implements Broker {
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
     const { engine } = this.#here()
     const size = message.body.byteLength
-    if (size > this.#maxMessageBytes) throw new LovageError('MESSAGE_TOO_LARGE', { size, limit: this.#maxMessageBytes })
+    const limit = options?.isPassedOn ? Infinity : this.#maxMessageBytes
+    if (size > limit) throw new LovageError('MESSAGE_TOO_LARGE', { size, limit })
     checkHeaders(message.headers)
     engine.publish(message, to, options?.mandatory ?? true)
   }

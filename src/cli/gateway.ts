@@ -1,0 +1,73 @@
+import { Option, type Command } from 'commander'
+import type { Gateway } from '../gateway/gateway.ts'
+import { LovageError } from '../base/errors.ts'
+import { printBanner } from './banner.ts'
+import { chosenProcess } from './chosen-process.ts'
+import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
+import { refuseInMemory } from './one-process.ts'
+import { runService } from './run-service.ts'
+import { loadTarget, type Target } from './target.ts'
+import { gatewayOf, isGateway, type ListenOptions } from './workload.ts'
+
+interface GatewayCommandOptions extends ServiceOptions, ListenOptions {}
+
+export function command(): Command {
+  const description =
+    'Answers HTTP requests with the results of tasks. SIGINT or SIGTERM once: takes no more, ends the requests in flight, goes with exit code 0.'
+  return addServiceOptions(
+    newCommand('gateway', description, [
+      'lovage gateway',
+      'lovage gateway -A gateway.ts --port 8080',
+      'LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/ lovage gateway --host 0.0.0.0',
+    ]),
+  )
+    .argument('[name]', 'name of a gateway in the configuration')
+    .addOption(listenPort())
+    .addOption(listenHost())
+    .action((name: string | undefined, _options, self: Command) =>
+      run(name, optionsOf<GatewayCommandOptions>(self), self),
+    )
+}
+
+/** `--port`, of every command with a gateway. */
+export function listenPort(): Option {
+  return new Option('--port <number>', 'port to listen on; 0 takes a free one').env('LOVAGE_PORT').argParser(portNumber)
+}
+
+/** `--host`, of every command with a gateway. */
+export function listenHost(): Option {
+  return new Option('--host <address>', 'address to listen on; 0.0.0.0 is all of them').env('LOVAGE_HOST')
+}
+
+async function run(name: string | undefined, options: GatewayCommandOptions, self: Command): Promise<void> {
+  await runService(options, async () => {
+    const target = await loadTarget(options, { gateways: true })
+    const { app } = target
+    refuseInMemory(app.settings.broker, 'A gateway by itself', 'Use `lovage dev`, which runs all in one process')
+    const gateway = pick(target, name, options, self)
+    return {
+      start: () => gateway.start(),
+      announce: () => printBanner(target, { gateways: [gateway], workers: [] }),
+      stop: async () => {
+        await gateway.stop()
+        await app.close()
+      },
+    }
+  })
+}
+
+function pick(target: Target, name: string | undefined, { port, host }: ListenOptions, self: Command): Gateway {
+  const configured = chosenProcess(target, 'gateway', name, self)
+  if (configured) {
+    return gatewayOf(target, configured).listenOn({ port: port ?? configured.port, host: host ?? configured.host })
+  }
+  const exported = target.modules.get(target.source)?.['default']
+  if (isGateway(exported)) return exported.listenOn({ port, host })
+  const fix = "Add one to processes: web: { run: 'gateway', module: './gateway.ts' }, or name its module with -A"
+  throw new LovageError('SETTING_INVALID', {
+    option: 'processes',
+    source: target.source,
+    problem: 'has no gateway',
+    fix,
+  })
+}

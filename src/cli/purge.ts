@@ -1,0 +1,47 @@
+import { Option, type Command } from 'commander'
+import { addCommonOptions, newCommand, optionsOf, type CommonOptions } from './command-options.ts'
+import { EXIT } from './exit.ts'
+import { refuseInMemory } from './one-process.ts'
+import { adminOf } from './queues.ts'
+import { loadTargetOrBroker } from './target.ts'
+
+interface PurgeOptions extends CommonOptions {
+  readonly yes?: boolean
+}
+
+export function command(): Command {
+  const description = 'Drops every message that waits in a queue, for ever. What a worker has taken already goes on.'
+  return addCommonOptions(newCommand('purge', description, ['lovage purge celery', 'lovage purge celery --yes']))
+    .argument('<queue>', 'name of the queue')
+    .addOption(new Option('-y, --yes', 'really do it; without it only the number is told'))
+    .action((queue: string, _options, self: Command) => run(queue, optionsOf(self)))
+}
+
+async function run(queue: string, options: PurgeOptions): Promise<void> {
+  const { app } = await loadTargetOrBroker(options)
+  refuseInMemory(app.settings.broker, 'lovage purge', 'Stop and start `lovage dev`: its memory is empty then')
+  try {
+    const admin = await adminOf(app)
+    const depth = await admin.depth(queue)
+    if (!depth) {
+      process.exitCode = EXIT.failed
+      return void process.stderr.write(
+        `✗ There is no queue ${queue}\n  next: lovage queues shows those that are known here\n`,
+      )
+    }
+    if (!options.yes) {
+      process.exitCode = EXIT.failed
+      const next = `lovage purge ${queue} --yes`
+      return void process.stderr.write(
+        `${count(depth.messages)} would be dropped from ${queue}, for ever\n  next: ${next}\n`,
+      )
+    }
+    process.stdout.write(`${count(await admin.purge(queue))} dropped from ${queue}\n`)
+  } finally {
+    await app.close()
+  }
+}
+
+function count(messages: number): string {
+  return messages === 1 ? '1 message' : `${messages} messages`
+}

@@ -1,0 +1,165 @@
+import { statSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { App, lovage } from '../app/app.ts'
+import { resolveConfig, type ProcessConfig, type ResolvedConfig, type TryIt } from '../app/config.ts'
+import { loadModule, loadModules, type LoadedModule } from '../app/load-module.ts'
+import { LovageError } from '../base/errors.ts'
+import type { CommonOptions } from './command-options.ts'
+
+const CONFIG_NAMES = ['lovage.config.ts', 'lovage.config.mts', 'lovage.config.js', 'lovage.config.mjs']
+const MODULE_ENDS = ['', '.ts', '.mts', '.js', '.mjs', '.cts', '.cjs', '/index.ts', '/index.js']
+
+/** What a command works on: an app, and what is to run of it. */
+export interface Target {
+  readonly app: App
+  /** Where it came from, for people: a file, or `LOVAGE_BROKER_URL`. */
+  readonly source: string
+  /** The processes of the configuration, with absolute paths; one worker where there is none. */
+  readonly processes: Readonly<Record<string, ProcessConfig>>
+  readonly tryIt: readonly TryIt[]
+  /** What was loaded, by file. */
+  readonly modules: ReadonlyMap<string, LoadedModule>
+}
+
+/** Which files make up the target, before anything of the user's own code runs. */
+export interface TargetFiles {
+  readonly kind: 'config' | 'module'
+  readonly file: string
+  /** Name of the export that holds the app. */
+  readonly exportName?: string
+}
+
+/**
+ * Finds the files: `-A`, `--config`, or the nearest `lovage.config.ts` upwards from the working directory.
+ * @throws LovageError `CONFIG_NOT_FOUND`
+ */
+export function findTarget({ app, config }: CommonOptions, cwd = process.cwd()): TargetFiles {
+  if (app !== undefined) {
+    const [path = '', exportName] = splitExport(app)
+    const file = MODULE_ENDS.map((end) => resolve(cwd, path + end)).find(isFile) ?? dotted(path, cwd)
+    if (!file) throw new LovageError('CONFIG_NOT_FOUND', { problem: `there is no module ${path} in ${cwd}` })
+    return { kind: 'module', file, exportName }
+  }
+  if (config !== undefined) {
+    const file = resolve(cwd, config)
+    if (!isFile(file)) throw new LovageError('CONFIG_NOT_FOUND', { problem: `there is no file ${file}` })
+    return { kind: 'config', file }
+  }
+  for (let folder = cwd; ; folder = dirname(folder)) {
+    const file = CONFIG_NAMES.map((name) => join(folder, name)).find(isFile)
+    if (file) return { kind: 'config', file }
+    if (folder === dirname(folder)) break
+  }
+  throw new LovageError('CONFIG_NOT_FOUND', { problem: `neither in ${cwd} nor in a folder above it` })
+}
+
+/**
+ * Loads the app with all of its tasks; with `gateways` also the modules of the gateways.
+ * @throws LovageError `CONFIG_NOT_FOUND`, `MODULE_FAILED`, `SETTING_INVALID`, `SETTING_UNKNOWN`
+ */
+export async function loadTarget(
+  options: CommonOptions,
+  { gateways = false }: { gateways?: boolean } = {},
+): Promise<Target> {
+  const files = findTarget(options)
+  return files.kind === 'config' ? targetOfConfig(await loadConfig(files.file), gateways) : targetOfModule(files)
+}
+
+/**
+ * As {@link loadTarget}; where nothing is configured but `LOVAGE_BROKER_URL` is set, an app without tasks on that broker:
+ * enough to look into queues and to send by name.
+ */
+export async function loadTargetOrBroker(
+  options: CommonOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Target> {
+  const named = options.app !== undefined || options.config !== undefined
+  if (!named && env['LOVAGE_BROKER_URL'] && !isConfigured()) {
+    return { app: lovage('cli'), source: 'LOVAGE_BROKER_URL', processes: {}, tryIt: [], modules: new Map() }
+  }
+  return loadTarget(options)
+}
+
+/** @throws LovageError `MODULE_FAILED`, `SETTING_INVALID`, `SETTING_UNKNOWN` */
+export async function loadConfig(file: string): Promise<ResolvedConfig> {
+  return resolveConfig((await loadModule(file))['default'], { file })
+}
+
+/** @throws LovageError `MODULE_FAILED` */
+export async function targetOfConfig(config: ResolvedConfig, gateways: boolean): Promise<Target> {
+  const from = (path: string): string => resolve(dirname(config.file), path)
+  const appFile = from(config.app)
+  const processes: Record<string, ProcessConfig> = {}
+  const files = new Set([appFile, ...config.tasks.map(from)])
+  for (const [name, process] of Object.entries(config.processes)) {
+    processes[name] = process.run === 'gateway' ? { ...process, module: from(process.module) } : process
+    if (gateways && process.run === 'gateway') files.add(from(process.module))
+  }
+  // In one call: what they have in common must be one copy.
+  const loaded = await loadModules([...files])
+  const modules = new Map([...files].map((file, index) => [file, loaded[index] as LoadedModule]))
+  const app = appOf(modules.get(appFile) as LoadedModule, appFile)
+  return { app, source: config.file, processes, tryIt: config.tryIt, modules }
+}
+
+async function targetOfModule({ file, exportName }: TargetFiles): Promise<Target> {
+  const module = await loadModule(file)
+  const app = appOf(module, file, exportName)
+  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], modules: new Map([[file, module]]) }
+}
+
+function isConfigured(): boolean {
+  try {
+    return Boolean(findTarget({}))
+  } catch {
+    return false
+  }
+}
+
+function appOf(module: Readonly<Record<string, unknown>>, file: string, exportName?: string): App {
+  if (exportName !== undefined) {
+    const chosen = module[exportName]
+    if (isApp(chosen)) return chosen
+    throw noApp(file, chosen === undefined ? `it has no export ${exportName}` : `its export ${exportName} is no app`)
+  }
+  const inDefault = (module['default'] as { app?: unknown } | undefined)?.app
+  const found = [module['app'], module['default'], inDefault, ...Object.values(module)].find(isApp)
+  if (found) return found
+  throw noApp(file, 'it exports no app')
+}
+
+/** A path as short as it can be written from here. */
+export function shortPath(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short !== '' && short.length < path.length ? short : path
+}
+
+function noApp(file: string, problem: string): LovageError {
+  const fix = `${relative(process.cwd(), file)}: write export const app = lovage('name')`
+  return new LovageError('MODULE_FAILED', { module: file, problem, at: fix })
+}
+
+/** By its shape: the module may hold another copy of the package. */
+function isApp(value: unknown): value is App {
+  if (value instanceof App) return true
+  if (typeof value !== 'object' || value === null) return false
+  const { registry, settings, client, sendTask } = value as Partial<App>
+  return Boolean(registry && settings) && typeof client === 'function' && typeof sendTask === 'function'
+}
+
+/** `tasks.ts:app`; the colon of a Windows drive is none. */
+function splitExport(given: string): [string, string?] {
+  const colon = given.lastIndexOf(':')
+  if (colon <= 1) return [given]
+  return [given.slice(0, colon), given.slice(colon + 1)]
+}
+
+/** Celery writes `proj.tasks`; we look for proj/tasks.ts. */
+function dotted(path: string, cwd: string): string | undefined {
+  if (path.includes('/')) return undefined
+  return MODULE_ENDS.map((end) => resolve(cwd, path.replaceAll('.', '/') + end)).find(isFile)
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}

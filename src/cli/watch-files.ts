@@ -1,0 +1,106 @@
+import { watch, type FSWatcher } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type Clock, systemClock, type Timer } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+
+/** A running watch over folders. */
+export interface FileWatch {
+  /** How many folders are watched. */
+  readonly folders: number
+  close(): void
+}
+
+export interface FileWatchOptions {
+  /** Quiet time after the last change before it is told: editors and builds write in bursts. Default 100. */
+  readonly settleMs?: number
+  readonly clock?: Clock
+}
+
+/** What a module can be. Data files are left out: a task that writes one beside its code would reload for ever. */
+const MODULE = /\.[cm]?[jt]sx?$/
+/** What is below these is written by tools, not by hand. */
+const SKIPPED = new Set(['node_modules', 'dist', 'build', 'coverage'])
+/** Each folder costs one watch of the kernel, of which there are few on some systems. */
+const MOST_FOLDERS = 2_000
+
+/**
+ * Tells of changed modules below `roots`: one call a burst, with the paths. Folders that appear later are watched too.
+ * One that cannot be watched is logged and left out.
+ */
+export async function watchFiles(
+  roots: readonly string[],
+  onChange: (paths: string[]) => void,
+  { settleMs = 100, clock = systemClock }: FileWatchOptions = {},
+): Promise<FileWatch> {
+  const watchers = new Map<string, { watcher: FSWatcher; inode: number }>()
+  const changed = new Set<string>()
+  let timer: Timer | undefined
+  let closed = false
+
+  const tell = (): void => {
+    const paths = [...changed]
+    changed.clear()
+    if (!closed && paths.length > 0) onChange(paths)
+  }
+
+  const touched = (path: string): void => {
+    if (closed || !MODULE.test(path)) return
+    changed.add(path)
+    timer?.cancel()
+    timer = clock.after(settleMs, tell)
+  }
+
+  const drop = (folder: string): void => {
+    watchers.get(folder)?.watcher.close()
+    watchers.delete(folder)
+  }
+
+  // With `appeared`, what lies in a new folder has changed too: it was there before the watch was.
+  const add = async (folder: string, appeared: boolean): Promise<void> => {
+    try {
+      const found = await stat(folder)
+      const known = watchers.get(folder)
+      // A folder that was removed and made anew has its old name, and a watch that hears nothing.
+      if (known && known.inode !== found.ino) drop(folder)
+      if (closed || !found.isDirectory() || watchers.has(folder)) return
+      if (watchers.size >= MOST_FOLDERS) {
+        return log('warn', 'cli', 'too many folders: some are not watched', { folder, most: MOST_FOLDERS })
+      }
+      const watcher = watch(folder, (_event, name) => {
+        if (name === null) return
+        touched(join(folder, name))
+        if (!MODULE.test(name) && watchable(name)) void add(join(folder, name), true)
+      })
+      watcher.on('error', () => drop(folder))
+      watchers.set(folder, { watcher, inode: found.ino })
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (entry.isDirectory() && watchable(entry.name)) await add(join(folder, entry.name), appeared)
+        else if (appeared && entry.isFile()) touched(join(folder, entry.name))
+      }
+    } catch (error) {
+      drop(folder)
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      log('warn', 'cli', 'folder cannot be watched', { folder, problem: messageOf(error) })
+    }
+  }
+
+  for (const root of new Set(roots.map((root) => resolve(root)))) await add(root, false)
+
+  return {
+    get folders() {
+      return watchers.size
+    },
+    close() {
+      closed = true
+      timer?.cancel()
+      for (const { watcher } of watchers.values()) watcher.close()
+      watchers.clear()
+    },
+  }
+}
+
+function watchable(name: string): boolean {
+  return !name.startsWith('.') && !SKIPPED.has(name)
+}

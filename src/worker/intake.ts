@@ -1,0 +1,83 @@
+import type { RegisteredTask, Registry } from '../app/registry.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { assertAccepted } from '../protocol/content.ts'
+import { failureOf, notRegistered, taskRevokedError } from '../protocol/failure.ts'
+import { isoTime } from '../protocol/iso-time.ts'
+import type { Message } from '../protocol/message.ts'
+import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import { readTask, type TaskRequest } from '../protocol/task-message.ts'
+
+/** What intake goes by. */
+export interface IntakeRules {
+  readonly registry: Pick<Registry, 'get'>
+  /** Content types of bodies that are read. */
+  readonly accept: readonly string[]
+  /** Largest body, in bytes, as it came and unpacked. */
+  readonly maxBodyBytes: number
+}
+
+/** What becomes of a message. */
+export type Decision =
+  /** Its turn comes now, or at `etaMs`. */
+  | {
+      readonly kind: 'run'
+      readonly request: TaskRequest
+      readonly task: RegisteredTask
+      /** Epoch ms; undefined: now. */
+      readonly etaMs: number | undefined
+      /** Epoch ms; `Infinity`: never. */
+      readonly expiresAtMs: number
+    }
+  /** It is over before it began, and this is its outcome. */
+  | { readonly kind: 'over'; readonly request: TaskRequest; readonly outcome: Outcome }
+  /** It is no task message. Whom it may concern is told where it can be made out. */
+  | { readonly kind: 'unreadable'; readonly dead: DeadReason; readonly failure: Outcome | undefined }
+
+/** Decides, from the headers alone, what becomes of a message. Pure; never throws. */
+export function decide(message: Message, nowMs: number, rules: IntakeRules): Decision {
+  let request: TaskRequest
+  try {
+    const size = message.body.byteLength
+    if (size > rules.maxBodyBytes) throw new LovageError('MESSAGE_TOO_LARGE', { size, limit: rules.maxBodyBytes })
+    request = readTask(message, rules)
+  } catch (error) {
+    return unreadable(message, error)
+  }
+  const expiresAtMs = request.expires === null ? Infinity : (isoTime(request.expires) ?? Infinity)
+  if (expiresAtMs <= nowMs) return { kind: 'over', request, outcome: expired(request) }
+  const task = rules.registry.get(request.task)
+  if (!task) return { kind: 'over', request, outcome: unknown(request) }
+  try {
+    assertAccepted(request.contentType, rules.accept)
+  } catch (error) {
+    return { kind: 'over', request, outcome: refused(request, error) }
+  }
+  const etaMs = request.eta === null ? undefined : isoTime(request.eta)
+  return { kind: 'run', request, task, etaMs: etaMs !== undefined && etaMs > nowMs ? etaMs : undefined, expiresAtMs }
+}
+
+/** The outcome of a task whose time has passed. */
+export function expired({ id }: TaskRequest): Outcome {
+  return { id, state: 'REVOKED', result: { value: taskRevokedError('expired') }, traceback: null }
+}
+
+function unknown({ id, task }: TaskRequest): Outcome {
+  const { code, message } = new LovageError('TASK_UNKNOWN', { task })
+  return { id, state: 'FAILURE', result: { value: notRegistered(task) }, traceback: null, dead: { code, message } }
+}
+
+function refused({ id }: TaskRequest, error: unknown): Outcome {
+  return { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null, dead: reasonOf(error) }
+}
+
+function unreadable({ headers, correlationId }: Message, error: unknown): Decision {
+  const id = typeof headers.id === 'string' && headers.id !== '' ? headers.id : correlationId
+  const failure = id
+    ? ({ id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null } as const)
+    : undefined
+  return { kind: 'unreadable', dead: reasonOf(error), failure }
+}
+
+function reasonOf(error: unknown): DeadReason {
+  return { code: isLovageError(error) ? error.code : 'MESSAGE_INVALID', message: messageOf(error) }
+}

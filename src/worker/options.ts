@@ -1,0 +1,113 @@
+import { hostname as hostOf } from 'node:os'
+import {
+  type Check,
+  checkAll,
+  type Checks,
+  duration,
+  listOf,
+  shortText,
+  shown,
+  text,
+  Unfit,
+  whole,
+} from '../app/check.ts'
+import type { Settings } from '../app/settings.ts'
+import type { Duration } from '../base/duration.ts'
+import { LovageError } from '../base/errors.ts'
+import { poolKind, type PoolName } from '../pool/open.ts'
+
+/** AMQP counts credit in 16 bits. */
+export const MAX_PREFETCH = 65_535
+
+/** What `worker(app, options)` takes. */
+export interface WorkerOptions {
+  /** Queues it reads; they are declared. Default: `defaultQueue` of the settings, `['celery']`. */
+  readonly queues?: readonly string[]
+  /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
+  readonly pool?: PoolName
+  /** Most tasks at once, 1 to 65,534. Default 100 (pool `async`), or 1 where the pool is called `solo`. */
+  readonly concurrency?: number
+  /**
+   * Most messages in hand, running ones included and those held for later not; at least `concurrency`. What is beyond the
+   * free slots waits in memory, where no other worker can have it. Default: `concurrency` + 1.
+   */
+  readonly prefetch?: number
+  /**
+   * Most messages held in memory until their eta, for each of which the prefetch is raised by one. With so many in hold,
+   * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
+   */
+  readonly maxHeld?: number
+  /** Name of this worker node. Default `lovage@<name of the host>`. */
+  readonly hostname?: string
+  /**
+   * How long `stop` waits for running tasks before it aborts their signals. What has not ended soon after that goes back to
+   * its queue. Default `'30s'`.
+   */
+  readonly gracePeriod?: Duration
+}
+
+/** Options as everything reads them. */
+export interface ResolvedWorkerOptions {
+  readonly queues: readonly string[]
+  readonly pool: 'async'
+  readonly concurrency: number
+  readonly prefetch: number
+  readonly maxHeld: number
+  readonly hostname: string
+  readonly gracePeriodMs: number
+}
+
+type Checked = {
+  [Name in keyof WorkerOptions]-?: NonNullable<WorkerOptions[Name]> extends Duration ? number : unknown
+} & {
+  queues: readonly string[]
+  pool: 'async'
+  hostname: string
+}
+
+const WHERE = 'the worker'
+
+const queueNames: Check<readonly string[]> = (value) => {
+  const names = listOf(shortText, 1)(value)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Unfit(`names ${shown(twice)} twice`, 'Name each queue once')
+  return names
+}
+
+const CHECKS: Checks<Checked> = {
+  queues: queueNames,
+  pool: (value) => poolKind(text(value), WHERE),
+  concurrency: whole(1, MAX_PREFETCH - 1),
+  prefetch: whole(1, MAX_PREFETCH),
+  maxHeld: whole(0),
+  hostname: shortText,
+  gracePeriod: duration,
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` for a pool that is not there yet
+ */
+export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): ResolvedWorkerOptions {
+  const invalid = (option: string, problem: string, fix: string): LovageError =>
+    new LovageError('OPTION_INVALID', { option, where: WHERE, problem, fix })
+  if (typeof given !== 'object' || given === null) {
+    throw invalid('options', `must be an object, and is ${shown(given)}`, "Write { queues: ['celery'] }")
+  }
+  const checked = checkAll(given, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
+  const concurrency = checked.concurrency ?? (given.pool === 'solo' ? 1 : 100)
+  const prefetch = checked.prefetch ?? concurrency + 1
+  if (prefetch < concurrency) {
+    const problem = `is ${prefetch}, less than concurrency (${concurrency}): slots would stay empty`
+    throw invalid('prefetch', problem, `Raise prefetch to ${concurrency} or more, or lower concurrency`)
+  }
+  return Object.freeze({
+    queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
+    pool: checked.pool ?? 'async',
+    concurrency,
+    prefetch,
+    maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
+    hostname: checked.hostname ?? `lovage@${hostOf()}`,
+    gracePeriodMs: checked.gracePeriod ?? 30_000,
+  })
+}

@@ -1,0 +1,159 @@
+import type { ResultBackend } from '../backend/backend.ts'
+import { backoffMs, type Backoff } from '../base/backoff.ts'
+import { type Clock, sleep } from '../base/clock.ts'
+import { isLovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import type { Broker, Delivery, Topology } from '../broker/broker.ts'
+import { failureOf, workerLostError } from '../protocol/failure.ts'
+import { formatIso } from '../protocol/iso-time.ts'
+import type { Message } from '../protocol/message.ts'
+import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import { encodeTask, retryOf } from '../protocol/task-message.ts'
+import type { Work } from './work.ts'
+
+/** Waits between tries to store a result, or to publish what must not be lost. */
+const BACKOFF: Backoff = { baseMs: 100, maxMs: 15_000 }
+
+/** What settling needs. */
+export interface SettleOptions {
+  readonly broker: Broker
+  readonly backend: ResultBackend
+  readonly clock: Clock
+  /** Brings a message to the dead letters of its queue, then acknowledges it. */
+  readonly bury: (delivery: Delivery, reason: DeadReason) => Promise<void>
+  /** What must be there for a queue, in case somebody deleted it. */
+  readonly topologyOf: (queue: string) => Topology
+  /** Aborts when the worker cannot wait any longer; what is not safe by then is given back. */
+  readonly giveUp: AbortSignal
+}
+
+/**
+ * How a message left the worker: `lost` when it had been taken from us meanwhile (the broker has given it to somebody
+ * again), `back` when it went back to its queue.
+ */
+export type Ending = 'acked' | 'back' | 'dead' | 'lost'
+
+/** Turns outcomes into stored results and acknowledgements, in this order: nothing is acknowledged that could be lost. */
+export class Settler {
+  readonly #options: SettleOptions
+
+  constructor(options: SettleOptions) {
+    this.#options = options
+  }
+
+  /** Settles a task with its outcome. Rejects only when the worker gave up waiting; the message is then still ours. */
+  async settle(work: Work, outcome: Outcome): Promise<Ending> {
+    await work.updates?.done()
+    if (outcome.state === 'RETRY') return this.#retry(work, outcome)
+    if (outcome.state === 'REJECTED' && outcome.requeue) return this.#giveBack(work)
+    if (outcome.state !== 'REJECTED' && outcome.state !== 'IGNORED') await this.#store(work, outcome)
+    if (outcome.dead) return this.#bury(work, outcome.dead)
+    return work.ack() ? 'acked' : 'lost'
+  }
+
+  /** Settles a message that is no task: the dead letters, and a word to whom it may concern. */
+  async settleUnreadable(delivery: Delivery, dead: DeadReason, failure: Outcome | undefined): Promise<void> {
+    const { bury } = this.#options
+    if (failure) await this.tell(failure, delivery.message)
+    await this.#insist('message could not be moved to the dead letters', { queue: delivery.queue }, () =>
+      bury(delivery, dead),
+    )
+  }
+
+  /** Sends an outcome once. What goes wrong is logged: nobody's end depends on it. */
+  async tell(outcome: Outcome, to: Pick<Message, 'correlationId' | 'replyTo'>): Promise<void> {
+    const { replyTo, correlationId } = to
+    try {
+      const address = {
+        ...(replyTo !== undefined && { replyTo }),
+        ...(correlationId !== undefined && { correlationId }),
+      }
+      await this.#options.backend.put(outcome, address)
+    } catch (error) {
+      const { id, state } = outcome
+      log('warn', 'worker', 'update could not be sent', { id, state, error: messageOf(error) })
+    }
+  }
+
+  async #store(work: Work, outcome: Outcome): Promise<void> {
+    if (work.ignoresResult) return
+    const { backend } = this.#options
+    const { id, task, replyTo, correlationId } = work.request
+    await this.#insist('result could not be stored', { id, task }, async () => {
+      try {
+        await backend.put(outcome, { replyTo, correlationId })
+      } catch (error) {
+        if (!isLovageError(error, 'MESSAGE_TOO_LARGE') && !isLovageError(error, 'ENCODE_FAILED')) throw error
+        // It will never fit, however often we try; who waits is told why.
+        log('error', 'worker', 'result cannot be sent', { id, task, error: error.message })
+        const failure: Outcome = { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null }
+        await backend.put(failure, { replyTo, correlationId })
+      }
+    })
+  }
+
+  async #retry(work: Work, outcome: Outcome): Promise<Ending> {
+    const { clock } = this.#options
+    const eta = formatIso(clock.now() + (outcome.retry?.delayMs ?? 0))
+    // No AMQP expiration: the broker would drop it unseen, where a worker says that it has expired.
+    await this.#republish(work, encodeTask(retryOf(work.request, { eta })))
+    if (!work.ignoresResult) await this.tell(outcome, work.request)
+    return work.ack() ? 'acked' : 'lost'
+  }
+
+  async #giveBack(work: Work): Promise<Ending> {
+    if (!work.isAckedEarly) return work.requeue() ? 'back' : 'lost'
+    if (!work.isCutOff) {
+      await this.#republish(work, work.delivery.message)
+      return 'back'
+    }
+    // It was to run once at most, and has been started: who waits must hear that it will not end.
+    const { id, task } = work.request
+    log('error', 'worker', 'task was cut off, and does not run again: acksLate is off', { id, task })
+    const value = workerLostError('the worker stopped before the task was done')
+    await this.#store(work, { id, state: 'FAILURE', result: { value }, traceback: null })
+    return 'acked'
+  }
+
+  /** Back to the very queue it came from, and not to others that its exchange may feed. */
+  async #republish(work: Work, message: Message): Promise<void> {
+    const { broker, topologyOf } = this.#options
+    const { queue } = work.delivery
+    const { id, task } = work.request
+    await this.#insist('task could not be sent again', { id, task, queue }, async () => {
+      try {
+        await broker.publish(message, { exchange: '', routingKey: queue })
+      } catch (error) {
+        if (isLovageError(error, 'UNROUTABLE')) await broker.declare(topologyOf(queue))
+        throw error
+      }
+    })
+  }
+
+  async #bury(work: Work, reason: DeadReason): Promise<Ending> {
+    const { delivery, request } = work
+    const { id, task } = request
+    const { bury } = this.#options
+    await this.#insist('message could not be moved to the dead letters', { id, task, queue: delivery.queue }, () =>
+      bury(work.delivery, reason),
+    )
+    work.ack()
+    return 'dead'
+  }
+
+  /** Tries until it succeeds, or until the worker gives up waiting. */
+  async #insist(complaint: string, fields: Readonly<Record<string, unknown>>, act: () => Promise<void>): Promise<void> {
+    const { clock, giveUp } = this.#options
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await act()
+      } catch (error) {
+        const waitMs = backoffMs(attempt, BACKOFF, clock.random())
+        const isLast = giveUp.aborted
+        log(isLast ? 'error' : 'warn', 'worker', complaint, { ...fields, error: messageOf(error), attempt, waitMs })
+        if (isLast) throw error
+        await sleep(clock, waitMs, giveUp)
+      }
+    }
+  }
+}

@@ -1,0 +1,267 @@
+import type { App } from '../app/app.ts'
+import { WorkerStopping } from '../app/control-flow.ts'
+import { queueTopology } from '../app/routes.ts'
+import { type Clock, deadline } from '../base/clock.ts'
+import { LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import { Ring } from '../base/ring.ts'
+import type { Consumer, Delivery, Topology } from '../broker/broker.ts'
+import { deadLetter } from './bury.ts'
+import { openPool } from '../pool/open.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import { Credit } from './credit.ts'
+import { Hold } from './hold.ts'
+import { InHand } from './in-hand.ts'
+import { decide, expired, type IntakeRules } from './intake.ts'
+import type { ResolvedWorkerOptions } from './options.ts'
+import { Settler } from './settle.ts'
+import type { Tally } from './tally.ts'
+import { Updates } from './updates.ts'
+import { Work, workKey } from './work.ts'
+
+/** Longest wait for the broker to say that it will send nothing more. */
+const CANCEL_MS = 5_000
+
+/** How long tasks have, once their signals have aborted, before they are given up. */
+const ABORTED_MS = 500
+
+/** One life of a worker, from the first message to the last: intake, hold, pool, settle. */
+export class Shift {
+  readonly #options: ResolvedWorkerOptions
+  readonly #clock: Clock
+  readonly #tally: Tally
+  readonly #rules: IntakeRules
+  readonly #pool: Pool
+  readonly #settler: Settler
+  readonly #hold: Hold
+  readonly #credit: Credit
+  /** Wait for a free slot. */
+  readonly #ready = new Ring<Work>()
+  readonly #inHand: InHand
+  #consumer: Consumer | undefined
+  #isClosing = false
+  #isHurried = false
+  readonly #giveUp = new AbortController()
+
+  private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
+    const { settings, registry } = app
+    const { broker, backend } = client
+    this.#options = options
+    this.#clock = clock
+    this.#tally = tally
+    const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
+    this.#rules = { registry, accept, maxBodyBytes }
+    const { pool: kind, concurrency: size } = options
+    this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    this.#settler = new Settler({
+      broker,
+      backend,
+      clock,
+      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock),
+      topologyOf: (queue): Topology => queueTopology(queue, settings),
+      giveUp: this.#giveUp.signal,
+    })
+    this.#inHand = new InHand(clock)
+    this.#hold = new Hold(clock, (work) => this.#due(work))
+    this.#credit = new Credit(clock, options.prefetch, (prefetch) => this.#consumer?.setPrefetch(prefetch))
+  }
+
+  /** Declares the queues and begins to read them. */
+  static async begin(app: App, options: ResolvedWorkerOptions, clock: Clock, tally: Tally): Promise<Shift> {
+    const client = await app.client()
+    const shift = new Shift(app, options, client, clock, tally)
+    const { broker } = client
+    const { queues, prefetch } = options
+    await shift.#pool.start()
+    try {
+      for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      shift.#consumer = await broker.consume({ queues, prefetch, onDelivery: (delivery) => shift.#receive(delivery) })
+    } catch (error) {
+      await shift.#pool.stop()
+      throw error
+    }
+    return shift
+  }
+
+  get waiting(): number {
+    return this.#ready.size
+  }
+
+  get held(): number {
+    return this.#hold.size
+  }
+
+  get running(): number {
+    return this.#pool.running
+  }
+
+  get abandoned(): number {
+    return this.#pool.abandoned
+  }
+
+  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
+  async end(): Promise<void> {
+    this.#isClosing = true
+    await this.#cancel()
+    for (const work of this.#hold.release()) this.#return(work)
+    for (let work = this.#ready.shift(); work; work = this.#ready.shift()) this.#return(work)
+    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
+    if (this.#inHand.isBusy) await this.#cutOff()
+    await this.#pool.stop()
+    if (!this.#inHand.isBusy) return
+    // What is left could not be stored or sent: the broker cannot be reached. Unsettled messages are its again.
+    this.#giveUp.abort(new WorkerStopping())
+    await this.#inHand.idle(ABORTED_MS)
+    if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
+  }
+
+  /** The grace period is over now. */
+  hurry(): void {
+    this.#isHurried = true
+    this.#inHand.hurry()
+  }
+
+  #receive(delivery: Delivery): void {
+    if (this.#isClosing) return void delivery.requeue()
+    this.#tally.counts.received++
+    const decision = decide(delivery.message, this.#clock.now(), this.#rules)
+    if (decision.kind === 'unreadable') {
+      const { dead, failure } = decision
+      return this.#bury(delivery, dead, failure)
+    }
+    const { request } = decision
+    if (delivery.redelivered && this.#inHand.adopts(workKey(request), delivery)) {
+      this.#tally.counts.adopted++
+      return
+    }
+    if (decision.kind === 'over') {
+      const work = this.#inHand.take(new Work(delivery, request, this.#rules.registry.get(request.task)))
+      return void this.#settle(work, decision.outcome)
+    }
+    const { task, etaMs, expiresAtMs } = decision
+    const work = this.#inHand.take(new Work(delivery, request, task, etaMs, expiresAtMs))
+    if (etaMs === undefined) return this.#enter(work)
+    this.#hold.add(work, etaMs)
+    this.#fitCredit()
+  }
+
+  #due(work: Work): void {
+    this.#fitCredit()
+    this.#enter(work)
+  }
+
+  /** Each held message lets one more come, so that tasks for later do not keep those for now away. */
+  #fitCredit(): void {
+    const { prefetch, maxHeld } = this.#options
+    this.#credit.set(prefetch + Math.min(this.#hold.size, maxHeld))
+  }
+
+  #enter(work: Work): void {
+    if (this.#ready.size === 0 && this.#hasSlot) this.#launch(work)
+    else this.#ready.push(work)
+  }
+
+  get #hasSlot(): boolean {
+    return this.#pool.running < this.#pool.size && !this.#isClosing
+  }
+
+  #fill(): void {
+    while (this.#hasSlot) {
+      const work = this.#ready.shift()
+      if (!work) return
+      this.#launch(work)
+    }
+  }
+
+  #launch(work: Work): void {
+    const { request, task, delivery } = work
+    if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
+    if (task?.options.acksLate === false && !work.ackEarly()) {
+      this.#tally.counts.lost++
+      return this.#inHand.drop(work)
+    }
+    const { exchange, routingKey, redelivered } = delivery
+    work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname: this.#options.hostname }
+    const report = {
+      started: (): void => this.#started(work),
+      update: (outcome: Outcome): void => this.#update(work, outcome),
+    }
+    void this.#pool.run(work.job, report).then((outcome) => {
+      work.job = undefined
+      this.#fill()
+      return this.#settle(work, outcome)
+    })
+  }
+
+  #started(work: Work): void {
+    work.startedAtMs = this.#clock.now()
+    this.#tally.counts.started++
+    if (!work.task?.options.trackStarted) return
+    const value = { pid: process.pid, hostname: this.#options.hostname }
+    this.#update(work, { id: work.request.id, state: 'STARTED', result: { value }, traceback: null })
+  }
+
+  #update(work: Work, outcome: Outcome): void {
+    if (work.ignoresResult) return
+    work.updates ??= new Updates((update) => this.#settler.tell(update, work.request))
+    work.updates.add(outcome)
+  }
+
+  async #settle(work: Work, outcome: Outcome): Promise<void> {
+    try {
+      const ending = await this.#settler.settle(work, outcome)
+      // What a task refused is for whoever gets it now.
+      if (ending === 'lost' && outcome.state !== 'REJECTED') this.#inHand.remember(work)
+      this.#tally.settled(work, outcome, ending)
+    } catch (error) {
+      const { id, task } = work.request
+      log('error', 'worker', 'task could not be settled', { id, task, state: outcome.state, error: messageOf(error) })
+      this.#tally.counts[work.requeue() ? 'returned' : 'lost']++
+    }
+    this.#inHand.drop(work)
+  }
+
+  #bury(delivery: Delivery, dead: { code: string; message: string }, failure: Outcome | undefined): void {
+    this.#inHand.takeOther()
+    void this.#settler
+      .settleUnreadable(delivery, dead, failure)
+      .then(
+        () => this.#tally.buried(delivery.queue, dead.code, dead.message),
+        () => void delivery.requeue(),
+      )
+      .then(() => this.#inHand.dropOther())
+  }
+
+  #return(work: Work): void {
+    if (work.requeue()) this.#tally.counts.returned++
+    this.#inHand.drop(work)
+  }
+
+  async #cancel(): Promise<void> {
+    const timeout = (): Error => new LovageError('STOP_TIMEOUT', { what: 'The consumer', timeoutMs: CANCEL_MS })
+    try {
+      await deadline(this.#clock, this.#consumer?.cancel() ?? Promise.resolve(), CANCEL_MS, timeout)
+    } catch (error) {
+      log('warn', 'worker', 'consumer was not cancelled', { error: messageOf(error) })
+    }
+  }
+
+  /** Aborts what runs, waits a moment, and gives up what is left: the pool hands it back. */
+  async #cutOff(): Promise<void> {
+    const reason = new WorkerStopping()
+    let count = 0
+    for (const work of this.#inHand.works) {
+      if (!work.job) continue
+      work.isCutOff = true
+      this.#pool.abort(work.job, reason)
+      count++
+    }
+    if (count > 0) log('warn', 'worker', 'running tasks are told to stop', { running: count })
+    await this.#inHand.idle(ABORTED_MS)
+    await this.#pool.stop()
+    await this.#inHand.idle(ABORTED_MS)
+  }
+}
+
+type Client = Awaited<ReturnType<App['client']>>

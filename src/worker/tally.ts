@@ -1,0 +1,96 @@
+import { log, type LogLevel } from '../base/log.ts'
+import { type Failure, failureText } from '../protocol/failure.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { Ending } from './settle.ts'
+import type { Work } from './work.ts'
+
+/** What a worker has done since it was made. */
+export interface WorkerCounts {
+  /** Messages handed to it, redelivered ones included. */
+  readonly received: number
+  /** Functions called. */
+  readonly started: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly retried: number
+  /** Expired before they could run. */
+  readonly revoked: number
+  /** Ended by `Ignore`. */
+  readonly ignored: number
+  /** Refused by their task with `Reject`. */
+  readonly rejected: number
+  /** Messages moved to the dead letters, for whatever reason. */
+  readonly dead: number
+  /** Messages given back to their queue: not started, cut off, or rejected with `requeue`. */
+  readonly returned: number
+  /** Redelivered while the task was still in hand here: not started again. */
+  readonly adopted: number
+  /** Settled when the message was no longer ours: somebody runs it again. */
+  readonly lost: number
+}
+
+const LEVELS: Readonly<Record<string, LogLevel>> = { FAILURE: 'error', REVOKED: 'warn', REJECTED: 'warn' }
+
+/** Counts what happens, and tells it: one line a task. */
+export class Tally {
+  readonly counts = {
+    received: 0,
+    started: 0,
+    succeeded: 0,
+    failed: 0,
+    retried: 0,
+    revoked: 0,
+    ignored: 0,
+    rejected: 0,
+    dead: 0,
+    returned: 0,
+    adopted: 0,
+    lost: 0,
+  } satisfies WorkerCounts
+
+  /** A task has been settled. */
+  settled(work: Work, outcome: Outcome, ending: Ending): void {
+    const { counts } = this
+    const { id, task, retries } = work.request
+    const { state } = outcome
+    if (state === 'SUCCESS') counts.succeeded++
+    else if (state === 'FAILURE') counts.failed++
+    else if (state === 'RETRY') counts.retried++
+    else if (state === 'REVOKED') counts.revoked++
+    else if (state === 'IGNORED') counts.ignored++
+    else if (!work.isCutOff) counts.rejected++
+    this.#ended(ending)
+    log(LEVELS[state] ?? 'info', 'worker', 'task done', {
+      task,
+      id,
+      state,
+      queue: work.delivery.queue,
+      waitMs: work.waitMs,
+      runMs: outcome.runMs,
+      ...(retries > 0 && { retries }),
+      ...(ending !== 'acked' && { ending }),
+      ...(outcome.retry && { retryInMs: outcome.retry.delayMs }),
+      ...problemOf(outcome),
+    })
+  }
+
+  /** A message that is no task has been moved away. */
+  buried(queue: string, code: string, message: string): void {
+    this.#ended('dead')
+    log('error', 'worker', 'message moved to the dead letters', { queue, code, error: message })
+  }
+
+  #ended(ending: Ending): void {
+    if (ending === 'dead') this.counts.dead++
+    if (ending === 'back') this.counts.returned++
+    if (ending === 'lost') this.counts.lost++
+  }
+}
+
+function problemOf({ state, result, traceback, dead }: Outcome): { error?: string; traceback?: string | null } {
+  if (state === 'SUCCESS' || state === 'IGNORED') return {}
+  if (dead && state === 'REJECTED') return { error: dead.message }
+  if (!('value' in result) || result.value === null) return {}
+  const failure = result.value as Failure
+  return { error: `${failure.exc_type}: ${failureText(failure)}`, ...(traceback !== null && { traceback }) }
+}

@@ -1,0 +1,107 @@
+import type { RegisteredTask } from '../app/registry.ts'
+import type { Delivery } from '../broker/broker.ts'
+import type { Job } from '../pool/pool.ts'
+import { plainHeader } from '../protocol/headers.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
+import type { Updates } from './updates.ts'
+
+/** A task in this worker's hands, from intake until it is settled. */
+export class Work {
+  readonly request: TaskRequest
+  /** Undefined: not registered here. */
+  readonly task: RegisteredTask | undefined
+  /** Epoch ms; undefined: at once. */
+  readonly etaMs: number | undefined
+  /** Epoch ms; `Infinity`: never. */
+  readonly expiresAtMs: number
+  /** Set while it runs. */
+  job: Job | undefined
+  /** What it told while it ran. */
+  updates: Updates | undefined
+  /** Epoch ms of the start of its function. */
+  startedAtMs: number | undefined
+  /** The worker cut it off: it stops. */
+  isCutOff = false
+  #delivery: Delivery
+  #older: Delivery[] | undefined
+  #isAckedEarly = false
+
+  constructor(
+    delivery: Delivery,
+    request: TaskRequest,
+    task?: RegisteredTask,
+    etaMs?: number,
+    expiresAtMs: number = Infinity,
+  ) {
+    this.#delivery = delivery
+    this.request = request
+    this.task = task
+    this.etaMs = etaMs
+    this.expiresAtMs = expiresAtMs
+  }
+
+  /** What tells this run of the task from others: a retry has the same id. */
+  get key(): string {
+    return workKey(this.request)
+  }
+
+  /** The newest delivery of its message. */
+  get delivery(): Delivery {
+    return this.#delivery
+  }
+
+  /** Acknowledged before its run: what goes wrong now cannot be mended by giving the message back. */
+  get isAckedEarly(): boolean {
+    return this.#isAckedEarly
+  }
+
+  /** Nobody stores or sends what comes of it. */
+  get ignoresResult(): boolean {
+    return this.request.ignoreResult || this.task?.options.ignoreResult === true
+  }
+
+  /** The broker handed the message out again, having lost us for a moment; this delivery is as good as the one before. */
+  adopt(delivery: Delivery): void {
+    if (this.#isAckedEarly) return void delivery.ack()
+    const older = (this.#older ??= [])
+    older.push(this.#delivery)
+    this.#delivery = delivery
+  }
+
+  /** False: the message is not ours any more, and somebody else will run it. */
+  ackEarly(): boolean {
+    this.#isAckedEarly = this.ack()
+    return this.#isAckedEarly
+  }
+
+  /** False: the message is not ours any more, and somebody will run it again. */
+  ack(): boolean {
+    if (this.#isAckedEarly) return true
+    return this.#settle((delivery) => delivery.ack())
+  }
+
+  /** Back to its queue. */
+  requeue(): boolean {
+    if (this.#isAckedEarly) return false
+    return this.#settle((delivery) => delivery.requeue())
+  }
+
+  /** Milliseconds from when it was sent, or was due, to its start; undefined where that is not known. */
+  get waitMs(): number | undefined {
+    const sent = plainHeader(this.request.custom['x-lovage-sent'])
+    if (this.startedAtMs === undefined || typeof sent !== 'number') return undefined
+    return Math.max(0, this.startedAtMs - Math.max(sent, this.etaMs ?? 0))
+  }
+
+  #settle(settle: (delivery: Delivery) => boolean): boolean {
+    const isSettled = settle(this.#delivery)
+    if (!this.#older) return isSettled
+    // Older deliveries are mostly stale; one that is not is a copy of the same message, and is done with as well.
+    return this.#older.map(settle).includes(true) || isSettled
+  }
+}
+
+/** @see Work.key */
+export function workKey({ id, retries }: TaskRequest): string {
+  return `${retries} ${id}`
+}

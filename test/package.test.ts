@@ -1,0 +1,94 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runChild } from './services/child.ts'
+import { removeFolder, temporaryFolder } from './services/reaper.ts'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] }
+
+/** Installing asks a registry for some forty packages, where the cache does not have them. */
+const INSTALL_MS = 240_000
+
+const CONSUMER = `
+import { lovage, isLovageError, LovageError, type App } from 'lovage'
+import { defineConfig } from 'lovage/config'
+import { gateway } from 'lovage/gateway'
+import { brokerSuite, VirtualClock } from 'lovage/testing'
+
+const app: App = lovage('shop')
+const add = app.task('shop.add', (x: number, y: number) => x + y)
+const sum: number = await add(2, 3)
+// @ts-expect-error a text is no number
+const wrong = () => add('2', 3)
+const config = defineConfig({ app: './app.ts' })
+const door = gateway(app, { port: 0 })
+const known = isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')
+console.log(JSON.stringify({ sum, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
+await app.close()
+`
+
+describe('the package, packed and installed in an empty folder elsewhere', () => {
+  let folder: string
+  let consumer: string
+  let installed: string
+
+  beforeAll(async () => {
+    folder = temporaryFolder('package')
+    // dist is as `npm test` has built it; what is built a second time meanwhile would pull it away from other tests.
+    await runChild('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: ROOT })
+    const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string
+    consumer = join(folder, 'consumer')
+    mkdirSync(consumer)
+    writeFileSync(join(consumer, 'package.json'), JSON.stringify({ name: 'consumer', type: 'module', private: true }))
+    await runChild('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, tarball)], {
+      cwd: consumer,
+      timeoutMs: INSTALL_MS,
+    })
+    installed = join(consumer, 'node_modules', 'lovage')
+  }, INSTALL_MS)
+
+  afterAll(() => removeFolder(folder))
+
+  it('brings what is built and what must be told, and nothing else', () => {
+    const told = ['package.json', ...files.filter((name) => existsSync(join(ROOT, name)))]
+    expect(readdirSync(installed).toSorted()).toEqual(told.toSorted())
+    const built = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' })
+    const strange = built.filter((name) => name.includes('.') && !/\.(js|d\.ts|js\.map)$/.test(name))
+    expect(strange).toEqual([])
+    for (const name of built.filter((file) => file.endsWith('.js'))) {
+      expect(built).toContain(name.replace(/\.js$/, '.d.ts'))
+    }
+  })
+
+  it.each(['node16', 'nodenext'])(
+    'has types for a program that resolves modules by %s, and runs in it',
+    async (module) => {
+      const options = {
+        module,
+        target: 'es2022',
+        strict: true,
+        outDir: `out-${module}`,
+        types: ['node'],
+        typeRoots: [join(ROOT, 'node_modules', '@types')],
+      }
+      writeFileSync(join(consumer, 'consumer.ts'), CONSUMER)
+      writeFileSync(
+        join(consumer, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+      )
+      await runChild(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', consumer])
+      const [line] = await runChild(process.execPath, [join(`out-${module}`, 'consumer.js')], { cwd: consumer })
+      expect(JSON.parse(line ?? '')).toEqual({
+        sum: 5,
+        app: './app.ts',
+        door: 'function',
+        suite: 'function',
+        known: true,
+        now: 7,
+        wrong: 'function',
+      })
+    },
+  )
+})
