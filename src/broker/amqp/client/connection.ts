@@ -189,7 +189,9 @@ export class AmqpConnection implements ChannelHost {
   /** The broker has broken the rules, or refused us: it is told where that makes sense. */
   #onRefusal(error: unknown): void {
     if (error instanceof LinkError) return this.#end(error)
-    const replyCode = isLovageError(error, 'WIRE_INVALID') ? Number(error.details.replyCode) : 541
+    const isTheirs = isLovageError(error, 'WIRE_INVALID')
+    if (!isTheirs) log('error', 'broker', 'the AMQP client failed', { problem: messageOf(error), error })
+    const replyCode = isTheirs ? Number(error.details.replyCode) : 541
     if (this.#tuned) this.#send('connection.close', { replyCode, replyText: messageOf(error).slice(0, 80) })
     this.#end(new LinkError('connection', messageOf(error), replyCode))
   }

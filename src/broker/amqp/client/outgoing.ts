@@ -3,6 +3,9 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../../../base/clock.ts'
 import { ByteWriter } from '../wire/writer.ts'
 
+/** A connection that says little needs no more. */
+const FIRST_SLAB_BYTES = 4 * 1024
+
 /** A turn that gathers more than this does not wait for its end. */
 const EAGER_BYTES = 64 * 1024
 
@@ -12,7 +15,7 @@ const EAGER_BYTES = 64 * 1024
  * {@link isFull}, which publishers heed. Other frames (acks, calls) always find room: their number is bounded elsewhere.
  */
 export class Outgoing {
-  readonly writer = new ByteWriter()
+  readonly writer = new ByteWriter(FIRST_SLAB_BYTES)
   readonly #socket: Socket
   readonly #clock: Clock
   readonly #maxBytes: number

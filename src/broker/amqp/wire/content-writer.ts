@@ -37,6 +37,11 @@ export class ContentWriter {
     this.#headers = headers
   }
 
+  /** Destinations remembered now. */
+  get known(): number {
+    return this.#known
+  }
+
   /**
    * Writes the frames of the message, or none of them.
    * @throws LovageError `ENCODE_FAILED`, also for headers larger than a frame: they cannot be split (spec 2.3.5.2).
