@@ -4,7 +4,25 @@
  * `L` int64, `f` float, `d` double, `D` decimal, `S` text, `x` bytes, `A` list, `T` timestamp, `F` table, `V` null.
  */
 export type WireTag =
-  't' | 'b' | 'B' | 'U' | 's' | 'u' | 'I' | 'i' | 'l' | 'L' | 'f' | 'd' | 'D' | 'S' | 'x' | 'A' | 'T' | 'F' | 'V'
+  | 't'
+  | 'b'
+  | 'B'
+  | 'U'
+  | 's'
+  | 'u'
+  | 'I'
+  | 'i'
+  | 'l'
+  | 'L'
+  | 'f'
+  | 'd'
+  | 'D'
+  | 'S'
+  | 'x'
+  | 'A'
+  | 'T'
+  | 'F'
+  | 'V'
 
 /**
  * A header value whose tag on the wire would be lost if it were held as a plain value: `1.0` (`d`), a timestamp, a
@@ -53,7 +71,8 @@ export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue
   const inner = value.value
   if (inner instanceof Uint8Array) return inner
   if (typeof inner === 'object') return decimalText(inner)
-  if (typeof inner === 'bigint' && inner >= Number.MIN_SAFE_INTEGER && inner <= Number.MAX_SAFE_INTEGER) return Number(inner)
+  if (typeof inner === 'bigint' && inner >= Number.MIN_SAFE_INTEGER && inner <= Number.MAX_SAFE_INTEGER)
+    return Number(inner)
   return inner
 }
 

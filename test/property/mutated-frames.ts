@@ -192,7 +192,7 @@ function mutate(frames: readonly Buffer[], draw: (below: number) => number): Buf
 function cut(bytes: Buffer, draw: (below: number) => number): Buffer[] {
   const chunks: Buffer[] = []
   const most = draw(4) === 0 ? 8 : 1 + draw(bytes.length + 1)
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = Math.min(bytes.length, at + 1 + draw(most))
     chunks.push(bytes.subarray(at, end))
     at = end

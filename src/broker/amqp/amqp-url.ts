@@ -66,7 +66,8 @@ export function parseAmqpUrl(text: string): AmqpUrl {
   const all = [...hosts]
   for (const other of others) {
     const { hosts: more, ...rest } = other
-    if (JSON.stringify(rest) !== JSON.stringify(shared)) throw invalid('has alternatives that differ in more than the host')
+    if (JSON.stringify(rest) !== JSON.stringify(shared))
+      throw invalid('has alternatives that differ in more than the host')
     all.push(...more)
   }
   return { ...shared, hosts: all }
@@ -84,7 +85,8 @@ function parseOne(text: string, redacted: string, invalid: Invalid): AmqpUrl {
   const heartbeat = query.get('heartbeat')
   if (heartbeat !== null && !/^\d{1,5}$/.test(heartbeat)) throw invalid('has a heartbeat that is no number of seconds')
   const mechanism = (query.get('auth_mechanism') ?? 'plain').toUpperCase()
-  if (mechanism !== 'PLAIN' && mechanism !== 'EXTERNAL') throw invalid('has an auth_mechanism other than plain, external')
+  if (mechanism !== 'PLAIN' && mechanism !== 'EXTERNAL')
+    throw invalid('has an auth_mechanism other than plain, external')
   const isTls = scheme.toLowerCase() === 'amqps'
   const [user = '', password = ''] = login === undefined ? ['guest', 'guest'] : splitOnce(login)
   return {

@@ -45,11 +45,19 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 describe('frames', () => {
   test('are the same however the stream is cut', () => {
     fc.assert(
-      fc.property(fc.array(anyFrame, { maxLength: 8 }), fc.array(fc.nat(3_000), { maxLength: 12 }), (wanted, places) => {
-        const bytes = Buffer.concat(wanted.map(([type, channel, payload]) => frame(type, channel, payload)))
-        const expected = wanted.map(([type, channel, payload]) => [type, channel, Buffer.from(payload).toString('latin1')])
-        expect(parse(cut(bytes, places))).toEqual({ frames: expected, kept: 0 })
-      }),
+      fc.property(
+        fc.array(anyFrame, { maxLength: 8 }),
+        fc.array(fc.nat(3_000), { maxLength: 12 }),
+        (wanted, places) => {
+          const bytes = Buffer.concat(wanted.map(([type, channel, payload]) => frame(type, channel, payload)))
+          const expected = wanted.map(([type, channel, payload]) => [
+            type,
+            channel,
+            Buffer.from(payload).toString('latin1'),
+          ])
+          expect(parse(cut(bytes, places))).toEqual({ frames: expected, kept: 0 })
+        },
+      ),
       { numRuns: 2_000 },
     )
   })
@@ -76,7 +84,12 @@ describe('frames', () => {
   ])('%s end in an error at once, whole or byte by byte', (_, bytes, problem) => {
     const error = expect.objectContaining({ code: 'WIRE_INVALID', message: expect.stringMatching(problem) as string })
     expect(() => parse([bytes], 4_096)).toThrow(error)
-    expect(() => parse([...bytes].map((byte) => Buffer.from([byte])), 4_096)).toThrow(error)
+    expect(() =>
+      parse(
+        [...bytes].map((byte) => Buffer.from([byte])),
+        4_096,
+      ),
+    ).toThrow(error)
   })
 
   test('too large are refused by their head, before their bytes come', () => {
@@ -122,7 +135,12 @@ describe('a message on its way out', () => {
           FRAME_HEADER,
           ...Array.from({ length: Math.ceil(size / (frameMax - 8)) }, () => FRAME_BODY),
         ])
-        expect(frames.slice(2).map(([, , payload]) => payload).join('')).toBe(body.toString('latin1'))
+        expect(
+          frames
+            .slice(2)
+            .map(([, , payload]) => payload)
+            .join(''),
+        ).toBe(body.toString('latin1'))
         const { name, args } = readMethod(readerOf(Buffer.from(frames[0]?.[2] ?? '', 'latin1')), {})
         expect([name, args]).toEqual([
           'basic.publish',
@@ -155,7 +173,13 @@ describe('a message on its way out', () => {
     const writer = new ByteWriter()
     const content = new ContentWriter(writer, 1, FRAME_MAX, new HeadersCache())
     for (let i = 0; i < 2_000; i++) {
-      content.write({ exchange: '', routingKey: `q${i}`, mandatory: i % 2 === 0, properties: {}, body: Buffer.alloc(0) })
+      content.write({
+        exchange: '',
+        routingKey: `q${i}`,
+        mandatory: i % 2 === 0,
+        properties: {},
+        body: Buffer.alloc(0),
+      })
     }
     const keys = parse([Buffer.concat(writer.take())]).frames.filter(([type]) => type === FRAME_METHOD)
     const read = keys.map(([, , payload]) => readMethod(readerOf(Buffer.from(payload, 'latin1')), {}).args)
@@ -213,7 +237,11 @@ describe('a message on its way in', () => {
     for (const size of [100, 101, 5_000]) {
       reader.begin(method)
       const content = feed(reader, Buffer.concat([headerFrame(1, size, {}), bodyFrames(1, Buffer.alloc(size), 64)]))
-      expect([content?.size, content?.isDropped, content?.body.length]).toEqual([size, size > 100, size > 100 ? 0 : size])
+      expect([content?.size, content?.isDropped, content?.body.length]).toEqual([
+        size,
+        size > 100,
+        size > 100 ? 0 : size,
+      ])
     }
   })
 

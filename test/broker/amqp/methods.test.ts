@@ -98,7 +98,9 @@ describe("amqplib's codec", () => {
   /** Arguments without tables: those have a test of their own. */
   const plainArgs = (name: MethodName): fc.Arbitrary<Record<string, unknown>> =>
     argsOf(name).map((args) =>
-      Object.fromEntries(Object.entries(args).map(([arg, value]) => [arg, METHODS[name].args[arg as never] === 'table' ? {} : value])),
+      Object.fromEntries(
+        Object.entries(args).map(([arg, value]) => [arg, METHODS[name].args[arg as never] === 'table' ? {} : value]),
+      ),
     )
 
   test.each(ALL)('agrees on %s, both ways', (name) => {

@@ -51,7 +51,12 @@ describe('basic properties', () => {
   })
 
   test('cut short anywhere end in a note, with what was read before', () => {
-    const bytes = encodeProperties({ contentType: 'application/json', headers: { task: 't' }, correlationId: 'id', timestamp: 7 })
+    const bytes = encodeProperties({
+      contentType: 'application/json',
+      headers: { task: 't' },
+      correlationId: 'id',
+      timestamp: 7,
+    })
     for (let length = 0; length < bytes.length; length++) {
       const { properties, undecodable } = decodeProperties(bytes.subarray(0, length))
       expect(undecodable).toBeDefined()
@@ -95,7 +100,9 @@ describe.each<CeleryVersion>(['5.2.6', '5.6.3'])('what py-amqp writes for Celery
       const known = messages.get(`${frame.case} ${frame.index}`)
       if (known) {
         compared++
-        const tags = Object.fromEntries(Object.entries(properties.headers ?? {}).map(([name, value]) => [name, tagsOf(value)]))
+        const tags = Object.fromEntries(
+          Object.entries(properties.headers ?? {}).map(([name, value]) => [name, tagsOf(value)]),
+        )
         expect(tags).toEqual(known.header_types)
         expect(properties.contentType).toBe(known.properties.content_type)
         expect(properties.replyTo).toBe(known.properties.reply_to)
@@ -188,7 +195,12 @@ describe("amqplib's codec", () => {
           expect((error as Error).message).toMatch(/tag "[LU]"/)
           return
         }
-        if (JSON.stringify(entries, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item)).includes('__proto__')) return
+        if (
+          JSON.stringify(entries, (_, item: unknown) => (typeof item === 'bigint' ? String(item) : item)).includes(
+            '__proto__',
+          )
+        )
+          return
         read++
         expect(theirs).toEqual(asAmqplib(table))
       }),
@@ -198,7 +210,17 @@ describe("amqplib's codec", () => {
   })
 
   test('writes what we read', () => {
-    const table = { a: 1, b: 200, c: 70_000, d: 2 ** 40, e: 1.5, f: 'text', g: null, h: [true, { i: 'j' }], k: Buffer.from('k') }
+    const table = {
+      a: 1,
+      b: 200,
+      c: 70_000,
+      d: 2 ** 40,
+      e: 1.5,
+      f: 'text',
+      g: null,
+      h: [true, { i: 'j' }],
+      k: Buffer.from('k'),
+    }
     const into = Buffer.alloc(4096)
     const length = codec.encodeTable(into, table, 0)
     const { table: read } = decodeTable(into.subarray(0, length))

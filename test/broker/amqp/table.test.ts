@@ -42,7 +42,11 @@ describe('a field table', () => {
       fc.bigInt({ min: -(2n ** 63n), max: -(2n ** 53n) }),
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     )
-    const nested = fc.oneof(plain, fc.array(plain), fc.dictionary(fc.string({ maxLength: 9 }), plain, { noNullPrototype: true }))
+    const nested = fc.oneof(
+      plain,
+      fc.array(plain),
+      fc.dictionary(fc.string({ maxLength: 9 }), plain, { noNullPrototype: true }),
+    )
     fc.assert(
       fc.property(fc.dictionary(fc.string({ maxLength: 9 }), nested, { noNullPrototype: true }), (table) => {
         expect(decodeTable(encodeTable(table)).table).toEqual(table)
@@ -52,9 +56,19 @@ describe('a field table', () => {
   })
 
   test('has the tags that every Celery reads alike for integers', () => {
-    const tags = [0, 127, 128, 300, 40_000, 2 ** 31 - 1, -(2 ** 31), 2 ** 31, -(2 ** 31) - 1, 2n ** 62n, -(2n ** 62n)].map(
-      (value) => String.fromCharCode(encodeTable({ n: value })[6] as number),
-    )
+    const tags = [
+      0,
+      127,
+      128,
+      300,
+      40_000,
+      2 ** 31 - 1,
+      -(2 ** 31),
+      2 ** 31,
+      -(2 ** 31) - 1,
+      2n ** 62n,
+      -(2n ** 62n),
+    ].map((value) => String.fromCharCode(encodeTable({ n: value })[6] as number))
     expect(tags.join('')).toBe('IIIIIIIlLlL')
   })
 
@@ -79,7 +93,10 @@ describe('a field table', () => {
     ['a timestamp before 1970', new WireValue('T', -1n)],
   ])('refuses %s, naming where it stands', (_, value) => {
     expect(() => encodeTable({ a: [{ b: value as never }] })).toThrow(
-      expect.objectContaining({ code: 'ENCODE_FAILED', details: expect.objectContaining({ path: '$.headers.a[0].b' }) }),
+      expect.objectContaining({
+        code: 'ENCODE_FAILED',
+        details: expect.objectContaining({ path: '$.headers.a[0].b' }),
+      }),
     )
   })
 
@@ -122,12 +139,19 @@ describe('a field table', () => {
   })
 
   test('longer than what it stands in is an error, not a look at the neighbours', () => {
-    expect(() => decodeTable(Buffer.from([0, 0, 0, 5, 1, 0x61, 0x56]))).toThrow(expect.objectContaining({ code: 'WIRE_INVALID' }))
+    expect(() => decodeTable(Buffer.from([0, 0, 0, 5, 1, 0x61, 0x56]))).toThrow(
+      expect.objectContaining({ code: 'WIRE_INVALID' }),
+    )
   })
 
   test('shows decimals as text, with their sign, at any scale', () => {
     const plain = (digits: number, scale: number): unknown => plainHeader(new WireValue('D', { digits, scale }))
-    expect([plain(-314, 2), plain(5, 3), plain(-5, 0), plain(2 ** 31 - 1, 9)]).toEqual(['-3.14', '0.005', '-5', '2.147483647'])
+    expect([plain(-314, 2), plain(5, 3), plain(-5, 0), plain(2 ** 31 - 1, 9)]).toEqual([
+      '-3.14',
+      '0.005',
+      '-5',
+      '2.147483647',
+    ])
     expect(plain(1, 255)).toBe(`0.${'0'.repeat(254)}1`)
   })
 })

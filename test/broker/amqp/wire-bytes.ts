@@ -102,10 +102,14 @@ export const names: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 20 }).filter((name) => !/^\d+$/.test(name) && Buffer.byteLength(name) < 256),
 )
 
-const int = (min: number, max: number): fc.Arbitrary<number> => fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max, 0))
+const int = (min: number, max: number): fc.Arbitrary<number> =>
+  fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max, 0))
 const big = (min: bigint, max: bigint): fc.Arbitrary<bigint> =>
   fc.oneof(fc.bigInt({ min, max }), fc.constantFrom(min, max, 0n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 53n, 2n ** 53n + 1n))
-const int64 = fc.oneof(big(-(2n ** 63n), 2n ** 63n - 1n), fc.constantFrom(-(2n ** 31n), -(2n ** 31n) - 1n, -(2n ** 53n)))
+const int64 = fc.oneof(
+  big(-(2n ** 63n), 2n ** 63n - 1n),
+  fc.constantFrom(-(2n ** 31n), -(2n ** 31n) - 1n, -(2n ** 53n)),
+)
 const texts = fc.oneof(
   fc.string({ unit: 'grapheme' }).map((text) => Buffer.from(text)),
   // The replacement character itself is good UTF-8; surrogates, overlong forms and stray bytes are not.

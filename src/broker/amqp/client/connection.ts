@@ -91,7 +91,9 @@ export class AmqpConnection implements ChannelHost {
     this.#calls = new Calls(clock, limits.callTimeoutMs)
     this.outgoing = new Outgoing(socket, clock, limits.maxBufferedBytes, () => this.#onRoom())
     this.#handshake = new Handshake(url, wishes, (name, args) => this.#send(name, args))
-    this.#parser = new FrameParser((type, channel, buffer, start, end) => this.#onFrame(type, channel, buffer, start, end))
+    this.#parser = new FrameParser((type, channel, buffer, start, end) =>
+      this.#onFrame(type, channel, buffer, start, end),
+    )
     this.#opened = new Promise((resolve, reject) => {
       this.#settleOpened = (error) => (error ? reject(error) : resolve())
     })

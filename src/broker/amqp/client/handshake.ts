@@ -49,11 +49,7 @@ export class Handshake {
   /** What the broker says of itself. */
   serverProperties: Headers = {}
 
-  constructor(
-    url: AmqpUrl,
-    wishes: Wishes,
-    send: <M extends MethodName>(name: M, args: Partial<Args<M>>) => void,
-  ) {
+  constructor(url: AmqpUrl, wishes: Wishes, send: <M extends MethodName>(name: M, args: Partial<Args<M>>) => void) {
     this.#url = url
     this.#wishes = wishes
     this.#send = send
@@ -73,7 +69,8 @@ export class Handshake {
     if (method.name === 'connection.close') throw closeError('connection', method.args)
     if (this.#stage === 'start' && method.name === 'connection.start') this.#start(method.args)
     else if (this.#stage === 'tune' && method.name === 'connection.tune') return void this.#tune(method.args)
-    else if (this.#stage === 'tune' && method.name === 'connection.secure') throw refused('it asks for more than a password')
+    else if (this.#stage === 'tune' && method.name === 'connection.secure')
+      throw refused('it asks for more than a password')
     else if (this.#stage === 'open' && method.name === 'connection.open-ok') {
       this.#stage = 'done'
       return this.#tuned
@@ -88,7 +85,12 @@ export class Handshake {
     this.serverProperties = serverProperties
     const { user, password } = this.#url
     const response = Buffer.from(mechanism === 'PLAIN' ? `\0${user}\0${password}` : '')
-    this.#send('connection.start-ok', { clientProperties: clientProperties(name), mechanism, response, locale: 'en_US' })
+    this.#send('connection.start-ok', {
+      clientProperties: clientProperties(name),
+      mechanism,
+      response,
+      locale: 'en_US',
+    })
     this.#stage = 'tune'
   }
 
@@ -100,7 +102,11 @@ export class Handshake {
       heartbeatS: heartbeatS === 0 ? 0 : least(heartbeatS, offer.heartbeat),
     }
     this.#tuned = tuned
-    this.#send('connection.tune-ok', { channelMax: tuned.channelMax, frameMax: tuned.frameMax, heartbeat: tuned.heartbeatS })
+    this.#send('connection.tune-ok', {
+      channelMax: tuned.channelMax,
+      frameMax: tuned.frameMax,
+      heartbeat: tuned.heartbeatS,
+    })
     this.#send('connection.open', { virtualHost: this.#url.vhost })
     this.#stage = 'open'
   }

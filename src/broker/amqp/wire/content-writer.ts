@@ -1,5 +1,12 @@
 import { LovageError } from '../../../base/errors.ts'
-import { FRAME_HEADER, FRAME_OVERHEAD_BYTES, closeFrame, openFrame, writeBodyFrames, writeMethodFrame } from './frames.ts'
+import {
+  FRAME_HEADER,
+  FRAME_OVERHEAD_BYTES,
+  closeFrame,
+  openFrame,
+  writeBodyFrames,
+  writeMethodFrame,
+} from './frames.ts'
 import { HeadersCache } from './headers-cache.ts'
 import { writeProperties, type BasicProperties } from './properties.ts'
 import { ByteWriter } from './writer.ts'

@@ -4,7 +4,19 @@ import type { Headers } from '../../../protocol/headers.ts'
  * How an argument is written (spec 4.2.5 and the domains of amqp0-9-1.xml). Bits that follow each other share octets, the
  * first in the lowest bit. A leading `-` marks what the specification reserves: written as zero, not read.
  */
-type Kind = 'bit' | 'octet' | 'short' | 'long' | 'longlong' | 'shortstr' | 'longstr' | 'table' | '-short' | '-shortstr' | '-longstr' | '-bit'
+type Kind =
+  | 'bit'
+  | 'octet'
+  | 'short'
+  | 'long'
+  | 'longlong'
+  | 'shortstr'
+  | 'longstr'
+  | 'table'
+  | '-short'
+  | '-shortstr'
+  | '-longstr'
+  | '-bit'
 
 interface MethodSpec {
   /** Class id and method id. */
@@ -18,7 +30,14 @@ interface MethodSpec {
 }
 
 const CLOSE = { replyCode: 'short', replyText: 'shortstr', classId: 'short', methodId: 'short' } as const
-const EXCHANGE_BINDING = { ticket: '-short', destination: 'shortstr', source: 'shortstr', routingKey: 'shortstr', nowait: 'bit', arguments: 'table' } as const
+const EXCHANGE_BINDING = {
+  ticket: '-short',
+  destination: 'shortstr',
+  source: 'shortstr',
+  routingKey: 'shortstr',
+  nowait: 'bit',
+  arguments: 'table',
+} as const
 
 /**
  * Every method that a client sends or receives, as data for both directions: AMQP 0-9-1 with RabbitMQ's extensions and
@@ -28,20 +47,37 @@ const EXCHANGE_BINDING = { ticket: '-short', destination: 'shortstr', source: 's
 export const METHODS = {
   'connection.start': {
     id: [10, 10],
-    args: { versionMajor: 'octet', versionMinor: 'octet', serverProperties: 'table', mechanisms: 'longstr', locales: 'longstr' },
+    args: {
+      versionMajor: 'octet',
+      versionMinor: 'octet',
+      serverProperties: 'table',
+      mechanisms: 'longstr',
+      locales: 'longstr',
+    },
   },
-  'connection.start-ok': { id: [10, 11], args: { clientProperties: 'table', mechanism: 'shortstr', response: 'longstr', locale: 'shortstr' } },
+  'connection.start-ok': {
+    id: [10, 11],
+    args: { clientProperties: 'table', mechanism: 'shortstr', response: 'longstr', locale: 'shortstr' },
+  },
   'connection.secure': { id: [10, 20], args: { challenge: 'longstr' } },
   'connection.secure-ok': { id: [10, 21], args: { response: 'longstr' } },
   'connection.tune': { id: [10, 30], args: { channelMax: 'short', frameMax: 'long', heartbeat: 'short' } },
   'connection.tune-ok': { id: [10, 31], args: { channelMax: 'short', frameMax: 'long', heartbeat: 'short' } },
-  'connection.open': { id: [10, 40], args: { virtualHost: 'shortstr', capabilities: '-shortstr', insist: '-bit' }, replies: ['connection.open-ok'] },
+  'connection.open': {
+    id: [10, 40],
+    args: { virtualHost: 'shortstr', capabilities: '-shortstr', insist: '-bit' },
+    replies: ['connection.open-ok'],
+  },
   'connection.open-ok': { id: [10, 41], args: { knownHosts: '-shortstr' } },
   'connection.close': { id: [10, 50], args: CLOSE, replies: ['connection.close-ok'] },
   'connection.close-ok': { id: [10, 51], args: {} },
   'connection.blocked': { id: [10, 60], args: { reason: 'shortstr' } },
   'connection.unblocked': { id: [10, 61], args: {} },
-  'connection.update-secret': { id: [10, 70], args: { newSecret: 'longstr', reason: 'shortstr' }, replies: ['connection.update-secret-ok'] },
+  'connection.update-secret': {
+    id: [10, 70],
+    args: { newSecret: 'longstr', reason: 'shortstr' },
+    replies: ['connection.update-secret-ok'],
+  },
   'connection.update-secret-ok': { id: [10, 71], args: {} },
 
   'channel.open': { id: [20, 10], args: { outOfBand: '-shortstr' }, replies: ['channel.open-ok'] },
@@ -61,13 +97,24 @@ export const METHODS = {
   'exchange.declare': {
     id: [40, 10],
     args: {
-      ticket: '-short', exchange: 'shortstr', type: 'shortstr',
-      passive: 'bit', durable: 'bit', autoDelete: 'bit', internal: 'bit', nowait: 'bit', arguments: 'table',
+      ticket: '-short',
+      exchange: 'shortstr',
+      type: 'shortstr',
+      passive: 'bit',
+      durable: 'bit',
+      autoDelete: 'bit',
+      internal: 'bit',
+      nowait: 'bit',
+      arguments: 'table',
     },
     replies: ['exchange.declare-ok'],
   },
   'exchange.declare-ok': { id: [40, 11], args: {} },
-  'exchange.delete': { id: [40, 20], args: { ticket: '-short', exchange: 'shortstr', ifUnused: 'bit', nowait: 'bit' }, replies: ['exchange.delete-ok'] },
+  'exchange.delete': {
+    id: [40, 20],
+    args: { ticket: '-short', exchange: 'shortstr', ifUnused: 'bit', nowait: 'bit' },
+    replies: ['exchange.delete-ok'],
+  },
   'exchange.delete-ok': { id: [40, 21], args: {} },
   'exchange.bind': { id: [40, 30], args: EXCHANGE_BINDING, replies: ['exchange.bind-ok'] },
   'exchange.bind-ok': { id: [40, 31], args: {} },
@@ -77,19 +124,36 @@ export const METHODS = {
   'queue.declare': {
     id: [50, 10],
     args: {
-      ticket: '-short', queue: 'shortstr',
-      passive: 'bit', durable: 'bit', exclusive: 'bit', autoDelete: 'bit', nowait: 'bit', arguments: 'table',
+      ticket: '-short',
+      queue: 'shortstr',
+      passive: 'bit',
+      durable: 'bit',
+      exclusive: 'bit',
+      autoDelete: 'bit',
+      nowait: 'bit',
+      arguments: 'table',
     },
     replies: ['queue.declare-ok'],
   },
   'queue.declare-ok': { id: [50, 11], args: { queue: 'shortstr', messageCount: 'long', consumerCount: 'long' } },
   'queue.bind': {
     id: [50, 20],
-    args: { ticket: '-short', queue: 'shortstr', exchange: 'shortstr', routingKey: 'shortstr', nowait: 'bit', arguments: 'table' },
+    args: {
+      ticket: '-short',
+      queue: 'shortstr',
+      exchange: 'shortstr',
+      routingKey: 'shortstr',
+      nowait: 'bit',
+      arguments: 'table',
+    },
     replies: ['queue.bind-ok'],
   },
   'queue.bind-ok': { id: [50, 21], args: {} },
-  'queue.purge': { id: [50, 30], args: { ticket: '-short', queue: 'shortstr', nowait: 'bit' }, replies: ['queue.purge-ok'] },
+  'queue.purge': {
+    id: [50, 30],
+    args: { ticket: '-short', queue: 'shortstr', nowait: 'bit' },
+    replies: ['queue.purge-ok'],
+  },
   'queue.purge-ok': { id: [50, 31], args: { messageCount: 'long' } },
   'queue.delete': {
     id: [50, 40],
@@ -104,13 +168,23 @@ export const METHODS = {
   },
   'queue.unbind-ok': { id: [50, 51], args: {} },
 
-  'basic.qos': { id: [60, 10], args: { prefetchSize: 'long', prefetchCount: 'short', global: 'bit' }, replies: ['basic.qos-ok'] },
+  'basic.qos': {
+    id: [60, 10],
+    args: { prefetchSize: 'long', prefetchCount: 'short', global: 'bit' },
+    replies: ['basic.qos-ok'],
+  },
   'basic.qos-ok': { id: [60, 11], args: {} },
   'basic.consume': {
     id: [60, 20],
     args: {
-      ticket: '-short', queue: 'shortstr', consumerTag: 'shortstr',
-      noLocal: 'bit', noAck: 'bit', exclusive: 'bit', nowait: 'bit', arguments: 'table',
+      ticket: '-short',
+      queue: 'shortstr',
+      consumerTag: 'shortstr',
+      noLocal: 'bit',
+      noAck: 'bit',
+      exclusive: 'bit',
+      nowait: 'bit',
+      arguments: 'table',
     },
     replies: ['basic.consume-ok'],
   },
@@ -122,16 +196,36 @@ export const METHODS = {
     args: { ticket: '-short', exchange: 'shortstr', routingKey: 'shortstr', mandatory: 'bit', immediate: 'bit' },
     content: true,
   },
-  'basic.return': { id: [60, 50], args: { replyCode: 'short', replyText: 'shortstr', exchange: 'shortstr', routingKey: 'shortstr' }, content: true },
-  'basic.deliver': {
-    id: [60, 60],
-    args: { consumerTag: 'shortstr', deliveryTag: 'longlong', redelivered: 'bit', exchange: 'shortstr', routingKey: 'shortstr' },
+  'basic.return': {
+    id: [60, 50],
+    args: { replyCode: 'short', replyText: 'shortstr', exchange: 'shortstr', routingKey: 'shortstr' },
     content: true,
   },
-  'basic.get': { id: [60, 70], args: { ticket: '-short', queue: 'shortstr', noAck: 'bit' }, replies: ['basic.get-ok', 'basic.get-empty'] },
+  'basic.deliver': {
+    id: [60, 60],
+    args: {
+      consumerTag: 'shortstr',
+      deliveryTag: 'longlong',
+      redelivered: 'bit',
+      exchange: 'shortstr',
+      routingKey: 'shortstr',
+    },
+    content: true,
+  },
+  'basic.get': {
+    id: [60, 70],
+    args: { ticket: '-short', queue: 'shortstr', noAck: 'bit' },
+    replies: ['basic.get-ok', 'basic.get-empty'],
+  },
   'basic.get-ok': {
     id: [60, 71],
-    args: { deliveryTag: 'longlong', redelivered: 'bit', exchange: 'shortstr', routingKey: 'shortstr', messageCount: 'long' },
+    args: {
+      deliveryTag: 'longlong',
+      redelivered: 'bit',
+      exchange: 'shortstr',
+      routingKey: 'shortstr',
+      messageCount: 'long',
+    },
     content: true,
   },
   'basic.get-empty': { id: [60, 72], args: { clusterId: '-shortstr' } },
@@ -172,11 +266,15 @@ type Spec<M extends MethodName> = (typeof METHODS)[M]['args']
 
 /** The arguments of a method, without the reserved ones. */
 export type Args<M extends MethodName> = {
-  readonly [A in keyof Spec<M> as Spec<M>[A] extends `-${string}` ? never : A]: Spec<M>[A] extends keyof Values ? Values[Spec<M>[A]] : never
+  readonly [A in keyof Spec<M> as Spec<M>[A] extends `-${string}` ? never : A]: Spec<M>[A] extends keyof Values
+    ? Values[Spec<M>[A]]
+    : never
 }
 
 /** The methods that are answered. */
-export type CallName = { [M in MethodName]: (typeof METHODS)[M] extends { replies: readonly string[] } ? M : never }[MethodName]
+export type CallName = {
+  [M in MethodName]: (typeof METHODS)[M] extends { replies: readonly string[] } ? M : never
+}[MethodName]
 
 /** The methods that answer `M`. */
 export type ReplyName<M extends CallName> = (typeof METHODS)[M]['replies'][number]

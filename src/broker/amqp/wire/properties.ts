@@ -58,7 +58,7 @@ export function readProperties(reader: ByteReader, notes: TableNotes): BasicProp
   const properties: Record<string, unknown> = {}
   try {
     const flags = reader.u16()
-    for (let more = flags; (more & MORE_FLAGS) !== 0; ) more = reader.u16()
+    for (let more = flags; (more & MORE_FLAGS) !== 0;) more = reader.u16()
     for (let i = 0, left = flags & ~3; left !== 0; i++) {
       const flag = FIRST >> i
       if ((flags & flag) === 0) continue
@@ -69,7 +69,8 @@ export function readProperties(reader: ByteReader, notes: TableNotes): BasicProp
       else if (kind === 'table') properties[name] = readTable(reader, notes)
       else properties[name] = stamp(reader.bigU64())
     }
-    if (reader.left > 0 || (flags & 3) !== 0) notes.undecodable ??= `${reader.left} bytes too many behind the properties`
+    if (reader.left > 0 || (flags & 3) !== 0)
+      notes.undecodable ??= `${reader.left} bytes too many behind the properties`
   } catch (error) {
     notes.undecodable ??= `properties: ${messageOf(error)}`
   }

@@ -37,7 +37,8 @@ export function readTable(reader: ByteReader, notes: TableNotes, depth = 0): Hea
       key = reader.shortText()
       const value = readValue(reader, notes, depth)
       // Assigned, this key would set the prototype.
-      if (key === '__proto__') Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true })
+      if (key === '__proto__')
+        Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true })
       else table[key] = value
     }
   } catch (error) {
@@ -70,7 +71,10 @@ function readValue(reader: ByteReader, notes: TableNotes, depth: number): Header
   switch (tag) {
     case 0x53 /* S */: {
       const length = reader.u32()
-      return reader.text(length) ?? new WireValue('S', Uint8Array.prototype.slice.call(reader.buffer, reader.at - length, reader.at))
+      return (
+        reader.text(length) ??
+        new WireValue('S', Uint8Array.prototype.slice.call(reader.buffer, reader.at - length, reader.at))
+      )
     }
     case 0x56 /* V */:
       return null

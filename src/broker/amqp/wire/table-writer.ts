@@ -151,7 +151,13 @@ const INTEGERS: Readonly<Partial<Record<WireTag, { min: number; max: number; byt
   i: { min: 0, max: 0xffff_ffff, bytes: 4 },
 }
 
-function fit<N extends number | bigint>(value: N, min: number | bigint, max: number | bigint, path: string, key: string | number): N {
+function fit<N extends number | bigint>(
+  value: N,
+  min: number | bigint,
+  max: number | bigint,
+  path: string,
+  key: string | number,
+): N {
   if ((typeof value === 'bigint' || Number.isInteger(value)) && value >= min && value <= max) return value
   throw refused(path, key, `${value} is not a whole number from ${min} to ${max}`)
 }

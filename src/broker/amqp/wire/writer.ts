@@ -146,7 +146,10 @@ export class ByteWriter {
   shortText(text: string, path: string): void {
     const length = text.length > 255 ? 256 : text.length > 85 ? Buffer.byteLength(text) : 0
     if (length > 255) {
-      throw new LovageError('ENCODE_FAILED', { path, problem: `${JSON.stringify(text.slice(0, 40))}... is longer than 255 bytes` })
+      throw new LovageError('ENCODE_FAILED', {
+        path,
+        problem: `${JSON.stringify(text.slice(0, 40))}... is longer than 255 bytes`,
+      })
     }
     this.room(256)
     const start = this.at + 1
