@@ -6,7 +6,10 @@ import { runChild } from './services/child.ts'
 import { removeFolder, temporaryFolder } from './services/reaper.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] }
+const { files, version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  files: string[]
+  version: string
+}
 
 /** Installing asks a registry for some forty packages, where the cache does not have them. */
 const INSTALL_MS = 240_000
@@ -16,6 +19,7 @@ import { lovage, isLovageError, LovageError, type App } from 'lovage'
 import { defineConfig } from 'lovage/config'
 import { gateway } from 'lovage/gateway'
 import { brokerSuite, VirtualClock } from 'lovage/testing'
+import { worker } from 'lovage/worker'
 
 const app: App = lovage('shop')
 const add = app.task('shop.add', (x: number, y: number) => x + y)
@@ -25,7 +29,11 @@ const wrong = () => add('2', 3)
 const config = defineConfig({ app: './app.ts' })
 const door = gateway(app, { port: 0 })
 const known = isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')
-console.log(JSON.stringify({ sum, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
+const hand = worker(app)
+await hand.start()
+const answer: number = await add.delay(20, 22).get({ timeout: '10s' })
+await hand.stop()
+console.log(JSON.stringify({ sum, answer, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
 await app.close()
 `
 
@@ -62,6 +70,12 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
     }
   })
 
+  it('has a command that runs', async () => {
+    const command = join(consumer, 'node_modules', '.bin', 'lovage')
+    expect(await runChild(command, ['--version'], { cwd: consumer })).toEqual([version])
+    expect((await runChild(command, ['--help'], { cwd: consumer })).join('\n')).toContain('worker')
+  })
+
   it.each(['node16', 'nodenext'])(
     'has types for a program that resolves modules by %s, and runs in it',
     async (module) => {
@@ -82,6 +96,7 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
       const [line] = await runChild(process.execPath, [join(`out-${module}`, 'consumer.js')], { cwd: consumer })
       expect(JSON.parse(line ?? '')).toEqual({
         sum: 5,
+        answer: 42,
         app: './app.ts',
         door: 'function',
         suite: 'function',

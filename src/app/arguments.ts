@@ -3,7 +3,7 @@ import { LovageError } from '../base/errors.ts'
 import { didYouMean } from './check.ts'
 
 /** Any function that can be a task. */
-export type TaskFunction = (...args: never[]) => unknown
+export type TaskFunction = (...args: any[]) => unknown
 
 /** How the arguments of a message reach the function. */
 export interface Taking {

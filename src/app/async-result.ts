@@ -1,11 +1,12 @@
 import type { Expectation } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { DueHeap } from '../base/due-heap.ts'
-import { type Duration, milliseconds } from '../base/duration.ts'
+import type { Duration } from '../base/duration.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
+import { checkAll, duration, shown, Unfit, type Checks } from './check.ts'
 import type { Client } from './send.ts'
 
 /** How long to wait for a result. */
@@ -67,7 +68,7 @@ export class AsyncResult<Result = unknown> {
    * broker may drop an expired message unseen, and then no answer comes. A task that has told that it runs
    * (`trackStarted`, `progress()`) is waited for beyond its expiry.
    * @throws TaskError when it failed or was revoked
-   * @throws LovageError `RESULT_TIMEOUT`, `RESULT_IGNORED`, `RESULT_FORGOTTEN`, `BROKER_CLOSED`, `DURATION_INVALID`
+   * @throws LovageError `RESULT_TIMEOUT`, `RESULT_IGNORED`, `RESULT_FORGOTTEN`, `BROKER_CLOSED`, `OPTION_INVALID`
    */
   async get(options?: GetOptions): Promise<Result> {
     const { state, result, traceback } = await this.outcome(options)
@@ -78,15 +79,15 @@ export class AsyncResult<Result = unknown> {
   }
 
   /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
-  async outcome({ timeout, signal }: GetOptions = {}): Promise<Outcome> {
+  async outcome(options: GetOptions = {}): Promise<Outcome> {
     const { id, isIgnored } = this.#sent
     if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
-    const timeoutMs = timeout === undefined ? undefined : milliseconds(timeout)
+    const { timeout, signal } = checkGetOptions(options)
     const { expectation, close } = await this.#open()
     try {
       signal?.throwIfAborted()
       const { latest } = expectation
-      return latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeoutMs, signal)
+      return latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeout, signal)
     } finally {
       close()
     }
@@ -175,4 +176,21 @@ export class AsyncResult<Result = unknown> {
 
 function isRunning({ latest }: Expectation): boolean {
   return latest !== undefined && latest.state !== 'RETRY'
+}
+
+const GET_CHECKS: Checks<{ timeout: number; signal: AbortSignal }> = {
+  timeout: duration,
+  signal: (value) => {
+    if (value instanceof AbortSignal) return value
+    throw new Unfit(`must be an AbortSignal, and is ${shown(value)}`, 'Give the signal of an AbortController')
+  },
+}
+
+function checkGetOptions(options: GetOptions): { timeout?: number; signal?: AbortSignal } {
+  const invalid = (option: string, problem: string, fix: string): LovageError =>
+    new LovageError('OPTION_INVALID', { option, where: 'get()', problem, fix })
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', `must be an object, and is ${shown(options)}`, "Write { timeout: '5s' }")
+  }
+  return checkAll(options, GET_CHECKS, { unknown: (option, fix) => invalid(option, 'does not exist', fix), invalid })
 }

@@ -24,6 +24,11 @@ const loaded = new Map<string, Promise<LoadedModule>>()
 let transpiler: Promise<Jiti> | undefined
 let nativeTypeScript = false
 
+export interface LoadOptions {
+  /** It shares nothing with what is loaded later, as a configuration file that only names modules. Default false. */
+  readonly apart?: boolean
+}
+
 /**
  * Loads a module of the user's, once per process: JavaScript, or TypeScript with enums, decorators, top-level await,
  * imports without extension and imports of `.js` that mean `.ts`. It is not type-checked.
@@ -31,8 +36,8 @@ let nativeTypeScript = false
  * @param path absolute, or relative to the working directory
  * @throws LovageError `MODULE_FAILED`, naming the module, the line that is to blame, and the cause
  */
-export async function loadModule(path: string): Promise<LoadedModule> {
-  const [module] = await loadModules([path])
+export async function loadModule(path: string, options?: LoadOptions): Promise<LoadedModule> {
+  const [module] = await loadModules([path], options)
   return module as LoadedModule
 }
 
@@ -40,10 +45,10 @@ export async function loadModule(path: string): Promise<LoadedModule> {
  * As {@link loadModule}, for modules that belong together: what they import in common is one copy, even where Node can
  * read only some of them by itself.
  */
-export function loadModules(paths: readonly string[]): Promise<LoadedModule[]> {
+export function loadModules(paths: readonly string[], { apart = false }: LoadOptions = {}): Promise<LoadedModule[]> {
   const files = paths.map((path) => resolve(path))
   const fresh = files.filter((file, index) => !loaded.has(file) && files.indexOf(file) === index)
-  const ready = fresh.length > 0 ? loadAll(fresh) : undefined
+  const ready = fresh.length > 0 ? loadAll(fresh, apart) : undefined
   fresh.forEach((file, index) => {
     const module = (ready as Promise<LoadedModule[]>).then((modules) => modules[index] as LoadedModule)
     module.catch(() => {})
@@ -52,13 +57,13 @@ export function loadModules(paths: readonly string[]): Promise<LoadedModule[]> {
   return Promise.all(files.map((file) => loaded.get(file) as Promise<LoadedModule>))
 }
 
-async function loadAll(files: readonly string[]): Promise<LoadedModule[]> {
+async function loadAll(files: readonly string[], apart: boolean): Promise<LoadedModule[]> {
   const typeScript = files.some(isTypeScript)
   const readsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript)
   if (typeScript && (transpiler || !readsTypeScript)) return transpileAll(files)
   try {
     const modules = await importAll(files)
-    nativeTypeScript ||= typeScript
+    nativeTypeScript ||= typeScript && !apart
     return modules
   } catch (error) {
     if (!typeScript || !isNotNative(error)) throw await moduleFault(files, error)

@@ -49,6 +49,9 @@ export interface Circumstances {
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
 
+/** Epoch ms of the sending, by which a worker tells how long a task has waited. Celery has nothing like it on its messages. */
+export const SENT_HEADER = 'x-lovage-sent'
+
 /** RabbitMQ takes the expiration of a message as 32 bits, and closes the channel on more. */
 const LONGEST_EXPIRATION_MS = 2 ** 32 - 1
 
@@ -92,7 +95,7 @@ export function outgoing(
     kwargsrepr: kwargsRepr(kwargs),
     origin: ORIGIN,
     ignoreResult,
-    custom: call.headers ? { ...options.headers, ...call.headers } : options.headers,
+    custom: { ...options.headers, ...call.headers, [SENT_HEADER]: Math.round(nowMs) },
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: call.priority ?? options.priority ?? 0,

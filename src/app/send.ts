@@ -8,6 +8,7 @@ import { NO_EMBED } from '../protocol/signature.ts'
 import { encodeBody, encodeTask } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
+import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { outgoing, type Route, type Sendable } from './outgoing.ts'
 import { queueTopology } from './routes.ts'
@@ -71,6 +72,7 @@ export class Sender {
     let call: Partial<CheckedCallOptions>
     try {
       call = checkCallOptions(task.name, options)
+      checkCall(task.name, args, kwargs)
     } catch (error) {
       return { id: this.#clock.uuid(), sent: Promise.reject(error as Error) }
     }
@@ -143,5 +145,21 @@ export class Sender {
   #limit(body: Uint8Array): void {
     const { maxMessageBytes: limit } = this.#settings
     if (body.length > limit) throw new LovageError('MESSAGE_TOO_LARGE', { size: body.length, limit })
+  }
+}
+
+/** What the types rule out can still come from JavaScript, and Python would choke on it far away from here. */
+function checkCall(name: unknown, args: unknown, kwargs: unknown): void {
+  const invalid = (option: string, value: unknown, what: string, fix: string): LovageError =>
+    new LovageError('OPTION_INVALID', {
+      option,
+      where: `a call of ${shown(name)}`,
+      problem: `must be ${what}, and is ${shown(value)}`,
+      fix,
+    })
+  if (typeof name !== 'string' || name === '') throw invalid('name', name, 'a text that is not empty', 'Name the task')
+  if (!Array.isArray(args)) throw invalid('args', args, 'a list', 'Write the arguments as a list: [2, 3]')
+  if (typeof kwargs !== 'object' || kwargs === null || Array.isArray(kwargs)) {
+    throw invalid('kwargs', kwargs, 'an object', 'Write the arguments by name: { x: 2, y: 3 }')
   }
 }

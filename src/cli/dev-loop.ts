@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { systemClock, type Clock } from '../base/clock.ts'
-import type { Complaint } from './complaint.ts'
+import { complaintOf, type Complaint } from './complaint.ts'
 import { DevProcess } from './dev-process.ts'
 import type { ChildOptions } from './dev-report.ts'
 import { EXIT } from './exit.ts'
@@ -84,7 +84,9 @@ export class DevLoop {
     const number = ++this.#wanted
     // What is being loaded is outdated now, and nothing of it runs yet.
     void this.#loading?.kill()
-    this.#turn = this.#turn.then(() => (number === this.#wanted && !this.#stopped ? this.#replace(paths) : undefined))
+    this.#turn = this.#turn
+      .then(() => (number === this.#wanted && !this.#stopped ? this.#replace(paths) : undefined))
+      .catch((error: unknown) => this.#options.complain(complaintOf(error)))
   }
 
   async #replace(paths: readonly string[]): Promise<void> {

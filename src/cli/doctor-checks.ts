@@ -7,12 +7,14 @@ import type { Broker } from '../broker/broker.ts'
 import { openBroker } from '../broker/open.ts'
 import { openBackend } from '../backend/open.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
+import type { Gateway } from '../gateway/gateway.ts'
 import type { DoctorOptions } from './doctor.ts'
 import { inMemory } from './one-process.ts'
 import { shownMs } from './paint.ts'
 import { queuesOf } from './queues.ts'
 import { findTarget, loadTarget, shortPath, type Target } from './target.ts'
 import { manifest } from './version.ts'
+import { gatewaysOf } from './workload.ts'
 
 /** One line of the doctor's table. */
 export interface Finding {
@@ -31,8 +33,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   if (!target) return [...findings, skipped('broker', 'no app to ask'), skipped('results', 'no app to ask')]
   findings.push(tasksFinding(target.app), ...settingFindings(target.app))
   await brokerFindings(target, findings)
-  for (const place of placesOf(target, options)) findings.push(await portFinding(place))
-  return findings
+  return [...findings, ...(await portFindings(target, options))]
 }
 
 function nodeFinding(): Finding {
@@ -157,20 +158,16 @@ async function queueFindings(target: Target, { admin }: Broker, findings: Findin
   }
 }
 
-interface Place {
-  readonly host: string
-  readonly port: number
+async function portFindings(target: Target, options: DoctorOptions): Promise<Finding[]> {
+  try {
+    const gateways = await gatewaysOf(target, options)
+    return await Promise.all(gateways.map(({ place }) => portFinding(place)))
+  } catch (error) {
+    return [wrongBy('gateway', error)]
+  }
 }
 
-function placesOf({ processes }: Target, { port, host }: DoctorOptions): Place[] {
-  const gateways = Object.values(processes).filter((process) => process.run === 'gateway')
-  return gateways.map((gateway, nth) => ({
-    host: host ?? gateway.host ?? '127.0.0.1',
-    port: port === undefined ? (gateway.port ?? 8000) : port + nth,
-  }))
-}
-
-async function portFinding({ host, port }: Place): Promise<Finding> {
+async function portFinding({ host, port }: Gateway['place']): Promise<Finding> {
   const what = `port ${port}`
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const server = createServer()

@@ -7,6 +7,9 @@ const PATIENCE_MS = 250
 /** Requests whose run may still be told of. */
 const MOST_REMEMBERED = 1_000
 
+/** What the banner and the lines of a reload say already. */
+const TOLD_ELSEWHERE = new Set(['listening', 'worker ready', 'worker stops', 'worker stopped'])
+
 export interface JoinedLines {
   take(record: LogRecord): void
   /** Lets go of what is held back. */
@@ -15,7 +18,7 @@ export interface JoinedLines {
 
 /**
  * Where gateway and worker share a process, one request would give two lines. This passes records on, but drops the line
- * of a successful run when the line of the request that it belongs to has told it.
+ * of a successful run when the line of the request that it belongs to has told it, and what is told elsewhere.
  */
 export function joinLines(pass: (record: LogRecord) => void, clock: Clock = systemClock): JoinedLines {
   const held = new Map<string, { due: Due; release: () => void }>()
@@ -45,6 +48,7 @@ export function joinLines(pass: (record: LogRecord) => void, clock: Clock = syst
     take(record) {
       const { room, message, level, fields } = record
       const id = fields['id']
+      if (level === 'info' && TOLD_ELSEWHERE.has(message)) return
       if (level !== 'info' || typeof id !== 'string') return pass(record)
       if (room === 'gateway' && message === 'request' && fields['runMs'] !== undefined) {
         requestTold(id)

@@ -19,12 +19,21 @@ function requestLine(fields: LogRecord['fields'], paint: Paint): string {
   return [...parts, ...times(fields, paint)].join(' ')
 }
 
+/** What became of the message, where it was not simply done with. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  back: 'back to its queue',
+  dead: 'moved to the dead letters',
+  lost: 'no longer ours: somebody runs it again',
+}
+
 /** A failure has its traceback below, as Celery's log has. */
 function runLine(fields: LogRecord['fields'], paint: Paint): string {
   const { task, id, state, retries, retryInMs, error, traceback } = fields
   const done = state === 'SUCCESS' ? 'done' : paint(state === 'FAILURE' ? 'red' : 'yellow', textOf(state))
   const parts = [`${paint('cyan', textOf(task))}[${textOf(id)}] ${done}`]
   if (error !== undefined) parts.push(textOf(error))
+  const where = ENDINGS[textOf(fields['ending'])]
+  if (where !== undefined) parts.push(`(${where})`)
   if (typeof retryInMs === 'number') parts.push(`again in ${shownMs(retryInMs)}`)
   if (typeof retries === 'number') parts.push(`(retry ${retries})`)
   const line = [...parts, ...times({ ...fields, queueMs: fields['waitMs'] }, paint)].join(' ')

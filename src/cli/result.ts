@@ -1,5 +1,4 @@
 import { Option, type Command } from 'commander'
-import type { ProcessConfig } from '../app/config.ts'
 import { deadline, systemClock } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { decodeJson, encodeJson } from '../protocol/json.ts'
@@ -7,7 +6,8 @@ import { addCommonOptions, newCommand, optionsOf, type CommonOptions } from './c
 import { complaintLines } from './complaint.ts'
 import { EXIT } from './exit.ts'
 import { harmless, paintFor } from './paint.ts'
-import { findTarget, loadConfig } from './target.ts'
+import { isConfigured, loadTarget } from './target.ts'
+import { gatewaysOf } from './workload.ts'
 
 interface ResultOptions extends CommonOptions {
   readonly url?: string
@@ -94,22 +94,13 @@ async function ask(url: string): Promise<{ status: number; body: TaskState } | s
   }
 }
 
+/** Of the first gateway of the configuration. */
 async function configuredUrl(options: CommonOptions): Promise<string> {
   const port = process.env['LOVAGE_PORT']
-  for (const process of await processesOf(options)) {
-    if (process.run === 'gateway') return `http://${process.host ?? '127.0.0.1'}:${port ?? process.port ?? 8000}`
-  }
-  return `http://127.0.0.1:${port ?? 8000}`
-}
-
-async function processesOf(options: CommonOptions): Promise<ProcessConfig[]> {
-  try {
-    const { kind, file } = findTarget(options)
-    return kind === 'config' ? Object.values((await loadConfig(file)).processes) : []
-  } catch (error) {
-    if (isLovageError(error, 'CONFIG_NOT_FOUND')) return []
-    throw error
-  }
+  const [gateway] = isConfigured(options) ? await gatewaysOf(await loadTarget(options, { gateways: true }), {}) : []
+  const place = gateway?.place ?? { host: '127.0.0.1', port: 8000 }
+  const host = place.host === '0.0.0.0' || place.host === '::' ? '127.0.0.1' : place.host
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port ?? place.port}`
 }
 
 function fail(exitCode: number, what: string, next: string, code?: string): void {

@@ -73,8 +73,7 @@ export async function loadTargetOrBroker(
   options: CommonOptions,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Target> {
-  const named = options.app !== undefined || options.config !== undefined
-  if (!named && env['LOVAGE_BROKER_URL'] && !isConfigured()) {
+  if (env['LOVAGE_BROKER_URL'] && !isConfigured(options)) {
     return { app: lovage('cli'), source: 'LOVAGE_BROKER_URL', processes: {}, tryIt: [], modules: new Map() }
   }
   return loadTarget(options)
@@ -82,7 +81,8 @@ export async function loadTargetOrBroker(
 
 /** @throws LovageError `MODULE_FAILED`, `SETTING_INVALID`, `SETTING_UNKNOWN` */
 export async function loadConfig(file: string): Promise<ResolvedConfig> {
-  return resolveConfig((await loadModule(file))['default'], { file })
+  // It only names modules, so it need not be read in the way that they are.
+  return resolveConfig((await loadModule(file, { apart: true }))['default'], { file })
 }
 
 /** @throws LovageError `MODULE_FAILED` */
@@ -108,9 +108,11 @@ async function targetOfModule({ file, exportName }: TargetFiles): Promise<Target
   return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], modules: new Map([[file, module]]) }
 }
 
-function isConfigured(): boolean {
+/** Whether there is something to load; what is named and not there is an error of its own. */
+export function isConfigured(options: CommonOptions): boolean {
+  if (options.app !== undefined || options.config !== undefined) return true
   try {
-    return Boolean(findTarget({}))
+    return Boolean(findTarget(options))
   } catch {
     return false
   }

@@ -9,7 +9,7 @@ type Done = (error: Error | null, body?: unknown) => void
 /** A form with more fields than this is refused: each costs far more than its bytes. */
 const MOST_FIELDS = 10_000
 
-/** Digits that JSON.parse would round. */
+/** Digits that JSON.parse may round; text that has them is read again, by the exact reader. */
 const LONG_INTEGER = /\d{16}/
 
 /**
@@ -37,8 +37,15 @@ export function readBodies(server: FastifyInstance): void {
     if (bytes.length === 0) return done(null, undefined)
     const text = utf8(bytes, 'JSON')
     void parseJson(request, text, (error, body) => {
-      if (error) return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem: faultOf(text) }))
-      done(null, LONG_INTEGER.test(text) ? readExactly(text) : body)
+      const problem = error ? faultOf(text) : undefined
+      if (problem) return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem }))
+      if (!LONG_INTEGER.test(text)) return done(null, body)
+      try {
+        body = decodeRawJson(text)
+      } catch (fault) {
+        return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem: shortened(messageOf(fault)) }))
+      }
+      done(null, body)
     })
   })
   const form = parser((bytes, _request, done) => done(null, readForm(utf8(bytes, 'form'))))
@@ -133,15 +140,6 @@ function faultOf(text: string): string {
     return 'it has a member __proto__, or a constructor with a prototype'
   } catch (error) {
     return shortened(messageOf(error))
-  }
-}
-
-/** JSON that has been found to be JSON, with integers that a number cannot hold as BigInt. */
-function readExactly(text: string): unknown {
-  try {
-    return decodeRawJson(text)
-  } catch (error) {
-    throw new LovageError('BODY_INVALID', { expected: 'JSON', problem: shortened(messageOf(error)) })
   }
 }
 

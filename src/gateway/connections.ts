@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /**
@@ -6,6 +7,7 @@ import type { Socket } from 'node:net'
  */
 export class Connections {
   #busy = new Map<Socket, number>()
+  #newest = new WeakMap<Socket, ServerResponse>()
   #draining = false
 
   /** A connection was accepted. */
@@ -16,9 +18,11 @@ export class Connections {
   }
 
   /** A request has begun on it. */
-  begin(socket: Socket): void {
+  begin(socket: Socket, response: ServerResponse): void {
     const requests = this.#busy.get(socket)
-    if (requests !== undefined) this.#busy.set(socket, requests + 1)
+    if (requests === undefined) return
+    this.#busy.set(socket, requests + 1)
+    this.#newest.set(socket, response)
   }
 
   /** A request on it is answered or was given up. */
@@ -29,9 +33,10 @@ export class Connections {
     if (this.#draining && requests === 1) socket.destroySoon()
   }
 
-  /** Whether it carries a request. */
-  isBusy(socket: Socket): boolean {
-    return (this.#busy.get(socket) ?? 0) > 0
+  /** Whether something can be written to it without ending up in the middle of a response. */
+  isQuiet(socket: Socket): boolean {
+    const requests = this.#busy.get(socket) ?? 0
+    return requests === 0 || (requests === 1 && this.#newest.get(socket)?.headersSent === false)
   }
 
   /** From now on a connection is closed as soon as it carries no request. */

@@ -18,7 +18,8 @@ import {
 } from './options.ts'
 import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
-import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
+import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
+import type { RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type ServedRoute } from './server.ts'
 import { taskStateReply } from './task-state.ts'
 import { Tickets } from './tickets.ts'
@@ -33,10 +34,10 @@ const BACKLOG = 4096
 /** Binds a path to a task; the parameters of the path and the arguments of the task give the options their types. */
 export interface Bind {
   /** @throws LovageError `OPTION_INVALID` */
-  <const Path extends string, Args extends readonly unknown[], Result>(
+  <const Path extends string, Bound extends RemoteTask<any, any>, const Given extends ArgumentsOf<Bound>>(
     path: Path,
-    task: RemoteTask<Args, Result>,
-    options?: RouteOptions<PathParams<Path>, Args, Result>,
+    task: Bound,
+    options?: RouteOptions<PathParams<Path>, Given, ResultOf<Bound>>,
   ): Gateway
 }
 
@@ -110,6 +111,12 @@ export class Gateway implements Service {
     const checked = resolveOptions({ port: port ?? this.#options.port, host: host ?? this.#options.host })
     this.#options = { ...this.#options, port: checked.port, host: checked.host }
     return this
+  }
+
+  /** Where it listens once it is started, as its options or `listenOn` say; port 0 is any that is free. */
+  get place(): { readonly host: string; readonly port: number } {
+    const { host, port } = this.#options
+    return { host, port }
   }
 
   /** Where it is reached, `http://127.0.0.1:8000` say; undefined while it does not listen. */

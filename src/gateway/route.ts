@@ -3,6 +3,7 @@ import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
 import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
 import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
+import type { Sending } from '../app/sending.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
@@ -24,6 +25,13 @@ export type PathParams<Path extends string> = string extends Path
     } & {
       readonly [Name in Names<Path> as Name extends `${infer Bare}?` ? Bare : never]?: string
     }
+
+/** The arguments of a task. */
+export type ArgumentsOf<Bound extends RemoteTask<any, any>> = Parameters<Bound['delay']>
+
+/** What a task returns. */
+export type ResultOf<Bound extends RemoteTask<any, any>> =
+  ReturnType<Bound['delay']> extends Sending<infer Result> ? Result : never
 
 /** A request, as the functions of a route see it. Its members may be taken apart: `({ params, query }) => ...`. */
 export interface RouteRequest<Params = Readonly<Record<string, string>>> {

@@ -52,7 +52,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
     const exchange = new Exchange(request, reply.raw, clock)
     Object.assign(request, { exchange })
     const { socket } = request.raw
-    connections.begin(socket)
+    connections.begin(socket, reply.raw)
     reply.raw.once('close', () => {
       exchange.close()
       connections.end(socket)
@@ -67,8 +67,14 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
     reply.code(answer.status).headers(answer.headers).send(answer.body)
   }
 
+  // More than one where the host has several addresses, as localhost has.
+  const listeners: Server[] = []
   const server = fastify({
-    serverFactory: (handler) => listener(options, connections, longestWaitMs, handler),
+    serverFactory: (handler) => {
+      const made = listener(options, connections, longestWaitMs, handler)
+      listeners.push(made)
+      return made
+    },
     logger: false,
     exposeHeadRoutes: false,
     bodyLimit: options.bodyLimit,
@@ -127,14 +133,14 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
 
   const close = async (): Promise<void> => {
     draining = true
-    const closed = server.close()
-    // What clients have sent already is read first: a request must not meet a closed connection.
+    // What clients have sent already is read and answered first: a request must not meet a closed connection.
     await turns(clock, 2)
+    for (const each of listeners) each.close()
     connections.drain()
     const grace = clock.after(options.gracePeriodMs, () => {
       log('warn', 'gateway', 'requests cut at the end of the grace period', { connections: connections.cut() })
     })
-    await closed.finally(() => grace.cancel())
+    await server.close().finally(() => grace.cancel())
   }
   return { server, close }
 }
@@ -160,11 +166,13 @@ function listener(
     },
     handler,
   )
+  // Node's own way to close connections takes a response for finished when its last part was written, not when it was
+  // sent, and cuts it. Ours are closed by their count of requests.
+  server.closeIdleConnections = () => {}
   server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 30_000)
   server.on('connection', (socket: Socket) => connections.opened(socket))
   const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
-    // The client is gone, or a response is on its way already and another one in the middle of it would garble both.
-    if (error.code === 'ECONNRESET' || !socket.writable || connections.isBusy(socket)) socket.destroy()
+    if (error.code === 'ECONNRESET' || !socket.writable || !connections.isQuiet(socket)) socket.destroy()
     else refuseRaw(error, socket, options)
   }
   server.on('clientError', refuse)
@@ -178,7 +186,8 @@ function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize
   log('info', 'gateway', 'request', { status, error: messageOf(error) })
   const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
+  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
+  socket.destroySoon()
 }
 
 function rawError({ code, message }: NodeJS.ErrnoException, limit: number): LovageError {

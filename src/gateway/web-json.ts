@@ -30,8 +30,7 @@ function isPlain(value: unknown, depth: number): boolean {
 
 function isPlainObject(value: object, depth: number): boolean {
   if (Array.isArray(value)) return value.every((item) => isPlain(item, depth))
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if ((prototype !== Object.prototype && prototype !== null) || 'toJSON' in value) return false
+  if (!isRecord(value) || 'toJSON' in value) return false
   for (const name of Object.keys(value)) {
     if (!isPlain((value as Record<string, unknown>)[name], depth)) return false
   }
@@ -42,7 +41,12 @@ function withoutBytes(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth > DEEP) return value
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map((item) => withoutBytes(item, depth + 1))
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return value
+  if (!isRecord(value)) return value
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withoutBytes(member, depth + 1)]))
+}
+
+/** No instance of a class: nothing stands between it and the end of the chain but Object, or what stands in for it. */
+function isRecord(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

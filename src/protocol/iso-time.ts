@@ -61,7 +61,8 @@ export function isoTime(text: string): number | undefined {
   const offsetS = (Number(offsetHour) * 60 + offsetMinute) * 60 + Number(match[12] ?? 0)
   const ofDayS = (Number(hour) * 60 + Number(minute)) * 60 + Number(second) - (sign === '-' ? -offsetS : offsetS)
   const micros = Number(fraction.slice(0, 6).padEnd(6, '0'))
-  return date.getTime() + ofDayS * 1000 + micros / 1000
+  const epochMs = date.getTime() + ofDayS * 1000 + micros / 1000
+  return isIsoTime(epochMs) ? epochMs : undefined
 }
 
 function quoted(text: string): string {

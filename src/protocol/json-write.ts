@@ -15,7 +15,7 @@ export interface WriteOptions {
 
 /** Where the writer stands: names and objects from the value down to here, kept to name the place of an error. */
 interface Place extends WriteOptions {
-  readonly names: (string | number)[]
+  readonly names: (string | number | undefined)[]
   readonly open: object[]
 }
 
@@ -75,11 +75,15 @@ function writeNumber(value: number, place: Place, depth: number): string {
   return String(value)
 }
 
-/** A finite number in the notation of Python's `repr`: integers in digits, small floats as `1e-05`. */
+/**
+ * A finite number in the notation of Python's `repr`: small floats as `1e-05`, and integers beyond 2^53 as the floats that
+ * they are (`1e+16`), so that they come back as numbers. Who means an integer sends a BigInt.
+ */
 export function pythonNumber(value: number): string {
-  const text = String(value)
-  if (Math.abs(value) >= 1e-4 || value === 0) return text
-  return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  const size = Math.abs(value)
+  if (size < 1e-4 && size > 0) return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  if (size <= Number.MAX_SAFE_INTEGER) return `${value}`
+  return size < 1e16 ? `${value}.0` : value.toExponential()
 }
 
 function writeBigInt(value: bigint, place: Place, depth: number): string {
@@ -95,6 +99,7 @@ function writeObject(value: object, place: Place, depth: number): string {
       throw failure(place, depth, `it is circular: it contains ${pathOf(place, outer)} again`)
   }
   place.open[depth] = value
+  place.names[depth] = undefined
   try {
     if (Array.isArray(value)) return writeList(value, place, depth)
     const prototype: unknown = Object.getPrototypeOf(value)
@@ -106,8 +111,13 @@ function writeObject(value: object, place: Place, depth: number): string {
     return writeMembers(value as Record<string, unknown>, place, depth)
   } catch (error) {
     if (isLovageError(error, 'ENCODE_FAILED')) throw error
-    // A getter, a toJSON or a proxy of the user's.
-    throw failure(place, depth, `reading it threw: ${messageOf(error)}`, error)
+    // A getter, whose name is the last, a toJSON or a proxy of the user's.
+    throw failure(
+      place,
+      place.names[depth] === undefined ? depth : depth + 1,
+      `reading it threw: ${messageOf(error)}`,
+      error,
+    )
   }
 }
 
@@ -126,9 +136,9 @@ function writeMembers(object: Record<string, unknown>, place: Place, depth: numb
   if (place.typed && names.length === 2) refuseUnknownType(object, place, depth)
   let text = ''
   for (const name of names) {
+    place.names[depth] = name
     const member = object[name]
     if (member === undefined) continue
-    place.names[depth] = name
     text += text === '' ? '{' : ', '
     text += `${quoteJson(name)}: ${write(member, place, depth + 1)}`
   }
@@ -193,7 +203,7 @@ const NAME = /^[A-Za-z_$][\w$]*$/
 function pathOf(place: Place, depth: number): string {
   const steps = place.names.slice(0, depth).map((name) => {
     if (typeof name === 'number') return `[${name}]`
-    return NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+    return name === undefined ? '' : NAME.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
   })
   return place.path + steps.join('')
 }

@@ -100,7 +100,9 @@ class Repr {
     const value = plainOf(given)
     const container = containerOf(value)
     if (container === undefined) return this.#left > 0 && this.#token(scalarRepr(value, this.#left))
-    if (this.#frames.length >= MAX_LEVELS) return this.#token(`${container.open}...${container.close}`)
+    if (this.#frames.length >= MAX_LEVELS) {
+      return this.#left > 0 && this.#token(truncated(`${container.open}...${container.close}`, this.#left))
+    }
     const { close, isDict, items } = container
     // Before its opening bracket: where that one is cut off, Python still shows the closing one.
     this.#frames.push({ close, isDict, items: items[Symbol.iterator](), first: true })

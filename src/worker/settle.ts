@@ -20,7 +20,7 @@ export interface SettleOptions {
   readonly backend: ResultBackend
   readonly clock: Clock
   /** Brings a message to the dead letters of its queue, then acknowledges it. */
-  readonly bury: (delivery: Delivery, reason: DeadReason) => Promise<void>
+  readonly bury: (delivery: Delivery, reason: DeadReason) => Promise<unknown>
   /** What must be there for a queue, in case somebody deleted it. */
   readonly topologyOf: (queue: string) => Topology
   /** Aborts when the worker cannot wait any longer; what is not safe by then is given back. */
@@ -122,7 +122,7 @@ export class Settler {
     const { id, task } = work.request
     await this.#insist('task could not be sent again', { id, task, queue }, async () => {
       try {
-        await broker.publish(message, { exchange: '', routingKey: queue })
+        await broker.publish(message, { exchange: '', routingKey: queue }, { isPassedOn: true })
       } catch (error) {
         if (isLovageError(error, 'UNROUTABLE')) await broker.declare(topologyOf(queue))
         throw error
@@ -142,11 +142,16 @@ export class Settler {
   }
 
   /** Tries until it succeeds, or until the worker gives up waiting. */
-  async #insist(complaint: string, fields: Readonly<Record<string, unknown>>, act: () => Promise<void>): Promise<void> {
+  async #insist(
+    complaint: string,
+    fields: Readonly<Record<string, unknown>>,
+    act: () => Promise<unknown>,
+  ): Promise<void> {
     const { clock, giveUp } = this.#options
     for (let attempt = 0; ; attempt++) {
       try {
-        return await act()
+        await act()
+        return
       } catch (error) {
         const waitMs = backoffMs(attempt, BACKOFF, clock.random())
         const isLast = giveUp.aborted

@@ -6,10 +6,10 @@ import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { Ring } from '../base/ring.ts'
 import type { Consumer, Delivery, Topology } from '../broker/broker.ts'
-import { deadLetter } from './bury.ts'
+import { deadLetter } from '../broker/dead-letters.ts'
 import { openPool } from '../pool/open.ts'
 import type { Pool } from '../pool/pool.ts'
-import type { Outcome } from '../protocol/outcome.ts'
+import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { Credit } from './credit.ts'
 import { Hold } from './hold.ts'
 import { InHand } from './in-hand.ts'
@@ -54,11 +54,12 @@ export class Shift {
     this.#rules = { registry, accept, maxBodyBytes }
     const { pool: kind, concurrency: size } = options
     this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     this.#settler = new Settler({
       broker,
       backend,
       clock,
-      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock),
+      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp: this.#giveUp.signal,
     })
@@ -222,12 +223,12 @@ export class Shift {
     this.#inHand.drop(work)
   }
 
-  #bury(delivery: Delivery, dead: { code: string; message: string }, failure: Outcome | undefined): void {
+  #bury(delivery: Delivery, dead: DeadReason, failure: Outcome | undefined): void {
     this.#inHand.takeOther()
     void this.#settler
       .settleUnreadable(delivery, dead, failure)
       .then(
-        () => this.#tally.buried(delivery.queue, dead.code, dead.message),
+        () => this.#tally.buried(delivery.queue, dead),
         () => void delivery.requeue(),
       )
       .then(() => this.#inHand.dropOther())

@@ -1,6 +1,6 @@
 import { log, type LogLevel } from '../base/log.ts'
 import { type Failure, failureText } from '../protocol/failure.ts'
-import type { Outcome } from '../protocol/outcome.ts'
+import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import type { Ending } from './settle.ts'
 import type { Work } from './work.ts'
 
@@ -75,7 +75,7 @@ export class Tally {
   }
 
   /** A message that is no task has been moved away. */
-  buried(queue: string, code: string, message: string): void {
+  buried(queue: string, { code, message }: DeadReason): void {
     this.#ended('dead')
     log('error', 'worker', 'message moved to the dead letters', { queue, code, error: message })
   }

@@ -1,3 +1,4 @@
+import { SENT_HEADER } from '../app/outgoing.ts'
 import type { RegisteredTask } from '../app/registry.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
@@ -25,6 +26,7 @@ export class Work {
   #delivery: Delivery
   #older: Delivery[] | undefined
   #isAckedEarly = false
+  #isSettled = false
 
   constructor(
     delivery: Delivery,
@@ -55,6 +57,11 @@ export class Work {
     return this.#isAckedEarly
   }
 
+  /** Its message has been acknowledged or given back: one that comes now is another run. */
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
   /** Nobody stores or sends what comes of it. */
   get ignoresResult(): boolean {
     return this.request.ignoreResult || this.task?.options.ignoreResult === true
@@ -70,25 +77,28 @@ export class Work {
 
   /** False: the message is not ours any more, and somebody else will run it. */
   ackEarly(): boolean {
-    this.#isAckedEarly = this.ack()
+    this.#isAckedEarly = this.#settle((delivery) => delivery.ack())
     return this.#isAckedEarly
   }
 
   /** False: the message is not ours any more, and somebody will run it again. */
   ack(): boolean {
+    this.#isSettled = true
     if (this.#isAckedEarly) return true
     return this.#settle((delivery) => delivery.ack())
   }
 
   /** Back to its queue. */
   requeue(): boolean {
+    // First, because a broker in this process hands it out again at once.
+    this.#isSettled = true
     if (this.#isAckedEarly) return false
     return this.#settle((delivery) => delivery.requeue())
   }
 
   /** Milliseconds from when it was sent, or was due, to its start; undefined where that is not known. */
   get waitMs(): number | undefined {
-    const sent = plainHeader(this.request.custom['x-lovage-sent'])
+    const sent = plainHeader(this.request.custom[SENT_HEADER])
     if (this.startedAtMs === undefined || typeof sent !== 'number') return undefined
     return Math.max(0, this.startedAtMs - Math.max(sent, this.etaMs ?? 0))
   }

@@ -35,6 +35,8 @@ export class Worker implements Service {
   readonly #clock: Clock
   readonly #tally = new Tally()
   #state: WorkerState = 'stopped'
+  /** Somebody who stops it cannot wait. */
+  #isHurried = false
   #shift: Shift | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -74,13 +76,16 @@ export class Worker implements Service {
 
   stop(): Promise<void> {
     if (this.#stopping) {
+      this.#isHurried = true
       this.#shift?.hurry()
       return this.#stopping
     }
     if (!this.#starting) return Promise.resolve()
+    this.#state = 'stopping'
     this.#stopping = this.#stop(this.#starting).finally(() => {
       this.#starting = undefined
       this.#stopping = undefined
+      this.#isHurried = false
       this.#state = 'stopped'
     })
     return this.#stopping
@@ -91,7 +96,7 @@ export class Worker implements Service {
     this.#shift = undefined
     this.#warn()
     this.#shift = await Shift.begin(this.#app, this.options, this.#clock, this.#tally)
-    this.#state = 'running'
+    if (!this.#stopping) this.#state = 'running'
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
     log('info', 'worker', 'worker ready', { hostname, queues, pool, concurrency, prefetch, tasks })
@@ -101,7 +106,7 @@ export class Worker implements Service {
     // Whoever started it hears of a failure; for the one who stops it is stopped.
     await starting.catch(() => {})
     if (!this.#shift) return
-    this.#state = 'stopping'
+    if (this.#isHurried) this.#shift.hurry()
     log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
     await this.#shift.end()
     const { succeeded, failed, returned } = this.#tally.counts

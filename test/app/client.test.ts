@@ -97,3 +97,14 @@ test('after close every call fails, and a name must be given', async () => {
   await expect(app.client()).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
   expect(() => lovage('')).toThrow(expect.objectContaining({ code: 'SETTING_INVALID' }) as Error)
 })
+
+test('a broker that cannot be reached is told to who calls, without its password, each time anew', async () => {
+  const app = lovage('test', { broker: 'amqp://user:secret@127.0.0.1:1', connectTimeout: 200 }, { env: {} })
+  for (let time = 0; time < 2; time++) {
+    const error: unknown = await app.sendTask('t').catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'BROKER_UNREACHABLE' })
+    expect(String(error)).not.toMatch('secret')
+  }
+  expect(app.counts()).toEqual({ sent: 0, failed: 2, unawaited: 0 })
+  await app.close()
+})

@@ -58,6 +58,20 @@ test('a failed sending that is awaited throws, and is not logged', async () => {
   expect(app.counts()).toEqual({ sent: 0, failed: 4, unawaited: 0 })
 })
 
+test.each([
+  [['', []], 'Option name of a call of "" must be a text that is not empty, and is ""'],
+  [[undefined], 'Option name of a call of undefined must be a text'],
+  [['t', 'args'], 'Option args of a call of "t" must be a list, and is "args"'],
+  [['t', [], [1]], 'Option kwargs of a call of "t" must be an object, and is a list'],
+  [['t', [], null], 'Option kwargs of a call of "t" must be an object, and is null'],
+])('a call with %o is refused', async (call, expected) => {
+  const sending = app.sendTask(...(call as Parameters<App['sendTask']>))
+  await expect(sending).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+    message: expect.stringContaining(expected) as string,
+  })
+})
+
 test('get() counts as asking, and throws what the sending throws', async () => {
   await expect(app.sendTask('big', ['x'.repeat(2_000)]).get()).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' })
   await turns()

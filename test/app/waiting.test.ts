@@ -93,9 +93,17 @@ test('a result that was not wanted cannot be asked for', async () => {
   result.onUpdate(() => expect.unreachable('nothing is told'))()
 })
 
-test('a timeout that is no duration is refused', async () => {
+test.each([
+  [{ timeout: 'soon' }, 'Option timeout of get() must be a length of time, and is "soon"'],
+  [{ timeuot: 5 }, 'Option timeuot of get() does not exist'],
+  [{ signal: new AbortController() }, 'Option signal of get() must be an AbortSignal, and is an object'],
+  [5_000, 'Option options of get() must be an object, and is 5000'],
+])('get(%o) is refused', async (options, expected) => {
   const result = await newApp().sendTask('t')
-  await expect(result.get({ timeout: 'soon' as never })).rejects.toMatchObject({ code: 'DURATION_INVALID' })
+  await expect(result.get(options as never)).rejects.toMatchObject({
+    code: 'OPTION_INVALID',
+    message: expect.stringContaining(expected) as string,
+  })
 })
 
 test('a revoked task is told as such', async () => {

@@ -70,8 +70,10 @@ test('a call is the message that Python sends for it', async () => {
     replaced_task_nesting: 0,
     stamped_headers: null,
     stamps: {},
+    'x-lovage-sent': NOW,
   })
-  expect(Object.keys(message.headers)).toEqual(Object.keys(python?.properties.headers ?? {}))
+  const theirs = Object.keys(python?.properties.headers ?? {})
+  expect(Object.keys(message.headers)).toEqual([...theirs, 'x-lovage-sent'])
 })
 
 test('countdown, eta and expires go out as times, and the broker may drop what has expired', async () => {

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { project, ROOT, run } from './lovage.ts'
+import { project, ROOT, run, write } from './lovage.ts'
 
 const COMMANDS = ['dev', 'worker', 'gateway', 'call', 'result', 'queues', 'purge', 'dead', 'doctor']
 
@@ -33,7 +33,8 @@ describe('lovage --help', () => {
 })
 
 describe('a wrong command line', () => {
-  it.each([
+  type Wrong = [what: string, args: string[], expected: RegExp, env?: Record<string, string>]
+  it.each<Wrong>([
     ['an unknown command', ['wroker'], /unknown command 'wroker'[^]*Did you mean worker\?/],
     ['an unknown option', ['call', 'shop.add', '--quue', 'x'], /unknown option '--quue'[^]*Did you mean --queue\?/],
     [
@@ -43,6 +44,12 @@ describe('a wrong command line', () => {
     ],
     ['a missing argument', ['purge'], /missing required argument 'queue'/],
     ['a port that is none', ['gateway', '--port', '70000'], /--port[^]*from 0 .* to 65535/],
+    [
+      'a port in the environment that is none',
+      ['gateway'],
+      /from env 'LOVAGE_PORT'[^]*from 0 .* to 65535/,
+      { LOVAGE_PORT: 'http' },
+    ],
     ['a concurrency of zero', ['worker', '-c', '0'], /--concurrency[^]*whole number from 1/],
     ['a pool that is none', ['worker', '-P', 'fibers'], /--pool[^]*async/],
     ['a level that is none', ['worker', '-l', 'loud'], /--loglevel[^]*warning/],
@@ -52,8 +59,8 @@ describe('a wrong command line', () => {
       ['doctor', '-A', 'tasks.ts', '--config', 'lovage.config.ts'],
       /--config[^]*cannot be used with[^]*--app/,
     ],
-  ])('%s ends with exit code 2, what is wrong, and what to do next', async (_what, args, expected) => {
-    const { code, text } = await run(args)
+  ])('%s ends with exit code 2, what is wrong, and what to do next', async (_what, args, expected, env = {}) => {
+    const { code, text } = await run(args, { env })
     expect(text).toMatch(expected)
     expect(text).toMatch(/next: .*--help/)
     expect(code).toBe(2)
@@ -75,6 +82,22 @@ describe('a wrong command line', () => {
   })
 })
 
+describe('a lovage that is installed globally', () => {
+  it('lets the copy of the project do the work', async () => {
+    const cwd = project({})
+    rmSync(join(cwd, 'node_modules/lovage'))
+    write(cwd, {
+      'node_modules/lovage/package.json': '{ "name": "lovage", "version": "9.9.9", "type": "module" }',
+      'node_modules/lovage/dist/cli/main.js':
+        "console.log('the copy of the project:', process.argv.slice(2).join(' '))",
+    })
+    expect(await run(['queues', '--debug'], { cwd })).toEqual({
+      code: 0,
+      text: 'the copy of the project: queues --debug',
+    })
+  })
+})
+
 describe('errors', () => {
   it('say what is wrong, what to do next and the code, without a stack', async () => {
     const { code, text } = await run(['worker'])
@@ -82,6 +105,12 @@ describe('errors', () => {
       /^✗ No configuration found: .*\n  next: Write a lovage\.config\.ts.*\n  code: CONFIG_NOT_FOUND/,
     )
     expect(text).not.toMatch(/^\s+at /m)
+    expect(code).toBe(1)
+  })
+
+  it('are the same when -A stands before the command, as in Celery', async () => {
+    const { code, text } = await run(['-A', 'nothing.ts', 'worker'])
+    expect(text).toMatch(/✗ No configuration found: there is no module nothing\.ts/)
     expect(code).toBe(1)
   })
 

@@ -128,6 +128,16 @@ describe('lovage dev with the hello example', () => {
   })
 })
 
+describe('lovage dev and its child process', () => {
+  it('end together, even when the parent is killed', async () => {
+    const child = dev(['--config', HELLO, '--port', '0'])
+    await child.line(BANNER)
+    child.signal('SIGKILL')
+    // Its output ends only when nobody holds it any more, the child included.
+    expect((await child.ended({ timeoutMs: 5_000 })).signal).toBe('SIGKILL')
+  })
+})
+
 describe('lovage dev when the port is taken', () => {
   it.each([[[]], [['--no-reload']]])(
     'says so and how to choose another, and ends with exit code 1 %s',
@@ -204,6 +214,39 @@ describe('lovage dev on a change', () => {
     write(cwd, { 'gateway.ts': GATEWAY })
     await child.line(/· reloaded in/)
     expect(await textOf(`http://127.0.0.1:${port}/answer`)).toBe('{"results":"first"}')
+  })
+
+  it('tells an error that nobody caught by its place, without a stack', async () => {
+    const cwd = project({
+      ...SHOP,
+      'gateway.ts': GATEWAY.replace(
+        "'/answer', answer",
+        "'/throw', app.task('shop.throw', () => void setImmediate(() => { throw new Error('fell through') }))",
+      ).replace('answer, ', ''),
+    })
+    const port = await freePort()
+    const child = dev(['--port', String(port)], { cwd })
+    await child.line(BANNER)
+    await textOf(`http://127.0.0.1:${port}/throw`).catch(() => undefined)
+    await child.line('✗ fell through')
+    expect(await child.line('where:')).toContain('gateway.ts:3')
+    await child.line('waiting for the next change')
+    expect(child.lines.join('\n')).not.toMatch(/^\s+at /m)
+  })
+
+  it('says how many messages went with the memory of the version before', async () => {
+    const cwd = project({
+      ...SHOP,
+      'tasks.ts': TASKS.replace("'shop.answer', ", "'shop.answer', { queue: 'unread' }, "),
+      'gateway.ts': GATEWAY.replace("'/answer', answer", "'/answer', answer, { reply: 'accept' }"),
+    })
+    const port = await freePort()
+    const child = dev(['--port', String(port)], { cwd })
+    await child.line(BANNER)
+    for (let nth = 0; nth < 3; nth++) await textOf(`http://127.0.0.1:${port}/answer`)
+    write(cwd, { 'extra.ts': 'export {}' })
+    expect(await child.line('that waited in the memory')).toContain('3 messages')
+    await child.line(/· reloaded in/)
   })
 
   it('sees modules in folders that appear later', async () => {

@@ -121,6 +121,12 @@ describe('where gateway and worker share a process', () => {
     expect(seen).toEqual([failed, again])
   })
 
+  it('what the banner says is not said again', () => {
+    const { seen, lines } = joined()
+    lines.take(record('gateway', 'listening', { url: 'http://h' }))
+    expect(seen).toEqual([])
+  })
+
   it('nothing held back is lost at the end', () => {
     const { seen, lines } = joined()
     lines.take(done)

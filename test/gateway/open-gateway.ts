@@ -5,7 +5,7 @@ import type { GivenSettings } from '../../src/app/settings.ts'
 import { onLog, type LogRecord } from '../../src/base/log.ts'
 import { gateway, type Gateway } from '../../src/gateway/gateway.ts'
 import type { GatewayOptions } from '../../src/gateway/options.ts'
-import { tinyWorker } from '../app/tiny-worker.ts'
+import { worker } from '../../src/worker/worker.ts'
 
 /** An application on a broker of its own in this process; it ends with the test. */
 export function openApp(settings: GivenSettings = {}): App {
@@ -21,9 +21,11 @@ export function openGateway(app: App, options: GatewayOptions = {}): Gateway {
   return opened
 }
 
-/** Starts the gateway and something that runs the tasks of its application. */
+/** Starts the gateway and a worker of its application. */
 export async function running(app: App, opened: Gateway): Promise<string> {
-  await tinyWorker(app)
+  const running = worker(app, { gracePeriod: 0 })
+  onTestFinished(() => running.stop())
+  await running.start()
   return started(opened)
 }
 

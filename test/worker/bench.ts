@@ -1,35 +1,67 @@
 import { randomUUID } from 'node:crypto'
-import { lovage, type App, type GivenSettings } from '../../src/index.ts'
 import { type LogRecord, onLog } from '../../src/base/log.ts'
-import type { Delivery } from '../../src/broker/broker.ts'
-import { deadQueueOf } from '../../src/worker/bury.ts'
+import type { Broker, ConsumeOptions, Delivery } from '../../src/broker/broker.ts'
+import { type DeadLetter, listDead } from '../../src/broker/dead-letters.ts'
+import { type App, type GivenSettings, lovage, type Outcome } from '../../src/index.ts'
+import { readFailure } from '../../src/protocol/failure.ts'
 import type { Message } from '../../src/protocol/message.ts'
+import { payloadValue } from '../../src/protocol/outcome.ts'
 import { encodeBody, encodeTask, newRequest, type TaskRequest } from '../../src/protocol/task-message.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { type Worker, worker, type WorkerOptions } from '../../src/worker/worker.ts'
 
-/** An application on a broker of its own, with what tests of a worker need around it. Stopped at the end of the test. */
+/** One thing that happened between worker, broker and backend. */
+export type Happening = `${'ack' | 'requeue' | 'reject' | 'put' | 'stale'} ${string}`
+
+/** What a bench is made with. */
+export interface BenchOptions extends GivenSettings {
+  /** Time stands still until the test lets it pass. */
+  readonly clock?: VirtualClock
+}
+
+/**
+ * An application on a broker of its own, a worker or several, and what tests need around them: what was acknowledged and
+ * stored, in which order, what was logged, what lies in the dead letters. All is stopped at the end of the test.
+ */
 export class Bench implements AsyncDisposable {
   readonly app: App
-  readonly #workers: Worker[] = []
+  readonly clock: VirtualClock | undefined
   readonly records: LogRecord[] = []
+  /** Acks, requeues and puts of all workers, in order. */
+  readonly happened: Happening[] = []
+  /** Each prefetch that was asked for. */
+  readonly prefetches: number[] = []
+  /** Deliveries are no longer the worker's: acks and requeues return false, as after a lost connection. */
+  isCut = false
+  /** Awaited before each result is stored; may throw. */
+  beforePut: (outcome: Outcome) => Promise<void> | void = () => {}
+  readonly #workers: Worker[] = []
   readonly #stopListening = onLog((record) => void this.records.push(record))
+  #deliver: ((delivery: Delivery) => void) | undefined
 
-  constructor(settings: GivenSettings = {}) {
-    this.app = lovage('bench', { broker: `memory://${randomUUID()}`, ...settings }, { env: {} })
+  constructor({ clock, ...settings }: BenchOptions = {}) {
+    this.clock = clock
+    const given = { broker: `memory://${randomUUID()}`, ...settings }
+    this.app = lovage('bench', given, { env: {}, ...(clock && { clock }) })
   }
 
   /** A started worker. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
-    const made = worker(this.app, { gracePeriod: 0, ...options })
+    const made = worker(this.app, { gracePeriod: 0, ...options }, this.clock && { clock: this.clock })
     this.#workers.push(made)
+    await this.#watch()
     await made.start()
     return made
   }
 
   /** Publishes a request as it is, past everything that `app` would refuse. */
-  async publish(fields: Partial<TaskRequest> & { task: string }, args: readonly unknown[] = []): Promise<TaskRequest> {
+  async publish(
+    fields: Partial<TaskRequest> & { task: string },
+    args: readonly unknown[] = [],
+    queue?: string,
+  ): Promise<TaskRequest> {
     const request = newRequest({ id: randomUUID(), body: encodeBody(args, {}), ...fields })
-    await this.send(encodeTask(request))
+    await this.send(encodeTask(request), queue)
     return request
   }
 
@@ -39,33 +71,87 @@ export class Bench implements AsyncDisposable {
     await broker.publish(message, { exchange: '', routingKey: queue })
   }
 
+  /** Hands a message to the worker once more, as the broker does after it lost us. */
+  redeliver(message: Message, queue = 'celery'): void {
+    const ended = (how: 'ack' | 'requeue' | 'reject') => (): boolean => this.#note(how, message)
+    const [ack, requeue, reject] = [ended('ack'), ended('requeue'), ended('reject')]
+    this.#deliver?.({ message, queue, exchange: '', routingKey: queue, redelivered: true, ack, requeue, reject })
+  }
+
+  /** Messages that wait in a queue. */
   async depth(queue = 'celery'): Promise<number> {
     const { broker } = await this.app.client()
     return (await broker.admin?.depth(queue))?.messages ?? 0
   }
 
-  /** The dead letters of a queue, left where they are. */
-  async dead(queue = 'celery'): Promise<Message[]> {
+  /** The dead letters of a queue. */
+  async dead(queue = 'celery'): Promise<DeadLetter[]> {
     const { broker } = await this.app.client()
-    const found: Message[] = []
-    const take = (delivery: Delivery): void => void found.push(delivery.message)
-    if (await broker.admin?.depth(deadQueueOf(queue))) await broker.admin?.visit(deadQueueOf(queue), 100_000, take)
-    return found
+    return listDead(broker, queue, 100_000)
   }
 
-  logged(message: string): LogRecord[] {
-    return this.records.filter((record) => record.message === message)
+  /** How a task ended, and the exception it ended with. */
+  async ending(id: string): Promise<{ state: string; excType: string | undefined; args: readonly unknown[] }> {
+    const { backend } = await this.app.client()
+    const outcome = await backend.get(id)
+    const { exc_type: excType, exc_message: args } = readFailure(outcome && payloadValue(outcome.result))
+    return { state: outcome?.state ?? 'PENDING', excType, args }
+  }
+
+  logged(message: string): Readonly<Record<string, unknown>>[] {
+    return this.records.filter((record) => record.message === message).map(({ fields }) => fields)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopListening()
-    await Promise.all(this.#workers.map((made) => made.stop()))
+    const stopping = Promise.all(this.#workers.map((made) => made.stop()))
+    await this.clock?.play(60_000)
+    await stopping
     await this.app.close()
+  }
+
+  async #watch(): Promise<void> {
+    const { broker, backend } = await this.app.client()
+    if (this.#deliver) return
+    this.#deliver = () => {}
+    const put = backend.put.bind(backend)
+    backend.put = async (outcome, to) => {
+      await this.beforePut(outcome)
+      this.happened.push(`put ${outcome.state}`)
+      await put(outcome, to)
+    }
+    const consume = broker.consume.bind(broker) as Broker['consume']
+    broker.consume = async (options: ConsumeOptions) => {
+      const onDelivery = (delivery: Delivery): void => options.onDelivery(this.#noting(delivery))
+      this.#deliver = options.onDelivery
+      this.prefetches.push(options.prefetch)
+      const consumer = await consume({ ...options, onDelivery })
+      const setPrefetch = consumer.setPrefetch.bind(consumer)
+      consumer.setPrefetch = (prefetch) => {
+        this.prefetches.push(prefetch)
+        setPrefetch(prefetch)
+      }
+      return consumer
+    }
+  }
+
+  #noting(delivery: Delivery): Delivery {
+    const { message, queue, exchange, routingKey, redelivered } = delivery
+    const ended = (how: 'ack' | 'requeue' | 'reject') => (): boolean => this.#note(how, message) && delivery[how]()
+    const [ack, requeue, reject] = [ended('ack'), ended('requeue'), ended('reject')]
+    return { message, queue, exchange, routingKey, redelivered, ack, requeue, reject }
+  }
+
+  #note(how: 'ack' | 'requeue' | 'reject', { headers }: Message): boolean {
+    this.happened.push(this.isCut ? `stale ${String(headers.task)}` : `${how} ${String(headers.task)}`)
+    return !this.isCut
   }
 }
 
-/** A promise and its ends. */
+/** A promise and its end. */
 export class Gate<T = void> {
   open!: (value: T) => void
-  readonly passed: Promise<T> = new Promise((resolve) => (this.open = resolve))
+  readonly passed: Promise<T> = new Promise((resolve) => {
+    this.open = resolve
+  })
 }

@@ -88,7 +88,7 @@ export class Keeper {
    */
   async connected(timeoutMs: number): Promise<Link> {
     if (this.#link) return this.#link
-    if (this.#state === 'stopped') throw new LovageError('BROKER_CLOSED')
+    if (this.#state === 'stopped' || this.#stopping.signal.aborted) throw new LovageError('BROKER_CLOSED')
     let tell: (link: Link | undefined) => void = () => {}
     const up = new Promise<Link | undefined>((resolve) => this.#waiters.add((tell = resolve)))
     const link = await deadline(this.#clock, up, timeoutMs, () => this.unreachable()).finally(() => {

@@ -1,0 +1,12 @@
+// A relay written by hand: Fastify and amqplib, nothing else. argv: url, queue.
+import Fastify from 'fastify'
+import { bareCaller } from './bare-caller.mjs'
+
+const [url = '', queue = ''] = process.argv.slice(2)
+const caller = await bareCaller(url, queue)
+const server = Fastify()
+server.get('/add', async () => ({ results: await caller.call() }))
+await server.listen({ port: 0, host: '127.0.0.1', backlog: 2_048 })
+const address = server.server.address()
+process.send?.({ port: typeof address === 'object' ? address?.port : 0 })
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,90 @@
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { type App, currentTask, lovage } from '../../src/index.ts'
+import type { Broker, BrokerState } from '../../src/broker/broker.ts'
+import { openBackend } from '../../src/backend/open.ts'
+import { openBroker } from '../../src/broker/open.ts'
+import { success } from '../../src/testing/backend-suite.ts'
+import { tinyWorker } from '../app/tiny-worker.ts'
+import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { TcpProxy } from '../services/tcp-proxy.ts'
+
+function stateComes(broker: Broker, wanted: BrokerState): Promise<void> {
+  return new Promise((resolve) => {
+    const off = broker.onState((state) => {
+      if (state !== wanted) return
+      off()
+      resolve()
+    })
+  })
+}
+
+describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
+  let url: string
+  let proxy: TcpProxy
+  let client: App
+  let worker: App
+
+  beforeAll(async () => {
+    url = await brokerUrl(import.meta.url)
+  })
+
+  beforeEach(async () => {
+    const { hostname, port } = new URL(url)
+    proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
+    client = lovage('client', { broker: proxy.urlFor(url) }, { env: {} })
+    worker = lovage('worker', { broker: url }, { env: {} })
+  })
+
+  afterEach(async () => {
+    await Promise.all([client.close(), worker.close()])
+    await proxy.stop()
+  })
+
+  test('a call goes to another application and its result comes back', async () => {
+    worker.task('add', (x: number, y: number) => x + y)
+    await tinyWorker(worker, ['sums'])
+    const add = client.remote<(x: number, y: number) => number>('add', { queue: 'sums' })
+    expect(await add.delay(2, 3).get({ timeout: '10s' })).toBe(5)
+    const sendings = Array.from({ length: 100 }, (_, index) => add.delay(index, index).get({ timeout: '10s' }))
+    expect(await Promise.all(sendings)).toEqual(Array.from({ length: 100 }, (_, index) => 2 * index))
+  })
+
+  test('a result comes back although the connection of who asked was cut while the task ran', async () => {
+    let finish = (): void => {}
+    const running = new Promise<void>((resolve) => {
+      worker.task('slow', async () => {
+        const done = new Promise<void>((end) => (finish = end))
+        resolve()
+        await done
+        return currentTask().id
+      })
+    })
+    await tinyWorker(worker, ['cuts'])
+    const result = await client.sendTask<string>('slow', [], {}, { queue: 'cuts' })
+    const waiting = result.get({ timeout: '20s' })
+    await running
+    const { broker } = await client.client()
+    const lost = stateComes(broker, 'lost')
+    proxy.cut()
+    await lost
+    // The reply queue went with the connection that was cut: the result finds none until the client has made it again.
+    finish()
+    expect(await waiting).toBe(result.id)
+  })
+
+  test('the reply queue goes with the application', async () => {
+    const other = openBroker(url)
+    await other.start()
+    const broker = openBroker(url)
+    await broker.start()
+    const backend = openBackend('rpc://', { broker })
+    await backend.start()
+    const expectation = await backend.expect('a')
+    await backend.put(success('a', 1), { replyTo: backend.replyTo ?? '' })
+    await expectation.done
+    expect(await other.admin?.depth(backend.replyTo ?? '')).toMatchObject({ consumers: 1 })
+    await backend.stop()
+    expect(await other.admin?.depth(backend.replyTo ?? '')).toBeUndefined()
+    await Promise.all([broker.stop(), other.stop()])
+  })
+})

@@ -1,0 +1,99 @@
+"""The Python half of the interop tests: a Celery application whose tasks Lovage calls, and a caller of Lovage's tasks."""
+import datetime
+import json
+import os
+import sys
+
+from celery import Celery
+
+app = Celery('interop', broker=os.environ['BROKER'], backend='rpc://')
+app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
+
+
+class Stubborn(Exception):
+    """An exception that only this side knows."""
+
+
+@app.task(name='py.add')
+def add(x, y):
+    return x + y
+
+
+@app.task(name='py.echo')
+def echo(value):
+    return value
+
+
+@app.task(name='py.fail')
+def fail(kind):
+    if kind == 'value':
+        raise ValueError('no such value: \u00e4')
+    if kind == 'own':
+        raise Stubborn('will not', 7)
+    raise KeyError(kind)
+
+
+@app.task(name='py.nan')
+def nan():
+    return [float('nan'), float('inf'), 2 ** 70, 1.0]
+
+
+@app.task(name='py.describe', bind=True)
+def describe(self, *args, **kwargs):
+    request = self.request
+    return {
+        'args': args,
+        'kwargs': kwargs,
+        'id': request.id,
+        'root_id': request.root_id,
+        'parent_id': request.parent_id,
+        'argsrepr': request.argsrepr,
+        'kwargsrepr': request.kwargsrepr,
+        'retries': request.retries,
+        'timelimit': request.timelimit,
+        'lang': request.lang,
+    }
+
+
+def failure_of(result):
+    try:
+        return {'value': result.get(timeout=20)}
+    except Exception as error:  # the type is what the test asks for
+        return {
+            'type': type(error).__name__,
+            'module': type(error).__module__,
+            'args': [str(argument) for argument in error.args],
+            'traceback': bool(result.traceback),
+            'state': result.state,
+        }
+
+
+def call_lovage():
+    send = app.send_task
+    values = {
+        'unicode': '\u00e4\u00f6\u00fc \u65e5\u672c\u8a9e \U0001f600 \x00 "quoted" \\',
+        'nested': {'a': [1, [2, {'b': None}]], '': {'true': True}},
+        'null': None,
+        'big': 2 ** 70,
+        'negative': -(2 ** 63) - 1,
+        'float': 0.1,
+        'empty': [[], {}, ''],
+    }
+    date = datetime.datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    lines = {
+        'sum': send('ts.add', (2,), {'y': 3}).get(timeout=20),
+        'echo': {name: send('ts.echo', (value,)).get(timeout=20) == value for name, value in values.items()},
+        'date': send('ts.echo', (date,)).get(timeout=20),
+        'nan': send('ts.describe', (float('nan'), float('inf'))).get(timeout=20),
+        'type_error': failure_of(send('ts.fail', ('type',))),
+        'own_error': failure_of(send('ts.fail', ('own',))),
+        'unknown': failure_of(send('ts.nobody')),
+        'too_many': failure_of(send('ts.add', (1, 2, 3, 4))),
+        'circular': failure_of(send('ts.fail', ('circular',))),
+        'later': send('ts.add', (1, 1), countdown=0.2).get(timeout=20),
+    }
+    print('RESULTS ' + json.dumps(lines), flush=True)
+
+
+if __name__ == '__main__' and sys.argv[1:] == ['call']:
+    call_lovage()
