@@ -8,9 +8,6 @@ import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
-/** Where Lovage goes when nobody says where. */
-export const DEFAULT_BROKER_URL = 'memory://lovage'
-
 /** What every kind of broker is told. */
 export interface BrokerOptions {
   readonly clock?: Clock

@@ -31,7 +31,7 @@ export function stopOnSignals({ warm, cold, say, clock = systemClock }: StopStep
         say('stopping: what runs is ended first (once more to stop at once)')
         warm().then(() => resolve(count === 1 ? EXIT.done : EXIT.interrupted), reject)
       } else if (count === 2) {
-        say('stopping at once: what runs goes back to the broker')
+        say('stopping at once: what runs is cut off')
         Promise.resolve(cold()).then(() => resolve(EXIT.interrupted), reject)
       } else {
         process.exit(EXIT.interrupted)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
@@ -39,6 +40,8 @@ export class Shift {
   /** Wait for a free slot. */
   readonly #ready = new Ring<Work>()
   readonly #inHand: InHand
+  /** Acknowledged early, and about to run. */
+  #starting = 0
   #consumer: Consumer | undefined
   #isClosing = false
   #isHurried = false
@@ -54,6 +57,8 @@ export class Shift {
     this.#rules = { registry, accept, maxBodyBytes }
     const { pool: kind, concurrency: size } = options
     this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    // As many results may wait for the broker at a time as there are tasks in hand.
+    setMaxListeners(0, this.#giveUp.signal)
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     this.#settler = new Settler({
       broker,
@@ -164,7 +169,7 @@ export class Shift {
   }
 
   get #hasSlot(): boolean {
-    return this.#pool.running < this.#pool.size && !this.#isClosing
+    return this.#pool.running + this.#starting < this.#pool.size && !this.#isClosing
   }
 
   #fill(): void {
@@ -176,12 +181,23 @@ export class Shift {
   }
 
   #launch(work: Work): void {
-    const { request, task, delivery } = work
+    const { request, task } = work
     if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
-    if (task?.options.acksLate === false && !work.ackEarly()) {
+    if (task?.options.acksLate !== false) return this.#run(work)
+    if (!work.ackEarly()) {
       this.#tally.counts.lost++
       return this.#inHand.drop(work)
     }
+    // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
+    this.#starting++
+    this.#clock.turn(() => {
+      this.#starting--
+      this.#run(work)
+    })
+  }
+
+  #run(work: Work): void {
+    const { request, delivery } = work
     const { exchange, routingKey, redelivered } = delivery
     work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname: this.#options.hostname }
     const report = {

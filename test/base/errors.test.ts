@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { ERRORS, isLovageError, LovageError, messageOf, type ErrorCode } from '../../src/base/errors.ts'
 
@@ -29,6 +31,15 @@ describe('the table of errors', () => {
       expect(text).not.toMatch(/[\n.]$|\n/)
     }
   })
+})
+
+it('the table of errors has no row that nobody throws', () => {
+  const folder = fileURLToPath(new URL('../../src', import.meta.url))
+  const source = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && name !== join('base', 'errors.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('\n')
+  expect(codes.filter((code) => !source.includes(`'${code}'`))).toEqual([])
 })
 
 describe('an error', () => {

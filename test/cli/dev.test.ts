@@ -3,8 +3,9 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { runChild, type Child } from '../services/child.ts'
+import { runChild, startChild, type Child } from '../services/child.ts'
 import { freePort } from '../services/ports.ts'
+import { temporaryFolder } from '../services/reaper.ts'
 import { lovage, project, ROOT, run, write, type LovageOptions } from './lovage.ts'
 
 const HELLO = join(ROOT, 'examples/hello/lovage.config.ts')
@@ -112,6 +113,22 @@ describe('lovage dev with the hello example', () => {
     // As a terminal does it: to the whole group, child included.
     child.signalGroup(signal)
     expect(await child.ended()).toEqual({ code: 0, signal: null })
+    expect(performance.now() - startedMs).toBeLessThan(1_000)
+  })
+
+  it('ends npm start with exit code 0, although npm passes on the signal that the terminal has sent to all', async () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } }
+    const [build, start = ''] = scripts.start.split(' && ')
+    expect(build).toBe('npm run build --silent')
+    // Without the build, which other tests would see at work; everything else as it is.
+    const cwd = temporaryFolder('start')
+    const script = start.replace('dist/', join(ROOT, 'dist/')).replace(' examples/', ` ${join(ROOT, 'examples/')}`)
+    write(cwd, { 'package.json': JSON.stringify({ name: 'start', scripts: { start: script } }) })
+    running = startChild('npm', ['start'], { cwd, env: { LOVAGE_PORT: '0', LOVAGE_BROKER_URL: undefined } })
+    await running.line(BANNER)
+    const startedMs = performance.now()
+    running.signalGroup('SIGINT')
+    expect(await running.ended()).toEqual({ code: 0, signal: null })
     expect(performance.now() - startedMs).toBeLessThan(1_000)
   })
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 
-export { available, describeWith } from './available.ts'
-export { RabbitmqNode, type RabbitmqOptions } from './rabbitmq-node.ts'
+export { describeWith } from './available.ts'
+export { RabbitmqNode } from './rabbitmq-node.ts'
 
 /** Longest wait for the first file that asks, which waits for the start of the server. */
 const ASK_MS = 120_000

@@ -155,3 +155,17 @@ export class Gate<T = void> {
     this.open = resolve
   })
 }
+
+/** Tasks that begin and wait until they are let go, one by one or all. */
+export function waiting(bench: Bench, name = 'wait'): { begun: string[]; release: (count?: number) => void } {
+  const begun: string[] = []
+  const gates: Gate[] = []
+  bench.app.task(name, async (label: string) => {
+    const gate = new Gate()
+    begun.push(label)
+    gates.push(gate)
+    await gate.passed
+    return label
+  })
+  return { begun, release: (count = gates.length) => gates.splice(0, count).forEach((gate) => gate.open()) }
+}
