@@ -139,6 +139,7 @@ export class Gateway implements Service {
    * @throws LovageError `PORT_IN_USE`, `LISTEN_FAILED`, and what `app.client()` throws
    */
   start(): Promise<void> {
+    if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#open().catch((error: unknown) => {
       this.#starting = undefined
       throw error
@@ -202,7 +203,6 @@ export class Gateway implements Service {
   }
 
   async #open(): Promise<void> {
-    await this.#stopping
     const { broker } = await this.#app.client()
     const { server } = this.#side()
     const { host, port } = this.#options

@@ -128,8 +128,14 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
       ...(bodyLimit === undefined ? undefined : { bodyLimit }),
       handler: (request, reply) => {
         const replied = answer(exchangeOf(request))
-        if (replied instanceof Promise) void replied.then((late) => send(reply, late))
-        else send(reply, replied)
+        if (!(replied instanceof Promise)) return send(reply, replied)
+        // An unhandled rejection would end the process, and every other request with it.
+        replied
+          .then((late) => send(reply, late))
+          .catch((error: unknown) => {
+            log('error', 'gateway', 'response could not be sent', { route: path, error })
+            reply.raw.destroy()
+          })
       },
     })
   }
