@@ -182,12 +182,11 @@ export class Shift {
 
   #launch(work: Work): void {
     const { request, task } = work
+    // Waited too long: its connection was lost meanwhile. Whoever gets it again may have run it already.
+    if (!work.isOurs) return this.#lose(work)
     if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
     if (task?.options.acksLate !== false) return this.#run(work)
-    if (!work.ackEarly()) {
-      this.#tally.counts.lost++
-      return this.#inHand.drop(work)
-    }
+    if (!work.ackEarly()) return this.#lose(work)
     // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
     this.#starting++
     this.#clock.turn(() => {
@@ -251,6 +250,11 @@ export class Shift {
         () => void delivery.requeue(),
       )
       .then(() => this.#inHand.dropOther())
+  }
+
+  #lose(work: Work): void {
+    this.#tally.counts.lost++
+    this.#inHand.drop(work)
   }
 
   #return(work: Work): void {

@@ -96,7 +96,11 @@ export class FakeAmqpServer {
 
   #answer(socket: Socket, channel: number, payload: Buffer): void {
     const [classId, methodId, args] = [payload.readUInt16BE(0), payload.readUInt16BE(2), payload.subarray(4)]
-    if (classId === 60 && methodId === 80) this.#acked.push(Number(args.readBigUInt64BE(0)))
+    if (classId === 60 && methodId === 80) {
+      const last = Number(args.readBigUInt64BE(0))
+      const isMultiple = args[8] === 1
+      for (let tag = isMultiple ? (this.#acked.at(-1) ?? 0) + 1 : last; tag <= last; tag++) this.#acked.push(tag)
+    }
     const answer = ANSWERS[`${classId}.${methodId}`]
     if (!answer) return
     const reply = answer[1](args)

@@ -138,8 +138,7 @@ interface DeliveryArgs extends Destination {
 }
 
 function deliveryOf({ properties, body, undecodable }: Content, args: DeliveryArgs, consumerTag: string): LinkDelivery {
-  if (undecodable !== undefined)
-    log('warn', 'broker', 'a message came with properties that cannot be read', { undecodable })
+  if (undecodable !== undefined) log('warn', 'broker', 'header table could not be read to its end', { undecodable })
   const { deliveryTag, redelivered, exchange, routingKey } = args
   return { message: messageOf(properties, body), consumerTag, deliveryTag, redelivered, exchange, routingKey }
 }

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../../src/base/clock.ts'
 import { parseAmqpUrl } from '../../../src/broker/amqp/amqp-url.ts'
-import { AmqpConnection, type AmqpConnectionEvents } from '../../../src/broker/amqp/client/connection.ts'
+import { AmqpConnection } from '../../../src/broker/amqp/client/connection.ts'
+import type { AmqpConnectionEvents } from '../../../src/broker/amqp/client/connection-options.ts'
 import {
   closeFrame,
   FRAME_HEADER,

@@ -2,7 +2,8 @@ import { deadline, type Clock } from '../../../base/clock.ts'
 import { messageOf } from '../../../base/errors.ts'
 import type { AmqpHost, AmqpUrl } from '../amqp-url.ts'
 import { LinkError } from '../link.ts'
-import { AmqpConnection, type AmqpConnectionEvents } from './connection.ts'
+import { AmqpConnection } from './connection.ts'
+import type { AmqpConnectionEvents } from './connection-options.ts'
 import type { Wishes } from './handshake.ts'
 import { openSocket } from './socket.ts'
 
@@ -21,7 +22,7 @@ export interface ConnectOptions {
   readonly frameMax?: number
   /** Longest wait for the answer to a call, and for a goodbye. Default 10,000. */
   readonly callTimeoutMs?: number
-  /** Bodies past this come as empty, with their size. Default 128 MiB, which RabbitMQ itself takes at most. */
+  /** Bodies past this come as empty, with their size. Default 512 MiB: no RabbitMQ can be set to take more. */
   readonly maxBodyBytes?: number
   /** So much may gather while the socket takes nothing, before `hasRoom` is false. Default 1 MiB. */
   readonly maxBufferedBytes?: number
@@ -63,7 +64,7 @@ async function enter(host: AmqpHost, options: ConnectOptions, timeoutMs: number)
   }
   const connection = new AmqpConnection(socket, url, wishes, clock, events, {
     callTimeoutMs: options.callTimeoutMs ?? 10_000,
-    maxBodyBytes: options.maxBodyBytes ?? 128 * 1024 * 1024,
+    maxBodyBytes: options.maxBodyBytes ?? 512 * 1024 * 1024,
     maxBufferedBytes: options.maxBufferedBytes ?? 1024 * 1024,
   })
   const late = (): Error => new LinkError('connection', `no answer within ${Math.round(timeoutMs)} ms`)

@@ -21,33 +21,18 @@ import { readMethod, type Method } from '../wire/method-codec.ts'
 import type { Args, MethodName } from '../wire/methods.ts'
 import { ByteReader, invalid } from '../wire/reader.ts'
 import { Calls } from './calls.ts'
+import type { AmqpConnectionEvents, ConnectionLimits } from './connection-options.ts'
 import { AmqpChannel, closeError, type AmqpChannelEvents, type ChannelHost } from './channel.ts'
 import { Handshake, refused, type Tuned, type Wishes } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Outgoing } from './outgoing.ts'
 import { tell } from './tell.ts'
 
+/** Longest wait for the broker's goodbye: one that is blocked or silent gives none. */
+const CLOSE_MS = 2_000
+
 /** How long the last frames of an ended connection may take to leave. */
 const GOODBYE_MS = 1_000
-
-/** Limits and times of one connection. */
-export interface ConnectionLimits {
-  /** Longest wait for the answer to a call, and for a goodbye. */
-  readonly callTimeoutMs: number
-  /** Larger bodies come as empty, with their size. */
-  readonly maxBodyBytes: number
-  /** So much may gather while the socket takes nothing, before `hasRoom` is false. */
-  readonly maxBufferedBytes: number
-}
-
-export interface AmqpConnectionEvents {
-  /** Once, however it ended; not when opening it failed. */
-  onClosed?(error: LinkError): void
-  /** The broker takes no messages, with its reason; or takes them again, with undefined. */
-  onBlocked?(reason: string | undefined): void
-  /** `hasRoom` is true again. */
-  onRoom?(): void
-}
 
 /**
  * One socket's life with a broker. When it ends, for whatever reason, it is over: every call and channel on it fails with
@@ -163,7 +148,7 @@ export class AmqpConnection implements ChannelHost {
   async close(): Promise<void> {
     if (!this.#error && !this.#isClosing) {
       this.#isClosing = true
-      const timer = this.clock.after(this.callTimeoutMs, () => this.destroy())
+      const timer = this.clock.after(Math.min(this.callTimeoutMs, CLOSE_MS), () => this.destroy())
       void this.#gone.then(() => timer.cancel())
       // Acks are gathered until here, and nothing counts behind a goodbye.
       this.outgoing.flush()
