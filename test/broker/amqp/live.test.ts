@@ -156,7 +156,7 @@ describeWith(['rabbitmq'], 'on RabbitMQ', () => {
     send(channel, queue, 'a')
     await heard.until('ack 1')
     send(channel, queue, 'b')
-    await heard.until(/^nack 2/)
+    expect(await heard.until(/^nack 2/)).toBeUndefined()
   })
 
   test('what is requeued, rejected, or not acknowledged goes where it should', async () => {

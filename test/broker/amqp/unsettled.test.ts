@@ -113,7 +113,7 @@ test('whatever comes in which order, the broker settles exactly what we have set
         }
         settle()
       }
-      expect(new Map([...became].sort())).toEqual(new Map([...wanted].sort()))
+      expect(became).toEqual(wanted)
       expect([...outstanding]).toEqual(ours.sort((a, b) => a - b))
       expect(unsettled.size).toBe(ours.length)
     }),

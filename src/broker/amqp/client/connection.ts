@@ -265,7 +265,7 @@ export class AmqpConnection implements ChannelHost {
     this.outgoing.end()
     // The last words get a moment; a peer that takes nothing must not keep the socket.
     const timer = this.clock.after(GOODBYE_MS, () => this.#socket.destroy(), { unref: true })
-    void this.#gone.then(() => timer.cancel())
+    this.#socket.once('close', () => timer.cancel())
     this.#socket.end(() => this.#socket.destroy())
     this.#settleOpened(error)
     this.#calls.fail(error)
