@@ -208,6 +208,10 @@ export const ERRORS = {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',
   },
+  SIMULATION_FAILED: {
+    message: 'The schedule of seed {seed} broke a promise: {problem}{trace}',
+    fix: 'Repeat it with simulate({ seed: {seed}, schedules: 1, ... })',
+  },
   STOP_TIMEOUT: {
     message: '{what} did not stop within {timeoutMs} ms',
     fix: 'See what still runs; raise the grace period',

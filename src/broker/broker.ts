@@ -68,6 +68,8 @@ export interface Delivery {
   readonly routingKey: string
   /** It was handed out before, here or elsewhere, and not settled. */
   readonly redelivered: boolean
+  /** False once it is settled, or known to be lost: with its connection, say. The broker then gives it to somebody again. */
+  readonly isOurs: boolean
   /**
    * Done with. All three return false, and do nothing, when the delivery is no longer ours (the connection was lost, it
    * was settled before): the broker gives the message to somebody again.
@@ -106,18 +108,24 @@ export type BrokerState = 'connecting' | 'connected' | 'lost' | 'stopped'
  *
  * `start` connects: it rejects with `BROKER_REFUSED` at once when the credentials are wrong, with `BROKER_UNREACHABLE`
  * when the connect time limit has passed. Later losses are mended by the broker itself: it reconnects with backoff,
- * declares again, consumes again, and sends unconfirmed messages again.
+ * declares again, consumes again, and sends unconfirmed messages again. Every call on a broker that is not started, or
+ * stopped, throws `BROKER_CLOSED`; a call that finds it lost waits, and throws `BROKER_UNREACHABLE` in the end.
  */
 export interface Broker extends Service {
   readonly kind: string
   readonly state: BrokerState
-  /** Makes it be there, now and after each reconnect. Throws `TOPOLOGY_MISMATCH` when it is there with other flags. */
+  /**
+   * Makes it be there, now and after each reconnect. Throws `TOPOLOGY_MISMATCH` when it is there with other flags,
+   * `TOPOLOGY_MISSING` when a binding names what is not there.
+   */
   declare(topology: Topology): Promise<void>
   /**
-   * Resolves when the broker holds the message. Throws `PUBLISH_TIMEOUT` or `BROKER_UNREACHABLE` when the time limit
-   * passed (the message may or may not be there), `UNROUTABLE`, `PUBLISH_REFUSED`, `MESSAGE_TOO_LARGE`.
+   * Resolves when the broker holds the message, which must not be changed from the call on. Throws `PUBLISH_TIMEOUT` or `BROKER_UNREACHABLE` when the time limit
+   * passed (the message may or may not be there), `UNROUTABLE`, `PUBLISH_REFUSED`, `MESSAGE_TOO_LARGE`,
+   * `ENCODE_FAILED` (a header or property that has no form on the wire).
    */
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void>
+  /** Begins to read queues. Throws `TOPOLOGY_MISSING` when one is not there. */
   consume(options: ConsumeOptions): Promise<Consumer>
   /** Proves that a message can make its way to the broker now. Throws as `publish` does. */
   probe(timeoutMs: number): Promise<void>

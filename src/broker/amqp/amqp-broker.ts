@@ -13,6 +13,7 @@ import type {
   QueueDepth,
   Topology,
 } from '../broker.ts'
+import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { AmqpConsumer, type ConsumerHost } from './amqp-consumer.ts'
 import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
@@ -104,7 +105,9 @@ export class AmqpBroker implements Broker {
     this.#stopping = (async () => {
       this.#isClosing = true
       // What was asked before the stop is still confirmed, where the broker takes it.
-      if (this.#keeper.state === 'connected') await this.#publisher.idle()
+      const idle = this.#keeper.state === 'connected' ? this.#publisher.idle() : Promise.resolve()
+      const { clock, publishTimeoutMs } = this.#options
+      await deadline(clock, idle, publishTimeoutMs, () => new Error('late')).catch(() => {})
       await this.#keeper.stop()
       await running.catch(() => {})
       this.#publisher.end(new LovageError('BROKER_CLOSED'))
@@ -115,16 +118,19 @@ export class AmqpBroker implements Broker {
   }
 
   async declare(topology: Topology): Promise<void> {
+    checkNames(topology)
     await this.#ask('topology', (channel) => declareTopology(channel, topology, this.#options.url.redacted))
     this.#declared.add(topology)
   }
 
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
     const { maxMessageBytes, publishTimeoutMs } = this.#options
-    const limit = options?.isPassedOn ? Infinity : maxMessageBytes
-    const size = message.body.byteLength
     if (this.#isClosed()) return Promise.reject(new LovageError('BROKER_CLOSED'))
-    if (size > limit) return Promise.reject(new LovageError('MESSAGE_TOO_LARGE', { size, limit }))
+    try {
+      checkMessage(message, to, options?.isPassedOn ? Infinity : maxMessageBytes)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
     return this.#publisher.publish(message, to, options?.mandatory ?? true, options?.timeoutMs ?? publishTimeoutMs)
   }
 
@@ -180,6 +186,7 @@ export class AmqpBroker implements Broker {
       } catch (error) {
         if (link.isOpen) throw topologyError(error, `queue ${consumer.queues.join(', ')}`, this.#options.url.redacted)
       }
+      if (consumer.isCancelled) return
       if (link !== this.#keeper.link) continue
       this.#consumers.add(consumer)
       return

@@ -53,6 +53,10 @@ export class AmqpConsumer implements Consumer {
     return this.#queues
   }
 
+  get isCancelled(): boolean {
+    return this.#cancelling !== undefined
+  }
+
   /** Begins on a connection. */
   async attach(link: Link): Promise<void> {
     this.#link = link
@@ -97,7 +101,11 @@ export class AmqpConsumer implements Consumer {
     if (!hold || !channel?.isOpen) return
     const ends = Promise.all([...this.#tags.values()].map((tag) => channel.cancel(tag)))
     await deadline(this.#host.clock, ends, CANCEL_MS, () => new Error('late')).catch(ignoreLoss)
-    this.#giveBackHeld(channel)
+    for (let one = this.#held.shift(); one; one = this.#held.shift()) {
+      // What counts as settled already would be lost if it were not handed over.
+      if (this.#options.noAck) this.#hand(one, hold)
+      else channel.nack(one.deliveryTag, true)
+    }
     this.#closeWhenSettled(hold)
   }
 
@@ -108,6 +116,7 @@ export class AmqpConsumer implements Consumer {
       onCancelled: (tag) => this.#onCancelled(tag, hold),
       onClosed: (problem) => this.#onClosed(problem, hold, link),
     })
+    if (this.#cancelling) return void channel.close()
     hold.channel = channel
     this.#hold = hold
     this.#held = new Ring()
@@ -116,6 +125,7 @@ export class AmqpConsumer implements Consumer {
     this.#hasOwnCredit = this.#host.hasOwnCredit(this.#queues)
     if (!this.#options.noAck) await channel.qos(this.#prefetch, !this.#hasOwnCredit)
     for (const queue of this.#queues) {
+      if (this.#cancelling) break
       // Asked first: consuming a queue that is not there would end the channel for the others.
       if (await this.#host.ensureQueue(queue, link)) await this.#begin(queue, channel)
       else this.#tryLater(queue, hold, 0)
@@ -127,6 +137,8 @@ export class AmqpConsumer implements Consumer {
     this.#tags.set(queue, tag)
     this.#queueOf.set(tag, queue)
     await channel.consume(queue, tag, this.#options.noAck ?? false)
+    // Cancelled since: this one came too late to be cancelled with the others.
+    if (this.#cancelling) await channel.cancel(tag)
   }
 
   async #beginAgain(channel: LinkChannel, prefetch: number): Promise<void> {
@@ -138,8 +150,8 @@ export class AmqpConsumer implements Consumer {
   }
 
   #take(delivery: LinkDelivery, hold: Hold): void {
-    if (this.#cancelling) {
-      if (!this.#options.noAck) hold.channel?.nack(delivery.deliveryTag, true)
+    if (this.#cancelling && !this.#options.noAck) {
+      hold.channel?.nack(delivery.deliveryTag, true)
     } else if (this.#isOpen && this.#held.size === 0 && this.#hasCredit(hold)) {
       this.#hand(delivery, hold)
     } else {
@@ -166,12 +178,6 @@ export class AmqpConsumer implements Consumer {
     const hold = this.#hold
     while (hold && this.#isOpen && !this.#cancelling && this.#held.size > 0 && this.#hasCredit(hold)) {
       this.#hand(this.#held.shift() as LinkDelivery, hold)
-    }
-  }
-
-  #giveBackHeld(channel: LinkChannel): void {
-    for (let one = this.#held.shift(); one; one = this.#held.shift()) {
-      if (channel.isOpen && !this.#options.noAck) channel.nack(one.deliveryTag, true)
     }
   }
 

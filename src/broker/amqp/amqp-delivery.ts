@@ -33,34 +33,34 @@ export class AmqpDelivery implements Delivery {
     this.#hold = hold
   }
 
+  get isOurs(): boolean {
+    return this.#hold?.channel?.isOpen === true
+  }
+
   ack(): boolean {
     const hold = this.#letGo()
-    hold?.channel?.ack(this.#tag)
-    return this.#settled(hold)
+    return hold?.channel?.ack(this.#tag) === true && settled(hold)
   }
 
   requeue(): boolean {
     const hold = this.#letGo()
-    hold?.channel?.nack(this.#tag, true)
-    return this.#settled(hold)
+    return hold?.channel?.nack(this.#tag, true) === true && settled(hold)
   }
 
   reject(): boolean {
     const hold = this.#letGo()
-    hold?.channel?.nack(this.#tag, false)
-    return this.#settled(hold)
+    return hold?.channel?.nack(this.#tag, false) === true && settled(hold)
   }
 
   #letGo(): Hold | undefined {
     const hold = this.#hold
     this.#hold = undefined
-    return hold?.channel?.isOpen ? hold : undefined
+    return hold
   }
+}
 
-  #settled(hold: Hold | undefined): boolean {
-    if (!hold) return false
-    hold.unsettled--
-    hold.onSettled()
-    return true
-  }
+function settled(hold: Hold): boolean {
+  hold.unsettled--
+  hold.onSettled()
+  return true
 }

@@ -78,8 +78,7 @@ export class AmqplibChannel implements LinkChannel {
       const properties = propertiesOf(message)
       this.#connection.sendMessage(this.#channel.ch, BASIC_PUBLISH, fields, BASIC_PROPERTIES, properties, content)
     } catch (error) {
-      if (error instanceof TypeError) throw new LovageError('ENCODE_FAILED', { path: '$', problem: error.message })
-      throw error instanceof LovageError ? error : linkError(error)
+      throw sendError(error)
     }
   }
 
@@ -140,12 +139,12 @@ export class AmqplibChannel implements LinkChannel {
     await this.#call('Basic', 'Cancel', { consumerTag, nowait: false })
   }
 
-  ack(deliveryTag: number): void {
-    this.#send(BASIC_ACK, { deliveryTag, multiple: false })
+  ack(deliveryTag: number): boolean {
+    return this.#send(BASIC_ACK, { deliveryTag, multiple: false })
   }
 
-  nack(deliveryTag: number, requeue: boolean): void {
-    this.#send(BASIC_NACK, { deliveryTag, multiple: false, requeue })
+  nack(deliveryTag: number, requeue: boolean): boolean {
+    return this.#send(BASIC_NACK, { deliveryTag, multiple: false, requeue })
   }
 
   close(): Promise<void> {
@@ -160,11 +159,14 @@ export class AmqplibChannel implements LinkChannel {
     })
   }
 
-  #send(method: number, fields: object): void {
+  #send(method: number, fields: object): boolean {
+    if (!this.isOpen) return false
     try {
       this.#connection.sendMethod(this.#channel.ch, method, fields)
-    } catch (error) {
-      throw linkError(error)
+      return true
+    } catch {
+      // The connection is ending, and the channel with it.
+      return false
     }
   }
 
@@ -177,7 +179,9 @@ export class AmqplibChannel implements LinkChannel {
           error ? reject(linkError(error)) : resolve(frame),
         )
       } catch (error) {
-        reject(linkError(error))
+        // amqplib now waits for the answer to a call that was never sent: the channel is of no further use.
+        void this.close()
+        reject(sendError(error))
       }
     })
   }
@@ -192,6 +196,13 @@ function deliveryOf({ fields, properties, content }: Handed): LinkDelivery {
     routingKey: fields.routingKey,
     redelivered: fields.redelivered,
   }
+}
+
+/** Why something was not written: the channel is gone, or there is no form for it. */
+function sendError(error: unknown): Error {
+  if (error instanceof LovageError) return error
+  if (error instanceof Error && error.name === 'IllegalOperationError') return linkError(error)
+  return new LovageError('ENCODE_FAILED', { path: '$', problem: textOf(error) })
 }
 
 /** amqplib's errors carry the reply code, and the server's text inside of a sentence of their own. */

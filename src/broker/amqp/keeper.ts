@@ -3,11 +3,15 @@ import { type Clock, deadline, sleep } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { BrokerState } from '../broker.ts'
+import { tell } from '../tell.ts'
 import type { AmqpUrl } from './amqp-url.ts'
 import { type Link, LinkError, type OpenLink } from './link.ts'
 
 /** Short, because work waits: a broker that is back is used within a second. */
 const RECONNECT: Backoff = { baseMs: 50, maxMs: 1000 }
+
+/** Longest wait for a new connection to have all that the one before had. Heartbeats, where there are any, are faster. */
+const PREPARE_MS = 60_000
 
 export interface KeeperOptions {
   readonly url: AmqpUrl
@@ -69,7 +73,7 @@ export class Keeper {
 
   async stop(): Promise<void> {
     this.#stopping.abort(new LovageError('BROKER_CLOSED'))
-    for (const tell of this.#waiters) tell(undefined)
+    for (const wake of this.#waiters) wake(undefined)
     this.#waiters.clear()
     const link = this.#link
     this.#link = undefined
@@ -89,10 +93,10 @@ export class Keeper {
   async connected(timeoutMs: number): Promise<Link> {
     if (this.#link) return this.#link
     if (this.#state === 'stopped' || this.#stopping.signal.aborted) throw new LovageError('BROKER_CLOSED')
-    let tell: (link: Link | undefined) => void = () => {}
-    const up = new Promise<Link | undefined>((resolve) => this.#waiters.add((tell = resolve)))
+    let wake: (link: Link | undefined) => void = () => {}
+    const up = new Promise<Link | undefined>((resolve) => this.#waiters.add((wake = resolve)))
     const link = await deadline(this.#clock, up, timeoutMs, () => this.unreachable()).finally(() => {
-      this.#waiters.delete(tell)
+      this.#waiters.delete(wake)
     })
     if (!link) throw new LovageError('BROKER_CLOSED')
     return link
@@ -133,7 +137,7 @@ export class Keeper {
     const link = await openLink({ url, clock, heartbeatS, name, timeoutMs, events })
     try {
       this.#stopping.signal.throwIfAborted()
-      await onUp(link)
+      await deadline(clock, onUp(link), PREPARE_MS, () => new LinkError('connection', 'it took too long to begin'))
       this.#stopping.signal.throwIfAborted()
       if (!link.isOpen) throw new LinkError('connection', 'the connection was closed')
     } catch (error) {
@@ -144,7 +148,7 @@ export class Keeper {
     isUp = true
     this.#link = link
     this.#enter('connected')
-    for (const tell of this.#waiters) tell(link)
+    for (const wake of this.#waiters) wake(link)
     this.#waiters.clear()
   }
 
@@ -164,7 +168,7 @@ export class Keeper {
   #enter(state: BrokerState): void {
     if (this.#state === state) return
     this.#state = state
-    for (const listener of this.#listeners) listener(state)
+    for (const listener of this.#listeners) tell(listener, state)
   }
 }
 

@@ -55,8 +55,9 @@ export interface LinkChannel {
   qos(prefetch: number, overAllConsumers: boolean): Promise<void>
   consume(queue: string, tag: string, noAck: boolean): Promise<void>
   cancel(tag: string): Promise<void>
-  ack(deliveryTag: number): void
-  nack(deliveryTag: number, requeue: boolean): void
+  /** False when it could not be sent. */
+  ack(deliveryTag: number): boolean
+  nack(deliveryTag: number, requeue: boolean): boolean
   close(): Promise<void>
 }
 

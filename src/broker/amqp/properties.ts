@@ -1,9 +1,16 @@
 import type { Message } from '../../protocol/message.ts'
 import type { BasicProperties } from './wire/properties.ts'
 
+/** RabbitMQ refuses a longer one. Left out, the broker keeps the message, and the reader sees that it is late. */
+const MOST_EXPIRATION_MS = 2 ** 32 - 1
+
+function expirationOf({ expirationMs }: Message): string | undefined {
+  if (expirationMs === undefined || expirationMs > MOST_EXPIRATION_MS) return undefined
+  return String(Math.round(expirationMs))
+}
+
 /** What goes beside the body. An empty content type is none. */
 export function propertiesOf(message: Message): BasicProperties {
-  const { expirationMs } = message
   return {
     contentType: message.contentType || undefined,
     contentEncoding: message.contentEncoding || undefined,
@@ -12,7 +19,7 @@ export function propertiesOf(message: Message): BasicProperties {
     priority: message.priority,
     correlationId: message.correlationId,
     replyTo: message.replyTo,
-    expiration: expirationMs === undefined ? undefined : String(Math.max(0, Math.round(expirationMs))),
+    expiration: expirationOf(message),
     messageId: message.messageId,
     timestamp: message.timestamp,
     type: message.type,

@@ -4,6 +4,7 @@ import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Destination } from '../broker.ts'
+import { unroutable } from '../publish-errors.ts'
 import { type Link, type LinkChannel, LinkError } from './link.ts'
 
 /** More wait here unsent, so that what must be sent again after a loss stays bounded. */
@@ -280,10 +281,6 @@ function isSame({ message: sent, to: sentTo }: Pending, message: Message, to: De
     sent.body.byteLength === message.body.byteLength &&
     Buffer.compare(sent.body, message.body) === 0
   )
-}
-
-function unroutable({ exchange, routingKey }: Destination): LovageError {
-  return new LovageError('UNROUTABLE', { exchange: exchange || "''", routingKey })
 }
 
 function refusal({ code, message }: LinkError, { to }: Pending): LovageError {

@@ -119,12 +119,12 @@ class WireChannel implements LinkChannel {
     return this.#channel.cancel(tag)
   }
 
-  ack(deliveryTag: number): void {
-    this.#channel.ack(deliveryTag)
+  ack(deliveryTag: number): boolean {
+    return this.#channel.ack(deliveryTag)
   }
 
-  nack(deliveryTag: number, requeue: boolean): void {
-    this.#channel.nack(deliveryTag, requeue)
+  nack(deliveryTag: number, requeue: boolean): boolean {
+    return this.#channel.nack(deliveryTag, requeue)
   }
 
   close(): Promise<void> {
@@ -139,7 +139,7 @@ interface DeliveryArgs extends Destination {
 
 function deliveryOf({ properties, body, undecodable }: Content, args: DeliveryArgs, consumerTag: string): LinkDelivery {
   if (undecodable !== undefined)
-    log('warn', 'broker', 'a message came with properties that cannot be read', { undecodable })
+    log('warn', 'broker', 'header table could not be read to its end', { problem: undecodable })
   const { deliveryTag, redelivered, exchange, routingKey } = args
   return { message: messageOf(properties, body), consumerTag, deliveryTag, redelivered, exchange, routingKey }
 }

@@ -10,11 +10,11 @@ const MOST_NESTED = 100
  * Refuses headers that have no form on the wire, so that a program that runs in memory also runs on a real broker.
  * @throws LovageError `ENCODE_FAILED`, naming the path
  */
-export function checkHeaders(headers: Headers): void {
-  const bytes = sizeOf(headers, '$.headers', 0)
+export function checkHeaders(headers: Headers, path = '$.headers'): void {
+  const bytes = sizeOf(headers, path, 0)
   if (bytes <= MOST_HEADER_BYTES) return
-  const problem = `the headers take ${bytes} bytes, more than ${MOST_HEADER_BYTES}`
-  throw new LovageError('ENCODE_FAILED', { path: '$.headers', problem })
+  const problem = `the table takes ${bytes} bytes, more than ${MOST_HEADER_BYTES}`
+  throw new LovageError('ENCODE_FAILED', { path, problem })
 }
 
 function sizeOf(table: Headers, path: string, depth: number): number {

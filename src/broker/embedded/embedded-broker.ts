@@ -13,8 +13,10 @@ import type {
   PublishOptions,
   Topology,
 } from '../broker.ts'
+import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { checkHeaders } from './check-headers.ts'
+import { tell } from '../tell.ts'
 import type { Engine } from './engine.ts'
 import type { Session } from './session.ts'
 import { type EngineDelivery, Subscription } from './subscription.ts'
@@ -77,15 +79,14 @@ export class EmbeddedBroker implements Broker {
 
   async declare(topology: Topology): Promise<void> {
     const { engine, session } = this.#here()
+    checkNames(topology)
     engine.declare(topology, session)
     this.#declared.add(topology)
   }
 
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
     const { engine } = this.#here()
-    const size = message.body.byteLength
-    const limit = options?.isPassedOn ? Infinity : this.#maxMessageBytes
-    if (size > limit) throw new LovageError('MESSAGE_TOO_LARGE', { size, limit })
+    checkMessage(message, to, options?.isPassedOn ? Infinity : this.#maxMessageBytes)
     checkHeaders(message.headers)
     engine.publish(message, to, options?.mandatory ?? true)
   }
@@ -151,6 +152,6 @@ export class EmbeddedBroker implements Broker {
 
   #enter(state: BrokerState): void {
     this.#state = state
-    for (const listener of this.#listeners) listener(state)
+    for (const listener of this.#listeners) tell(listener, state)
   }
 }

@@ -3,7 +3,9 @@ import { DueHeap } from '../../base/due-heap.ts'
 import { LovageError } from '../../base/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { BindingSpec, Destination, ExchangeSpec, QueueDepth, QueueSpec, Topology } from '../broker.ts'
-import { exchangeMismatch, queueMismatch } from '../queue-arguments.ts'
+import { unroutable } from '../publish-errors.ts'
+import { exchangeMismatch, queueArguments, queueMismatch } from '../queue-arguments.ts'
+import { checkHeaders } from './check-headers.ts'
 import { type DeathReason, withDeath } from './death.ts'
 import { Exchange } from './exchange.ts'
 import { EngineQueue } from './queue.ts'
@@ -186,6 +188,7 @@ export class Engine {
       if (problem) throw new LovageError('TOPOLOGY_MISMATCH', { entity: `queue ${spec.name}`, problem })
       return this.#startLapse(there)
     }
+    checkHeaders(queueArguments(spec), '$.arguments')
     const queue = new EngineQueue(spec, spec.exclusive ? session : undefined)
     this.#queues.set(spec.name, queue)
     const orphans = this.#orphans.get(spec.name)
@@ -288,10 +291,6 @@ export class Engine {
       // As RabbitMQ: a dead letter that no exchange or queue takes is gone.
     }
   }
-}
-
-function unroutable({ exchange, routingKey }: Destination): LovageError {
-  return new LovageError('UNROUTABLE', { exchange: exchange || "''", routingKey })
 }
 
 function full(queue: string): LovageError {

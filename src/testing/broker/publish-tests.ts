@@ -166,6 +166,33 @@ export function publishTests({ scene, expect }: SuiteContext): void {
     expect({ ...empty.message, body: [...empty.message.body] }).toEqual({ ...bare, body: [] })
   })
 
+  scene('properties and names that no wire can carry are ENCODE_FAILED, and harm nobody', async (s) => {
+    const queue = await s.queue()
+    const long = 'é'.repeat(128)
+    const wrong: Partial<Message>[] = [
+      { priority: 256 },
+      { priority: 1.5 },
+      { timestamp: 1.5 },
+      { timestamp: -1 },
+      { expirationMs: -1 },
+      { expirationMs: Number.NaN },
+      { correlationId: long },
+      { replyTo: long },
+      { contentType: long },
+      { deliveryMode: 3 as 2 },
+    ]
+    const failed = { code: 'ENCODE_FAILED' }
+    for (const fields of wrong) {
+      await expect(s.broker.publish(textMessage('x', fields), toQueue(queue))).rejects.toMatchObject(failed)
+    }
+    await expect(s.broker.publish(textMessage('x'), toQueue(long))).rejects.toMatchObject(failed)
+    await expect(s.queue({ name: long })).rejects.toMatchObject(failed)
+    await expect(s.queue({ arguments: { when: new Date(0) as never } })).rejects.toMatchObject(failed)
+    await s.broker.publish(textMessage('a', { correlationId: 'é'.repeat(127), priority: 255 }), toQueue(queue))
+    await s.broker.publish(textMessage('b', { expirationMs: 1e15 }), toQueue(queue))
+    expect(await (await s.inbox(queue)).texts(2)).toEqual(['a', 'b'])
+  })
+
   scene('bodies of any size and content arrive byte for byte', async (s) => {
     const queue = await s.queue()
     const sizes = [0, 1, 255, 4096, 131_064, 131_072, 1_000_000, 5_000_001]

@@ -28,11 +28,14 @@ import { Outgoing } from './outgoing.ts'
 import { tell } from './tell.ts'
 
 /** How long the last frames of an ended connection may take to leave. */
-const GOODBYE_MS = 1_000
+const LAST_FRAMES_MS = 1_000
+
+/** Longest wait for the broker's part of an orderly end. One that is blocked does not read ours. */
+const GOODBYE_MS = 2_000
 
 /** Limits and times of one connection. */
 export interface ConnectionLimits {
-  /** Longest wait for the answer to a call, and for a goodbye. */
+  /** Longest wait for the answer to a call. */
   readonly callTimeoutMs: number
   /** Larger bodies come as empty, with their size. */
   readonly maxBodyBytes: number
@@ -163,7 +166,7 @@ export class AmqpConnection implements ChannelHost {
   async close(): Promise<void> {
     if (!this.#error && !this.#isClosing) {
       this.#isClosing = true
-      const timer = this.clock.after(this.callTimeoutMs, () => this.destroy())
+      const timer = this.clock.after(GOODBYE_MS, () => this.destroy())
       void this.#gone.then(() => timer.cancel())
       // Acks are gathered until here, and nothing counts behind a goodbye.
       this.outgoing.flush()
@@ -279,7 +282,7 @@ export class AmqpConnection implements ChannelHost {
     this.outgoing.flush()
     this.outgoing.end()
     // The last words get a moment; a peer that takes nothing must not keep the socket.
-    const timer = this.clock.after(GOODBYE_MS, () => this.#socket.destroy(), { unref: true })
+    const timer = this.clock.after(LAST_FRAMES_MS, () => this.#socket.destroy(), { unref: true })
     void this.#gone.then(() => timer.cancel())
     this.#socket.end(() => this.#socket.destroy())
     this.#settleOpened(error)
