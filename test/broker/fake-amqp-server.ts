@@ -21,6 +21,8 @@ export class FakeAmqpServer {
   #socket: Socket | undefined
   #consumers = new Map<string, number>()
   #acked: number[] = []
+  /** And not yet acked. */
+  #delivered = new Set<number>()
 
   private constructor(server: Server) {
     this.#server = server
@@ -46,6 +48,7 @@ export class FakeAmqpServer {
   /** Delivers to the only consumer: `headers` is the inside of the header table, as raw bytes. */
   deliver(deliveryTag: number, headers: Buffer, body: string): void {
     const [tag, channel] = [...this.#consumers][0] as [string, number]
+    this.#delivered.add(deliveryTag)
     const method = Buffer.concat([
       Buffer.from([0, 60, 0, 60]),
       shortText(tag),
@@ -92,6 +95,12 @@ export class FakeAmqpServer {
         rest = rest.subarray(8 + size)
       }
     })
+  }
+
+  #onAck(tag: number, isMultiple: boolean): void {
+    const tags = [...this.#delivered].filter((one) => one === tag || (isMultiple && one < tag))
+    for (const one of tags) this.#delivered.delete(one)
+    this.#acked.push(...tags)
   }
 
   #answer(socket: Socket, channel: number, payload: Buffer): void {

@@ -108,7 +108,7 @@ describe('a connection', () => {
   test('does not wait for ever for the goodbye of a broker that is silent', async () => {
     const scene = await opened({}, { heartbeatS: 0 })
     const closing = scene.connection.close()
-    await scene.clock.play(10_000)
+    await scene.clock.play(2_000)
     await closing
     expect(scene.clock.waiting).toBe(0)
   })

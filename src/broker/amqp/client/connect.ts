@@ -20,7 +20,7 @@ export interface ConnectOptions {
   readonly events?: AmqpConnectionEvents
   /** Largest frame. Default 131,072; the broker may lower it. */
   readonly frameMax?: number
-  /** Longest wait for the answer to a call, and for a goodbye. Default 10,000. */
+  /** Longest wait for the answer to a call. Default 10,000. */
   readonly callTimeoutMs?: number
   /** Bodies past this come as empty, with their size. Default 512 MiB: no RabbitMQ can be set to take more. */
   readonly maxBodyBytes?: number

@@ -32,7 +32,10 @@ import { tell } from './tell.ts'
 const CLOSE_MS = 2_000
 
 /** How long the last frames of an ended connection may take to leave. */
-const GOODBYE_MS = 1_000
+const LAST_FRAMES_MS = 1_000
+
+/** Longest wait for the broker's part of an orderly end. One that is blocked does not read ours. */
+const GOODBYE_MS = 2_000
 
 /**
  * One socket's life with a broker. When it ends, for whatever reason, it is over: every call and channel on it fails with
