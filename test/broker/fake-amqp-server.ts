@@ -105,11 +105,7 @@ export class FakeAmqpServer {
 
   #answer(socket: Socket, channel: number, payload: Buffer): void {
     const [classId, methodId, args] = [payload.readUInt16BE(0), payload.readUInt16BE(2), payload.subarray(4)]
-    if (classId === 60 && methodId === 80) {
-      const last = Number(args.readBigUInt64BE(0))
-      const isMultiple = args[8] === 1
-      for (let tag = isMultiple ? (this.#acked.at(-1) ?? 0) + 1 : last; tag <= last; tag++) this.#acked.push(tag)
-    }
+    if (classId === 60 && methodId === 80) this.#onAck(Number(args.readBigUInt64BE(0)), args[8] === 1)
     const answer = ANSWERS[`${classId}.${methodId}`]
     if (!answer) return
     const reply = answer[1](args)

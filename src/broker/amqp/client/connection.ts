@@ -28,9 +28,6 @@ import { Heartbeat } from './heartbeat.ts'
 import { Outgoing } from './outgoing.ts'
 import { tell } from './tell.ts'
 
-/** Longest wait for the broker's goodbye: one that is blocked or silent gives none. */
-const CLOSE_MS = 2_000
-
 /** How long the last frames of an ended connection may take to leave. */
 const LAST_FRAMES_MS = 1_000
 
@@ -151,7 +148,7 @@ export class AmqpConnection implements ChannelHost {
   async close(): Promise<void> {
     if (!this.#error && !this.#isClosing) {
       this.#isClosing = true
-      const timer = this.clock.after(Math.min(this.callTimeoutMs, CLOSE_MS), () => this.destroy())
+      const timer = this.clock.after(GOODBYE_MS, () => this.destroy())
       void this.#gone.then(() => timer.cancel())
       // Acks are gathered until here, and nothing counts behind a goodbye.
       this.outgoing.flush()
@@ -267,7 +264,7 @@ export class AmqpConnection implements ChannelHost {
     this.outgoing.flush()
     this.outgoing.end()
     // The last words get a moment; a peer that takes nothing must not keep the socket.
-    const timer = this.clock.after(GOODBYE_MS, () => this.#socket.destroy(), { unref: true })
+    const timer = this.clock.after(LAST_FRAMES_MS, () => this.#socket.destroy(), { unref: true })
     this.#socket.once('close', () => timer.cancel())
     this.#socket.end(() => this.#socket.destroy())
     this.#settleOpened(error)
