@@ -30,11 +30,12 @@ export function readTable(reader: ByteReader, notes: TableNotes, depth = 0): Hea
   const tableEnd = reader.take(length) + length
   reader.at = tableEnd - length
   reader.end = tableEnd
+  if (depth === 0) reader.known.begin()
   const table: Record<string, HeaderValue> = {}
   let key = ''
   try {
     while (reader.at < tableEnd) {
-      key = reader.shortText()
+      key = reader.name()
       const value = readValue(reader, notes, depth)
       // Assigned, this key would set the prototype.
       if (key === '__proto__')
