@@ -75,12 +75,16 @@ export class ByteReader {
     return high * 0x1_0000_0000 + this.u32()
   }
 
-  bigU64(): bigint {
-    return this.buffer.readBigUInt64BE(this.take(8))
+  /** A signed 64-bit integer, bigint only where a number would not hold it. */
+  i64(): number | bigint {
+    const high = this.i32()
+    const value = high * 0x1_0000_0000 + this.u32()
+    if (Number.isSafeInteger(value)) return value
+    return this.buffer.readBigInt64BE(this.at - 8)
   }
 
-  bigI64(): bigint {
-    return this.buffer.readBigInt64BE(this.take(8))
+  bigU64(): bigint {
+    return this.buffer.readBigUInt64BE(this.take(8))
   }
 
   f32(): number {
