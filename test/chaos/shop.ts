@@ -34,6 +34,10 @@ export function shop(around: Required<Surroundings>) {
       throw new Ignore()
     }),
     silent: app.task('shop.silent', { ignoreResult: true }, () => wait(3)),
+    early: app.task('shop.early', { acksLate: false }, async (x: number) => {
+      await wait(20)
+      return x
+    }),
     parent: app.task('shop.parent', async (x: number) => {
       const result = await add.delay(x, 1)
       return result.id
@@ -77,6 +81,10 @@ const ASKS: readonly Ask[] = [
   ({ fail }) => expectFailure(fail.delay(), 'ValueError'),
   ({ limited }) => expectFailure(limited.delay(), 'SoftTimeLimitExceeded'),
   ({ app }) => expectFailure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
+  ({ early }) => expectValue(early.delay(3), 3),
+  // Whether it was in time is a matter of luck.
+  ({ add }) => expectValue(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
+  ({ add }) => expectFailure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
   async ({ refuse }) => drop(await refuse.delay()),
   async ({ pass }) => drop(await pass.delay()),
   async ({ silent }) => void (await silent.delay()),
@@ -92,6 +100,10 @@ const BAD_LUCK = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'RESULT_TIMEOUT'] as 
 
 function forgive(error: unknown): void {
   if (!BAD_LUCK.some((code) => isLovageError(error, code))) throw error
+}
+
+function forgiveExpiry(error: unknown): void {
+  if (!(error instanceof TaskError) || error.excType !== 'TaskRevokedError') throw error
 }
 
 async function ask(world: SimulatedWorld<Shop>, tasks: Shop): Promise<void> {
