@@ -1,4 +1,7 @@
-/** `lovage/testing`: a task run as a worker runs it, time that stands still until it is told, and what every seam must pass. */
+/**
+ * `lovage/testing`: a task run as a worker runs it, a whole system simulated under faults, time that stands still until it is
+ * told, and what every seam must pass.
+ */
 export { backendSuite, type BackendPair, type OpenPair } from './backend-suite.ts'
 export { brokerSuite } from './broker-suite.ts'
 export { poolSuite } from './pool-suite.ts'

@@ -1,4 +1,5 @@
 import { currentTask, Ignore, isLovageError, lovage, Reject, TaskError, type Surroundings } from '../../src/index.ts'
+import { Gateway } from '../../src/gateway/gateway.ts'
 import type { AsyncResult } from '../../src/index.ts'
 import { type SimulatedWorld, type SimulateOptions, sleep } from '../../src/testing/testing.ts'
 
@@ -118,8 +119,39 @@ export async function trade(world: SimulatedWorld<Shop>): Promise<void> {
   await Promise.all(open)
 }
 
+/** What a gateway may answer when the network is as it is. */
+const BAD_LUCK_STATUS = [503, 504]
+
+/** A gateway, and clients of it that ask over HTTP. */
+export async function serve(world: SimulatedWorld<Shop>): Promise<void> {
+  const { made, clock } = world.peer('gateway')
+  const door = new Gateway(made.app, { timeout: '2m' }, { clock })
+    .get('/sum/:x/:y', made.add, { args: ({ params }) => [Number(params.x), Number(params.y)] })
+    .get('/flaky/:times', made.flaky, { args: ({ params }) => [Number(params.times)] })
+    .get('/fail', made.fail)
+  const open: Promise<void>[] = []
+  const get = async (url: string, status: number, body?: unknown): Promise<void> => {
+    const reply = await door.inject(url)
+    if (BAD_LUCK_STATUS.includes(reply.statusCode)) return
+    if (reply.statusCode !== status) throw new Error(`${url} was answered with ${reply.statusCode}: ${reply.body}`)
+    if (body !== undefined && reply.json().results !== body) throw new Error(`${url} was answered with ${reply.body}`)
+  }
+  for (let left = 3 + Math.floor(world.random() * 4); left > 0; left--) {
+    const draw = world.random()
+    const asked = draw < 0.6 ? get('/sum/2/40', 200, 42) : draw < 0.9 ? get('/flaky/1', 200, 1) : get('/fail', 500)
+    asked.catch(() => {})
+    open.push(asked)
+    await world.sleep(world.random() * 200)
+  }
+  await Promise.all(open)
+  if (door.inFlight !== 0) throw new Error(`the gateway still has ${door.inFlight} requests in flight`)
+}
+
 export const SHOP: SimulateOptions<Shop> = {
   app: shop,
-  scenario: trade,
+  scenario: async (world) => {
+    // Every fifth has a gateway, which is slow to make.
+    await Promise.all(world.seed % 5 === 0 ? [trade(world), serve(world)] : [trade(world)])
+  },
   workerOptions: { concurrency: 2, gracePeriod: '2s' },
 }

@@ -27,6 +27,11 @@ export class RabbitLinkChannel implements LinkChannel {
     return !this.#problem && this.#link.isOpen
   }
 
+  /** The server has closed it, and the client has not been told. */
+  get isLostUnknown(): boolean {
+    return this.isOpen && this.#peer?.isOpen === false
+  }
+
   async open(): Promise<LinkChannel> {
     const link = this.#link
     const { server } = link.net

@@ -59,16 +59,16 @@ export class RabbitLink implements Link {
   constructor(net: Net, events: LinkOptions['events']) {
     this.net = net
     this.#events = events
-    net.process.onDeath(() => this.cut('its process died', false))
+    net.process.onDeath(() => this.cut('its process died'))
   }
 
   get isOpen(): boolean {
     return this.#isOpen
   }
 
-  /** It is lost, and the client has not been told. */
+  /** It, or one of its channels, is lost, and the client has not been told. */
   get isLostUnknown(): boolean {
-    return this.#isOpen && this.#isCut
+    return this.#isOpen && (this.#isCut || [...this.#channels].some((channel) => channel.isLostUnknown))
   }
 
   accept(): void {

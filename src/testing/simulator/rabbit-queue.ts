@@ -51,9 +51,19 @@ export class RabbitQueue {
     return this.spec.name
   }
 
-  get expiresMs(): number | undefined {
-    const value = plainHeader(this.spec.arguments['x-expires'])
-    return typeof value === 'number' ? value : undefined
+  /** When it goes, unused; Infinity is never. */
+  get expiresMs(): number {
+    return this.#number('x-expires')
+  }
+
+  /** How long a message may wait; Infinity is for ever. */
+  get ttlMs(): number {
+    return this.#number('x-message-ttl')
+  }
+
+  /** How many may wait; beyond, the first go. */
+  get maxLength(): number {
+    return this.#number('x-max-length')
   }
 
   /** Puts it in its place: that of its age, also when it comes back. */
@@ -70,6 +80,11 @@ export class RabbitQueue {
       if (consumer.channel.hasCredit(consumer)) return consumer
     }
     return undefined
+  }
+
+  #number(argument: string): number {
+    const value = plainHeader(this.spec.arguments[argument])
+    return typeof value === 'number' ? value : Infinity
   }
 
   #isBefore(one: RabbitEntry, other: RabbitEntry): boolean {

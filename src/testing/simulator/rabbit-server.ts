@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { QueueDeclaration } from '../../broker/open.ts'
 import type { Destination, ExchangeSpec } from '../../broker/broker.ts'
+import type { QueueDeclaration } from '../../broker/open.ts'
+import { exchangeMismatch } from '../../broker/queue-arguments.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { FaultKit } from './faults.ts'
 import type { MessageWatch } from './ledger.ts'
@@ -24,8 +25,8 @@ const FSYNC_MS = 8
 
 /**
  * A model of RabbitMQ, as far as Lovage uses it: direct and fanout exchanges, classic queues, credit, confirmations, returns,
- * redelivery, expiry of messages and queues, faults that close a channel, and death with what was on disk. Not there:
- * topic exchanges, queue lengths, dead-letter exchanges, alarms.
+ * redelivery, priorities, expiry of messages and queues, queue lengths, faults that close a channel, and death with what was
+ * on disk. Not there: topic exchanges, queues that refuse, dead-letter exchanges, alarms, and bytes.
  */
 export class RabbitServer {
   readonly kit: FaultKit
@@ -143,7 +144,7 @@ export class RabbitServer {
         message,
         ...to,
         seq: this.#seq++,
-        expiresAtMs: this.#timeline.monotonic() + (message.expirationMs ?? Infinity),
+        expiresAtMs: this.#timeline.monotonic() + Math.min(message.expirationMs ?? Infinity, queue.ttlMs),
         redelivered: false,
         isSafe: false,
       }
@@ -155,16 +156,16 @@ export class RabbitServer {
         this.later(inMs, () => (entry.isSafe = true))
       }
       this.pump(queue)
+      while (queue.ready.length > queue.maxLength) this.#drop(queue)
     }
     return safeInMs
   }
 
   declareExchange(spec: ExchangeSpec): void {
     const there = this.#exchanges.get(spec.name)
+    const problem = there && exchangeMismatch(there.spec, spec)
+    if (problem) throw new ChannelFault(406, `PRECONDITION_FAILED - exchange '${spec.name}': ${problem}`)
     if (!there) this.#exchanges.set(spec.name, { spec, bindings: [] })
-    else if (there.spec.type !== spec.type) {
-      throw new ChannelFault(406, `PRECONDITION_FAILED - inequivalent arg 'type' for exchange '${spec.name}'`)
-    }
   }
 
   declareQueue(spec: QueueDeclaration, connection: object): void {
@@ -196,6 +197,7 @@ export class RabbitServer {
     if (queue.owner && connection && queue.owner !== connection) {
       throw new ChannelFault(405, `RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '${name}'`)
     }
+    this.#expire(queue)
     return queue
   }
 
@@ -270,15 +272,17 @@ export class RabbitServer {
 
   #expire(queue: RabbitQueue): void {
     const nowMs = this.#timeline.monotonic()
-    while ((queue.ready[0]?.expiresAtMs ?? Infinity) <= nowMs) {
-      this.#watch.dropped((queue.ready.shift() as RabbitEntry).message, queue.name)
-    }
+    while ((queue.ready[0]?.expiresAtMs ?? Infinity) <= nowMs) this.#drop(queue)
+  }
+
+  #drop(queue: RabbitQueue): void {
+    this.#watch.dropped((queue.ready.shift() as RabbitEntry).message, queue.name)
   }
 
   #startLapse(queue: RabbitQueue): void {
     const { expiresMs } = queue
     const sinceMs = (queue.idleSinceMs = this.#timeline.monotonic())
-    if (expiresMs === undefined || queue.consumers.length > 0) return
+    if (expiresMs === Infinity || queue.consumers.length > 0) return
     this.later(expiresMs, () => {
       const isIdle = queue.consumers.length === 0 && queue.idleSinceMs === sinceMs
       if (isIdle && this.#queues.get(queue.name) === queue) this.deleteQueue(queue.name)
