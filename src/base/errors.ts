@@ -36,6 +36,10 @@ export const ERRORS = {
     message: 'The connection to the broker is closed',
     fix: 'Start the application again, or call before stop()',
   },
+  WIRE_INVALID: {
+    message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
+    fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
+  },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',

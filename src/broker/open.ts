@@ -3,8 +3,8 @@ import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import { AmqpBroker } from './amqp/amqp-broker.ts'
 import { parseAmqpUrl } from './amqp/amqp-url.ts'
-import { openAmqplibLink } from './amqp/amqplib-link.ts'
 import type { OpenLink } from './amqp/link.ts'
+import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
@@ -58,7 +58,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new AmqpBroker({
       url: parseAmqpUrl(url),
       clock,
-      openLink: options.openLink ?? openAmqplibLink,
+      openLink: options.openLink ?? openWireLink,
       maxMessageBytes,
       publishTimeoutMs: options.publishTimeoutMs ?? 2000,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
