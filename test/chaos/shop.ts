@@ -162,8 +162,8 @@ export async function serve(world: SimulatedWorld<Shop>): Promise<void> {
 export const SHOP: SimulateOptions<Shop> = {
   app: shop,
   scenario: async (world) => {
-    // Every fifth has a gateway, which is slow to make.
-    await Promise.all(world.seed % 5 === 0 ? [trade(world), serve(world)] : [trade(world)])
+    // One in ten has a gateway, which is slow to make; with either broker, which go by odd and even.
+    await Promise.all(world.seed % 20 === 0 || world.seed % 20 === 11 ? [trade(world), serve(world)] : [trade(world)])
   },
   workerOptions: { concurrency: 2, gracePeriod: '2s' },
 }
