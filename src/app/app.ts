@@ -25,6 +25,8 @@ export interface Surroundings {
   readonly clock?: Clock
   /** Environment variables. Default: the process's. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Opens broker and backend, not started. Default: those of the URLs in the settings. */
+  readonly open?: (settings: Settings) => Client
 }
 
 /** An application: its settings, its tasks, and its one connection to broker and results. */
@@ -40,7 +42,7 @@ export class App {
   readonly #defaults: ResolvedTaskOptions
 
   /** Made by {@link lovage}. */
-  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env = undefined }: Surroundings = {}) {
+  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env, open }: Surroundings = {}) {
     if (typeof name !== 'string' || name === '') {
       const problem = 'must be a text that is not empty'
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
@@ -49,7 +51,7 @@ export class App {
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => this.#open(clock))
+    this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
     this.#waiting = {
       clock,
       dues,

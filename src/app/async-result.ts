@@ -134,7 +134,8 @@ export class AsyncResult<Result = unknown> {
   /** Drops what is known of it, here and where results are stored. */
   async forget(): Promise<void> {
     this.#sent.expectation?.close()
-    await (await this.#waiting.client()).backend.forget(this.id)
+    const { backend } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
+    await backend.forget(this.id)
   }
 
   /** The slot that was opened with the sending, or one for this wait alone. */

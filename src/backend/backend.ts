@@ -27,6 +27,8 @@ export interface ResultBackend extends Service {
   readonly kind: string
   /** What goes into `reply_to` of a message whose result is wanted; undefined where results are found by id alone. */
   readonly replyTo: string | undefined
+  /** How many ids are waited for now, in this process. */
+  readonly waiting: number
   /**
    * Listens for the outcome of `id`. Resolves when an outcome published from now on cannot be missed: call it before the
    * message is sent. One slot an id: a second call shares it. Slots are bounded; the oldest settled one goes first.

@@ -64,6 +64,11 @@ export class Expectations {
     return this.#waiting.size + this.#settled.size
   }
 
+  /** How many have no final outcome yet. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   /** Whether an outcome of this id would be of use. */
   has(id: string): boolean {
     return this.#waiting.has(id)

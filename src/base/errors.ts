@@ -36,6 +36,10 @@ export const ERRORS = {
     message: 'The connection to the broker is closed',
     fix: 'Start the application again, or call before stop()',
   },
+  WIRE_INVALID: {
+    message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
+    fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
+  },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',
@@ -203,6 +207,10 @@ export const ERRORS = {
   CAPABILITY_MISSING: {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',
+  },
+  SIMULATION_FAILED: {
+    message: 'The schedule of seed {seed} broke a promise: {problem}{trace}',
+    fix: 'Repeat it with simulate({ seed: {seed}, schedules: 1, ... })',
   },
   STOP_TIMEOUT: {
     message: '{what} did not stop within {timeoutMs} ms',

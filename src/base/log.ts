@@ -26,6 +26,11 @@ export function log(
   if (records.hasSubscribers) records.publish({ level, room, message, fields } satisfies LogRecord)
 }
 
+/** Whether anybody listens. Asking first spares busy places the making of the fields. */
+export function isLogged(): boolean {
+  return records.hasSubscribers
+}
+
 /** Calls `listener` with every log record of this process; the returned function ends that. */
 export function onLog(listener: (record: LogRecord) => void): () => void {
   const take = (record: unknown): void => listener(record as LogRecord)

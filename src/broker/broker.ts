@@ -68,6 +68,8 @@ export interface Delivery {
   readonly routingKey: string
   /** It was handed out before, here or elsewhere, and not settled. */
   readonly redelivered: boolean
+  /** False once it is settled, or known to be lost: with its connection, say. The broker then gives it to somebody again. */
+  readonly isOurs: boolean
   /**
    * Done with. All three return false, and do nothing, when the delivery is no longer ours (the connection was lost, it
    * was settled before): the broker gives the message to somebody again.

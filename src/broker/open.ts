@@ -3,10 +3,22 @@ import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import { AmqpBroker } from './amqp/amqp-broker.ts'
 import { parseAmqpUrl } from './amqp/amqp-url.ts'
-import { openAmqplibLink } from './amqp/amqplib-link.ts'
+import type { OpenLink } from './amqp/link.ts'
+import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
+
+export { LinkError } from './amqp/link.ts'
+export type {
+  ChannelEvents,
+  Link,
+  LinkChannel,
+  LinkDelivery,
+  LinkOptions,
+  OpenLink,
+  QueueDeclaration,
+} from './amqp/link.ts'
 
 /** What every kind of broker is told. */
 export interface BrokerOptions {
@@ -21,6 +33,8 @@ export interface BrokerOptions {
   readonly maxMessageBytes?: number
   /** What the broker's own tools show as the connection's name. */
   readonly name?: string
+  /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
+  readonly openLink?: OpenLink
 }
 
 /**
@@ -44,7 +58,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new AmqpBroker({
       url: parseAmqpUrl(url),
       clock,
-      openLink: openAmqplibLink,
+      openLink: options.openLink ?? openWireLink,
       maxMessageBytes,
       publishTimeoutMs: options.publishTimeoutMs ?? 2000,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,

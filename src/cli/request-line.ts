@@ -15,6 +15,7 @@ function requestLine(fields: LogRecord['fields'], paint: Paint): string {
   const status = Number(fields['status'])
   const color = status >= 500 ? 'red' : status >= 400 ? 'yellow' : 'green'
   const parts = [`${textOf(fields['method'])} ${textOf(fields['url'])}`, paint(color, String(status))]
+  if (fields['error'] !== undefined) parts.push(textOf(fields['error']))
   if (fields['task'] !== undefined) parts.push(paint('cyan', textOf(fields['task'])))
   return [...parts, ...times(fields, paint)].join(' ')
 }

@@ -1,6 +1,9 @@
 /** Parts of query names whose values never reach a log. */
 const SECRET = /pass|pwd|secret|token|key|auth|sign|session|cred|nonce|otp|pin$|^(?:code|sig|jwt|sid)$/i
 
+/** What a query must have in it to be looked at closely: most have not. An escape may spell anything. */
+const SUSPICIOUS = /pass|pwd|secret|token|key|auth|sign|session|cred|nonce|otp|pin|code|sig|jwt|sid|%/i
+
 /** Longest URL that is logged. */
 const LONGEST = 512
 
@@ -11,7 +14,7 @@ const LONGEST = 512
 export function loggedUrl(url: string): string {
   const mark = url.indexOf('?')
   let shown = url
-  if (mark !== -1) {
+  if (mark !== -1 && SUSPICIOUS.test(url)) {
     const query = url.slice(mark + 1, mark + 1 + 4 * LONGEST)
     shown = `${url.slice(0, mark)}?${query.split('&').map(loggedPair).join('&')}`
   }

@@ -1,16 +1,13 @@
 import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LovageError, messageOf } from '../base/errors.ts'
-import { decodeRawJson } from '../protocol/json.ts'
+import { decodeRawJson, isMisread } from '../protocol/json.ts'
 import type { Exchange } from './exchange.ts'
 
 type Done = (error: Error | null, body?: unknown) => void
 
 /** A form with more fields than this is refused: each costs far more than its bytes. */
 const MOST_FIELDS = 10_000
-
-/** Digits that JSON.parse may round; text that has them is read again, by the exact reader. */
-const LONG_INTEGER = /\d{16}/
 
 /**
  * How bodies are read: JSON, forms, text and XML as text, bytes as bytes. Each is kept as it came in `exchange.raw`, for
@@ -39,7 +36,7 @@ export function readBodies(server: FastifyInstance): void {
     void parseJson(request, text, (error, body) => {
       const problem = error ? faultOf(text) : undefined
       if (problem) return done(new LovageError('BODY_INVALID', { expected: 'JSON', problem }))
-      if (!LONG_INTEGER.test(text)) return done(null, body)
+      if (!isMisread(text)) return done(null, body)
       try {
         body = decodeRawJson(text)
       } catch (fault) {
@@ -70,9 +67,13 @@ export function readBodies(server: FastifyInstance): void {
   add('*', (request, body, done) => (request.headers['content-type'] ? refuse : bytes)(request, body, done))
 }
 
-/** The exchange of a request; it is made in the first hook. */
+/** A request with the exchange that is made for it in the first hook. */
+export interface Exchanged extends FastifyRequest {
+  exchange: Exchange
+}
+
 export function exchangeOf(request: FastifyRequest): Exchange {
-  return (request as FastifyRequest & { exchange: Exchange }).exchange
+  return (request as Exchanged).exchange
 }
 
 function isRaw(request: FastifyRequest): boolean {

@@ -1,22 +1,24 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../base/clock.ts'
-import { LovageError } from '../base/errors.ts'
-import { log } from '../base/log.ts'
+import { LovageError, type ErrorCode } from '../base/errors.ts'
+import { isLogged, log } from '../base/log.ts'
 import { loggedUrl } from './access-line.ts'
+import type { Caller } from './relay.ts'
 import type { RouteRequest } from './route.ts'
 
 /** As nginx writes it: the client went before it was answered. */
 const HUNG_UP = 499
 
 /** One request and its response, from the first header to the last byte; what it did becomes one line of the log. */
-export class Exchange implements RouteRequest {
+export class Exchange implements RouteRequest, Caller {
   /** Name of the task that the route is bound to. */
   task: string | undefined
-  /** Id of the task that was sent. */
   id: string | undefined
-  /** Milliseconds that the task ran, where the worker told. */
   runMs: number | undefined
+  onGone: (() => void) | undefined
+  /** What it was refused for, or failed with. */
+  error: ErrorCode | undefined
   /** The body as it came. */
   raw: Buffer = NO_BODY
 
@@ -25,7 +27,7 @@ export class Exchange implements RouteRequest {
   readonly #clock: Clock
   readonly #startedMs: number
   #gone: AbortController | undefined
-  #closed = false
+  #isGone = false
 
   constructor(request: FastifyRequest, response: ServerResponse, clock: Clock) {
     this.#request = request
@@ -62,30 +64,42 @@ export class Exchange implements RouteRequest {
     return this.#request.raw
   }
 
-  /** Aborts when the client hangs up. Made when it is first asked for: most requests of plain handlers never do. */
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** Aborts when the client hangs up. Made when it is first asked for: few need one, and it costs more than the rest. */
   get signal(): AbortSignal {
     this.#gone ??= new AbortController()
-    if (this.#closed) this.#gone.abort(new LovageError('CLIENT_GONE'))
+    if (this.#isGone) this.#gone.abort(new LovageError('CLIENT_GONE'))
     return this.#gone.signal
   }
 
   /** The response is complete or can no longer be: frees who waits, and tells the log. */
   close(): void {
-    this.#closed = true
-    const { writableEnded, statusCode } = this.#response
-    if (!writableEnded) this.#gone?.abort(new LovageError('CLIENT_GONE'))
+    if (!this.#response.writableEnded) {
+      this.#isGone = true
+      this.onGone?.()
+      this.#gone?.abort(new LovageError('CLIENT_GONE'))
+    }
+    if (isLogged()) log('info', 'gateway', 'request', this.#line())
+  }
+
+  #line(): Readonly<Record<string, unknown>> {
+    const { method, url, task, id, runMs, error } = this
     const totalMs = this.#clock.monotonic() - this.#startedMs
-    const { task, id, runMs } = this
-    log('info', 'gateway', 'request', {
-      method: this.method,
-      url: loggedUrl(this.url),
-      status: writableEnded ? statusCode : HUNG_UP,
-      ...(task === undefined ? undefined : { task }),
-      ...(id === undefined ? undefined : { id }),
+    const line: Record<string, unknown> = { method, url: loggedUrl(url) }
+    line['status'] = this.#isGone ? HUNG_UP : this.#response.statusCode
+    if (error !== undefined) line['error'] = error
+    if (task !== undefined) line['task'] = task
+    if (id !== undefined) line['id'] = id
+    if (runMs !== undefined) {
       // What is neither run time nor ours to see apart: the way to the queue, the wait in it, and the way back.
-      ...(runMs === undefined ? undefined : { queueMs: round(Math.max(0, totalMs - runMs)), runMs: round(runMs) }),
-      totalMs: round(totalMs),
-    })
+      line['queueMs'] = round(Math.max(0, totalMs - runMs))
+      line['runMs'] = round(runMs)
+    }
+    line['totalMs'] = round(totalMs)
+    return line
   }
 }
 

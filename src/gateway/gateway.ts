@@ -139,6 +139,7 @@ export class Gateway implements Service {
    * @throws LovageError `PORT_IN_USE`, `LISTEN_FAILED`, and what `app.client()` throws
    */
   start(): Promise<void> {
+    if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#open().catch((error: unknown) => {
       this.#starting = undefined
       throw error
@@ -196,13 +197,12 @@ export class Gateway implements Service {
       options: this.#options,
       clock: this.#clock,
       routes: [...this.#routes, ...this.#builtIn()],
-      longestWaitMs: this.#longestWaitMs,
+      longestWaitMs: this.#longestWaitMs + this.#app.settings.publishTimeoutMs,
     })
     return this.#http
   }
 
   async #open(): Promise<void> {
-    await this.#stopping
     const { broker } = await this.#app.client()
     const { server } = this.#side()
     const { host, port } = this.#options

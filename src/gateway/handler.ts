@@ -1,6 +1,6 @@
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import { errorReply, replyOf, type Reply } from './reply.ts'
+import { errorReply, isThenable, replyOf, type Reply } from './reply.ts'
 import type { RouteRequest } from './route.ts'
 
 /** Makes a handler of the user's answer with data, whatever it does. `where` names its route, for the log. */
@@ -27,8 +27,4 @@ export function handlerAnswer(
       return failed(error)
     }
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

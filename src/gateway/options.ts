@@ -31,7 +31,7 @@ export interface GatewayOptions {
   readonly requestTimeout?: Duration
   /**
    * How long a connection may show no sign of life while a request is on it: a client that does not read its response
-   * must not be waited for. Default `'2m'`; at least 30 s longer than the longest wait of a route.
+   * must not be waited for. Default `'2m'`; never less than a route may wait for its task.
    */
   readonly connectionTimeout?: Duration
   /** How long a connection without a request is kept open. Default `'65s'`, just longer than nginx keeps its own. */

@@ -4,7 +4,17 @@ import { log } from '../base/log.ts'
 import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
-import { errorReply, jsonReply, replyOf, resultsReply, safeError, type Reply, type SafeError } from './reply.ts'
+import { loggedUrl } from './access-line.ts'
+import {
+  errorReply,
+  isThenable,
+  jsonReply,
+  replyOf,
+  resultsReply,
+  safeError,
+  type Reply,
+  type SafeError,
+} from './reply.ts'
 import type { RouteRequest, TaskRoute } from './route.ts'
 import type { Tickets } from './tickets.ts'
 
@@ -19,83 +29,67 @@ export interface Desk {
   readonly outage: () => LovageError | undefined
 }
 
-/** What is known of a request's task, filled in as it becomes known. */
-export interface Trace {
+/** The one who waits for a reply, and what is known of its task: filled in as it becomes known. */
+export interface Caller {
+  /** Id of the task that was sent. */
   id: string | undefined
+  /** Milliseconds that the task ran, where its worker told. */
   runMs: number | undefined
+  /** Nobody waits any more. */
+  readonly isGone: boolean
+  /** Called once, when that becomes so. */
+  onGone: (() => void) | undefined
+}
+
+/** How far a request has come. */
+interface Progress {
+  result?: AsyncResult
+  outcome?: Outcome
 }
 
 /**
  * The way of a request: to a task, to its outcome, to a reply. Knows nothing of the HTTP framework, blocks nothing, and
  * never rejects: whatever goes wrong is a reply.
  */
-export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest, trace: Trace): Promise<Reply> {
+export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest, caller: Caller): Promise<Reply> {
   if (desk.inFlight >= desk.maxInFlight) return errorReply(new LovageError('OVERLOADED', { inFlight: desk.inFlight }))
   const outage = desk.outage()
   if (outage) return errorReply(outage)
+  const progress: Progress = {}
   desk.inFlight++
   try {
-    return await ask(desk, route, request, trace)
+    const startedMs = desk.clock.monotonic()
+    const { args, kwargs, options } = route.call(request)
+    const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
+    caller.id = sending.id
+    const result = (progress.result = await sending)
+    if (route.accept) return accepted(desk, route, result.id)
+
+    // Who hangs up gives up the slot, and with it this wait.
+    caller.onGone = () => forget(result)
+    if (caller.isGone) throw new LovageError('CLIENT_GONE')
+    const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
+    const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
+    caller.runMs = outcome.runMs
+    return await outcomeReply(route, request, outcome)
   } catch (error) {
-    return faultReply(error, route, request, trace.id)
+    return faultReply(desk, route, request, caller, progress, error)
   } finally {
+    caller.onGone = undefined
+    settle(progress)
     desk.inFlight--
   }
 }
 
-async function ask(desk: Desk, route: TaskRoute, request: RouteRequest, trace: Trace): Promise<Reply> {
-  const startedMs = desk.clock.monotonic()
-  const { args, kwargs, options } = route.call(request)
-  request.signal.throwIfAborted()
-  const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
-  trace.id = sending.id
-  const result = await sent(route, sending)
-  if (route.accept) return accepted(desk, route, result.id)
-
-  const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
-  const outcome = await waited(desk, route, request, result, Math.max(1, leftMs))
-  trace.runMs = outcome.runMs
-  return outcomeReply(route, request, outcome)
+/** Nobody will ask for a result that was answered: giving it up keeps the memory of a busy gateway flat. */
+function settle({ result, outcome }: Progress): void {
+  if (result && outcome) forget(result)
 }
 
-async function waited(
-  desk: Desk,
-  { task, timeoutMs }: TaskRoute,
-  { signal }: RouteRequest,
-  result: AsyncResult,
-  leftMs: number,
-): Promise<Outcome> {
-  const { id } = result
-  try {
-    const outcome = await result.outcome({ timeout: leftMs, signal })
-    forget(result)
-    return outcome
-  } catch (error) {
-    if (!isLovageError(error, 'RESULT_TIMEOUT')) {
-      forget(result)
-      throw error
-    }
-    // The task goes on, and the client learns its id: the result can still be asked for.
-    desk.tickets.give(id, task.name)
-    throw new LovageError('RESULT_TIMEOUT', { id, timeoutMs })
-  }
-}
-
-/** Nobody will ask again: frees the slot at once, which also keeps the memory of a busy gateway flat. */
 function forget(result: AsyncResult): void {
   result.forget().catch((error: unknown) => {
     log('debug', 'gateway', 'result was not dropped', { id: result.id, error: messageOf(error) })
   })
-}
-
-async function sent(route: TaskRoute, sending: PromiseLike<AsyncResult>): Promise<AsyncResult> {
-  try {
-    return await sending
-  } catch (error) {
-    if (!isLovageError(error, 'ENCODE_FAILED')) throw error
-    // What cannot be encoded came from the request: /sum/a/b makes NaN.
-    throw new LovageError('ARGUMENTS_INVALID', { task: route.task.name, problem: messageOf(error) }, { cause: error })
-  }
 }
 
 function accepted(desk: Desk, route: TaskRoute, id: string): Reply {
@@ -104,12 +98,14 @@ function accepted(desk: Desk, route: TaskRoute, id: string): Reply {
   return jsonReply(202, { id, location }, { location })
 }
 
-async function outcomeReply(route: TaskRoute, request: RouteRequest, outcome: Outcome): Promise<Reply> {
+function outcomeReply(route: TaskRoute, request: RouteRequest, outcome: Outcome): Reply | Promise<Reply> {
   const { id } = outcome
   if (outcome.state === 'SUCCESS') {
     const value = payloadValue(outcome.result)
     if (!route.response) return resultsReply(value)
-    return replyOf(await route.response(value, { id, request }), route.contentType)
+    const shaped = route.response(value, { id, request })
+    if (!isThenable(shaped)) return replyOf(shaped, route.contentType)
+    return Promise.resolve(shaped).then((late) => replyOf(late, route.contentType))
   }
   const { error, message } = endOf(route.task.name, outcome, route.exposeErrors)
   return errorReply(error, id, message)
@@ -142,12 +138,40 @@ function argumentsRefused(task: string, { exc_module: module, exc_message: [mess
   return module === 'lovage' && code === 'ARGUMENTS_INVALID' && String(message).startsWith(`Task ${task} `)
 }
 
-function faultReply(thrown: unknown, route: TaskRoute, { method, url, signal }: RouteRequest, id?: string): Reply {
-  if (signal.aborted) return errorReply(new LovageError('CLIENT_GONE'), id)
-  const error = isLovageError(thrown)
-    ? thrown
-    : new LovageError('HANDLER_FAILED', { route: `${method} ${route.task.name}`, problem: messageOf(thrown) })
-  const reply = errorReply(error, id)
-  if (reply.status === 500) log('error', 'gateway', 'request could not be handled', { method, url, id, error: thrown })
+function faultReply(
+  desk: Desk,
+  route: TaskRoute,
+  { method, url }: RouteRequest,
+  { id, isGone }: Caller,
+  progress: Progress,
+  thrown: unknown,
+): Reply {
+  if (isGone) return errorReply(new LovageError('CLIENT_GONE'), id)
+  const reply = errorReply(faultOf(desk, route, method, progress, thrown), id)
+  if (reply.status === 500) {
+    log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
+  }
   return reply
+}
+
+function faultOf(
+  desk: Desk,
+  { task: { name: task }, timeoutMs }: TaskRoute,
+  method: string,
+  { result, outcome }: Progress,
+  thrown: unknown,
+): LovageError {
+  if (!isLovageError(thrown)) {
+    return new LovageError('HANDLER_FAILED', { route: `${method} of ${task}`, problem: messageOf(thrown) })
+  }
+  // What cannot be encoded on the way there came from the request: /sum/a/b makes NaN.
+  if (!result && thrown.code === 'ENCODE_FAILED') {
+    return new LovageError('ARGUMENTS_INVALID', { task, problem: messageOf(thrown) }, { cause: thrown })
+  }
+  if (result && !outcome && thrown.code === 'RESULT_TIMEOUT') {
+    // The task goes on, and the client learns its id: the result can still be asked for.
+    desk.tickets.give(result.id, task)
+    return new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs })
+  }
+  return thrown
 }

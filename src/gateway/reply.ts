@@ -1,4 +1,5 @@
-import type { ErrorCode, LovageError } from '../base/errors.ts'
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { LovageError, type ErrorCode } from '../base/errors.ts'
 import { webJson } from './web-json.ts'
 
 /** What is answered, as data: any HTTP framework can send it. */
@@ -7,6 +8,8 @@ export interface Reply {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
+  /** Code of the error that it tells of, for the log. */
+  readonly error?: ErrorCode
 }
 
 /** How a {@link respond} is dressed. */
@@ -26,9 +29,14 @@ const made = new WeakSet<object>()
 /**
  * A response of your own, to return from a handler or from the `response` of a route: `respond(201, { id })`,
  * `respond(200, '<xml/>', { contentType: 'text/xml' })`. Anything but a text or bytes is written as JSON.
- * @throws LovageError `ENCODE_FAILED`
+ * @throws LovageError `ENCODE_FAILED`, `OPTION_INVALID` for a status or header that HTTP has no place for
  */
 export function respond(status: number, body?: unknown, { contentType, headers }: RespondOptions = {}): Reply {
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw unfit('status', 'is no status of a response', 'Write a whole number from 200 to 599')
+  }
+  for (const [name, value] of Object.entries({ 'content-type': contentType ?? TEXT, ...headers }))
+    checkHeader(name, value)
   const dressed = dress(status, body, contentType)
   const reply = headers ? { ...dressed, headers: { ...dressed.headers, ...lowered(headers) } } : dressed
   made.add(reply)
@@ -136,11 +144,8 @@ export function safeError(error: LovageError, id?: string, message?: string): Sa
 /** The reply to an error: `{"error": {"code", "message", "id"}}`, with Retry-After where trying again helps. */
 export function errorReply(error: LovageError, id?: string, message?: string): Reply {
   const retryAfter = RETRY_AFTER[error.code]
-  return jsonReply(
-    statusOf(error.code),
-    { error: safeError(error, id, message) },
-    retryAfter ? { 'retry-after': retryAfter } : undefined,
-  )
+  const headers = retryAfter ? { 'retry-after': retryAfter } : undefined
+  return { ...jsonReply(statusOf(error.code), { error: safeError(error, id, message) }, headers), error: error.code }
 }
 
 function dress(status: number, body: unknown, contentType: string | undefined): Reply {
@@ -149,6 +154,26 @@ function dress(status: number, body: unknown, contentType: string | undefined): 
   return jsonReply(status, body ?? null, contentType ? { 'content-type': contentType } : undefined)
 }
 
+/** Node would refuse it too, but only when the response is on its way and nobody is left to answer for it. */
+function checkHeader(name: string, value: string): void {
+  try {
+    validateHeaderName(name)
+    validateHeaderValue(name, value)
+  } catch {
+    const fix = 'Encode what comes from outside: encodeURI(...), say'
+    throw unfit('headers', `have ${JSON.stringify(name)}, whose name or value cannot stand in a header`, fix)
+  }
+}
+
+function unfit(option: string, problem: string, fix: string): LovageError {
+  return new LovageError('OPTION_INVALID', { option, where: 'respond()', problem, fix })
+}
+
 function lowered(headers: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+/** Whether a function of the user's answers later. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

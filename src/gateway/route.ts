@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { validateHeaderValue, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
 import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
@@ -138,8 +138,18 @@ const fn: Check<AnyFunction> = (value) => {
   throw new Unfit(`must be a function, and is ${shown(value)}`, 'Write (request) => ...')
 }
 
+const headerText: Check<string> = (value) => {
+  const checked = text(value)
+  try {
+    validateHeaderValue('content-type', checked)
+  } catch {
+    throw new Unfit(`is ${shown(checked)}, which cannot stand in a header`, "Write a media type: 'text/html'")
+  }
+  return checked
+}
+
 const HANDLER_CHECKS: Checks<CheckedHandler> = {
-  contentType: text,
+  contentType: headerText,
   body: oneOf('parsed', 'raw'),
   bodyLimit: whole(1),
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { loggedUrl } from './access-line.ts'
-import { exchangeOf, readBodies } from './body.ts'
+import { type Exchanged, exchangeOf, readBodies } from './body.ts'
 import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { hostCheck } from './hosts.ts'
@@ -38,7 +38,7 @@ export interface HttpParts {
   readonly options: ResolvedOptions
   readonly clock: Clock
   readonly routes: readonly ServedRoute[]
-  /** Longest wait of any route, in milliseconds. */
+  /** Longest time that a route may keep its client waiting, in milliseconds. */
   readonly longestWaitMs: number
 }
 
@@ -50,7 +50,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
 
   const begin = (request: FastifyRequest, reply: FastifyReply): Exchange => {
     const exchange = new Exchange(request, reply.raw, clock)
-    Object.assign(request, { exchange })
+    ;(request as Exchanged).exchange = exchange
     const { socket } = request.raw
     connections.begin(socket, reply.raw)
     reply.raw.once('close', () => {
@@ -62,6 +62,7 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
 
   const send = (reply: FastifyReply, answer: Reply): void => {
     if (reply.raw.destroyed) return
+    exchangeOf(reply.request).error = answer.error
     // Without it the client would keep the connection for a next request, and the server would wait for that.
     if (draining) reply.header('connection', 'close')
     reply.code(answer.status).headers(answer.headers).send(answer.body)
@@ -87,6 +88,8 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
       send(reply, errorReply(ourError(error, options)))
     },
   })
+  // Named in advance, so that all requests have one shape.
+  server.decorateRequest('exchange', null)
   readBodies(server)
 
   server.addHook('onRequest', (request, reply, next) => {
@@ -125,8 +128,14 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
       ...(bodyLimit === undefined ? undefined : { bodyLimit }),
       handler: (request, reply) => {
         const replied = answer(exchangeOf(request))
-        if (replied instanceof Promise) void replied.then((late) => send(reply, late))
-        else send(reply, replied)
+        if (!(replied instanceof Promise)) return send(reply, replied)
+        // An unhandled rejection would end the process, and every other request with it.
+        replied
+          .then((late) => send(reply, late))
+          .catch((error: unknown) => {
+            log('error', 'gateway', 'response could not be sent', { route: path, error })
+            reply.raw.destroy()
+          })
       },
     })
   }
@@ -169,7 +178,7 @@ function listener(
   // Node's own way to close connections takes a response for finished when its last part was written, not when it was
   // sent, and cuts it. Ours are closed by their count of requests.
   server.closeIdleConnections = () => {}
-  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 30_000)
+  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 1_000)
   server.on('connection', (socket: Socket) => connections.opened(socket))
   const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable || !connections.isQuiet(socket)) socket.destroy()
@@ -183,7 +192,7 @@ function listener(
 /** Answers what never became a request. */
 function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
   const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
-  log('info', 'gateway', 'request', { status, error: messageOf(error) })
+  log('info', 'gateway', 'request refused unread', { status, error: messageOf(error) })
   const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)

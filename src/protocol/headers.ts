@@ -1,12 +1,13 @@
 /**
- * Tags of AMQP field-table values, as py-amqp and RabbitMQ read them (amqp/serialization.py, RabbitMQ's errata):
- * `t` bool, `b` int8, `B` uint8, `s` int16, `u` uint16, `I` int32, `i` uint32, `l` and `L` int64, `f` float, `d` double,
- * `D` decimal, `S` text, `x` bytes, `A` list, `T` timestamp, `F` table, `V` null.
+ * Tags of AMQP field-table values, as py-amqp and RabbitMQ read them (amqp/serialization.py, RabbitMQ's errata,
+ * rabbit_binary_parser.erl): `t` bool, `b` int8, `B` uint8, `U` and `s` int16, `u` uint16, `I` int32, `i` uint32, `l` and
+ * `L` int64, `f` float, `d` double, `D` decimal, `S` text, `x` bytes, `A` list, `T` timestamp, `F` table, `V` null.
  */
 export type WireTag =
   | 't'
   | 'b'
   | 'B'
+  | 'U'
   | 's'
   | 'u'
   | 'I'
@@ -25,29 +26,30 @@ export type WireTag =
 
 /**
  * A header value whose tag on the wire would be lost if it were held as a plain value: `1.0` (`d`), a timestamp, a
- * decimal, an int that was written as int64. Decoders make one only where the plain value would be written with another
- * tag, so that a message that passes through keeps its types and readers rarely see one.
+ * decimal, an int that was written as int64, text that is not UTF-8. Decoders make one only where the plain value would
+ * be written with another tag, so that a message that passes through keeps its types and readers rarely see one.
  */
 export class WireValue {
   readonly tag: WireTag
-  /** number, bigint (`l`, `L`, `T`), or for `D` a {@link WireDecimal}. */
-  readonly value: number | bigint | WireDecimal
+  /** number; bigint for `l`, `L`, `T`; a {@link WireDecimal} for `D`; the bytes for `S`. */
+  readonly value: number | bigint | WireDecimal | Uint8Array
 
-  constructor(tag: WireTag, value: number | bigint | WireDecimal) {
+  constructor(tag: WireTag, value: number | bigint | WireDecimal | Uint8Array) {
     this.tag = tag
     this.value = value
   }
 }
 
-/** `digits / 10 ** scale`. */
+/** `digits / 10 ** scale`. Digits are an int32, scale a uint8. */
 export interface WireDecimal {
-  digits: number
-  scale: number
+  readonly digits: number
+  readonly scale: number
 }
 
 /**
  * A header value. Plain values have one tag each: text `S`, boolean `t`, null `V`, bytes `x`, list `A`, object `F`,
- * integer in 32 bits `I`, larger integer (number or bigint) `l` if positive and `L` if negative, other number `d`.
+ * integer in 32 bits `I`, larger integer in 64 bits (number or bigint) `l` if positive and `L` if negative, any other
+ * number `d`.
  */
 export type HeaderValue =
   | null
@@ -63,14 +65,21 @@ export type HeaderValue =
 /** The headers of a message, in wire order. */
 export type Headers = Readonly<Record<string, HeaderValue>>
 
-/** The value without its tag: what a reader wants. Decimals become text. */
+/** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value
   const inner = value.value
-  if (typeof inner === 'object') return (inner.digits / 10 ** inner.scale).toFixed(inner.scale)
+  if (inner instanceof Uint8Array) return inner
+  if (typeof inner === 'object') return decimalText(inner)
   if (typeof inner === 'bigint' && inner >= Number.MIN_SAFE_INTEGER && inner <= Number.MAX_SAFE_INTEGER)
     return Number(inner)
   return inner
+}
+
+function decimalText({ digits, scale }: WireDecimal): string {
+  if (scale === 0) return String(digits)
+  const text = String(Math.abs(digits)).padStart(scale + 1, '0')
+  return `${digits < 0 ? '-' : ''}${text.slice(0, -scale)}.${text.slice(-scale)}`
 }
 
 /** The tag that a value has on the wire. */
@@ -85,7 +94,7 @@ export function wireTagOf(value: HeaderValue): WireTag {
     case 'bigint':
       return integerTag(value)
     case 'number':
-      return Number.isInteger(value) && Math.abs(value) <= 2 ** 63 ? integerTag(value) : 'd'
+      return Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 63 ? integerTag(value) : 'd'
     default:
       return value instanceof Uint8Array ? 'x' : Array.isArray(value) ? 'A' : 'F'
   }

@@ -1,6 +1,6 @@
 import { LovageError } from '../base/errors.ts'
 import { MAX_DEPTH } from './json-limits.ts'
-import { CannotRead, nestsTooDeep, readJson } from './json-read.ts'
+import { CannotRead, hasEscapedName, nestsTooDeep, readJson } from './json-read.ts'
 import { holdsTypedForms, reviveTyped } from './json-typed.ts'
 import { writeJson } from './json-write.ts'
 
@@ -54,9 +54,14 @@ export function decodeRawJson(text: string): unknown {
   return undecodable(() => parseJson(text))
 }
 
+/** Whether `JSON.parse` may read the text, without an error, as something else than it says. */
+export function isMisread(text: string): boolean {
+  return LONG_INTEGER.test(text) || hasEscapedName(text)
+}
+
 function parseJson(text: string): unknown {
   if (nestsTooDeep(text)) throw new CannotRead(`nested deeper than ${MAX_DEPTH}`)
-  if (LONG_INTEGER.test(text)) return readJson(text)
+  if (isMisread(text)) return readJson(text)
   try {
     return JSON.parse(text)
   } catch {

@@ -1,4 +1,5 @@
 import { systemClock, type Clock, type Timer } from '../base/clock.ts'
+import { seededRandom, uuidFrom } from './seeded.ts'
 
 export interface VirtualClockOptions {
   /** What `now()` says first, in milliseconds since 1970. Default: 1 January 2026, UTC. */
@@ -19,7 +20,7 @@ interface Waiting {
 export class VirtualClock implements Clock {
   #monotonicMs = 0
   #epochMs: number
-  #seed: number
+  readonly #draw: () => number
   /** Sorted, the next one last. */
   #timers: Waiting[] = []
   #turns: (() => void)[] = []
@@ -27,7 +28,7 @@ export class VirtualClock implements Clock {
 
   constructor({ startMs = Date.UTC(2026, 0, 1), seed = 1 }: VirtualClockOptions = {}) {
     this.#epochMs = startMs
-    this.#seed = seed >>> 0
+    this.#draw = seededRandom(seed)
   }
 
   now(): number {
@@ -63,21 +64,13 @@ export class VirtualClock implements Clock {
     this.#awaitTurn()
   }
 
-  /** Draws by mulberry32. */
   random(): number {
-    this.#seed = (this.#seed + 0x6d2b79f5) >>> 0
-    let mixed = this.#seed
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    return this.#draw()
   }
 
   /** Of the right form, version 4, and the same every time for the same seed. */
   uuid(): string {
-    const digit = (bits: number): string => Math.floor(this.random() * 2 ** bits).toString(16)
-    const digits = (count: number): string => Array.from({ length: count }, () => digit(4)).join('')
-    const variant = (8 + Math.floor(this.random() * 4)).toString(16)
-    return `${digits(8)}-${digits(4)}-4${digits(3)}-${variant}${digits(3)}-${digits(12)}`
+    return uuidFrom(this.#draw)
   }
 
   /** How many timers wait. */

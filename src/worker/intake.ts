@@ -50,7 +50,7 @@ export function decide(message: Message, nowMs: number, rules: IntakeRules): Dec
   try {
     assertAccepted(request.contentType, rules.accept)
   } catch (error) {
-    return { kind: 'over', request, outcome: refused(request, error) }
+    return { kind: 'over', request, outcome: impossible(request, error) }
   }
   const etaMs = request.eta === null ? undefined : isoTime(request.eta)
   return { kind: 'run', request, task, etaMs: etaMs !== undefined && etaMs > nowMs ? etaMs : undefined, expiresAtMs }
@@ -61,13 +61,14 @@ export function expired({ id }: TaskRequest): Outcome {
   return { id, state: 'REVOKED', result: { value: taskRevokedError('expired') }, traceback: null }
 }
 
+/** The outcome of a task that cannot be run, or whose outcome cannot be carried out: a retry in the year 20,000, say. */
+export function impossible({ id }: TaskRequest, error: unknown): Outcome {
+  return { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null, dead: reasonOf(error) }
+}
+
 function unknown({ id, task }: TaskRequest): Outcome {
   const { code, message } = new LovageError('TASK_UNKNOWN', { task })
   return { id, state: 'FAILURE', result: { value: notRegistered(task) }, traceback: null, dead: { code, message } }
-}
-
-function refused({ id }: TaskRequest, error: unknown): Outcome {
-  return { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null, dead: reasonOf(error) }
 }
 
 function unreadable({ headers, correlationId }: Message, error: unknown): Decision {

@@ -19,6 +19,9 @@ import { poolKind, type PoolName } from '../pool/open.ts'
 /** AMQP counts credit in 16 bits. */
 export const MAX_PREFETCH = 65_535
 
+/** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
+const MAX_QUEUE_BYTES = 250
+
 /** What `worker(app, options)` takes. */
 export interface WorkerOptions {
   /** Queues it reads; they are declared. Default: `defaultQueue` of the settings, `['celery']`. */
@@ -69,6 +72,12 @@ const WHERE = 'the worker'
 
 const queueNames: Check<readonly string[]> = (value) => {
   const names = listOf(shortText, 1)(value)
+  const long = names.find((name) => Buffer.byteLength(name) > MAX_QUEUE_BYTES)
+  if (long !== undefined) {
+    const bytes = Buffer.byteLength(long)
+    const fix = `Use at most ${MAX_QUEUE_BYTES} bytes: the name of its dead letters is longer by five`
+    throw new Unfit(`has a name that is ${bytes} bytes long`, fix)
+  }
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Unfit(`names ${shown(twice)} twice`, 'Name each queue once')
   return names

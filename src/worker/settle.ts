@@ -41,7 +41,10 @@ export class Settler {
     this.#options = options
   }
 
-  /** Settles a task with its outcome. Rejects only when the worker gave up waiting; the message is then still ours. */
+  /**
+   * Settles a task with its outcome. Rejects when the worker gave up waiting, or when the outcome is one that can never be
+   * carried out; the message is then still ours.
+   */
   async settle(work: Work, outcome: Outcome): Promise<Ending> {
     await work.updates?.done()
     if (outcome.state === 'RETRY') return this.#retry(work, outcome)
@@ -83,11 +86,14 @@ export class Settler {
       try {
         await backend.put(outcome, { replyTo, correlationId })
       } catch (error) {
-        if (!isLovageError(error, 'MESSAGE_TOO_LARGE') && !isLovageError(error, 'ENCODE_FAILED')) throw error
+        if (!isHopeless(error)) throw error
         // It will never fit, however often we try; who waits is told why.
-        log('error', 'worker', 'result cannot be sent', { id, task, error: error.message })
+        log('error', 'worker', 'result cannot be sent', { id, task, error: messageOf(error) })
         const failure: Outcome = { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null }
-        await backend.put(failure, { replyTo, correlationId })
+        await backend.put(failure, { replyTo, correlationId }).catch((again: unknown) => {
+          // Not even that: it is the address that does not fit, an id too long say. Nobody can be told.
+          if (!isHopeless(again)) throw again
+        })
       }
     })
   }
@@ -120,14 +126,19 @@ export class Settler {
     const { broker, topologyOf } = this.#options
     const { queue } = work.delivery
     const { id, task } = work.request
-    await this.#insist('task could not be sent again', { id, task, queue }, async () => {
-      try {
-        await broker.publish(message, { exchange: '', routingKey: queue }, { isPassedOn: true })
-      } catch (error) {
-        if (isLovageError(error, 'UNROUTABLE')) await broker.declare(topologyOf(queue))
-        throw error
-      }
-    })
+    await this.#insist(
+      'task could not be sent again',
+      { id, task, queue },
+      async () => {
+        try {
+          await broker.publish(message, { exchange: '', routingKey: queue }, { isPassedOn: true })
+        } catch (error) {
+          if (isLovageError(error, 'UNROUTABLE')) await broker.declare(topologyOf(queue))
+          throw error
+        }
+      },
+      isHopeless,
+    )
   }
 
   async #bury(work: Work, reason: DeadReason): Promise<Ending> {
@@ -141,11 +152,12 @@ export class Settler {
     return 'dead'
   }
 
-  /** Tries until it succeeds, or until the worker gives up waiting. */
+  /** Tries until it succeeds, until the worker gives up waiting, or until an error that `isFinal` says no try can mend. */
   async #insist(
     complaint: string,
     fields: Readonly<Record<string, unknown>>,
     act: () => Promise<unknown>,
+    isFinal: (error: unknown) => boolean = () => false,
   ): Promise<void> {
     const { clock, giveUp } = this.#options
     for (let attempt = 0; ; attempt++) {
@@ -154,11 +166,16 @@ export class Settler {
         return
       } catch (error) {
         const waitMs = backoffMs(attempt, BACKOFF, clock.random())
-        const isLast = giveUp.aborted
+        const isLast = giveUp.aborted || isFinal(error)
         log(isLast ? 'error' : 'warn', 'worker', complaint, { ...fields, error: messageOf(error), attempt, waitMs })
         if (isLast) throw error
         await sleep(clock, waitMs, giveUp)
       }
     }
   }
+}
+
+/** What the wire has no form for today it will not have tomorrow. */
+function isHopeless(error: unknown): boolean {
+  return isLovageError(error, 'MESSAGE_TOO_LARGE') || isLovageError(error, 'ENCODE_FAILED')
 }

@@ -14,7 +14,7 @@ import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { Credit } from './credit.ts'
 import { Hold } from './hold.ts'
 import { InHand } from './in-hand.ts'
-import { decide, expired, type IntakeRules } from './intake.ts'
+import { decide, expired, impossible, type IntakeRules } from './intake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { Settler } from './settle.ts'
 import type { Tally } from './tally.ts'
@@ -182,12 +182,11 @@ export class Shift {
 
   #launch(work: Work): void {
     const { request, task } = work
+    // Waited too long: its connection was lost meanwhile. Whoever gets it again may have run it already.
+    if (!work.isOurs) return this.#lose(work)
     if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
     if (task?.options.acksLate !== false) return this.#run(work)
-    if (!work.ackEarly()) {
-      this.#tally.counts.lost++
-      return this.#inHand.drop(work)
-    }
+    if (!work.ackEarly()) return this.#lose(work)
     // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
     this.#starting++
     this.#clock.turn(() => {
@@ -225,7 +224,7 @@ export class Shift {
     work.updates.add(outcome)
   }
 
-  async #settle(work: Work, outcome: Outcome): Promise<void> {
+  async #settle(work: Work, outcome: Outcome, isSecondTry = false): Promise<void> {
     try {
       const ending = await this.#settler.settle(work, outcome)
       // What a task refused is for whoever gets it now.
@@ -234,6 +233,9 @@ export class Shift {
     } catch (error) {
       const { id, task } = work.request
       log('error', 'worker', 'task could not be settled', { id, task, state: outcome.state, error: messageOf(error) })
+      // Given back it would come again at once, and end here again: for ever.
+      const isHopeless = !isSecondTry && !work.isSettled && !this.#giveUp.signal.aborted
+      if (isHopeless) return this.#settle(work, impossible(work.request, error), true)
       this.#tally.counts[work.requeue() ? 'returned' : 'lost']++
     }
     this.#inHand.drop(work)
@@ -248,6 +250,11 @@ export class Shift {
         () => void delivery.requeue(),
       )
       .then(() => this.#inHand.dropOther())
+  }
+
+  #lose(work: Work): void {
+    this.#tally.counts.lost++
+    this.#inHand.drop(work)
   }
 
   #return(work: Work): void {

@@ -25,7 +25,7 @@ export interface WorkerCounts {
   readonly returned: number
   /** Redelivered while the task was still in hand here: not started again. */
   readonly adopted: number
-  /** Settled when the message was no longer ours: somebody runs it again. */
+  /** Settled, or about to start, when the message was no longer ours: somebody runs it again. */
   readonly lost: number
 }
 

@@ -62,6 +62,11 @@ export class Work {
     return this.#isSettled
   }
 
+  /** False: the broker gives its message to somebody again, and running it here would be once too often. */
+  get isOurs(): boolean {
+    return this.#delivery.isOurs || this.#older?.some((delivery) => delivery.isOurs) === true
+  }
+
   /** Nobody stores or sends what comes of it. */
   get ignoresResult(): boolean {
     return this.request.ignoreResult || this.task?.options.ignoreResult === true

@@ -63,12 +63,16 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     const result = await client.sendTask<string>('slow', [], {}, { queue: 'cuts' })
     const waiting = result.get({ timeout: '20s' })
     await running
-    const { broker } = await client.client()
+    const { broker, backend } = await client.client()
     const lost = stateComes(broker, 'lost')
+    proxy.mode = 'refusing'
     proxy.cut()
     await lost
+    const { admin } = (await worker.client()).broker
+    await expect.poll(() => admin?.depth(backend.replyTo ?? '')).toBeUndefined()
     // The reply queue went with the connection that was cut: the result finds none until the client has made it again.
     finish()
+    proxy.mode = 'open'
     expect(await waiting).toBe(result.id)
   })
 

@@ -21,6 +21,8 @@ export class FakeAmqpServer {
   #socket: Socket | undefined
   #consumers = new Map<string, number>()
   #acked: number[] = []
+  /** And not yet acked. */
+  #delivered = new Set<number>()
 
   private constructor(server: Server) {
     this.#server = server
@@ -46,6 +48,7 @@ export class FakeAmqpServer {
   /** Delivers to the only consumer: `headers` is the inside of the header table, as raw bytes. */
   deliver(deliveryTag: number, headers: Buffer, body: string): void {
     const [tag, channel] = [...this.#consumers][0] as [string, number]
+    this.#delivered.add(deliveryTag)
     const method = Buffer.concat([
       Buffer.from([0, 60, 0, 60]),
       shortText(tag),
@@ -94,9 +97,15 @@ export class FakeAmqpServer {
     })
   }
 
+  #onAck(tag: number, isMultiple: boolean): void {
+    const tags = [...this.#delivered].filter((one) => one === tag || (isMultiple && one < tag))
+    for (const one of tags) this.#delivered.delete(one)
+    this.#acked.push(...tags)
+  }
+
   #answer(socket: Socket, channel: number, payload: Buffer): void {
     const [classId, methodId, args] = [payload.readUInt16BE(0), payload.readUInt16BE(2), payload.subarray(4)]
-    if (classId === 60 && methodId === 80) this.#acked.push(Number(args.readBigUInt64BE(0)))
+    if (classId === 60 && methodId === 80) this.#onAck(Number(args.readBigUInt64BE(0)), args[8] === 1)
     const answer = ANSWERS[`${classId}.${methodId}`]
     if (!answer) return
     const reply = answer[1](args)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ask, openApp, openGateway, running, started } from './open-gateway.ts'
+import { ask, loggedLines, openApp, openGateway, running, started, until } from './open-gateway.ts'
 import { exchange, rawClient, statuses } from './raw-client.ts'
 import type { GatewayOptions } from '../../src/gateway/options.ts'
 
@@ -140,6 +140,20 @@ test('a connection without a request is closed after a while', async () => {
   const client = await rawClient(await paged({ keepAliveTimeout: 50 }))
   client.send('GET /now HTTP/1.1\r\nHost: localhost\r\n\r\n')
   expect(statuses(await client.closed())).toEqual([200])
+})
+
+test('a client that does not read its response is sent away', async () => {
+  const app = openApp({ publishTimeout: 50 })
+  const lines = loggedLines()
+  const opened = openGateway(app, { timeout: 50, connectionTimeout: 100 }).handle('GET', '/big', () =>
+    Buffer.alloc(50_000_000),
+  )
+  const client = await rawClient(await started(opened))
+  client.socket.pause()
+  client.send('GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  await until(() => lines.some(({ message }) => message === 'request'))
+  client.socket.resume()
+  expect((await client.closed()).length).toBeLessThan(50_000_000)
 })
 
 test('requests that are sent all at once are answered in order', async () => {

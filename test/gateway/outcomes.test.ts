@@ -214,13 +214,15 @@ test('each request is one line: task, id, times, and no secrets', async () => {
   const url = await running(app, opened)
   await ask(`${url}/one?token=abc&name=x`)
   await ask(`${url}/now`)
+  await ask(`${url}/none`)
   const requests = (): Readonly<Record<string, unknown>>[] =>
     lines.filter(({ message }) => message === 'request').map(({ fields }) => fields)
-  await until(() => requests().length === 2)
+  await until(() => requests().length === 3)
   const times = { queueMs: expect.any(Number), runMs: expect.any(Number), totalMs: expect.any(Number) }
   expect(requests()).toEqual([
     { method: 'GET', url: '/one?token=***&name=x', status: 200, task: 'one', ...ids, ...times },
     { method: 'GET', url: '/now', status: 200, totalMs: expect.any(Number) },
+    { method: 'GET', url: '/none', status: 404, error: 'ROUTE_UNKNOWN', totalMs: expect.any(Number) },
   ])
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { hasEscapedName } from '../../src/protocol/json-read.ts'
 import { decodeJson, decodeRawJson } from '../../src/protocol/json.ts'
 
 describe('Python JSON is read', () => {
@@ -127,5 +128,30 @@ describe('what is no JSON is refused with its place', () => {
 
   test('an integer of 4,300 digits is read', () => {
     expect(decodeJson('9'.repeat(4300))).toBe(10n ** 4300n - 1n)
+  })
+})
+
+describe('names written with escapes', () => {
+  test('are not taken for others that were read before', () => {
+    // JSON.parse of Node 24 and 26 does that.
+    for (const [at, name] of ['"', '\n', '\r', '\u2028', 'é', '日本', '\\', '\\n', '\ud800'].entries()) {
+      const first = `own${at}`
+      decodeJson(`{"${first}": [], "\\\\": 0}`)
+      const escaped = name.replace(/[^ -~]|["\\]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      expect(decodeJson(`{"${first}": 1, "${escaped}": 2}`)).toEqual({ [first]: 1, [name]: 2 })
+      expect(decodeJson(`{"${first}": 1, ${JSON.stringify(name)} : 2}`)).toEqual({ [first]: 1, [name]: 2 })
+    }
+  })
+
+  test.each([
+    ['{"a": 1}', false],
+    ['{"a": "\\u00e9", "b": ["\\"", "\\\\"]}', false],
+    ['["\\u00e9: ", ":"]', false],
+    ['{"\\u00e9": 1}', true],
+    ['{"a\\"b"\n: 1}', true],
+    ['{"a": "\\n", "\\\\": 1}', true],
+    ['{"a": "\\', false],
+  ])('%s has such names: %s', (text, has) => {
+    expect(hasEscapedName(text)).toBe(has)
   })
 })

@@ -77,6 +77,23 @@ describe('a message that comes again, because the broker lost us for a moment', 
     expect(runs).toBe(0)
   })
 
+  test('a task that waited for a slot while its connection was lost is left to whoever has it now', async () => {
+    await using bench = new Bench()
+    const { begun, release } = waiting(bench)
+    const made = await bench.worker({ concurrency: 1 })
+    await bench.publish({ task: 'wait' }, ['one'])
+    const request = await bench.publish({ task: 'wait' }, ['two'])
+    await expect.poll(() => made.stats()).toMatchObject({ running: 1, waiting: 1 })
+    bench.isCut = true
+    release()
+    await expect.poll(() => made.stats()).toMatchObject({ succeeded: 1, lost: 2, waiting: 0 })
+    expect(begun).toEqual(['one'])
+    bench.isCut = false
+    bench.redeliver(messageOf(request))
+    await expect.poll(() => begun).toEqual(['one', 'two'])
+    release()
+  })
+
   test('a second message of the same id that is no redelivery is run, as Celery does', async () => {
     await using bench = new Bench()
     const { begun, release } = waiting(bench)

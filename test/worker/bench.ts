@@ -75,7 +75,17 @@ export class Bench implements AsyncDisposable {
   redeliver(message: Message, queue = 'celery'): void {
     const ended = (how: 'ack' | 'requeue' | 'reject') => (): boolean => this.#note(how, message)
     const [ack, requeue, reject] = [ended('ack'), ended('requeue'), ended('reject')]
-    this.#deliver?.({ message, queue, exchange: '', routingKey: queue, redelivered: true, ack, requeue, reject })
+    this.#deliver?.({
+      message,
+      queue,
+      exchange: '',
+      routingKey: queue,
+      redelivered: true,
+      isOurs: true,
+      ack,
+      requeue,
+      reject,
+    })
   }
 
   /** Messages that wait in a queue. */
@@ -139,7 +149,13 @@ export class Bench implements AsyncDisposable {
     const { message, queue, exchange, routingKey, redelivered } = delivery
     const ended = (how: 'ack' | 'requeue' | 'reject') => (): boolean => this.#note(how, message) && delivery[how]()
     const [ack, requeue, reject] = [ended('ack'), ended('requeue'), ended('reject')]
-    return { message, queue, exchange, routingKey, redelivered, ack, requeue, reject }
+    const isOurs = (): boolean => !this.isCut && delivery.isOurs
+    return {
+      ...{ message, queue, exchange, routingKey, redelivered, ack, requeue, reject },
+      get isOurs() {
+        return isOurs()
+      },
+    }
   }
 
   #note(how: 'ack' | 'requeue' | 'reject', { headers }: Message): boolean {

@@ -84,3 +84,8 @@ describe('an option that cannot stand is refused, with its name and what to writ
     expect(() => worker(app, { pool: 'processes' })).toThrow(expect.objectContaining({ code: 'CAPABILITY_MISSING' }))
   })
 })
+
+test('a queue whose dead letters could have no queue is refused', () => {
+  expect(() => worker(app, { queues: ['q'.repeat(251)] })).toThrow(/queues.*251 bytes/)
+  expect(worker(app, { queues: ['q'.repeat(250)] }).options.queues).toHaveLength(1)
+})

@@ -91,7 +91,8 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     })
     const made = await start(app)
     expect(await flaky.delay().get(patience)).toBe(2)
-    expect(made.stats()).toMatchObject({ retried: 2, started: 3 })
+    // The answer may overtake the counting.
+    await expect.poll(() => made.stats()).toMatchObject({ retried: 2, started: 3 })
   })
 
   test('holds what is for later, and runs what comes behind it', async () => {
@@ -124,7 +125,9 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     gate.open()
     await stopping
     expect(await Promise.all(results.map((result) => result.get(patience)))).toEqual(['a', 'b', 'c'])
-    expect([one.stats().succeeded, one.stats().returned, two.stats().succeeded]).toEqual([1, 2, 2])
+    expect([one.stats().succeeded, one.stats().returned]).toEqual([1, 2])
+    // A result is on its way before its message is acknowledged and counted.
+    await expect.poll(() => two.stats().succeeded).toBe(2)
   })
 
   test('goes on with a task while the connection is lost, and does not start it again', async () => {

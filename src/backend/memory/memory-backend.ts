@@ -30,6 +30,10 @@ export class MemoryBackend implements ResultBackend {
     this.#expectations = new Expectations({ clock, max, maxAgeMs, keepsSettled: false })
   }
 
+  get waiting(): number {
+    return this.#expectations.waiting
+  }
+
   async start(): Promise<void> {
     if (this.#joined) return
     const store = this.#options.store()

@@ -57,6 +57,10 @@ export class RpcBackend implements ResultBackend {
     this.#gone = new GoneQueues(clock)
   }
 
+  get waiting(): number {
+    return this.#expectations.waiting
+  }
+
   async start(): Promise<void> {
     if (this.#isStarted) return
     this.#isStarted = true

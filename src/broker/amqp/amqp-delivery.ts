@@ -33,6 +33,10 @@ export class AmqpDelivery implements Delivery {
     this.#hold = hold
   }
 
+  get isOurs(): boolean {
+    return this.#hold?.channel?.isOpen === true
+  }
+
   ack(): boolean {
     const hold = this.#letGo()
     return hold?.channel?.ack(this.#tag) === true && settled(hold)

@@ -5,14 +5,21 @@ import { redactUrl } from '../../base/redact.ts'
 export interface AmqpUrl {
   /** As it was written, password hidden. */
   readonly redacted: string
-  readonly host: string
-  readonly port: number
+  /** Tried in this order; at least one. */
+  readonly hosts: readonly AmqpHost[]
   readonly user: string
   readonly password: string
   readonly vhost: string
   readonly heartbeatS: number | undefined
+  /** EXTERNAL: the client's TLS certificate says who we are. */
+  readonly mechanism: 'PLAIN' | 'EXTERNAL'
   /** Undefined for `amqp://`. Files are PEM. */
   readonly tls: AmqpTls | undefined
+}
+
+export interface AmqpHost {
+  readonly host: string
+  readonly port: number
 }
 
 export interface AmqpTls {
@@ -24,16 +31,28 @@ export interface AmqpTls {
   readonly serverName: string | undefined
 }
 
-const PARAMETERS = ['heartbeat', 'cacertfile', 'certfile', 'keyfile', 'verify', 'server_name_indication']
+const PARAMETERS = [
+  'heartbeat',
+  'auth_mechanism',
+  'cacertfile',
+  'certfile',
+  'keyfile',
+  'verify',
+  'server_name_indication',
+]
+
+const FORM = /^(amqps?):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
 
 /**
- * Reads a URL of RabbitMQ's form: `amqp://user:password@host:port/vhost?heartbeat=30`; for `amqps` also `cacertfile`,
- * `certfile`, `keyfile`, `verify` (`verify_peer`, the default, or `verify_none`) and `server_name_indication`. Without a
- * path, and with an empty one, the virtual host is `/`, as in Celery.
+ * Reads a URL of RabbitMQ's form: `amqp://user:password@host:port/vhost?heartbeat=30`, with `auth_mechanism` (`plain`, the
+ * default, or `external`); for `amqps` also `cacertfile`, `certfile`, `keyfile`, `verify` (`verify_peer`, the default, or
+ * `verify_none`) and `server_name_indication`. Without a path, and with an empty one, the virtual host is `/`, as in
+ * Celery. Several hosts stand with commas between them; as in Celery, also several URLs with semicolons between them,
+ * which may differ only in the host.
  * @throws LovageError `OPTION_INVALID`
  */
 export function parseAmqpUrl(text: string): AmqpUrl {
-  const redacted = redactUrl(text)
+  const redacted = text.split(';').map(redactUrl).join(';')
   const invalid = (problem: string): LovageError =>
     new LovageError('OPTION_INVALID', {
       option: 'url',
@@ -41,30 +60,64 @@ export function parseAmqpUrl(text: string): AmqpUrl {
       problem: `(${redacted}) ${problem}`,
       fix: 'Write it as amqp://user:password@host:5672/vhost, with special characters percent-encoded',
     })
-  if (!URL.canParse(text)) throw invalid('is not a URL')
-  const url = new URL(text)
-  const query = url.searchParams
+  const [first, ...others] = text.split(';').map((one) => parseOne(one, redacted, invalid))
+  if (!first) throw invalid('is empty')
+  const { hosts, ...shared } = first
+  const all = [...hosts]
+  for (const other of others) {
+    const { hosts: more, ...rest } = other
+    if (JSON.stringify(rest) !== JSON.stringify(shared))
+      throw invalid('has alternatives that differ in more than the host')
+    all.push(...more)
+  }
+  return { ...shared, hosts: all }
+}
+
+type Invalid = (problem: string) => LovageError
+
+function parseOne(text: string, redacted: string, invalid: Invalid): AmqpUrl {
+  const match = FORM.exec(text)
+  if (!match) throw invalid('is not a URL')
+  const [, scheme = '', login, hosts = '', path = '', search = ''] = match
+  const query = new URLSearchParams(search)
   const stranger = [...query.keys()].find((name) => !PARAMETERS.includes(name))
   if (stranger !== undefined) throw invalid(`has the parameter ${stranger}; known are ${PARAMETERS.join(', ')}`)
   const heartbeat = query.get('heartbeat')
   if (heartbeat !== null && !/^\d{1,5}$/.test(heartbeat)) throw invalid('has a heartbeat that is no number of seconds')
-  const isTls = url.protocol === 'amqps:'
-  const decode = (part: string): string => {
-    try {
-      return decodeURIComponent(part)
-    } catch {
-      throw invalid('has a percent sign that encodes nothing')
-    }
-  }
+  const mechanism = (query.get('auth_mechanism') ?? 'plain').toUpperCase()
+  if (mechanism !== 'PLAIN' && mechanism !== 'EXTERNAL')
+    throw invalid('has an auth_mechanism other than plain, external')
+  const isTls = scheme.toLowerCase() === 'amqps'
+  const [user = '', password = ''] = login === undefined ? ['guest', 'guest'] : splitOnce(login)
   return {
     redacted,
-    host: url.hostname.replace(/^\[|\]$/g, '') || 'localhost',
-    port: url.port ? Number(url.port) : isTls ? 5671 : 5672,
-    user: decode(url.username) || 'guest',
-    password: url.username || url.password ? decode(url.password) : 'guest',
-    vhost: decode(url.pathname.slice(1)) || '/',
+    hosts: hosts.split(',').map((host) => parseHost(host, isTls ? 5671 : 5672, invalid)),
+    user: decode(user, invalid) || 'guest',
+    password: decode(password, invalid),
+    vhost: decode(path, invalid) || '/',
     heartbeatS: heartbeat === null ? undefined : Number(heartbeat),
+    mechanism,
     tls: isTls ? readTls(query) : undefined,
+  }
+}
+
+function splitOnce(login: string): [string, string] {
+  const colon = login.indexOf(':')
+  return colon < 0 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)]
+}
+
+function parseHost(text: string, usualPort: number, invalid: Invalid): AmqpHost {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]*))(?::(\d{1,5}))?$/i.exec(text)
+  const port = match?.[3] === undefined ? usualPort : Number(match[3])
+  if (!match || port < 1 || port > 65_535) throw invalid('has a host or port that is none')
+  return { host: match[1] ?? (decode(match[2] ?? '', invalid) || 'localhost'), port }
+}
+
+function decode(part: string, invalid: Invalid): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw invalid('has a percent sign that encodes nothing')
   }
 }
 

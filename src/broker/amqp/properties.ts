@@ -1,22 +1,5 @@
-import type { Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
-
-/** AMQP's basic properties, as amqplib names them; absent ones are undefined. */
-export interface Properties {
-  readonly contentType: string | undefined
-  readonly contentEncoding: string | undefined
-  readonly headers: Headers | undefined
-  readonly deliveryMode: number | undefined
-  readonly priority: number | undefined
-  readonly correlationId: string | undefined
-  readonly replyTo: string | undefined
-  readonly expiration: string | undefined
-  readonly messageId: string | undefined
-  readonly timestamp: number | undefined
-  readonly type: string | undefined
-  readonly userId: string | undefined
-  readonly appId: string | undefined
-}
+import type { BasicProperties } from './wire/properties.ts'
 
 /** RabbitMQ refuses a longer one. Left out, the broker keeps the message, and the reader sees that it is late. */
 const MOST_EXPIRATION_MS = 2 ** 32 - 1
@@ -26,7 +9,8 @@ function expirationOf({ expirationMs }: Message): string | undefined {
   return String(Math.round(expirationMs))
 }
 
-export function propertiesOf(message: Message): Properties {
+/** What goes beside the body. An empty content type is none. */
+export function propertiesOf(message: Message): BasicProperties {
   return {
     contentType: message.contentType || undefined,
     contentEncoding: message.contentEncoding || undefined,
@@ -46,7 +30,7 @@ export function propertiesOf(message: Message): Properties {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-export function messageOf(properties: Properties, body: Uint8Array): Message {
+export function messageOf(properties: BasicProperties, body: Uint8Array): Message {
   const message: Writable<Message> = {
     headers: properties.headers ?? {},
     body,
@@ -64,7 +48,7 @@ export function messageOf(properties: Properties, body: Uint8Array): Message {
   if (properties.messageId !== undefined) message.messageId = properties.messageId
   if (properties.type !== undefined) message.type = properties.type
   if (properties.appId !== undefined) message.appId = properties.appId
-  if (properties.timestamp !== undefined) message.timestamp = properties.timestamp
+  if (properties.timestamp !== undefined) message.timestamp = Number(properties.timestamp)
   if (properties.userId !== undefined) message.userId = properties.userId
   return message
 }

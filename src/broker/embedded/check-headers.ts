@@ -1,8 +1,8 @@
 import { LovageError } from '../../base/errors.ts'
 import { type HeaderValue, type Headers, WireValue } from '../../protocol/headers.ts'
 
-/** What RabbitMQ's frames leave for headers: what passes here passes there. */
-const MOST_HEADER_BYTES = 65_536
+/** What a frame of RabbitMQ leaves for headers beside properties: what passes here passes there. */
+const MOST_HEADER_BYTES = 131_000
 
 const MOST_NESTED = 100
 

@@ -53,6 +53,11 @@ export class Session {
     return delivery
   }
 
+  /** It is not settled. */
+  holds(delivery: EngineDelivery): boolean {
+    return this.#unsettled.has(delivery)
+  }
+
   /** False when it is no longer ours. */
   settle(delivery: EngineDelivery, how: Settlement): boolean {
     if (!this.#unsettled.delete(delivery)) return false

@@ -60,6 +60,10 @@ export class EngineDelivery implements Delivery {
     this.redelivered = entry.redelivered
   }
 
+  get isOurs(): boolean {
+    return this.#session.holds(this)
+  }
+
   ack(): boolean {
     return this.#session.settle(this, 'ack')
   }

@@ -81,7 +81,9 @@ export function consumeTests({ scene, expect }: SuiteContext): void {
     await s.send(queue, 'a', 'b', 'c')
     const inbox = await s.inbox(queue, { prefetch: 3 })
     const [a, b, c] = [await inbox.next(), await inbox.next(), await inbox.next()]
+    expect([a.isOurs, b.isOurs, c.isOurs]).toEqual([true, true, true])
     expect([a.ack(), a.ack(), a.requeue(), a.reject()]).toEqual([true, false, false, false])
+    expect([a.isOurs, b.isOurs]).toEqual([false, true])
     expect([b.reject(), b.ack()]).toEqual([true, false])
     expect([c.requeue(), c.ack()]).toEqual([true, false])
     const again = await inbox.next()
@@ -89,6 +91,17 @@ export function consumeTests({ scene, expect }: SuiteContext): void {
     await s.broker.stop()
     await s.broker.start()
     await s.untilWaiting(queue, 0)
+  })
+
+  scene('a delivery is not ours once the broker has stopped', async (s) => {
+    const queue = await s.queue()
+    await s.send(queue, 'a')
+    const reader = await s.another()
+    const delivery = await (await s.inbox(queue, { broker: reader })).next()
+    expect(delivery.isOurs).toBe(true)
+    await reader.stop()
+    expect([delivery.isOurs, delivery.ack()]).toEqual([false, false])
+    await s.untilWaiting(queue, 1)
   })
 
   scene('what is requeued goes to its old place', async (s) => {

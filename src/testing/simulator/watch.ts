@@ -1,0 +1,162 @@
+import type { App } from '../../app/app.ts'
+import { currentTaskIfAny } from '../../app/current-task.ts'
+import { Ignore, Reject } from '../../app/control-flow.ts'
+import type { RegisteredTask } from '../../app/registry.ts'
+import type { Expectation, ReplyAddress, ResultBackend } from '../../backend/backend.ts'
+import type { Broker, Delivery } from '../../broker/broker.ts'
+import { isReady, type Outcome } from '../../protocol/outcome.ts'
+import type { FaultKit } from './faults.ts'
+import { type Ledger, taskIdOf } from './ledger.ts'
+import type { SimulatedProcess } from './process.ts'
+
+/** What is watched for whom. */
+export interface Watching {
+  readonly process: SimulatedProcess
+  readonly ledger: Ledger
+  readonly kit: FaultKit
+  /** Its connection is lost, and it has not been told. */
+  readonly isBlind: () => boolean
+}
+
+/** A broker whose messages of tasks are written into the ledger. Sometimes one is sent twice. */
+export function watchBroker(broker: Broker, { process, ledger, kit }: Watching): Broker {
+  return overlay<Broker>(broker, {
+    async publish(message, to, options) {
+      const id = taskIdOf(message)
+      const isNew = id !== undefined && !options?.isPassedOn
+      if (isNew) ledger.sending(process.name, id)
+      await process.gate(broker.publish(message, to, options))
+      if (!isNew) return
+      ledger.confirmed(process.name, id)
+      if (kit.strikes('duplicate')) broker.publish(message, to, options).catch(() => {})
+    },
+    declare: (topology) => process.gate(broker.declare(topology)),
+    probe: (timeoutMs) => process.gate(broker.probe(timeoutMs)),
+  })
+}
+
+/** A broker in memory, with the time that everything takes, for a process that may die. */
+export function remoteBroker(broker: Broker, { process, ledger }: Watching): Broker {
+  return overlay<Broker>(broker, {
+    async publish(message, to, options) {
+      await process.pause()
+      await broker.publish(message, to, options)
+      ledger.accepted(message, to.routingKey)
+    },
+    async consume(options) {
+      /** On their way to the handler. */
+      const coming = new Set<Delivery>()
+      let lastMs = 0
+      const onDelivery = (delivery: Delivery): void => {
+        coming.add(delivery)
+        lastMs = Math.max(lastMs, process.arrivalMs())
+        process.at(lastMs, () => {
+          if (coming.delete(delivery)) options.onDelivery(watchDelivery(delivery, process, ledger))
+        })
+      }
+      await process.pause()
+      const consumer = await broker.consume({ ...options, onDelivery })
+      return overlay(consumer, {
+        async cancel() {
+          await process.pause()
+          for (const delivery of coming) delivery.requeue()
+          coming.clear()
+          await consumer.cancel()
+        },
+      })
+    },
+  })
+}
+
+function watchDelivery(delivery: Delivery, process: SimulatedProcess, ledger: Ledger): Delivery {
+  const settle = (how: 'ack' | 'reject') => (): boolean => {
+    const isOurs = process.isAlive && delivery[how]()
+    if (isOurs) ledger.settled(delivery.message, delivery.queue)
+    return isOurs
+  }
+  return overlay(delivery, {
+    ack: settle('ack'),
+    reject: settle('reject'),
+    requeue: () => process.isAlive && delivery.requeue(),
+  })
+}
+
+/** A backend whose outcomes and waits are written into the ledger. */
+export function watchBackend(backend: ResultBackend, { process, ledger }: Watching): ResultBackend {
+  return overlay<ResultBackend>(backend, {
+    async expect(id) {
+      const expectation = await process.gate(backend.expect(id))
+      return watchExpectation(id, expectation, process, ledger)
+    },
+    async put(outcome: Outcome, to: ReplyAddress) {
+      await process.pause()
+      await process.gate(backend.put(outcome, to).then(() => ledger.stored(process.name, outcome)))
+    },
+    get: (id) => process.gate(backend.get(id)),
+    forget: (id) => process.gate(backend.forget(id)),
+  })
+}
+
+function watchExpectation(
+  id: string,
+  expectation: Expectation,
+  process: SimulatedProcess,
+  ledger: Ledger,
+): Expectation {
+  let hasHeard = false
+  let done: Promise<Outcome> | undefined
+  const isHeard = (): boolean => hasHeard || isReady(expectation.latest?.state ?? '')
+  const over = ledger.expects(process.name, id, isHeard)
+  process.onDeath(() => over(true))
+  return overlay<Expectation>(expectation, {
+    get done() {
+      if (done) return done
+      done = process.gate(
+        expectation.done.then((outcome) => {
+          hasHeard = true
+          return outcome
+        }),
+      )
+      // Who awaits it hears of a failure; one that nobody awaits any more is no unhandled rejection.
+      done.catch(() => {})
+      return done
+    },
+    close() {
+      over()
+      expectation.close()
+    },
+  })
+}
+
+/** Writes each start and end of the application's tasks into the ledger. */
+export function watchTasks(app: App, { process, ledger, isBlind }: Watching): void {
+  for (const name of app.registry.names()) {
+    const task = app.registry.get(name) as RegisteredTask
+    const call = task.call.bind(task)
+    if (!task.options.acksLate) ledger.ackedEarly.add(name)
+    const watched = async (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<unknown> => {
+      const id = currentTaskIfAny()?.id ?? ''
+      ledger.started(process.name, id, isBlind())
+      try {
+        const value = await call(args, kwargs)
+        ledger.ended(process.name, id, 'ends', task.options.ignoreResult)
+        return value
+      } catch (error) {
+        ledger.ended(process.name, id, 'fails', error instanceof Ignore || error instanceof Reject)
+        throw error
+      }
+    }
+    Object.defineProperty(task, 'call', { value: watched })
+  }
+}
+
+/** The object with some members in front of its own. */
+function overlay<T extends object>(object: T, members: Partial<T>): T {
+  return new Proxy(object, {
+    get(target, name) {
+      if (name in members) return Reflect.get(members, name)
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

@@ -1,0 +1,228 @@
+import type { App, Surroundings } from '../../app/app.ts'
+import type { Settings } from '../../app/settings.ts'
+import { openBackend } from '../../backend/open.ts'
+import type { ResultBackend } from '../../backend/backend.ts'
+import { type Clock, sleep } from '../../base/clock.ts'
+import type { Broker } from '../../broker/broker.ts'
+import { openBroker } from '../../broker/open.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import type { WorkerOptions } from '../../worker/worker.ts'
+import { FaultKit, type Faults } from './faults.ts'
+import { Ledger, type TaskFacts } from './ledger.ts'
+import { type Blow, SimulatedProcess } from './process.ts'
+import { openRabbitLink, type RabbitLink } from './rabbit-link.ts'
+import { RabbitServer } from './rabbit-server.ts'
+import { Timeline } from './timeline.ts'
+import { Trace } from './trace.ts'
+import { remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
+import { WorkerSlot } from './worker-slot.ts'
+
+/** Brokers that a world can have. */
+export type BrokerModel = 'memory' | 'amqp'
+
+/** What is made for each process of a world: an application, and whatever goes with it. */
+export interface MadeApp {
+  readonly app: App
+}
+
+/** Something put around the broker and the backend of each process, for experiments: how does it end if this breaks? */
+export interface Wrap {
+  readonly broker?: (broker: Broker, process: string) => Broker
+  readonly backend?: (backend: ResultBackend, process: string) => ResultBackend
+}
+
+/** How a world is made. */
+export interface WorldOptions<Made extends MadeApp> {
+  readonly seed: number
+  readonly broker: BrokerModel
+  readonly makeApp: (around: Required<Surroundings>) => Made
+  readonly workers: number
+  readonly workerOptions: Omit<WorkerOptions, 'hostname'>
+  readonly faults: Faults
+  readonly wrap: Wrap
+  readonly isTraced: boolean
+}
+
+/** A process of a world, with what was made in it. */
+export interface Peer<Made> {
+  readonly name: string
+  readonly made: Made
+  /** Its time. */
+  readonly clock: Clock
+  /** Ends it, as `kill -9` does. */
+  kill(): void
+}
+
+interface Living {
+  readonly process: SimulatedProcess
+  readonly links: RabbitLink[]
+  app: App | undefined
+  backend: ResultBackend | undefined
+}
+
+/** Longest time for which a broker that died is away. */
+const DOWN_MS = 8_000
+
+/** One schedule's world: a broker, workers and whatever else the scenario starts, on one timeline. */
+export class World<Made extends MadeApp> {
+  readonly seed: number
+  readonly broker: BrokerModel
+  readonly timeline: Timeline
+  readonly kit: FaultKit
+  readonly trace: Trace
+  readonly ledger: Ledger
+  readonly workers: readonly WorkerSlot[]
+  readonly #options: WorldOptions<Made>
+  readonly #server: RabbitServer
+  readonly #living = new Set<Living>()
+
+  constructor(options: WorldOptions<Made>) {
+    const { seed, broker, faults, workers, isTraced } = options
+    this.#options = options
+    this.seed = seed
+    this.broker = broker
+    this.timeline = new Timeline(seed)
+    this.kit = new FaultKit(this.timeline, faults)
+    this.trace = new Trace(this.timeline, isTraced)
+    this.ledger = new Ledger(this.trace, () => this.timeline.monotonic())
+    this.#server = new RabbitServer(this.timeline, this.kit, this.ledger)
+    this.workers = Array.from({ length: workers }, (_, at) => new WorkerSlot(`worker-${at + 1}`, this.#grounds()))
+  }
+
+  /** Starts a process in which nothing runs but what its caller does with it. */
+  peer(name: string, isMortal = false): Peer<Made> {
+    const onBlow = (blow: Blow): void => {
+      if (blow === 'crash') peer.kill()
+    }
+    const process = new SimulatedProcess(name, this.timeline, this.kit, isMortal ? onBlow : undefined)
+    const made = this.#settle(process)
+    const peer: Peer<Made> = {
+      name,
+      made,
+      clock: process.clock,
+      kill: () => {
+        if (process.isAlive) this.trace.add(name, 'dies')
+        process.kill()
+      },
+    }
+    return peer
+  }
+
+  /** Loses the connections of a process, where its broker has any. */
+  cut(name: string): void {
+    for (const { process, links } of this.#living) {
+      if (process.name === name) for (const link of links) link.cut('it was cut')
+    }
+  }
+
+  /** The broker dies, and comes again after a while. A broker in memory does not. */
+  restartBroker(): void {
+    if (this.broker === 'memory' || !this.#server.isUp) return
+    this.trace.add('broker', 'dies')
+    this.#server.crash()
+    const { timeline } = this
+    timeline.at(timeline.monotonic() + this.kit.between(10, DOWN_MS), () => {
+      this.trace.add('broker', 'is there again')
+      this.#server.boot()
+    })
+  }
+
+  facts(id: string): TaskFacts | undefined {
+    return this.ledger.tasks.get(id)
+  }
+
+  outcomes(id: string): readonly Outcome[] {
+    return this.facts(id)?.outcomes ?? []
+  }
+
+  sleep(ms: number): Promise<void> {
+    return sleep(this.timeline, ms)
+  }
+
+  /** Blames what is left of waits that ended. */
+  judgeWaits(): void {
+    for (const { process, backend } of this.#living) {
+      const waiting = backend?.waiting ?? 0
+      const unheard = this.ledger.unheard(process.name)
+      if (waiting > unheard) this.ledger.blame(`${process.name} keeps ${waiting} waits, of which ${unheard} are open`)
+    }
+  }
+
+  /** Closes every application that is open. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#living].map(async ({ app }) => app?.close()))
+  }
+
+  /** Kills what lives. */
+  end(): void {
+    for (const slot of this.workers) slot.end()
+    for (const { process } of this.#living) process.kill()
+  }
+
+  #grounds(): ConstructorParameters<typeof WorkerSlot>[1] {
+    const { timeline, kit, trace } = this
+    const { workerOptions: options } = this.#options
+    const onTrouble = (): void => void (this.ledger.isTroubled = true)
+    return { timeline, kit, trace, options, onTrouble, settle: (process) => this.#settle(process).app }
+  }
+
+  /** Makes the application of a process. */
+  #settle(process: SimulatedProcess): Made {
+    const living: Living = { process, links: [], app: undefined, backend: undefined }
+    this.#living.add(living)
+    process.onDeath(() => this.#living.delete(living))
+    const { ledger, kit } = this
+    const isBlind = (): boolean => living.links.some((link) => link.isLostUnknown)
+    const watching: Watching = { process, ledger, kit, isBlind }
+    const open = (settings: Settings): { broker: Broker; backend: ResultBackend } => {
+      const { wrap } = this.#options
+      const transport = this.broker === 'amqp' ? this.#rabbit(living, settings) : this.#memory(watching, settings)
+      const broker = watchBroker(wrap.broker?.(transport, process.name) ?? transport, watching)
+      const own = this.#backend(broker, process, settings)
+      living.backend = own
+      return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
+    }
+    const made = this.#options.makeApp({ clock: process.clock, env: {}, open })
+    living.app = made.app
+    watchTasks(made.app, watching)
+    return made
+  }
+
+  #rabbit({ process, links }: Living, settings: Settings): Broker {
+    const { timeline, ledger } = this
+    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes } = settings
+    const onLoss = (why: string): void => ledger.lost(process.name, why)
+    const onPacket = (): void => {
+      if (this.kit.strikes('restart')) this.restartBroker()
+    }
+    const net = { timeline, server: this.#server, process, onLoss, onPacket }
+    return openBroker('amqp://simulated', {
+      clock: process.clock,
+      publishTimeoutMs,
+      connectTimeoutMs,
+      maxMessageBytes,
+      openLink: async (options) => {
+        const link = await openRabbitLink(net, options)
+        for (const old of links.splice(0)) if (old.isOpen) links.push(old)
+        links.push(link)
+        return link
+      },
+    })
+  }
+
+  /** Its engine belongs to the world, and outlives every process. */
+  #memory(watching: Watching, { maxMessageBytes }: Settings): Broker {
+    const broker = openBroker('memory://simulated', { clock: this.timeline, maxMessageBytes })
+    watching.process.onDeath(() => void broker.stop())
+    return remoteBroker(broker, watching)
+  }
+
+  #backend(broker: Broker, process: SimulatedProcess, settings: Settings): ResultBackend {
+    const { resultExpiresMs, maxPendingResults, jsonTypes: types } = settings
+    const options = { broker, resultExpiresMs, maxPendingResults, types }
+    if (this.broker === 'amqp') return openBackend('rpc://', { ...options, clock: process.clock })
+    const backend = openBackend('memory://simulated', { ...options, clock: this.timeline })
+    process.onDeath(() => void backend.stop())
+    return backend
+  }
+}

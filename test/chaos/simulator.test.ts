@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest'
+import { isLovageError } from '../../src/base/errors.ts'
+import { simulate, traceOf } from '../../src/testing/testing.ts'
+import { PLANTED } from './planted-bugs.ts'
+import { SHOP } from './shop.ts'
+
+const SCHEDULES = 2_000
+const LONG = { timeout: 300_000 }
+
+describe(`${SCHEDULES} schedules of faults over both brokers`, () => {
+  test('lose nothing, invent nothing, repeat nothing that is over, and hang nowhere', LONG, async () => {
+    const { tasks, starts, faults } = await simulate({ ...SHOP, seed: 1, schedules: SCHEDULES })
+    expect(tasks).toBeGreaterThan(5 * SCHEDULES)
+    // What died was run again.
+    expect(starts).toBeGreaterThan(tasks)
+    for (const [fault, count] of Object.entries(faults)) expect([fault, count > 20]).toEqual([fault, true])
+  })
+
+  test.each(Object.entries(PLANTED))('find a system that %s', LONG, async (_name, wrap) => {
+    const found = await simulate({ ...SHOP, wrap, seed: 1, schedules: SCHEDULES }).catch((error: unknown) => error)
+    if (!isLovageError(found, 'SIMULATION_FAILED')) throw found
+    const { seed, problem } = found.details
+    expect(found.message).toContain(`seed ${String(seed)} `)
+    expect(found.message).toContain('BROKEN')
+    // The seed repeats it.
+    const again = simulate({ ...SHOP, wrap, seed: Number(seed), schedules: 1 })
+    await expect(again).rejects.toMatchObject({ details: { seed, problem } })
+  })
+})
+
+describe('a schedule', () => {
+  test('is the same every time for the same seed, and another for another', LONG, async () => {
+    for (const seed of [3, 14, 165, 1007]) {
+      const first = await traceOf(SHOP, seed)
+      expect(first.length).toBeGreaterThan(50)
+      expect(await traceOf(SHOP, seed)).toEqual(first)
+      expect(await traceOf(SHOP, seed + 2)).not.toEqual(first)
+    }
+  })
+})
