@@ -90,7 +90,9 @@ class Performance {
     if (form !== undefined) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task, form })
       log('error', 'pool', 'task refused', { task: request.task, id: request.id, error: error.message })
-      return failed(request, failureOf(error))
+      // Kept, because the rest of the workflow is in it: a Python worker can have it.
+      const dead = { code: error.code, message: error.message }
+      return failed(request, failureOf(error), { dead })
     }
     const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
     this.#current = current
