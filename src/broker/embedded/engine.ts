@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { LovageError } from '../../base/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { BindingSpec, Destination, QueueDepth, QueueSpec, Topology } from '../broker.ts'
-import { unroutable } from '../publish-errors.ts'
+import { queueFull, unroutable } from '../publish-errors.ts'
 import { queueArguments, queueMismatch } from '../queue-arguments.ts'
 import { Aging } from './aging.ts'
 import { checkHeaders } from './check-headers.ts'
@@ -71,7 +71,7 @@ export class Engine {
       this.#ledger?.put(entry, queue)
       if (!this.admit(entry, queue)) refused = queue
     }
-    if (refused) throw full(refused.name)
+    if (refused) throw queueFull(refused.name)
   }
 
   /**
@@ -294,8 +294,4 @@ export class Engine {
     // Last, so that there is no instant at which it is written down nowhere.
     this.#ledger?.removed(entry)
   }
-}
-
-function full(queue: string): LovageError {
-  return new LovageError('PUBLISH_REFUSED', { problem: `queue ${queue} is full` })
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Clock, Timer } from '../../../base/clock.ts'
 import { LovageError } from '../../../base/errors.ts'
 import type { Destination } from '../../broker.ts'
+import { queueFull } from '../../publish-errors.ts'
 import { Engine } from '../engine.ts'
 import { DurableLedger } from '../journal/durable-ledger.ts'
 import { Journal, type JournalOptions } from '../journal/journal.ts'
@@ -96,7 +97,7 @@ export class EngineServer {
     const isTaken = !staged.some(({ isKept }) => isKept) || this.#ledger.flush()
     const confirmed: Staged[] = []
     for (const one of staged) {
-      if (one.isKept && !isTaken) one.served.fail(one.id, refused('the disk of the embedded broker is full'))
+      if (one.isKept && !isTaken) one.served.fail(one.id, diskFull())
       else if (!this.#admit(one)) continue
       else if (one.isKept) confirmed.push(one)
       else one.served.done(one.id)
@@ -134,7 +135,7 @@ export class EngineServer {
   #admit({ served, id, entries }: Staged): boolean {
     let full: EngineQueue | undefined
     for (const [entry, queue] of entries) if (!this.engine.admit(entry, queue)) full = queue
-    if (full) served.fail(id, refused(`queue ${full.name} is full`))
+    if (full) served.fail(id, queueFull(full.name))
     return !full
   }
 
@@ -165,6 +166,6 @@ export class EngineServer {
   }
 }
 
-function refused(problem: string): LovageError {
-  return new LovageError('PUBLISH_REFUSED', { problem })
+function diskFull(): LovageError {
+  return new LovageError('PUBLISH_REFUSED', { problem: 'the disk of the embedded broker is full' })
 }
