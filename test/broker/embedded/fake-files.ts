@@ -81,7 +81,15 @@ export class FakeFiles implements JournalFiles {
   /** What another process finds when this one is killed now. */
   afterKill(): FakeFiles {
     const after = new FakeFiles()
-    for (const [name, { content }] of this.names) after.#add(name, Buffer.from(content))
+    const copies = new Map<Inode, Inode>()
+    const copy = (inode: Inode): Inode => {
+      const made = copies.get(inode) ?? { content: Buffer.from(inode.content), durable: Buffer.from(inode.durable) }
+      copies.set(inode, made)
+      return made
+    }
+    for (const [name, inode] of this.names) after.names.set(name, copy(inode))
+    for (const [name, inode] of this.#durableNames) after.#durableNames.set(name, copy(inode))
+    after.room = this.room
     return after
   }
 
@@ -91,7 +99,11 @@ export class FakeFiles implements JournalFiles {
     for (const name of new Set([...this.names.keys(), ...this.#durableNames.keys()])) {
       const [now, before] = [this.names.get(name), this.#durableNames.get(name)]
       const inode = now === before || random() < 0.5 ? now : before
-      if (inode) after.#add(name, torn(inode, random))
+      if (!inode) continue
+      const content = torn(inode, random)
+      const left = { content, durable: Buffer.from(content) }
+      after.names.set(name, left)
+      after.#durableNames.set(name, left)
     }
     return after
   }
@@ -101,12 +113,6 @@ export class FakeFiles implements JournalFiles {
     const inode = this.#inode(name)
     inode.content = change(inode.content) ?? inode.content
     inode.durable = Buffer.from(inode.content)
-  }
-
-  #add(name: string, content: Buffer): void {
-    const inode = { content, durable: Buffer.from(content) }
-    this.names.set(name, inode)
-    this.#durableNames.set(name, inode)
   }
 
   #inode(name: string): Inode {
