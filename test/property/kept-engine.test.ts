@@ -9,8 +9,8 @@ test(
   LONG,
   async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(STEP, { minLength: 5, maxLength: 70 }), (steps) => new KeptEngineModel().run(steps)),
-      { numRuns: 150 },
+      fc.asyncProperty(fc.array(STEP, { minLength: 40, maxLength: 150 }), (steps) => new KeptEngineModel().run(steps)),
+      { numRuns: 1000 },
     )
   },
 )

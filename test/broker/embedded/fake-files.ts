@@ -1,7 +1,7 @@
 import type { JournalFile, JournalFiles } from '../../../src/broker/embedded/journal/journal-files.ts'
 
-/** What a disk writes in one piece. */
-const SECTOR_BYTES = 512
+/** What a disk writes in one piece; in truth it is more. */
+const SECTOR_BYTES = 128
 
 interface Inode {
   content: Buffer
@@ -158,7 +158,7 @@ function resized(bytes: Buffer, length: number): Buffer {
 function torn({ content, durable }: Inode, random: () => number): Buffer {
   const after = resized(durable, random() < 0.5 ? Math.max(content.length, durable.length) : durable.length)
   for (let at = 0; at < after.length; at += SECTOR_BYTES) {
-    if (random() < 0.5) content.copy(after, at, at, at + SECTOR_BYTES)
+    if (at < content.length && random() < 0.5) content.copy(after, at, at, at + SECTOR_BYTES)
   }
   return after
 }
