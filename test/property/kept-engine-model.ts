@@ -14,7 +14,7 @@ const QUEUES: Record<string, QueueSpec> = {
 }
 
 /** So small that almost every step begins a file, and empties another. */
-const SEGMENT_BYTES = 1200
+const SEGMENT_BYTES = 300
 
 const queue = fc.constantFrom('a', 'b')
 const nth = fc.nat(20)
