@@ -10,7 +10,7 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(STEP, { minLength: 40, maxLength: 150 }), (steps) => new KeptEngineModel().run(steps)),
-      { numRuns: 1000 },
+      { numRuns: 120 },
     )
   },
 )

@@ -18,6 +18,8 @@ export class FakeFiles implements JournalFiles {
   /** As long as it is set, nothing becomes durable; call it to let that happen. */
   held: (() => void)[] | undefined
   syncs = 0
+  /** Called before each change. */
+  onStep: (() => void) | undefined
   names = new Map<string, Inode>()
   #durableNames = new Map<string, Inode>()
 
@@ -34,6 +36,7 @@ export class FakeFiles implements JournalFiles {
   }
 
   create(name: string): JournalFile {
+    this.onStep?.()
     if (this.names.has(name)) throw Object.assign(new Error(`EEXIST: ${name}`), { code: 'EEXIST' })
     const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
     this.names.set(name, inode)
@@ -58,17 +61,24 @@ export class FakeFiles implements JournalFiles {
   }
 
   rename(name: string, to: string): void {
+    this.onStep?.()
     this.names.set(to, this.#inode(name))
     this.names.delete(name)
   }
 
   remove(name: string): void {
+    this.onStep?.()
     this.room += this.names.get(name)?.content.length ?? 0
     this.names.delete(name)
   }
 
   syncNames(): Promise<void> {
     return this.#sync(() => (this.#durableNames = new Map(this.names)))
+  }
+
+  syncNamesNow(): void {
+    if (this.syncError) throw this.syncError
+    this.#durableNames = new Map(this.names)
   }
 
   /** Lets become durable what waits for it. */
@@ -122,6 +132,7 @@ export class FakeFiles implements JournalFiles {
   }
 
   #write(inode: Inode, bytes: Buffer, at: number): number {
+    this.onStep?.()
     const more = Math.max(0, at + bytes.length - inode.content.length)
     const taken = bytes.length - Math.max(0, more - this.room)
     if (taken <= 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })

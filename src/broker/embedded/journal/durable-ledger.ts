@@ -242,6 +242,7 @@ export class DurableLedger implements Ledger {
     this.#journal.afterSync(() => {
       this.#isReclaiming = false
       this.#journal.dropOldest()
+      this.#reclaim()
     })
   }
 }
