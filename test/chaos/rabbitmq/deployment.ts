@@ -143,7 +143,10 @@ export class Deployment {
   /** Resolves when so many more outcomes have come. */
   async outcomes(count: number): Promise<void> {
     const goal = this.done.size + count
-    await until(() => `${goal} outcomes came, of which ${this.done.size} did`, () => this.done.size >= goal)
+    await until(
+      () => `${goal} outcomes came, of which ${this.done.size} did`,
+      () => this.done.size >= goal,
+    )
   }
 
   /** Confirmed, and without an outcome. */
