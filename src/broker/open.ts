@@ -9,7 +9,7 @@ import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
-export { sharedTables } from './embedded/tables/shared-tables.ts'
+export { joinTables } from './embedded/tables/shared-tables.ts'
 export type { Answer, Operation, OperationName, TableValue, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
 export type {

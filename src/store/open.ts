@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import { sharedTables } from '../broker/open.ts'
+import { joinTables } from '../broker/open.ts'
 import { MemoryOperations } from './memory/memory-operations.ts'
 import { OperationStore } from './operation-store.ts'
 import type { Store } from './store.ts'
@@ -27,7 +27,7 @@ export function openStore(
         .slice('memory:'.length)
         .replace(/^\/+/, '')
         .replace(/[/?#].*$/s, '') || 'lovage'
-    return new OperationStore(clock, new MemoryOperations(clock, () => sharedTables(name, clock)), maxValueBytes)
+    return new OperationStore(clock, new MemoryOperations(clock, () => joinTables(name, clock)), maxValueBytes)
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'store',

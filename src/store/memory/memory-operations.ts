@@ -8,28 +8,33 @@ interface Tables {
   watch(what: Watchable, key: string, watcher: () => void): () => void
 }
 
+interface Joined {
+  readonly tables: Tables
+  readonly leave: () => void
+}
+
 /** State in the memory of this process, shared by all that name it. */
 export class MemoryOperations implements Operations {
   readonly kind = 'memory'
   readonly #clock: Clock
-  readonly #join: () => Tables
+  readonly #join: () => Joined
   readonly #watches = new Set<() => void>()
-  #tables: Tables | undefined
+  #joined: Joined | undefined
 
   /** `join` is called at the start. */
-  constructor(clock: Clock, join: () => Tables) {
+  constructor(clock: Clock, join: () => Joined) {
     this.#clock = clock
     this.#join = join
   }
 
   async start(): Promise<void> {
-    this.#tables ??= this.#join()
+    this.#joined ??= this.#join()
   }
 
   async stop(): Promise<void> {
-    this.#tables = undefined
     for (const unwatch of this.#watches) unwatch()
-    this.#watches.clear()
+    this.#joined?.leave()
+    this.#joined = undefined
   }
 
   async apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>> {
@@ -59,8 +64,8 @@ export class MemoryOperations implements Operations {
   }
 
   #open(): Tables {
-    if (!this.#tables) throw new LovageError('STORE_CLOSED')
-    return this.#tables
+    if (!this.#joined) throw new LovageError('STORE_CLOSED')
+    return this.#joined.tables
   }
 }
 

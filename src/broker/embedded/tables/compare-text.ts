@@ -10,5 +10,5 @@ export function compareText(a: string, b: string): number {
 
 /** Surrogates stand for characters beyond all others. */
 function rank(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2000 : unit
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit
 }

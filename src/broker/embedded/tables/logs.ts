@@ -9,8 +9,8 @@ interface LogState {
   entries: Item[]
   gone: number
   /**
-   * Floor (what was appended behind it is all there), whether entries of this log have gone, time given, and the position
-   * of the last entry. Shared by all items of the log.
+   * Floor (the newest entry that has gone, or else the first of this log: who has read so far has missed nothing), whether
+   * entries of this log have gone, time given, and the position of the last entry. Shared by all items of the log.
    */
   readonly numbers: [floor: number, isTrimmed: number, ttlMs: number, last: number]
   /** Its end. */
@@ -45,7 +45,7 @@ export class Logs {
     this.#ground.admit({ key, sub: '', value })
     const position = this.#ground.next()
     const expiresAtMs = this.#ground.clock.monotonic() + ttlMs
-    const log = there ?? this.#make(key, position - 1, expiresAtMs)
+    const log = there ?? this.#make(key, position, expiresAtMs)
     log.numbers[LAST] = position
     log.numbers[TTL] = ttlMs
     log.times[0] = expiresAtMs
@@ -102,7 +102,7 @@ export class Logs {
     const log = this.#make(key, floor, this.#ground.leftOf(newest.times[0] as number, ttlMs))
     log.numbers.splice(TRIMMED, 3, isTrimmed, ttlMs, last)
     for (const item of items) {
-      if (item.sub !== HEAD && positionOf(item) <= floor) {
+      if (item.sub !== HEAD && positionOf(item) < floor + isTrimmed) {
         this.#ground.refuse(item)
         continue
       }
