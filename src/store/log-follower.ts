@@ -50,23 +50,22 @@ export class LogFollower {
 
   #look(): void {
     this.#hasMore = true
-    if (this.#isReading || this.#isEnded) return
-    this.#isReading = true
-    void this.#readOn().finally(() => {
-      this.#isReading = false
-    })
+    if (!this.#isReading) void this.#readOn()
   }
 
   async #readOn(): Promise<void> {
+    this.#isReading = true
     while (this.#hasMore && !this.#isEnded) {
       this.#hasMore = false
       const page = await this.#read()
-      if (!page || this.#isEnded) return
+      if (!page || this.#isEnded) break
       if (page.entries.length === 0 && !page.isGapped) continue
       this.#after = page.entries.at(-1)?.position ?? page.last
       this.#hasMore = true
       await this.#tell(page)
     }
+    // In the same step as the last look at what there is: whoever looks from now on begins anew.
+    this.#isReading = false
   }
 
   async #read(): Promise<LogPage | undefined> {
@@ -75,7 +74,8 @@ export class LogFollower {
     } catch (error) {
       if (isLovageError(error, 'STORE_CLOSED')) this.end()
       else {
-        log('warn', 'store', 'a log cannot be read now', { key: this.#key, error: messageOf(error) })
+        const level = isLovageError(error, 'STORE_UNREACHABLE') ? 'warn' : 'error'
+        log(level, 'store', 'a log cannot be read now', { key: this.#key, error: messageOf(error) })
         this.#again?.cancel()
         this.#again = this.#clock.after(AGAIN_MS, () => this.#look(), { unref: true })
       }

@@ -35,7 +35,7 @@ export function valueTests({ scene, expect }: StoreSuiteContext): void {
     const read = (await two.get(name))?.value as Uint8Array
     expect([...read]).toEqual([1, 2, 3])
     read[1] = 9
-    expect([...((await one.get(name))?.value as Uint8Array)]).toEqual([1, 2, 3])
+    expect(plain((await one.get(name))?.value)).toEqual(['bytes', 1, 2, 3])
   })
 
   scene('of many who set what is not there, one does, and all others are told its value', async ({ one, two, key }) => {

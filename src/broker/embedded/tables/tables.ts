@@ -74,6 +74,8 @@ export class Tables {
         return this.#dues.take(operation)
       case 'list':
         return this.#dues.list(operation)
+      default:
+        throw new RangeError(`there is no operation ${String((operation as { op: unknown }).op)}`)
     }
   }
 
