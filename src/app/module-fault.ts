@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { LovageError, messageOf } from '../base/errors.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 
 /** Most files that are looked at for a syntax error that Node does not place. */
 const MOST_FILES = 50
@@ -12,6 +12,8 @@ const OWN = resolve(dirname(fileURLToPath(import.meta.url)), '..') + sep
 
 /** The error of modules that could not be loaded, with the place in the user's code that is to blame. */
 export async function moduleFault(files: readonly string[], cause: unknown): Promise<LovageError> {
+  // No line of the module is to blame for what stands in the environment.
+  if (isLovageError(cause) && cause.details.source === 'environment') return cause
   const at = (await placeOf(files, cause)) ?? (files[0] as string)
   const module = files.find((file) => at.startsWith(`${file}:`)) ?? (files[0] as string)
   return new LovageError('MODULE_FAILED', { module, problem: problemOf(cause), at }, { cause })
@@ -79,6 +81,7 @@ async function check(file: string): Promise<{ place?: string; source: string }> 
 }
 
 function problemOf(cause: unknown): string {
+  if (isLovageError(cause)) return `${cause.message}. ${cause.fix}`
   const [first = ''] = messageOf(cause).split('\n')
   return first.trim()
 }

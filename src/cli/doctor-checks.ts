@@ -136,7 +136,11 @@ async function backendFinding({ settings }: App, broker: Broker, findings: Findi
     const backend = openBackend(settings.backend, { broker, resultExpiresMs: settings.resultExpiresMs })
     await backend.start()
     await backend.stop()
-    findings.push(ok('results', inMemory(settings.backend) ? 'in memory, inside each process' : 'can be received'))
+    if (inMemory(settings.backend) && !inMemory(settings.broker)) {
+      const fix = 'Set LOVAGE_RESULT_BACKEND, or backend in code, to rpc://: results then come back over the broker'
+      findings.push(wrong('results', 'in memory: what a worker in another process returns never arrives', fix))
+    } else
+      findings.push(ok('results', inMemory(settings.backend) ? 'in memory, inside each process' : 'can be received'))
   } catch (error) {
     findings.push(wrongBy('results', error))
   }

@@ -34,6 +34,10 @@ export function shop(around: Required<Surroundings>) {
       throw new Ignore()
     }),
     silent: app.task('shop.silent', { ignoreResult: true }, () => wait(3)),
+    early: app.task('shop.early', { acksLate: false }, async (x: number) => {
+      await wait(20)
+      return x
+    }),
     parent: app.task('shop.parent', async (x: number) => {
       const result = await add.delay(x, 1)
       return result.id
@@ -77,6 +81,10 @@ const ASKS: readonly Ask[] = [
   ({ fail }) => expectFailure(fail.delay(), 'ValueError'),
   ({ limited }) => expectFailure(limited.delay(), 'SoftTimeLimitExceeded'),
   ({ app }) => expectFailure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
+  ({ early }) => expectValue(early.delay(3), 3),
+  // Whether it was in time is a matter of luck.
+  ({ add }) => expectValue(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
+  ({ add }) => expectFailure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
   async ({ refuse }) => drop(await refuse.delay()),
   async ({ pass }) => drop(await pass.delay()),
   async ({ silent }) => void (await silent.delay()),
@@ -92,6 +100,10 @@ const BAD_LUCK = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'RESULT_TIMEOUT'] as 
 
 function forgive(error: unknown): void {
   if (!BAD_LUCK.some((code) => isLovageError(error, code))) throw error
+}
+
+function forgiveExpiry(error: unknown): void {
+  if (!(error instanceof TaskError) || error.excType !== 'TaskRevokedError') throw error
 }
 
 async function ask(world: SimulatedWorld<Shop>, tasks: Shop): Promise<void> {
@@ -150,8 +162,8 @@ export async function serve(world: SimulatedWorld<Shop>): Promise<void> {
 export const SHOP: SimulateOptions<Shop> = {
   app: shop,
   scenario: async (world) => {
-    // Every fifth has a gateway, which is slow to make.
-    await Promise.all(world.seed % 5 === 0 ? [trade(world), serve(world)] : [trade(world)])
+    // One in ten has a gateway, which is slow to make; with either broker, which go by odd and even.
+    await Promise.all(world.seed % 20 === 0 || world.seed % 20 === 11 ? [trade(world), serve(world)] : [trade(world)])
   },
   workerOptions: { concurrency: 2, gracePeriod: '2s' },
 }

@@ -58,6 +58,16 @@ describe('lovage doctor', () => {
     expect(code).toBe(1)
   })
 
+  it('blames the environment, and not a module, for a setting that stands there', async () => {
+    const env = { LOVAGE_BROKER_URL: 'localhost:5672' }
+    const { code, text } = await run(['doctor', '-A', 'tasks.ts'], { cwd: project(SHOP), env })
+    expect(text).toMatch(
+      /✗ +modules +Setting LOVAGE_BROKER_URL \(from environment\) is not a URL\n +-> Write a URL like/,
+    )
+    expect(text).not.toContain('Mend the module')
+    expect(code).toBe(1)
+  })
+
   it('says that no task is registered', async () => {
     const cwd = project({ 'tasks.ts': "import { lovage } from 'lovage'\nexport const app = lovage('shop')\n" })
     const { code, text } = await run(['doctor', '-A', 'tasks.ts'], { cwd })
@@ -104,6 +114,13 @@ describeWith(['rabbitmq'], 'lovage doctor, over RabbitMQ', () => {
     expect(text).toMatch(/✓ +results +can be received/)
     expect(text).toMatch(/✓ +queue celery/)
     expect(code).toBe(0)
+  })
+
+  it('says that results in memory never leave the process of their worker', async () => {
+    const env = { LOVAGE_BROKER_URL: url, LOVAGE_RESULT_BACKEND: 'memory://here' }
+    const { code, text } = await run(['doctor', '-A', 'tasks.ts'], { cwd: project(SHOP), env })
+    expect(text).toMatch(/✗ +results +in memory: .*never arrives\n +-> Set LOVAGE_RESULT_BACKEND.*rpc:/)
+    expect(code).toBe(1)
   })
 
   it('says that the password is wrong, without telling it', async () => {

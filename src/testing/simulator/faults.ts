@@ -15,7 +15,7 @@ export interface Faults {
   readonly cut?: number
   /** The broker dies and comes again, with what it had on disk. RabbitMQ only. Default 0.003 a packet. */
   readonly restart?: number
-  /** The server closes a channel that is consumed on, as its `consumer_timeout` does. RabbitMQ only. Default 0.01 a packet. */
+  /** The server closes a channel that is consumed on, as its `consumer_timeout` does. RabbitMQ only. Default 0.03 a packet. */
   readonly closeChannel?: number
   /** A message is sent twice, as a sender does that did not hear the first confirmation. Default 0.1 a message. */
   readonly duplicate?: number
@@ -34,7 +34,7 @@ const DEFAULTS: Readonly<Record<FaultName, number>> = {
   stall: 0.01,
   cut: 0.01,
   restart: 0.003,
-  closeChannel: 0.01,
+  closeChannel: 0.03,
   duplicate: 0.1,
   delay: 0.05,
 }

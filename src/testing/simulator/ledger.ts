@@ -33,7 +33,7 @@ export interface TaskFacts {
   isUnstored: boolean
   /** When its messages may be dropped unread, monotonic; Infinity is never. */
   expiresAtMs: number
-  /** A copy was acknowledged before its start, by the task's own wish: it may be lost. */
+  /** It is acknowledged before its start, by its own wish (`acksLate: false`): it may be lost with its worker. */
   isAckedEarly: boolean
 }
 
@@ -51,6 +51,10 @@ const HEARD_MS = 30_000
 /** What happened to every message of a schedule, and what of it must not be. */
 export class Ledger implements MessageWatch {
   readonly tasks = new Map<string, TaskFacts>()
+  /** Names of tasks that are acknowledged before their start. */
+  readonly ackedEarly = new Set<string>()
+  /** Something happened for which a task may be started more than once a message. */
+  isTroubled = false
   readonly #trace: Trace
   readonly #nowMs: () => number
   readonly #waiters = new Set<Waiter>()
@@ -100,6 +104,7 @@ export class Ledger implements MessageWatch {
     else task.accepted++
     if (task.sent === 0) this.blame(`message ${id} is in ${queue}, and nobody sent it`)
     if (message.headers['ignore_result'] === true) task.isUnstored = true
+    task.isAckedEarly ||= this.ackedEarly.has(String(message.headers['task']))
     const { expirationMs } = message
     if (expirationMs !== undefined) task.expiresAtMs = Math.min(task.expiresAtMs, this.#nowMs() + expirationMs)
   }
@@ -119,13 +124,12 @@ export class Ledger implements MessageWatch {
   }
 
   /** @param isBlind the process cannot know yet that its connection is lost */
-  started(process: string, id: string, isEarly: boolean, isBlind: boolean): void {
+  started(process: string, id: string, isBlind: boolean): void {
     this.#trace.add(process, `starts ${id}`)
     const task = this.#task(id)
     task.starts++
-    task.isAckedEarly ||= isEarly
     const isOver = task.outcomes.length > 0 && task.accepted === task.settled
-    if (isOver && !isBlind && !isEarly) {
+    if (isOver && !isBlind && !task.isAckedEarly) {
       this.blame(`task ${id} was started in ${process} after its outcome was stored and all its messages acknowledged`)
     }
   }
@@ -149,6 +153,7 @@ export class Ledger implements MessageWatch {
 
   /** A process has lost its connection. */
   lost(process: string, why: string): void {
+    this.isTroubled = true
     this.#trace.add(process, `loses its connection: ${why}`)
     this.#losses.set(process, this.#lossesOf(process) + 1)
   }
@@ -179,6 +184,9 @@ export class Ledger implements MessageWatch {
     const { id, confirmed, accepted, settled, outcomes, dead, ends } = task
     const isExpired = this.#isExpired(task)
     if (accepted !== settled && !isExpired) this.blame(`${accepted - settled} messages of ${id} were never settled`)
+    if (!this.isTroubled && task.starts > accepted) {
+      this.blame(`task ${id} was started ${task.starts} times for ${accepted} messages, and nothing had gone wrong`)
+    }
     if (confirmed === 0) return
     const isOver = outcomes.length > 0 || dead > 0 || isExpired || task.isAckedEarly
     if (!isOver && !(task.isUnstored && ends > 0)) this.blame(`the message of ${id} was confirmed, and has no outcome`)

@@ -160,7 +160,8 @@ export class RabbitLinkChannel implements LinkChannel {
   }
 
   #closedByServer({ message, code, isByPublish }: ChannelFault): void {
-    const { server } = this.#link.net
+    const { server, onLoss } = this.#link.net
+    if (this.#peer && this.#peer.consumers.size > 0) onLoss(`a channel was closed, ${message}`)
     if (this.#peer) server.closeChannel(this.#link.peer, this.#peer)
     this.#link.toClient(() => this.end(new LinkError('channel', message, code, isByPublish)))
   }

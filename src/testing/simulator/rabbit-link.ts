@@ -16,7 +16,7 @@ export interface Net {
   readonly timeline: Timeline
   readonly server: RabbitServer
   readonly process: SimulatedProcess
-  /** Told of each loss of a connection. */
+  /** Told of each loss of a connection, or of a channel that something was consumed on. */
   readonly onLoss: (why: string) => void
   /** Told of each packet to the server: it may be its last. */
   readonly onPacket: () => void

@@ -88,7 +88,8 @@ const REST_MS = 40_000
  * faults that the seed draws. After each schedule it must hold that every message that was confirmed has an outcome, or is
  * in the dead letters; that no outcome came of a message that nobody sent; that no task was started once its outcome was
  * stored and all its messages acknowledged; that everybody who waits for an outcome heard of it, unless their connection
- * was lost meanwhile; that nothing hangs; and what `invariants` says.
+ * was lost meanwhile; that where no worker ended and no connection was lost no task was started more often than it was sent;
+ * that nothing hangs; and what `invariants` says.
  * @throws LovageError `SIMULATION_FAILED`, with the seed that repeats the schedule, and its trace
  */
 export async function simulate<Made extends MadeApp>(options: SimulateOptions<Made>): Promise<Simulation> {

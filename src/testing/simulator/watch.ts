@@ -133,9 +133,10 @@ export function watchTasks(app: App, { process, ledger, isBlind }: Watching): vo
   for (const name of app.registry.names()) {
     const task = app.registry.get(name) as RegisteredTask
     const call = task.call.bind(task)
+    if (!task.options.acksLate) ledger.ackedEarly.add(name)
     const watched = async (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<unknown> => {
       const id = currentTaskIfAny()?.id ?? ''
-      ledger.started(process.name, id, !task.options.acksLate, isBlind())
+      ledger.started(process.name, id, isBlind())
       try {
         const value = await call(args, kwargs)
         ledger.ended(process.name, id, 'ends', task.options.ignoreResult)

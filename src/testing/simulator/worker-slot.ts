@@ -14,6 +14,8 @@ export interface Grounds {
   readonly options: Omit<WorkerOptions, 'hostname'>
   /** Makes the application of a process. */
   readonly settle: (process: SimulatedProcess) => App
+  /** Told that a worker dies, or is stopped. */
+  readonly onTrouble: () => void
 }
 
 /** Longest time until a worker that died is there again. */
@@ -57,6 +59,7 @@ export class WorkerSlot {
     const now = this.#now
     if (!now) return
     this.#now = undefined
+    this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'dies')
     now.process.kill()
     this.#again()
@@ -67,6 +70,7 @@ export class WorkerSlot {
     const now = this.#now
     if (!now || now.isStopping) return
     now.isStopping = true
+    this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'is told to stop')
     await now.worker.stop()
     await now.app.close()

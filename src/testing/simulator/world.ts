@@ -162,7 +162,8 @@ export class World<Made extends MadeApp> {
   #grounds(): ConstructorParameters<typeof WorkerSlot>[1] {
     const { timeline, kit, trace } = this
     const { workerOptions: options } = this.#options
-    return { timeline, kit, trace, options, settle: (process) => this.#settle(process).app }
+    const onTrouble = (): void => void (this.ledger.isTroubled = true)
+    return { timeline, kit, trace, options, onTrouble, settle: (process) => this.#settle(process).app }
   }
 
   /** Makes the application of a process. */
