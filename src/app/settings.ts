@@ -33,7 +33,7 @@ export interface GivenSettings {
   readonly jsonTypes?: 'typed' | 'plain'
   /** Largest body that is sent or read, in bytes. Default 16 MiB. */
   readonly maxMessageBytes?: number
-  /** Starts of a task that may end in the death of its worker before it goes to the dead letters. Default 5. */
+  /** Starts of a task that may end in the death of its worker before it is given up. Default 5. Not counted yet. */
   readonly maxDeliveries?: number
   /** Results that are waited for or kept in this process; the oldest settled one goes first. Default 100,000. */
   readonly maxPendingResults?: number

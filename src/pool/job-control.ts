@@ -1,18 +1,26 @@
 import type { Outcome } from '../protocol/outcome.ts'
+import type { Job } from './pool.ts'
 
-/** Told +1 when a function is given up while it runs, and -1 when it returns after all. */
-export type OnAbandoned = (change: 1 | -1) => void
+/** Who wants to know of the ends of a job. */
+export interface JobWatcher {
+  /** It has an outcome: its slot is free. */
+  ended(job: Job): void
+  /** Its function was given up while it runs (+1), or has returned after all (-1). */
+  abandoned(change: 1 | -1): void
+}
 
 /** The strings by which a running job is held: its signal, and how to give it up. */
 export class JobControl {
-  readonly #onAbandoned: OnAbandoned | undefined
+  readonly #job: Job
+  readonly #watcher: JobWatcher | undefined
   #settled = false
   #aborter: AbortController | undefined
   #reason: Error | undefined
   #resolve: ((outcome: Outcome) => void) | undefined
 
-  constructor(onAbandoned?: OnAbandoned) {
-    this.#onAbandoned = onAbandoned
+  constructor(job: Job, watcher?: JobWatcher) {
+    this.#job = job
+    this.#watcher = watcher
   }
 
   /** The job has an outcome; what its function does from now on changes nothing. */
@@ -41,24 +49,32 @@ export class JobControl {
     this.#aborter?.abort(reason)
   }
 
-  /** Resolves to the first outcome: that of `run`, or the one it is given up with. */
-  outcome(run: () => Promise<Outcome>): Promise<Outcome> {
+  /**
+   * Resolves to the first outcome: that of `run`, or the one it is given up with. Where `run` rejects, `onError` says what
+   * the outcome is.
+   */
+  outcome(run: () => Promise<Outcome>, onError: (error: unknown) => Outcome): Promise<Outcome> {
     return new Promise((resolve) => {
       this.#resolve = resolve
-      void run().then((outcome) => {
-        if (this.#settled) return this.#onAbandoned?.(-1)
-        this.#settled = true
-        resolve(outcome)
-      })
+      const returned = (outcome: Outcome): void => {
+        if (this.#settled) this.#watcher?.abandoned(-1)
+        else this.#settle(outcome)
+      }
+      run().then(returned, (error: unknown) => returned(onError(error)))
     })
   }
 
   /** Ends the job with this outcome, whatever its function does. False when there was an outcome before. */
   giveUp(outcome: Outcome): boolean {
-    if (this.#settled || !this.#resolve) return false
-    this.#settled = true
-    this.#onAbandoned?.(1)
-    this.#resolve(outcome)
+    if (this.#settled) return false
+    this.#watcher?.abandoned(1)
+    this.#settle(outcome)
     return true
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#settled = true
+    this.#watcher?.ended(this.#job)
+    this.#resolve?.(outcome)
   }
 }

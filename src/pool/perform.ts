@@ -47,16 +47,13 @@ export function perform(
   job: Job,
   report: JobReport,
   options: PerformOptions,
-  control: JobControl = new JobControl(),
+  control: JobControl = new JobControl(job),
 ): Promise<Outcome> {
-  return control.outcome(async () => {
-    try {
-      return await new Performance(registry, job, report, options, control).outcome()
-    } catch (error) {
-      // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
-      return failed(job.request, failureOf(error), { traceback: tracebackOf(error) })
-    }
-  })
+  return control.outcome(
+    () => new Performance(registry, job, report, options, control).outcome(),
+    // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
+    (error) => failed(job.request, failureOf(error), { traceback: tracebackOf(error) }),
+  )
 }
 
 class Performance {
@@ -93,7 +90,9 @@ class Performance {
     if (form !== undefined) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task, form })
       log('error', 'pool', 'task refused', { task: request.task, id: request.id, error: error.message })
-      return failed(request, failureOf(error))
+      // Kept, because the rest of the workflow is in it: a Python worker can have it.
+      const dead = { code: error.code, message: error.message }
+      return failed(request, failureOf(error), { dead })
     }
     const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
     this.#current = current
@@ -159,12 +158,18 @@ class Performance {
     const { group, parentId } = this.#request
     const children = this.#current?.children
     return {
-      ...outcome,
+      id: outcome.id,
+      state: outcome.state,
+      result: outcome.result,
+      traceback: outcome.traceback,
       runMs: clock.monotonic() - this.#startedAt,
       doneAtMs: clock.now(),
       ...(children && { children }),
       ...(group !== null && { groupId: group }),
       ...(parentId !== null && { parentId }),
+      ...(outcome.retry && { retry: outcome.retry }),
+      ...(outcome.requeue !== undefined && { requeue: outcome.requeue }),
+      ...(outcome.dead && { dead: outcome.dead }),
     }
   }
 

@@ -59,6 +59,7 @@ export function bodyText(content: Content, limits: ContentLimits = {}): string {
  * @throws LovageError `CONTENT_REFUSED`
  */
 export function assertAccepted(contentType: string, accept: readonly string[] = [JSON_TYPE]): void {
+  if (contentType === JSON_TYPE && accept.includes(JSON_TYPE)) return
   const type = (contentType.split(';', 1)[0] as string).trim().toLowerCase()
   const readable = accept.map((name) => SERIALIZERS.get(name) ?? name).filter((name) => name === JSON_TYPE)
   if (readable.includes(type)) return

@@ -71,13 +71,13 @@ export async function runTask<Args extends readonly unknown[], Result>(
     started: () => {},
     update: ({ state, result }: Outcome) => void updates.push({ id, state, meta: payloadValue(result) }),
   }
-  const control = new JobControl()
+  const job = { request, delivery, hostname: 'test@localhost' }
+  const control = new JobControl(job)
   const onAbort = (): void => control.abort(signal?.reason as Error)
   if (signal?.aborted) onAbort()
   signal?.addEventListener('abort', onAbort, { once: true })
   const dues = new DueHeap(clock)
   try {
-    const job = { request, delivery, hostname: 'test@localhost' }
     const outcome = await perform(app.registry, job, report, { clock, dues, accept, types }, control)
     return taskRun(outcome, name, updates)
   } finally {

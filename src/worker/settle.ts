@@ -48,7 +48,7 @@ export class Settler {
    * carried out; the message is then still ours.
    */
   async settle(work: Work, outcome: Outcome): Promise<Ending> {
-    await work.updates?.done()
+    if (work.updates) await work.updates.done()
     if (outcome.state === 'RETRY') return this.#retry(work, outcome)
     if (outcome.state === 'REJECTED' && outcome.requeue) return this.#giveBack(work)
     if (outcome.state !== 'REJECTED' && outcome.state !== 'IGNORED') await this.#store(work, outcome)
@@ -82,22 +82,33 @@ export class Settler {
 
   async #store(work: Work, outcome: Outcome): Promise<void> {
     if (work.ignoresResult) return
+    const { id, task } = work.request
+    try {
+      await this.#options.backend.put(outcome, work.request)
+    } catch (failed) {
+      // Only a result that did not get through at once is worth the machinery.
+      const act = (): Promise<void> => this.#put(work, outcome)
+      await this.#insist('result could not be stored', { id, task }, act, {
+        failed: isHopeless(failed) ? undefined : failed,
+      })
+    }
+  }
+
+  async #put(work: Work, outcome: Outcome): Promise<void> {
     const { backend } = this.#options
-    const { id, task, replyTo, correlationId } = work.request
-    await this.#insist('result could not be stored', { id, task }, async () => {
-      try {
-        await backend.put(outcome, { replyTo, correlationId })
-      } catch (error) {
-        if (!isHopeless(error)) throw error
-        // It will never fit, however often we try; who waits is told why.
-        log('error', 'worker', 'result cannot be sent', { id, task, error: messageOf(error) })
-        const failure: Outcome = { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null }
-        await backend.put(failure, { replyTo, correlationId }).catch((again: unknown) => {
-          // Not even that: it is the address that does not fit, an id too long say. Nobody can be told.
-          if (!isHopeless(again)) throw again
-        })
-      }
-    })
+    const { id, task } = work.request
+    try {
+      await backend.put(outcome, work.request)
+    } catch (error) {
+      if (!isHopeless(error)) throw error
+      // It will never fit, however often we try; who waits is told why.
+      log('error', 'worker', 'result cannot be sent', { id, task, error: messageOf(error) })
+      const failure: Outcome = { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null }
+      await backend.put(failure, work.request).catch((again: unknown) => {
+        // Not even that: it is the address that does not fit, an id too long say. Nobody can be told.
+        if (!isHopeless(again)) throw again
+      })
+    }
   }
 
   async #retry(work: Work, outcome: Outcome): Promise<Ending> {
@@ -150,7 +161,7 @@ export class Settler {
           throw error
         }
       },
-      isHopeless,
+      { isFinal: isHopeless },
     )
   }
 
@@ -165,25 +176,31 @@ export class Settler {
     return 'dead'
   }
 
-  /** Tries until it succeeds, until the worker gives up waiting, or until an error that `isFinal` says no try can mend. */
+  /**
+   * Tries until it succeeds, until the worker gives up waiting, or until an error that `isFinal` says no try can mend.
+   * `failed` is what a first try has already come to.
+   */
   async #insist(
     complaint: string,
     fields: Readonly<Record<string, unknown>>,
     act: () => Promise<unknown>,
-    isFinal: (error: unknown) => boolean = () => false,
+    { isFinal = () => false, failed }: { isFinal?: (error: unknown) => boolean; failed?: unknown } = {},
   ): Promise<void> {
     const { clock, giveUp } = this.#options
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await act()
-        return
-      } catch (error) {
-        const waitMs = backoffMs(attempt, BACKOFF, clock.random())
-        const isLast = giveUp.aborted || isFinal(error)
-        log(isLast ? 'error' : 'warn', 'worker', complaint, { ...fields, error: messageOf(error), attempt, waitMs })
-        if (isLast) throw error
-        await sleep(clock, waitMs, giveUp)
+    for (let attempt = 0, error = failed; ; attempt++, error = undefined) {
+      if (error === undefined) {
+        try {
+          await act()
+          return
+        } catch (thrown) {
+          error = thrown
+        }
       }
+      const waitMs = backoffMs(attempt, BACKOFF, clock.random())
+      const isLast = giveUp.aborted || isFinal(error)
+      log(isLast ? 'error' : 'warn', 'worker', complaint, { ...fields, error: messageOf(error), attempt, waitMs })
+      if (isLast) throw error
+      await sleep(clock, waitMs, giveUp)
     }
   }
 }

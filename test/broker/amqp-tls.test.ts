@@ -57,7 +57,7 @@ describeWith(['rabbitmq'], `over TLS${hasOpenssl ? '' : ' [left out: no openssl 
 
   test.skipIf(!hasOpenssl)('a strange certificate is refused, unless it is not to be looked at', async () => {
     url.search = ''
-    const strict = openBroker(url.href, { connectTimeoutMs: 300 })
+    const strict = openBroker(url.href, { connectTimeoutMs: 3000 })
     await expect(strict.start()).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
       message: expect.stringContaining('self-signed'),
@@ -74,7 +74,7 @@ describeWith(['rabbitmq'], `over TLS${hasOpenssl ? '' : ' [left out: no openssl 
       cacertfile: join(folder, 'cert.pem'),
       server_name_indication: 'rabbit.example',
     }).toString()
-    const broker = openBroker(url.href, { connectTimeoutMs: 300 })
+    const broker = openBroker(url.href, { connectTimeoutMs: 3000 })
     await expect(broker.start()).rejects.toMatchObject({
       code: 'BROKER_UNREACHABLE',
       message: expect.stringContaining('altnames'),

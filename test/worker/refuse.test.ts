@@ -120,6 +120,7 @@ describe('bad input ends in an answer or in the dead letters, and the worker goe
     const { id } = await made.publish({ task: 'add', body })
     await expect.poll(() => made.ending(id)).toMatchObject({ args: [expect.anything(), 'CANVAS_UNSUPPORTED'] })
     expect(made.records).toContainEqual(expect.objectContaining({ level: 'error', message: 'task refused' }))
+    await expect.poll(() => made.dead()).toMatchObject([{ id, reason: { code: 'CANVAS_UNSUPPORTED' } }])
     await livesOn(made)
   })
 })

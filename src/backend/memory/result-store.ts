@@ -8,6 +8,8 @@ export class ResultStore {
   readonly #dues: DueHeap
   readonly #records = new Map<string, { outcome: Outcome; due: Due }>()
   readonly #listeners = new Set<(outcome: Outcome) => void>()
+  /** Goes through the ids from the oldest on. A fresh iterator would walk over all the holes that the evicted have left. */
+  #oldest: Iterator<string, undefined> = this.#records.keys()
 
   constructor(clock: Clock, max: number) {
     this.#max = max
@@ -49,7 +51,9 @@ export class ResultStore {
   }
 
   #evict(): void {
-    for (const id of this.#records.keys()) return this.delete(id)
+    let next = this.#oldest.next()
+    if (next.done) next = (this.#oldest = this.#records.keys()).next()
+    if (!next.done) this.delete(next.value)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import { JobControl, type OnAbandoned } from '../job-control.ts'
+import { JobControl, type JobWatcher } from '../job-control.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
 import type { Job, JobReport, Pool } from '../pool.ts'
 
@@ -24,8 +24,9 @@ export class AsyncPool implements Pool {
   readonly #running = new Map<Job, JobControl>()
   #size: number
   #abandoned = 0
-  readonly #onAbandoned: OnAbandoned = (change) => {
-    this.#abandoned += change
+  readonly #watcher: JobWatcher = {
+    ended: (job) => void this.#running.delete(job),
+    abandoned: (change) => void (this.#abandoned += change),
   }
 
   constructor({ registry, size, ...options }: AsyncPoolOptions) {
@@ -58,14 +59,10 @@ export class AsyncPool implements Pool {
     this.#dues.clear()
   }
 
-  async run(job: Job, report: JobReport): Promise<Outcome> {
-    const control = new JobControl(this.#onAbandoned)
+  run(job: Job, report: JobReport): Promise<Outcome> {
+    const control = new JobControl(job, this.#watcher)
     this.#running.set(job, control)
-    try {
-      return await perform(this.#registry, job, report, this.#options, control)
-    } finally {
-      this.#running.delete(job)
-    }
+    return perform(this.#registry, job, report, this.#options, control)
   }
 
   abort(job: Job, reason: Error): boolean {

@@ -120,6 +120,7 @@ export function failureTests({ scene, expect }: PoolSuiteContext): void {
     for (const embed of [{ chain: [next] }, { callbacks: [next] }, { errbacks: [next] }, { chord: next }]) {
       const { outcome, updates } = pool.start('progress', [3], { embed: { ...none, ...embed } })
       expect(failureIn(await outcome).exc_message[1]).toBe('CANVAS_UNSUPPORTED')
+      expect((await outcome).dead?.code).toBe('CANVAS_UNSUPPORTED')
       expect(updates.length).toBe(0)
     }
     const empty = await pool.run('add', [1, 2], { embed: { callbacks: [], errbacks: [], chain: [], chord: null } })

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { lovage } from '../../src/index.ts'
+import { worker } from '../../src/worker/worker.ts'
+import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+import { Gate } from './bench.ts'
+
+describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ likes', () => {
+  let node: RabbitmqNode
+
+  beforeAll(async () => {
+    node = await RabbitmqNode.start()
+    // Its configuration file takes no limit below a minute.
+    for (const setting of ['consumer_timeout, 1000', 'channel_tick_interval, 500']) {
+      await node.ctl('eval', `application:set_env(rabbit, ${setting}).`)
+    }
+  }, 120_000)
+  afterAll(() => node.remove())
+
+  test('come again, and are known: what runs is not started twice, what is held is held on', async () => {
+    const app = lovage('timeout', { broker: node.url() }, { env: {} })
+    const gate = new Gate()
+    const begun: string[] = []
+    const slow = app.task('slow', async (label: string) => {
+      begun.push(label)
+      if (label === 'long') await gate.passed
+      return label
+    })
+    const made = worker(app, { gracePeriod: 0 })
+    await made.start()
+    const long = await slow.delay('long')
+    const later = await slow.applyAsync(['later'], { countdown: '5s' })
+    // Both are handed out again at least once before the second one is due.
+    await expect.poll(() => made.stats().adopted, { timeout: 20_000, interval: 100 }).toBeGreaterThan(1)
+    expect(made.stats()).toMatchObject({ running: 1, started: 1 })
+    expect(await later.get({ timeout: '20s' })).toBe('later')
+    gate.open()
+    expect(await long.get({ timeout: '20s' })).toBe('long')
+    expect(begun).toEqual(['long', 'later'])
+    await made.stop()
+    const { broker } = await app.client()
+    await expect.poll(async () => (await broker.admin?.depth('celery'))?.messages).toBe(0)
+    await app.close()
+  }, 60_000)
+})
