@@ -41,6 +41,12 @@ export class InHand {
     return work
   }
 
+  /** What a message is the copy of, where that is here too and not settled: see `Starts`. */
+  originalOf({ key, isAgain }: Pick<Work, 'key' | 'isAgain'>): Work | undefined {
+    const work = isAgain ? undefined : this.#byKey.get(key)
+    return work?.isPassedOn && !work.isSettled ? work : undefined
+  }
+
   drop(work: Work): void {
     this.#works.delete(work)
     if (this.#byKey.get(work.key) === work) this.#byKey.delete(work.key)

@@ -154,10 +154,19 @@ export class Shift {
       return void this.#settle(work, decision.outcome)
     }
     const { task, etaMs, expiresAtMs } = decision
-    const work = this.#inHand.take(new Work(delivery, request, task, etaMs, expiresAtMs))
+    const work = new Work(delivery, request, task, etaMs, expiresAtMs)
+    const original = this.#inHand.originalOf(work)
+    this.#inHand.take(work)
     this.#starts.came(work)
-    if (etaMs === undefined) return this.#enter(work)
-    this.#hold.add(work, etaMs)
+    // Started before its original is acknowledged, a task that kills this process would be there twice afterwards.
+    if (original) original.onLeft = (): void => this.#admit(work)
+    else this.#admit(work)
+  }
+
+  #admit(work: Work): void {
+    if (this.#isClosing) return this.#return(work)
+    if (work.etaMs === undefined) return this.#enter(work)
+    this.#hold.add(work, work.etaMs)
     this.#fitCredit()
   }
 
@@ -292,6 +301,9 @@ export class Shift {
   }
 
   #drop(work: Work): void {
+    const { onLeft } = work
+    // A turn later its acknowledgement is on its way.
+    if (onLeft) this.#clock.turn(onLeft)
     this.#inHand.drop(work)
     this.#starts.left(work)
   }

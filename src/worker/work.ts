@@ -27,6 +27,8 @@ export class Work {
   readonly isAgain: boolean
   /** A copy of its message is on its way to take its place. */
   isPassedOn = false
+  /** Called when that copy, which is here, may start. */
+  onLeft: (() => void) | undefined
   #delivery: Delivery
   #older: Delivery[] | undefined
   #isAckedEarly = false
