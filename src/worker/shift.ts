@@ -18,10 +18,10 @@ import { Hold } from './hold.ts'
 import { InHand } from './in-hand.ts'
 import { decide, expired, impossible, type IntakeRules } from './intake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
-import { canRequeue, Starts, startsOf } from './starts.ts'
+import { canRequeue, Starts } from './starts.ts'
 import type { Tally } from './tally.ts'
-import { Updates } from './updates.ts'
 import { Work, workKey } from './work.ts'
 
 /** One life of a worker, from the first message to the last: intake, hold, pool, settle. */
@@ -32,6 +32,7 @@ export class Shift {
   readonly #rules: IntakeRules
   readonly #pool: Pool
   readonly #settler: Settler
+  readonly #running: RunOptions
   readonly #hold: Hold
   readonly #credit: Credit
   /** Wait for a free slot. */
@@ -66,6 +67,7 @@ export class Shift {
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp: this.#giveUp.signal,
     })
+    this.#running = { pool: this.#pool, clock, tally, settler: this.#settler, hostname: options.hostname }
     this.#inHand = new InHand(clock)
     this.#starts = new Starts({
       clock,
@@ -214,34 +216,10 @@ export class Shift {
   }
 
   #run(work: Work): void {
-    const { request, delivery } = work
-    const { exchange, routingKey } = delivery
-    // A copy is new to the broker, and to the task the same message again.
-    const redelivered = delivery.redelivered || startsOf(delivery.message) > 0
-    work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname: this.#options.hostname }
-    const report = {
-      started: (): void => this.#started(work),
-      update: (outcome: Outcome): void => this.#update(work, outcome),
-    }
-    void this.#pool.run(work.job, report).then((outcome) => {
-      work.job = undefined
+    void run(work, this.#running).then((outcome) => {
       this.#fill()
       return this.#settle(work, outcome)
     })
-  }
-
-  #started(work: Work): void {
-    work.startedAtMs = this.#clock.now()
-    this.#tally.counts.started++
-    if (!work.task?.options.trackStarted) return
-    const value = { pid: process.pid, hostname: this.#options.hostname }
-    this.#update(work, { id: work.request.id, state: 'STARTED', result: { value }, traceback: null })
-  }
-
-  #update(work: Work, outcome: Outcome): void {
-    if (work.ignoresResult) return
-    work.updates ??= new Updates((update) => this.#settler.tell(update, work.request))
-    work.updates.add(outcome)
   }
 
   async #settle(work: Work, outcome: Outcome, isSecondTry = false): Promise<void> {
@@ -292,12 +270,17 @@ export class Shift {
   }
 
   #return(work: Work): void {
-    const done = (isBack: boolean): void => {
-      if (isBack) this.#tally.counts.returned++
-      this.#drop(work)
-    }
-    if (canRequeue(work)) return done(work.requeue())
-    void this.#settler.handBack(work).then(done, () => done(work.requeue()))
+    if (canRequeue(work)) this.#returned(work, work.requeue())
+    else void this.#handBack(work)
+  }
+
+  async #handBack(work: Work): Promise<void> {
+    this.#returned(work, await this.#settler.handBack(work).catch(() => work.requeue()))
+  }
+
+  #returned(work: Work, isBack: boolean): void {
+    if (isBack) this.#tally.counts.returned++
+    this.#drop(work)
   }
 
   #drop(work: Work): void {

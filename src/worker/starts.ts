@@ -22,9 +22,10 @@ export function startsOf({ headers }: Message): number {
 }
 
 /** A copy of a message, with another count. */
-export function withStarts({ userId: _, ...message }: Message, starts: number): Message {
+export function withStarts(message: Message, starts: number): Message {
   // The user is left out: RabbitMQ takes from us no name but our own.
-  return { ...message, headers: { ...message.headers, [STARTS_HEADER]: starts } }
+  const { userId: _, ...rest } = message
+  return { ...rest, headers: { ...message.headers, [STARTS_HEADER]: starts } }
 }
 
 /** It may go back as it is: it is not counted, or is counted before its next start anyway. */
@@ -103,8 +104,12 @@ export class Starts {
 
   #next(): void {
     this.#suspect = undefined
-    const work = this.#waiting.shift()
-    if (work) this.#options.enter(work)
+    // One that has expired, or is not ours any more, does not come back here, and would leave the others waiting.
+    while (!this.#suspect) {
+      const work = this.#waiting.shift()
+      if (!work) return
+      this.#options.enter(work)
+    }
   }
 }
 

@@ -8,7 +8,12 @@ import { Bench, Gate, waiting } from './bench.ts'
 
 const COUNT = 'x-lovage-starts'
 
-function message(task: string, label: string, count?: Message['headers'][string], more: Partial<Message> = {}): Message {
+function message(
+  task: string,
+  label: string,
+  count?: Message['headers'][string],
+  more: Partial<Message> = {},
+): Message {
   const request = newRequest({ id: label, task, body: encodeBody([label], {}), custom: { tenant: 'a' } })
   const made = encodeTask(request)
   return { ...made, ...more, headers: { ...made.headers, ...(count !== undefined && { [COUNT]: count }) } }
@@ -81,6 +86,28 @@ describe('a message that was given out before', () => {
     expect(begun).toEqual(['a'])
   })
 
+  test('has a copy that starts when the message is acknowledged, not before, and that may come again meanwhile', async () => {
+    await using bench = new Bench()
+    const began: string[] = []
+    bench.app.task('t', (_label: string) => void began.push(bench.happened.join()))
+    const made = await bench.worker({ prefetch: 200 })
+    const { broker } = await bench.app.client()
+    const published = new Gate()
+    const publish = broker.publish.bind(broker)
+    // The broker has the copy, and its confirmation is on the way.
+    broker.publish = (...given) => publish(...given).then(() => published.passed)
+    bench.redeliver(message('t', 'late'))
+    await expect.poll(() => made.stats()).toMatchObject({ received: 2, started: 0 })
+    // Whoever had the copy died: it comes to the worker that still has the message itself in hand.
+    bench.redeliver(message('t', 'late', 1))
+    expect(made.stats()).toMatchObject({ adopted: 1 })
+    expect(bench.happened).toEqual([])
+    published.open()
+    await expect.poll(() => made.stats()).toMatchObject({ started: 1, succeeded: 1 })
+    expect(began).toEqual(['ack t'])
+    expect(bench.happened).toEqual(['ack t', 'put SUCCESS', 'ack t', 'ack t'])
+  })
+
   test('runs as it is when it is acknowledged before its start: it cannot have started', async () => {
     await using bench = new Bench()
     bench.app.task('early', { acksLate: false }, (label: string) => label)
@@ -91,17 +118,20 @@ describe('a message that was given out before', () => {
     expect(copies).toEqual([])
   })
 
-  test.each(['many', -1, 1.5, null, 2n ** 60n])('with the count %s begins to count anew, with a warning', async (count) => {
-    await using bench = new Bench()
-    const { begun, release } = waiting(bench)
-    await bench.worker()
-    const copies = await published(bench)
-    bench.redeliver(message('wait', 'a', count))
-    await expect.poll(() => begun).toEqual(['a'])
-    expect(counts(copies)).toEqual(['a 1'])
-    expect(bench.logged('count of starts cannot be read: taken as 0').length).toBeGreaterThan(0)
-    release()
-  })
+  test.each(['many', -1, 1.5, null, 2n ** 60n])(
+    'with the count %s begins to count anew, with a warning',
+    async (count) => {
+      await using bench = new Bench()
+      const { begun, release } = waiting(bench)
+      await bench.worker()
+      const copies = await published(bench)
+      bench.redeliver(message('wait', 'a', count))
+      await expect.poll(() => begun).toEqual(['a'])
+      expect(counts(copies)).toEqual(['a 1'])
+      expect(bench.logged('count of starts cannot be read: taken as 0').length).toBeGreaterThan(0)
+      release()
+    },
+  )
 
   test('too often ends as FAILURE WorkerLostError and in the dead letters, and its count with it', async () => {
     await using bench = new Bench({ maxDeliveries: 2 })
@@ -141,6 +171,28 @@ describe('a message that was given out before', () => {
     release()
     await clock.play(0)
     expect(made.stats()).toMatchObject({ succeeded: 4, waiting: 0 })
+  })
+})
+
+describe('one of several that wait their turn', () => {
+  test('does not keep those behind it when it has expired', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    const { begun, release } = waiting(bench)
+    const made = await bench.worker({ concurrency: 4 })
+    const expires = { expires: new Date(clock.now() + 1_000).toISOString() }
+    bench.redeliver(message('wait', 'first', 1))
+    const old = message('wait', 'expired', 1)
+    bench.redeliver({ ...old, headers: { ...old.headers, ...expires } })
+    bench.redeliver(message('wait', 'last', 1))
+    await clock.play(2_000)
+    expect(begun).toEqual(['first'])
+    release()
+    await clock.play(0)
+    expect(begun).toEqual(['first', 'last'])
+    release()
+    await clock.play(0)
+    expect(made.stats()).toMatchObject({ succeeded: 2, revoked: 1, waiting: 0 })
   })
 })
 
