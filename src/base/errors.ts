@@ -40,6 +40,14 @@ export const ERRORS = {
     message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
     fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
   },
+  HOME_UNUSABLE: {
+    message: 'The data directory {path} cannot be used: {problem}',
+    fix: '{fix}',
+  },
+  HOME_OWNED: {
+    message: 'The data directory {path} may still be in use by {owner}',
+    fix: 'Stop that process, or give this one a LOVAGE_HOME of its own; if that machine is gone for good, delete {record}',
+  },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',
@@ -54,7 +62,7 @@ export const ERRORS = {
   },
   PUBLISH_REFUSED: {
     message: 'The broker refused the message: {problem}',
-    fix: 'The queue may be full (x-overflow: reject-publish); drain it or raise its limit',
+    fix: 'Drain the queue or raise its limit (x-overflow: reject-publish), or make room on the disk of the broker',
   },
   UNROUTABLE: {
     message: 'No queue takes messages for exchange {exchange} with routing key {routingKey}',
