@@ -221,8 +221,8 @@ export const ERRORS = {
     fix: '{fix}',
   },
   SIMULATION_FAILED: {
-    message: 'The schedule of seed {seed} broke a promise: {problem}{trace}',
-    fix: 'Repeat it with simulate({ seed: {seed}, schedules: 1, ... })',
+    message: 'The schedule of seed {seed} broke a promise: {problem}{misfortune}{trace}',
+    fix: 'Repeat it with simulate({ ..., seed: {seed}, schedules: 1, strikes: [{strikes}] })',
   },
   STOP_TIMEOUT: {
     message: '{what} did not stop within {timeoutMs} ms',

@@ -55,7 +55,7 @@ describe('simulate', () => {
       await sending
       for (let at = 0; at < 3; at++) world.crashWorker(at)
       expect(await (await sending).get()).toBe(2)
-      // An outcome may be heard of before its storing is confirmed.
+      // The worker hears later than the client that the outcome is safe.
       await world.sleep(1_000)
       expect([world.starts(sending.id) > 0, world.states(sending.id)]).toEqual([true, ['SUCCESS']])
     })
