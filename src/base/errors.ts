@@ -92,6 +92,10 @@ export const ERRORS = {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
   },
+  DELIVERIES_EXHAUSTED: {
+    message: 'Task {task} came back {starts} times without an end: maxDeliveries is {limit}',
+    fix: 'Find what kills its workers (memory, native code, process.exit), mend it, then lovage dead requeue',
+  },
   TASK_DUPLICATE: {
     message: 'Task {task} is defined twice',
     fix: 'Give one of the two another name',
