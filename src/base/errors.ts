@@ -92,6 +92,10 @@ export const ERRORS = {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
   },
+  DELIVERIES_EXHAUSTED: {
+    message: 'Task {task} came back {starts} times without an end: maxDeliveries is {limit}',
+    fix: 'Find what kills its workers (memory, native code, process.exit), mend it, then lovage dead requeue',
+  },
   TASK_DUPLICATE: {
     message: 'Task {task} is defined twice',
     fix: 'Give one of the two another name',
@@ -216,9 +220,25 @@ export const ERRORS = {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',
   },
+  STORE_UNREACHABLE: {
+    message: 'The store did not answer: {problem}',
+    fix: 'See that it runs. Whether the change was made is not known: read, or ask again',
+  },
+  STORE_FULL: {
+    message: 'The store is full: {problem}',
+    fix: 'Keep less, keep it for a shorter time, or make room where the store keeps it',
+  },
+  STORE_VALUE_TOO_LARGE: {
+    message: 'The value for {key} has {size} bytes, more than the limit of {limit}',
+    fix: 'Keep a reference to the data instead, or raise maxMessageBytes',
+  },
+  STORE_CLOSED: {
+    message: 'The store is closed',
+    fix: 'Start the application again, or call before stop()',
+  },
   SIMULATION_FAILED: {
-    message: 'The schedule of seed {seed} broke a promise: {problem}{trace}',
-    fix: 'Repeat it with simulate({ seed: {seed}, schedules: 1, ... })',
+    message: 'The schedule of seed {seed} broke a promise: {problem}{misfortune}{trace}',
+    fix: 'Repeat it with simulate({ ..., seed: {seed}, schedules: 1, strikes: [{strikes}] })',
   },
   STOP_TIMEOUT: {
     message: '{what} did not stop within {timeoutMs} ms',
