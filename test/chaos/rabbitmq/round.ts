@@ -98,8 +98,8 @@ async function recover(one: Deployment, backMs: number): Promise<Report> {
     confirmed: one.confirmed.size,
     unsent: one.unsent,
     resumeMs,
-    duplicates: again.filter(({ redelivered }) => redelivered).length,
-    resent: again.filter(({ redelivered }) => !redelivered).length,
+    duplicates: again.filter(({ isAgain }) => isAgain).length,
+    resent: again.filter(({ isAgain }) => !isAgain).length,
     through: through.length,
     throughTwice: through.filter((id) => (one.runs.get(id)?.length ?? 0) > 1).length,
   }
