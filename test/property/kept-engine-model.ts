@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import type { QueueSpec } from '../../src/broker/broker.ts'
 import { messageOf } from '../../src/base/errors.ts'
 import type { EngineDelivery } from '../../src/broker/embedded/subscription.ts'
@@ -6,6 +5,7 @@ import { textOf } from '../../src/testing/broker/scene.ts'
 import { seededRandom } from '../../src/testing/seeded.ts'
 import { FakeFiles } from '../broker/embedded/fake-files.ts'
 import { KeptEngine, turns } from '../broker/embedded/kept-engine.ts'
+import type { Step } from './kept-engine-steps.ts'
 
 const DEAD: QueueSpec = { name: 'dead' }
 const QUEUES: Record<string, QueueSpec> = {
@@ -15,31 +15,6 @@ const QUEUES: Record<string, QueueSpec> = {
 
 /** So small that almost every step begins a file, and empties another. */
 const SEGMENT_BYTES = 300
-
-const queue = fc.constantFrom('a', 'b')
-const nth = fc.nat(20)
-const key = fc.constantFrom('k', 'l', 'm')
-
-/** What can happen to an engine. */
-export const STEP = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('publish'), queue, size: fc.nat(250), isKept: fc.boolean() }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('get'), queue }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('ack'), nth }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('requeue'), nth }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('reject'), nth }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('purge'), queue }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete'), queue }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('put'), key, size: fc.nat(150) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('drop'), key }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('turn') }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('durable') }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('hold') }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('kill') }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('cutPower'), seed: fc.nat(1000) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('stop') }) },
-)
-
-export type Step = typeof STEP extends fc.Arbitrary<infer T> ? T : never
 
 /** How far something got on its way to the disk: asked for, written, durable. */
 type Progress = 'asked' | 'written' | 'durable' | undefined
@@ -259,14 +234,12 @@ export class KeptEngineModel {
     known.gone = places.length === 0 ? 'durable' : undefined
     if (places.length === 2) {
       // Two messages from now on; the older copy is taken away.
-      const { engine } = this.#engine.server
       const held: EngineDelivery[] = []
       for (let next = this.#engine.get('a'); next; next = this.#engine.get('a')) held.push(next)
       for (const delivery of held.toReversed()) {
         if (textOf(delivery) === known.text) delivery.ack()
         else delivery.requeue()
       }
-      void engine
     }
     if (places.includes('dead')) {
       known.queue = 'dead'
