@@ -1,4 +1,4 @@
-// Brings RabbitMQ, Redis and Python's Celery onto a Debian machine, with nothing started by it.
+// Brings RabbitMQ, Redis, Python's Celery and what else the tests use onto a Debian machine, with nothing started by it.
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { hasService, packagesFor, SERVICES } from './services.mjs'
 import { run } from './steps.mjs'

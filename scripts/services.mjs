@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** @typedef {'rabbitmq' | 'redis' | 'celery'} Need */
+/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl'} Need */
 
 /**
  * @typedef {object} Service
@@ -28,10 +28,15 @@ export const SERVICES = {
     why: 'a real Celery sits on the other side of the wire',
     packages: ['python3-celery', 'python3-redis'],
   },
+  openssl: {
+    what: 'openssl',
+    why: 'it makes the certificates with which connections over TLS are tested',
+    packages: ['openssl'],
+  },
 }
 
 /** @type {readonly Need[]} */
-export const NEEDS = ['rabbitmq', 'redis', 'celery']
+export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl']
 
 /** The folder of RabbitMQ's own scripts; the one on the PATH changes user and directory. */
 const RABBITMQ_FOLDERS = [
@@ -67,6 +72,7 @@ const PROBES = {
   redis: () => findCommand('redis-server') !== undefined,
   celery: () =>
     existsSync(PYTHON) && ['celery', 'redis'].every((name) => existsSync(join(PYTHON_PACKAGES, name, '__init__.py'))),
+  openssl: () => findCommand('openssl') !== undefined,
 }
 
 /**

@@ -40,6 +40,14 @@ export const ERRORS = {
     message: 'The broker sent what AMQP 0-9-1 does not allow: {problem}',
     fix: 'See that the URL names an AMQP 0-9-1 port, and that nothing between here and there changes bytes',
   },
+  HOME_UNUSABLE: {
+    message: 'The data directory {path} cannot be used: {problem}',
+    fix: '{fix}',
+  },
+  HOME_OWNED: {
+    message: 'The data directory {path} may still be in use by {owner}',
+    fix: 'Stop that process, or give this one a LOVAGE_HOME of its own; if that machine is gone for good, delete {record}',
+  },
   TOPOLOGY_MISMATCH: {
     message: 'The broker has {entity} with other properties: {problem}',
     fix: 'Declare it as it is there, delete it on the broker, or use another name',

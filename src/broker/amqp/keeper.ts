@@ -114,7 +114,9 @@ export class Keeper {
         return await this.#attempt(Math.max(leftMs, 1))
       } catch (error) {
         this.#stopping.signal.throwIfAborted()
-        this.#lastProblem = messageOf(error)
+        // A last try that was cut short by the deadline says less than the one before.
+        const isCutShort = attempt > 0 && this.#clock.monotonic() >= endMs - 1
+        if (!isCutShort) this.#lastProblem = messageOf(error)
         if (endMs !== Infinity && isRefusal(error)) {
           const details = { url: this.#options.url.redacted, problem: this.#lastProblem }
           throw new LovageError('BROKER_REFUSED', details)

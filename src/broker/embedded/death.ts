@@ -1,6 +1,7 @@
 import { type HeaderValue, WireValue, plainHeader } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Entry } from './waiting.ts'
+import { plainMessage } from './wire/packed-message.ts'
 
 /** Why a message left its queue unread, in RabbitMQ's words. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen'
@@ -12,7 +13,7 @@ type Death = { readonly [name: string]: HeaderValue }
  * in which nobody rejects it: it would do so for ever.
  */
 export function withDeath(entry: Entry, queue: string, reason: DeathReason, nowMs: number): Message | undefined {
-  const { expirationMs: _, ...message } = entry.message
+  const { expirationMs: _, ...message } = plainMessage(entry.message)
   const before = deathsOf(message)
   const again = before.find((death) => plainHeader(death.queue) === queue && plainHeader(death.reason) === reason)
   const isRejectedSomewhere = reason === 'rejected' || before.some((death) => plainHeader(death.reason) === 'rejected')

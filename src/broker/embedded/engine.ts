@@ -1,16 +1,17 @@
 import type { Clock } from '../../base/clock.ts'
-import { DueHeap } from '../../base/due-heap.ts'
 import { LovageError } from '../../base/errors.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { BindingSpec, Destination, ExchangeSpec, QueueDepth, QueueSpec, Topology } from '../broker.ts'
-import { unroutable } from '../publish-errors.ts'
-import { exchangeMismatch, queueArguments, queueMismatch } from '../queue-arguments.ts'
+import type { BindingSpec, Destination, QueueDepth, QueueSpec, Topology } from '../broker.ts'
+import { queueFull, unroutable } from '../publish-errors.ts'
+import { queueArguments, queueMismatch } from '../queue-arguments.ts'
+import { Aging } from './aging.ts'
 import { checkHeaders } from './check-headers.ts'
 import { type DeathReason, withDeath } from './death.ts'
-import { Exchange } from './exchange.ts'
+import type { Ledger } from './ledger.ts'
 import { EngineQueue } from './queue.ts'
 import { Session } from './session.ts'
 import type { EngineDelivery, Settlement, Subscription } from './subscription.ts'
+import { Switchboard } from './switchboard.ts'
 import type { Entry } from './waiting.ts'
 
 /**
@@ -21,20 +22,27 @@ export class Engine {
   #clock: Clock
   #sessions = new Set<Session>()
   #queues = new Map<string, EngineQueue>()
-  #exchanges = new Map<string, Exchange>()
+  #switchboard: Switchboard
   /** Subscriptions to queues that were deleted under them: they go on when the queue is declared again. */
   #orphans = new Map<string, Set<Subscription>>()
-  #dues: DueHeap
+  #aging: Aging
+  #ledger: Ledger | undefined
   #seq = 0
 
-  constructor(clock: Clock) {
+  /** `ledger` is told of everything that must outlive the engine; without one nothing does. */
+  constructor(clock: Clock, ledger?: Ledger) {
     this.#clock = clock
-    this.#dues = new DueHeap(clock, { unref: true })
+    this.#ledger = ledger
+    this.#switchboard = new Switchboard(ledger)
+    this.#aging = new Aging(clock, {
+      expired: (entry, queue) => this.#bury(entry, queue, 'expired'),
+      lapsed: (queue) => this.deleteQueue(queue.name),
+    })
   }
 
   /** Nobody is attached and nothing is here that anybody could miss. */
   get isUnused(): boolean {
-    return this.#sessions.size === 0 && this.#queues.size === 0 && this.#exchanges.size === 0
+    return this.#sessions.size === 0 && this.#queues.size === 0 && this.#switchboard.isEmpty
   }
 
   attach(onQueueLost: (queue: string) => void): Session {
@@ -50,29 +58,84 @@ export class Engine {
 
   /** @throws LovageError `TOPOLOGY_MISMATCH`, `TOPOLOGY_MISSING` */
   declare(topology: Topology, session: Session): void {
-    for (const spec of topology.exchanges ?? []) this.#declareExchange(spec)
+    for (const spec of topology.exchanges ?? []) this.#switchboard.declare(spec)
     for (const spec of topology.queues ?? []) this.#declareQueue(spec, session)
     for (const spec of topology.bindings ?? []) this.#bind(spec)
   }
 
   /** @throws LovageError `UNROUTABLE`, `PUBLISH_REFUSED` */
   publish(message: Message, to: Destination, mandatory: boolean): void {
+    let refused: EngineQueue | undefined
+    for (const queue of this.route(to, mandatory)) {
+      const entry = this.prepare(message, to, queue)
+      this.#ledger?.put(entry, queue)
+      if (!this.admit(entry, queue)) refused = queue
+    }
+    if (refused) throw queueFull(refused.name)
+  }
+
+  /**
+   * The queues that take a message.
+   * @throws LovageError `UNROUTABLE`
+   */
+  route(to: Destination, mandatory: boolean): readonly EngineQueue[] {
     if (to.exchange === '') {
       const queue = this.#queues.get(to.routingKey)
       if (!queue && mandatory) throw unroutable(to)
-      if (queue && !this.#enqueue(queue, message, to)) throw full(queue.name)
-      return
+      return queue ? [queue] : []
     }
-    const exchange = this.#exchanges.get(to.exchange)
-    // As RabbitMQ: an exchange that is not there is an error even for a message that may be dropped.
-    if (!exchange) throw unroutable(to)
-    const names = exchange.route(to.routingKey)
-    if (names.length === 0 && mandatory) throw unroutable(to)
-    let refused: string | undefined
-    for (const name of names) {
-      if (!this.#enqueue(this.#queues.get(name) as EngineQueue, message, to)) refused = name
+    return this.#switchboard.route(to, mandatory).map((name) => this.#queues.get(name) as EngineQueue)
+  }
+
+  /** A message as it will stand in a queue. It takes its place in the order here, and is nowhere yet. */
+  prepare(message: Message, to: Destination, queue: EngineQueue): Entry {
+    const ttlMs = Math.min(queue.messageTtlMs, message.expirationMs ?? Infinity)
+    return {
+      message,
+      exchange: to.exchange,
+      routingKey: to.routingKey,
+      seq: this.#seq++,
+      expiresAtMs: ttlMs === Infinity ? Infinity : this.#clock.monotonic() + ttlMs,
+      redelivered: false,
+      kept: undefined,
     }
-    if (refused !== undefined) throw full(refused)
+  }
+
+  /** Puts a prepared message into its queue, or straight into waiting hands. False when the queue is full and refuses. */
+  admit(entry: Entry, queue: EngineQueue): boolean {
+    // Also how a message with no time to wait, or for a queue of length 0, gets through.
+    const reader = queue.waiting.size === 0 ? queue.nextConsumer() : undefined
+    if (reader) {
+      reader.session.hand(entry, queue, reader)
+      return true
+    }
+    if (queue.deleted || (queue.waiting.size >= queue.maxLength && queue.refusesWhenFull)) {
+      this.#ledger?.removed(entry)
+      return queue.deleted
+    }
+    queue.waiting.push(entry)
+    while (queue.waiting.size > queue.maxLength) this.#bury(queue.waiting.shift() as Entry, queue, 'maxlen')
+    this.#aging.watch(queue, entry.expiresAtMs)
+    return true
+  }
+
+  /** No message has a number up to this one from now on. */
+  continueAfter(seq: number): void {
+    this.#seq = Math.max(this.#seq, seq + 1)
+  }
+
+  /** Puts back what outlived an earlier engine, oldest first, before anybody is attached. The queue must be there. */
+  restore(entry: Entry, name: string): EngineQueue {
+    const queue = this.#queues.get(name) as EngineQueue
+    queue.waiting.push(entry)
+    this.#aging.watch(queue, entry.expiresAtMs)
+    return queue
+  }
+
+  /** A message goes into somebody's hands; `isDone` when that settles it. */
+  handed(entry: Entry, isDone: boolean): void {
+    if (isDone) this.#ledger?.removed(entry)
+    else this.#ledger?.handed(entry)
   }
 
   /** @throws LovageError `TOPOLOGY_MISSING`, `TOPOLOGY_MISMATCH` (another session's exclusive queue) */
@@ -93,7 +156,7 @@ export class Engine {
       queue.consumers.splice(queue.consumers.indexOf(subscription), 1)
       if (queue.consumers.length > 0 || queue.deleted) continue
       if (queue.spec.autoDelete) this.deleteQueue(queue.name)
-      else this.#startLapse(queue)
+      else this.#aging.startLapse(queue)
     }
     for (const [name, orphans] of this.#orphans) {
       if (orphans.delete(subscription) && orphans.size === 0) this.#orphans.delete(name)
@@ -103,26 +166,26 @@ export class Engine {
   /** The first waiting message, unsettled in the session's hands. */
   get(name: string, session: Session): EngineDelivery | undefined {
     const queue = this.#usable(name, session)
-    this.#startLapse(queue)
-    const entry = this.#take(queue)
+    this.#aging.startLapse(queue)
+    const entry = this.#aging.take(queue)
     return entry && session.take(entry, queue)
   }
 
   /** What becomes of a delivery that its session let go. */
   settled(delivery: EngineDelivery, how: Settlement): void {
     const { entry, queue } = delivery.source
-    if (how === 'reject') this.#bury(entry, queue, 'rejected')
-    if (how !== 'requeue') return
-    entry.redelivered = true
+    if (how === 'reject') return this.#bury(entry, queue, 'rejected')
+    if (how === 'ack') return this.#ledger?.removed(entry)
+    if (how === 'requeue') entry.redelivered = true
     this.giveBack(entry, queue)
     this.pump(queue)
   }
 
   /** Puts an entry back to its place, without handing it out. */
   giveBack(entry: Entry, queue: EngineQueue): void {
-    if (queue.deleted) return
+    if (queue.deleted) return this.#ledger?.removed(entry)
     queue.waiting.giveBack(entry)
-    this.#watchExpiry(queue, entry.expiresAtMs)
+    this.#aging.watch(queue, entry.expiresAtMs)
   }
 
   /** Hands out what waits, to whoever has credit. */
@@ -152,7 +215,7 @@ export class Engine {
   purge(name: string, session: Session): number {
     const { waiting } = this.#usable(name, session)
     const { size } = waiting
-    while (waiting.size > 0) waiting.shift()
+    for (let entry = waiting.shift(); entry; entry = waiting.shift()) this.#ledger?.removed(entry)
     return size
   }
 
@@ -164,9 +227,8 @@ export class Engine {
     queue.deleted = true
     queue.expiry?.cancel()
     queue.lapse?.cancel()
-    for (const [exchangeName, exchange] of this.#exchanges) {
-      if (exchange.unbind(name) && !exchange.isBound && exchange.spec.autoDelete) this.#exchanges.delete(exchangeName)
-    }
+    this.#ledger?.queueDeleted(queue)
+    this.#switchboard.forget(name)
     for (const subscription of queue.consumers.splice(0)) {
       subscription.queues.splice(subscription.queues.indexOf(queue), 1)
       this.#orphans.set(name, (this.#orphans.get(name) ?? new Set()).add(subscription))
@@ -174,19 +236,12 @@ export class Engine {
     }
   }
 
-  #declareExchange(spec: ExchangeSpec): void {
-    const there = this.#exchanges.get(spec.name)
-    if (!there) return void this.#exchanges.set(spec.name, new Exchange(spec))
-    const problem = exchangeMismatch(there.spec, spec)
-    if (problem) throw new LovageError('TOPOLOGY_MISMATCH', { entity: `exchange ${spec.name}`, problem })
-  }
-
   #declareQueue(spec: QueueSpec, session: Session): void {
     const there = this.#queues.get(spec.name)
     if (there) {
       const problem = queueMismatch(there.spec, spec) ?? there.problemFor(session)
       if (problem) throw new LovageError('TOPOLOGY_MISMATCH', { entity: `queue ${spec.name}`, problem })
-      return this.#startLapse(there)
+      return this.#aging.startLapse(there)
     }
     checkHeaders(queueArguments(spec), '$.arguments')
     const queue = new EngineQueue(spec, spec.exclusive ? session : undefined)
@@ -194,14 +249,14 @@ export class Engine {
     const orphans = this.#orphans.get(spec.name)
     this.#orphans.delete(spec.name)
     for (const subscription of orphans ?? []) this.#join(subscription, queue)
-    this.#startLapse(queue)
+    this.#ledger?.queueDeclared(queue)
+    this.#aging.startLapse(queue)
   }
 
-  #bind({ exchange, queue, routingKey }: BindingSpec): void {
+  #bind(binding: BindingSpec): void {
+    const { queue } = binding
     if (!this.#queues.has(queue)) throw new LovageError('TOPOLOGY_MISSING', { entity: `queue ${queue}` })
-    const there = this.#exchanges.get(exchange)
-    if (!there) throw new LovageError('TOPOLOGY_MISSING', { entity: `exchange ${exchange}` })
-    there.bind(queue, routingKey)
+    this.#switchboard.bind(binding)
   }
 
   #usable(name: string, session: Session): EngineQueue {
@@ -219,80 +274,24 @@ export class Engine {
     subscription.queues.push(queue)
   }
 
-  /** False when the queue is full and refuses. */
-  #enqueue(queue: EngineQueue, message: Message, to: Destination): boolean {
-    const ttlMs = Math.min(queue.messageTtlMs, message.expirationMs ?? Infinity)
-    const entry: Entry = {
-      message,
-      exchange: to.exchange,
-      routingKey: to.routingKey,
-      seq: this.#seq++,
-      expiresAtMs: ttlMs === Infinity ? Infinity : this.#clock.monotonic() + ttlMs,
-      redelivered: false,
-    }
-    // Straight into waiting hands: also how a message with no time to wait, or for a queue of length 0, gets through.
-    const reader = queue.waiting.size === 0 ? queue.nextConsumer() : undefined
-    if (reader) {
-      reader.session.hand(entry, queue, reader)
-      return true
-    }
-    if (queue.waiting.size >= queue.maxLength && queue.refusesWhenFull) return false
-    queue.waiting.push(entry)
-    while (queue.waiting.size > queue.maxLength) this.#bury(queue.waiting.shift() as Entry, queue, 'maxlen')
-    this.#watchExpiry(queue, entry.expiresAtMs)
-    return true
-  }
-
   #handNext(queue: EngineQueue, subscription: Subscription): boolean {
-    const entry = this.#take(queue)
+    const entry = this.#aging.take(queue)
     if (entry) subscription.session.hand(entry, queue, subscription)
     return entry !== undefined
   }
 
-  /** The next message that has not run out. */
-  #take(queue: EngineQueue): Entry | undefined {
-    for (let entry = queue.waiting.shift(); entry; entry = queue.waiting.shift()) {
-      if (entry.expiresAtMs === Infinity || entry.expiresAtMs > this.#clock.monotonic()) {
-        this.#watchExpiry(queue, queue.waiting.peek()?.expiresAtMs ?? Infinity)
-        return entry
-      }
-      this.#bury(entry, queue, 'expired')
-    }
-    return undefined
-  }
-
-  /** One wait a queue, for the first message that runs out; those behind it are looked at when it fires. */
-  #watchExpiry(queue: EngineQueue, expiresAtMs: number): void {
-    if (expiresAtMs >= queue.expiryAtMs || queue.deleted) return
-    queue.expiry?.cancel()
-    queue.expiryAtMs = expiresAtMs
-    queue.expiry = this.#dues.add(Math.max(0, expiresAtMs - this.#clock.monotonic()), () => {
-      queue.expiryAtMs = Infinity
-      for (const entry of queue.waiting.takeExpired(this.#clock.monotonic())) this.#bury(entry, queue, 'expired')
-      this.#watchExpiry(queue, queue.waiting.nextExpiryMs())
-    })
-  }
-
-  #startLapse(queue: EngineQueue): void {
-    if (queue.spec.expiresMs === undefined || queue.consumers.length > 0) return
-    queue.lapse?.cancel()
-    queue.lapse = this.#dues.add(queue.spec.expiresMs, () => this.deleteQueue(queue.name))
-  }
-
   /** The message is done with here; it goes to the queue's dead-letter exchange if it has one. */
   #bury(entry: Entry, queue: EngineQueue, reason: DeathReason): void {
-    if (queue.deadExchange === undefined || queue.deleted) return
-    const message = withDeath(entry, queue.name, reason, this.#clock.now())
-    if (!message) return
-    const to = { exchange: queue.deadExchange, routingKey: queue.deadRoutingKey ?? entry.routingKey }
-    try {
-      this.publish(message, to, false)
-    } catch {
-      // As RabbitMQ: a dead letter that no exchange or queue takes is gone.
+    const { deadExchange: exchange, deadRoutingKey: routingKey = entry.routingKey } = queue
+    if (exchange !== undefined && !queue.deleted) {
+      const message = withDeath(entry, queue.name, reason, this.#clock.now())
+      try {
+        if (message) this.publish(message, { exchange, routingKey }, false)
+      } catch {
+        // As RabbitMQ: a dead letter that no exchange or queue takes is gone.
+      }
     }
+    // Last, so that there is no instant at which it is written down nowhere.
+    this.#ledger?.removed(entry)
   }
-}
-
-function full(queue: string): LovageError {
-  return new LovageError('PUBLISH_REFUSED', { problem: `queue ${queue} is full` })
 }

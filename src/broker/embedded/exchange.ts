@@ -18,11 +18,14 @@ export class Exchange {
     return this.#bindings.size > 0
   }
 
-  bind(queue: string, routingKey: string): void {
+  /** False when it was bound so before. */
+  bind(queue: string, routingKey: string): boolean {
     const keys = this.#bindings.get(queue)
+    if (keys?.has(routingKey)) return false
     if (keys) keys.add(routingKey)
     else this.#bindings.set(queue, new Set([routingKey]))
     this.#routes.clear()
+    return true
   }
 
   /** Forgets a queue; returns whether it was bound. */

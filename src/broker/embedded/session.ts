@@ -22,6 +22,7 @@ export class Session {
   #scheduled = false
   #sinceTurn = 0
   #ended = false
+  #isBlocked = false
   /** Called when a queue that is consumed here was deleted. */
   readonly onQueueLost: (queue: string) => void
 
@@ -32,7 +33,13 @@ export class Session {
   }
 
   get hasRoom(): boolean {
-    return this.#outbox.length < OUTBOX_ROOM
+    return this.#outbox.length < OUTBOX_ROOM && !this.#isBlocked
+  }
+
+  /** Whoever stands behind the handlers cannot take more now. */
+  setBlocked(isBlocked: boolean): void {
+    this.#isBlocked = isBlocked
+    if (!isBlocked) for (const subscription of this.subscriptions) this.#engine.feed(subscription)
   }
 
   /** Puts a message on its way to the subscription's handler. */
@@ -42,6 +49,7 @@ export class Session {
       subscription.unsettled++
       this.#unsettled.add(delivery)
     }
+    this.#engine.handed(entry, subscription.noAck)
     this.#outbox.push(delivery)
     this.#schedule()
   }
@@ -50,6 +58,7 @@ export class Session {
   take(entry: Entry, queue: EngineQueue): EngineDelivery {
     const delivery = new EngineDelivery(this, entry, queue, undefined)
     this.#unsettled.add(delivery)
+    this.#engine.handed(entry, false)
     return delivery
   }
 

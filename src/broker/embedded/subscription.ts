@@ -4,8 +4,8 @@ import type { EngineQueue } from './queue.ts'
 import type { Session } from './session.ts'
 import type { Entry } from './waiting.ts'
 
-/** How a delivery can end. */
-export type Settlement = 'ack' | 'requeue' | 'reject'
+/** How a delivery can end. `return` is a requeue of what nobody has looked at. */
+export type Settlement = 'ack' | 'requeue' | 'reject' | 'return'
 
 /** One reader of one or more queues, with one credit over all of them. */
 export class Subscription {

@@ -1,5 +1,6 @@
 import { Ring } from '../../base/ring.ts'
 import type { Message } from '../../protocol/message.ts'
+import type { Kept } from './ledger.ts'
 
 /** One message in one queue. */
 export interface Entry {
@@ -11,6 +12,8 @@ export interface Entry {
   /** On the clock's monotonic time; Infinity is never. */
   readonly expiresAtMs: number
   redelivered: boolean
+  /** Where the ledger has it; undefined while it has not. */
+  kept?: Kept | undefined
 }
 
 interface Level {
@@ -79,6 +82,14 @@ export class Waiting {
     let next = Infinity
     for (const level of this.#levels) next = Math.min(next, headOf(level)?.expiresAtMs ?? Infinity)
     return next
+  }
+
+  /** All that wait, in no order. */
+  *all(): Iterable<Entry> {
+    for (const level of this.#levels) {
+      if (level) yield* level.fresh
+      if (level) yield* level.returned
+    }
   }
 
   #level(entry: Entry): Level {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { plainHeader, wireTagOf, WireValue, type HeaderValue } from '../../../src/protocol/headers.ts'
-import { decodeTable, encodeTable, referenceTable, typedTables, type Typed } from './wire-bytes.ts'
+import { readTable } from '../../../src/broker/amqp/wire/table-reader.ts'
+import { decodeTable, encodeTable, readerOf, referenceTable, typedTables, type Typed } from './wire-bytes.ts'
 
 /** The tags of a value as it was read, to be held against what was written. */
 function tagsOf(value: HeaderValue): unknown {
@@ -50,6 +51,24 @@ describe('a field table', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string({ maxLength: 9 }), nested, { noNullPrototype: true }), (table) => {
         expect(decodeTable(encodeTable(table)).table).toEqual(table)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('is read the same, whatever was read before it by the same reader', () => {
+    const words = fc.constantFrom('', 'a', 'b', 'ab', 'task', 'é', 'ÿ', '\ufffd', 'x'.repeat(64), 'x'.repeat(65))
+    const value = fc.oneof(
+      words,
+      fc.integer({ min: 0, max: 1 }),
+      fc.dictionary(words, words, { noNullPrototype: true }),
+    )
+    const tables = fc.array(fc.dictionary(words, value, { noNullPrototype: true }), { maxLength: 40 })
+    fc.assert(
+      fc.property(tables, (list) => {
+        const reader = readerOf(Buffer.concat(list.map(encodeTable)))
+        expect(list.map(() => readTable(reader, {}))).toEqual(list)
+        expect(reader.left).toBe(0)
       }),
       { numRuns: 1_000 },
     )

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 
 import { LovageError } from '../../../base/errors.ts'
+import { KnownTexts } from './known-texts.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -14,6 +15,8 @@ export class ByteReader {
   at = 0
   /** Behind the last byte. */
   end = 0
+  /** Of the header tables read so far. */
+  readonly known = new KnownTexts()
 
   over(buffer: Buffer, start: number, end: number): this {
     this.buffer = buffer
@@ -72,12 +75,16 @@ export class ByteReader {
     return high * 0x1_0000_0000 + this.u32()
   }
 
-  bigU64(): bigint {
-    return this.buffer.readBigUInt64BE(this.take(8))
+  /** A signed 64-bit integer, bigint only where a number would not hold it. */
+  i64(): number | bigint {
+    const high = this.i32()
+    const value = high * 0x1_0000_0000 + this.u32()
+    if (Number.isSafeInteger(value)) return value
+    return this.buffer.readBigInt64BE(this.at - 8)
   }
 
-  bigI64(): bigint {
-    return this.buffer.readBigInt64BE(this.take(8))
+  bigU64(): bigint {
+    return this.buffer.readBigUInt64BE(this.take(8))
   }
 
   f32(): number {
@@ -95,9 +102,28 @@ export class ByteReader {
     return length === 0 ? '' : this.buffer.toString('utf8', at, at + length)
   }
 
-  /** `length` bytes as text, or undefined where they are not UTF-8. Moves on in both cases. */
+  /** The name of a table's member: a short string. */
+  name(): string {
+    const length = this.u8()
+    const at = this.take(length)
+    const known = this.known.recall(this.buffer, at, length)
+    if (known !== undefined) return known
+    const name = this.buffer.toString('utf8', at, at + length)
+    this.known.learn(name, length)
+    return name
+  }
+
+  /** `length` bytes of a table as text, or undefined where they are not UTF-8. Moves on in both cases. */
   text(length: number): string | undefined {
     const at = this.take(length)
+    const known = this.known.recall(this.buffer, at, length)
+    if (known !== undefined) return known
+    const text = this.#text(at, length)
+    if (text !== undefined) this.known.learn(text, length)
+    return text
+  }
+
+  #text(at: number, length: number): string | undefined {
     if (length === 0) return ''
     const text = this.buffer.toString('utf8', at, at + length)
     // The check proper costs more than the decoding; only a text with a replacement character can need it.

@@ -30,11 +30,12 @@ export function readTable(reader: ByteReader, notes: TableNotes, depth = 0): Hea
   const tableEnd = reader.take(length) + length
   reader.at = tableEnd - length
   reader.end = tableEnd
+  if (depth === 0) reader.known.begin()
   const table: Record<string, HeaderValue> = {}
   let key = ''
   try {
     while (reader.at < tableEnd) {
-      key = reader.shortText()
+      key = reader.name()
       const value = readValue(reader, notes, depth)
       // Assigned, this key would set the prototype.
       if (key === '__proto__')
@@ -93,12 +94,12 @@ function readValue(reader: ByteReader, notes: TableNotes, depth: number): Header
       return writesAsDouble(value) ? value : new WireValue('d', value)
     }
     case 0x6c /* l */: {
-      const value = reader.bigI64()
-      return value > INT32_MAX ? safe(value) : new WireValue('l', value)
+      const value = reader.i64()
+      return value > INT32_MAX ? value : new WireValue('l', BigInt(value))
     }
     case 0x4c /* L */: {
-      const value = reader.bigI64()
-      return value < INT32_MIN ? safe(value) : new WireValue('L', value)
+      const value = reader.i64()
+      return value < INT32_MIN ? value : new WireValue('L', BigInt(value))
     }
     case 0x78 /* x */:
       return reader.bytes(reader.u32())
@@ -130,10 +131,6 @@ function readValue(reader: ByteReader, notes: TableNotes, depth: number): Header
 /** Whether a plain number goes out as `d`: not if it is an integer that fits into 64 bits. Minus zero would lose its sign. */
 export function writesAsDouble(value: number): boolean {
   return !Number.isInteger(value) || value >= 2 ** 63 || value < -(2 ** 63)
-}
-
-function safe(value: bigint): number | bigint {
-  return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
 }
 
 function deeper(depth: number): void {

@@ -11,6 +11,8 @@ const INT32 = code('I')
 const LIST = code('A')
 const TABLE = code('F')
 const DOUBLE = code('d')
+const INT64 = code('l')
+const INT64_NEGATIVE = code('L')
 const BYTES = code('x')
 
 /**
@@ -94,7 +96,12 @@ function writeNumber(writer: ByteWriter, value: number, path: string, key: strin
     return writer.u32(value)
   }
   if (!Number.isFinite(value)) throw refused(path, key, `${value} is no number to RabbitMQ`)
-  if (!writesAsDouble(value)) return writeBig(writer, BigInt(value), path, key)
+  if (!writesAsDouble(value)) {
+    // Times in milliseconds come here with each message.
+    if (!Number.isSafeInteger(value)) return writeBig(writer, BigInt(value), path, key)
+    writer.u8(value > 0 ? INT64 : INT64_NEGATIVE)
+    return writer.i64(value)
+  }
   writer.u8(DOUBLE)
   writer.f64(value)
 }
@@ -105,7 +112,7 @@ function writeBig(writer: ByteWriter, value: bigint, path: string, key: string |
     writer.u8(INT32)
     return writer.u32(Number(value))
   }
-  writer.u8(code(value > 0n ? 'l' : 'L'))
+  writer.u8(value > 0n ? INT64 : INT64_NEGATIVE)
   writer.bigI64(value)
 }
 

@@ -123,6 +123,13 @@ export class ByteWriter {
     this.u32(value % 0x1_0000_0000)
   }
 
+  /** A safe integer, with its sign. */
+  i64(value: number): void {
+    const high = Math.floor(value / 0x1_0000_0000)
+    this.u32(high)
+    this.u32(value - high * 0x1_0000_0000)
+  }
+
   bigU64(value: bigint): void {
     this.at = this.buffer.writeBigUInt64BE(value, this.at)
   }

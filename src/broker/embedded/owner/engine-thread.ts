@@ -1,0 +1,44 @@
+import { chmodSync, renameSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../../base/clock.ts'
+import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
+import { onLog } from '../../../base/log.ts'
+import { filesIn } from '../journal/journal-files.ts'
+import { EngineServer } from './engine-server.ts'
+import type { ThreadOptions, ThreadReport } from './thread-report.ts'
+
+const { folder, socketPath, sync } = workerData as ThreadOptions
+const tell = (report: ThreadReport): void => parentPort?.postMessage(report)
+
+onLog((record) => tell({ kind: 'log', record: { ...record, fields: JSON.parse(JSON.stringify(record.fields)) } }))
+
+try {
+  const engine = new EngineServer({ clock: systemClock, files: filesIn(folder), sync, onFailed: fail }, folder)
+  const server = createServer((socket) => engine.serve(socket))
+  // Bound under another name first: nobody can connect before it may, nor find a socket that nobody listens to yet.
+  const newPath = join(dirname(socketPath), 'socket.new')
+  server.listen(newPath, () => {
+    chmodSync(newPath, 0o600)
+    renameSync(newPath, socketPath)
+    tell({ kind: 'ready' })
+  })
+  server.on('error', fail)
+  parentPort?.once('message', () => {
+    server.close()
+    void engine.stop().then(() => process.exit(0), fail)
+  })
+} catch (error) {
+  fail(error)
+}
+
+/** Nothing can be promised any more: the thread ends, and whoever comes next reads what is on the disk. */
+function fail(error: unknown): void {
+  const fix = 'See what is wrong with the disk or the directory, or point LOVAGE_HOME at another one'
+  const { code, details } = isLovageError(error)
+    ? error
+    : new LovageError('HOME_UNUSABLE', { path: folder, problem: messageOf(error), fix })
+  tell({ kind: 'failed', code, details })
+  process.exit(1)
+}

@@ -1,0 +1,282 @@
+import type { Socket } from 'node:net'
+import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
+import { log } from '../../../base/log.ts'
+import type { HeaderValue, Headers } from '../../../protocol/headers.ts'
+import type { Topology } from '../../broker.ts'
+import type { KeptResult } from '../journal/kept-result.ts'
+import type { Session } from '../session.ts'
+import { type EngineDelivery, Subscription } from '../subscription.ts'
+import type { ByteReader } from '../wire/byte-reader.ts'
+import { ByteWriter } from '../wire/byte-writer.ts'
+import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
+import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
+import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
+import type { EngineServer } from './engine-server.ts'
+
+/** Bytes on their way to a client above which it gets no further deliveries until they have gone. */
+const MOST_UNSENT_BYTES = 2 * 2 ** 20
+
+/** One client of the engine: its connection, and what it holds there. */
+export class Served {
+  #server: EngineServer
+  #socket: Socket
+  #session: Session
+  #reader = new FrameReader()
+  #writer = new ByteWriter()
+  #done: number[] = []
+  #consumers = new Map<number, Subscription>()
+  #deliveries = new Map<number, EngineDelivery>()
+  #lastDelivery = 0
+  #watched = new Set<string>()
+  #isGreeted = false
+  readonly #onResult = (result: KeptResult): void => this.#sendResult(result)
+
+  constructor(server: EngineServer, socket: Socket) {
+    this.#server = server
+    this.#socket = socket
+    this.#session = server.engine.attach((queue) => {
+      this.#send(SAY.queueLost, () => this.#writer.text(queue))
+    })
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    socket.on('drain', () => this.#session.setBlocked(false))
+    socket.on('error', () => {
+      // 'close' follows, and says all there is to say.
+    })
+    socket.on('close', () => this.#end())
+  }
+
+  /** The request is fulfilled. */
+  done(id: number): void {
+    this.#done.push(id)
+    this.#server.willWrite(this)
+  }
+
+  fail(id: number, error: unknown): void {
+    const known = isLovageError(error) ? error : new LovageError('PUBLISH_REFUSED', { problem: messageOf(error) })
+    this.#send(SAY.failed, () => {
+      this.#writer.u32(id)
+      this.#writer.text(known.code)
+      writeTable(this.#writer, known.details as Headers)
+    })
+  }
+
+  answer(id: number, value: HeaderValue): void {
+    this.#send(SAY.answer, () => {
+      this.#writer.u32(id)
+      writeValue(this.#writer, value)
+    })
+  }
+
+  /** Sends all that was said in this turn, in one write. */
+  flush(): void {
+    if (this.#done.length > 0) {
+      const ids = this.#done
+      this.#done = []
+      writeFrame(this.#writer, SAY.done, () => {
+        for (const id of ids) this.#writer.u32(id)
+      })
+    }
+    if (this.#writer.length === 0 || this.#socket.destroyed) return
+    this.#socket.write(this.#writer.take())
+    if (this.#socket.writableLength > MOST_UNSENT_BYTES) this.#session.setBlocked(true)
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk, (kind, frame) => this.#onFrame(kind, frame))
+    } catch (error) {
+      log('error', 'broker', 'a client of the embedded broker cannot be understood', { error: messageOf(error) })
+      this.#socket.destroy()
+    }
+  }
+
+  #onFrame(kind: number, frame: ByteReader): void {
+    if (!this.#isGreeted) return this.#greet(kind, frame)
+    switch (kind) {
+      case ASK.publish:
+        return this.#publish(frame)
+      case ASK.settle:
+        return this.#settle(frame)
+      case ASK.credit:
+        return this.#credit(frame)
+      case ASK.unwatch:
+        return this.#unwatch(frame.text())
+      default:
+        return this.#ask(frame.u32(), kind, frame)
+    }
+  }
+
+  #greet(kind: number, frame: ByteReader): void {
+    const version = kind === ASK.hello ? frame.u32() : 0
+    this.#isGreeted = version === WIRE_VERSION
+    writeFrame(this.#writer, SAY.welcome, () => {
+      this.#writer.u32(WIRE_VERSION)
+      this.#writer.u32(process.pid)
+    })
+    this.#server.willWrite(this)
+    if (!this.#isGreeted) this.#socket.end(this.#writer.take())
+  }
+
+  #publish(frame: ByteReader): void {
+    const id = frame.u32()
+    const isMandatory = frame.u8() === 1
+    const to = { exchange: frame.text(), routingKey: frame.text() }
+    // A copy: a view would keep the whole chunk in memory for as long as the message waits.
+    this.#server.publish(this, id, new PackedMessage(Buffer.from(frame.rest())), to, isMandatory)
+  }
+
+  #settle(frame: ByteReader): void {
+    const how = SETTLEMENTS[frame.u8()]
+    const tag = frame.f64()
+    const delivery = this.#deliveries.get(tag)
+    if (!delivery || !how) return
+    this.#deliveries.delete(tag)
+    this.#session.settle(delivery, how)
+  }
+
+  #credit(frame: ByteReader): void {
+    const subscription = this.#consumers.get(frame.u32())
+    if (!subscription) return
+    subscription.prefetch = frame.u32()
+    this.#server.engine.feed(subscription)
+  }
+
+  #ask(id: number, kind: number, frame: ByteReader): void {
+    // What was published before on this connection comes first.
+    this.#server.commit()
+    try {
+      this.#answerTo(id, kind, frame)
+    } catch (error) {
+      if (error instanceof RangeError) throw error
+      this.fail(id, error)
+    }
+  }
+
+  #answerTo(id: number, kind: number, frame: ByteReader): void {
+    const { engine, results } = this.#server
+    switch (kind) {
+      case ASK.probe:
+        return this.done(id)
+      case ASK.declare:
+        engine.declare(readTable(frame) as Topology, this.#session)
+        return this.#server.whenDurable(() => this.done(id))
+      case ASK.consume:
+        return this.#consume(id, frame)
+      case ASK.cancel:
+        return this.#cancel(id, frame.u32())
+      case ASK.depth:
+        return this.answer(id, (engine.depth(frame.text()) ?? null) as HeaderValue)
+      case ASK.purge: {
+        const count = engine.purge(frame.text(), this.#session)
+        return this.#server.whenDurable(() => this.answer(id, count))
+      }
+      case ASK.deleteQueue:
+        engine.deleteQueue(frame.text())
+        return this.#server.whenDurable(() => this.done(id))
+      case ASK.get:
+        return this.#get(id, frame.text())
+      case ASK.putResult:
+        results.put(frame.text(), Buffer.from(frame.bytes()), frame.f64(), frame.u8() === 1)
+        return this.#server.whenDurable(() => this.done(id))
+      case ASK.getResult:
+        return this.answer(id, results.get(frame.text())?.value ?? null)
+      case ASK.dropResult:
+        results.delete(frame.text())
+        return this.#server.whenDurable(() => this.done(id))
+      case ASK.watch:
+        return this.#watch(id, frame.text())
+      default:
+        throw new RangeError(`there is no question ${kind}`)
+    }
+  }
+
+  #consume(id: number, frame: ByteReader): void {
+    const [consumer, prefetch, noAck] = [frame.u32(), frame.u32(), frame.u8() === 1]
+    const queueNames: string[] = []
+    while (frame.left > 0) queueNames.push(frame.text())
+    const subscription = new Subscription(this.#session, {
+      queueNames,
+      prefetch,
+      noAck,
+      onDelivery: (delivery) => this.#deliver(consumer, delivery as EngineDelivery, noAck),
+    })
+    this.#server.engine.subscribe(subscription)
+    this.#consumers.set(consumer, subscription)
+    this.done(id)
+  }
+
+  #cancel(id: number, consumer: number): void {
+    const subscription = this.#consumers.get(consumer)
+    this.#consumers.delete(consumer)
+    if (subscription) this.#session.cancel(subscription)
+    this.done(id)
+  }
+
+  #deliver(consumer: number, delivery: EngineDelivery, noAck: boolean): void {
+    const tag = ++this.#lastDelivery
+    if (!noAck) this.#deliveries.set(tag, delivery)
+    this.#send(SAY.deliver, () => {
+      this.#writer.u32(consumer)
+      this.#writeDelivery(tag, delivery)
+    })
+  }
+
+  #get(id: number, queue: string): void {
+    const delivery = this.#server.engine.get(queue, this.#session)
+    if (!delivery) return this.answer(id, null)
+    const tag = ++this.#lastDelivery
+    this.#deliveries.set(tag, delivery)
+    const writer = new ByteWriter()
+    const own = this.#writer
+    this.#writer = writer
+    this.#writeDelivery(tag, delivery)
+    this.#writer = own
+    this.answer(id, writer.take())
+  }
+
+  #writeDelivery(tag: number, { redelivered, queue, exchange, routingKey, message }: EngineDelivery): void {
+    this.#writer.f64(tag)
+    this.#writer.u8(redelivered ? 1 : 0)
+    this.#writer.text(queue)
+    this.#writer.text(exchange)
+    this.#writer.text(routingKey)
+    this.#writer.raw(packedMessage(message).bytes)
+  }
+
+  #watch(id: number, key: string): void {
+    const { results } = this.#server
+    if (!this.#watched.has(key)) results.watch(key, this.#onResult)
+    this.#watched.add(key)
+    const there = results.get(key)
+    if (there) this.#sendResult(there)
+    // Behind the result that is there: who hears of this has heard of that.
+    this.answer(id, null)
+  }
+
+  #unwatch(key: string): void {
+    if (this.#watched.delete(key)) this.#server.results.unwatch(key, this.#onResult)
+  }
+
+  #sendResult({ key, value }: KeptResult): void {
+    this.#send(SAY.result, () => {
+      this.#writer.text(key)
+      this.#writer.raw(value)
+    })
+  }
+
+  #send(kind: number, fill: () => void): void {
+    writeFrame(this.#writer, kind, fill)
+    this.#server.willWrite(this)
+  }
+
+  #end(): void {
+    this.#server.forget(this)
+    for (const key of this.#watched) this.#server.results.unwatch(key, this.#onResult)
+    this.#deliveries.clear()
+    this.#session.end()
+  }
+}

@@ -1,0 +1,64 @@
+/** Reads what a `ByteWriter` wrote. Throws a RangeError where the bytes end too soon. */
+export class ByteReader {
+  #bytes: Buffer
+  #at: number
+  readonly #end: number
+
+  constructor(bytes: Buffer, at = 0, end = bytes.length) {
+    this.#bytes = bytes
+    this.#at = at
+    this.#end = end
+  }
+
+  get left(): number {
+    return this.#end - this.#at
+  }
+
+  u8(): number {
+    return this.#bytes[this.#step(1)] as number
+  }
+
+  u16(): number {
+    return this.#bytes.readUInt16LE(this.#step(2))
+  }
+
+  u32(): number {
+    return this.#bytes.readUInt32LE(this.#step(4))
+  }
+
+  i32(): number {
+    return this.#bytes.readInt32LE(this.#step(4))
+  }
+
+  f64(): number {
+    return this.#bytes.readDoubleLE(this.#step(8))
+  }
+
+  /** A view of the next bytes, not a copy. */
+  raw(length: number): Buffer {
+    const at = this.#step(length)
+    return this.#bytes.subarray(at, at + length)
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.u32())
+  }
+
+  text(): string {
+    const length = this.u32()
+    const at = this.#step(length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  /** All that is left, as a view. */
+  rest(): Buffer {
+    return this.raw(this.left)
+  }
+
+  #step(length: number): number {
+    const at = this.#at
+    if (length > this.#end - at) throw new RangeError(`${length} bytes are wanted, ${this.#end - at} are left`)
+    this.#at = at + length
+    return at
+  }
+}
