@@ -8,6 +8,10 @@ import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
+import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { RedisBroker } from './redis/redis-broker.ts'
+import { openRedisLink } from './redis/redis-link.ts'
+import { parseRedisBrokerUrl } from './redis/redis-options.ts'
 
 export { LinkError } from './amqp/link.ts'
 export type {
@@ -39,8 +43,8 @@ export interface BrokerOptions {
 
 /**
  * The broker of a URL, not started. `memory://<name>` is an engine of this process, shared by all that name it;
- * `amqp://` and `amqps://` are RabbitMQ.
- * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
+ * `amqp://` and `amqps://` are RabbitMQ; `redis://`, `rediss://`, `redis+socket://` and `sentinel://` are Redis.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` (a Redis Cluster)
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
@@ -66,9 +70,21 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
       name: options.name ?? 'lovage',
     })
   }
+  if (scheme && isRedisScheme(scheme)) {
+    return new RedisBroker({
+      url: parseRedisBrokerUrl(url),
+      clock,
+      openLink: openRedisLink,
+      maxMessageBytes,
+      publishTimeoutMs: options.publishTimeoutMs ?? 2000,
+      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+      heartbeatS: options.heartbeatS ?? 30,
+      name: options.name ?? 'lovage',
+    })
+  }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'broker',
     scheme: scheme ? `${scheme}://` : redactUrl(url),
-    known: 'memory://, amqp://, amqps://',
+    known: 'memory://, amqp://, amqps://, redis://, rediss://, redis+socket://, sentinel://',
   })
 }

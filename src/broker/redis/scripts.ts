@@ -84,7 +84,7 @@ for step = 1, #STEPS do
     while count < most and bytes < mostBytes do
       local text = redis.call('RPOP', P .. ARGV[i] .. STEPS[step])
       if not text then break end
-      local tag = base .. int(first + count)
+      local tag = base .. string.format('%012.0f', first + count)
       count, bytes = count + 1, bytes + #text
       got[#got + 1] = i - 7
       got[#got + 1] = step - 1
@@ -165,10 +165,13 @@ end
 return stuck
 `
 
-/** Messages whose lease has run out: tag, score and entry of each. */
+/**
+ * Messages whose lease has run out, newest first: tag, score and entry of each. The arguments are the length of the
+ * lease, how many at most, and how many to pass over.
+ */
 const expired = String.raw`
 local till = string.format('%.3f', (clock() - tonumber(ARGV[2])) / 1000)
-local found = redis.call('ZRANGEBYSCORE', INDEX, '-inf', till, 'WITHSCORES', 'LIMIT', 0, tonumber(ARGV[3]))
+local found = redis.call('ZREVRANGEBYSCORE', INDEX, till, '-inf', 'WITHSCORES', 'LIMIT', ARGV[4], ARGV[3])
 local list = {}
 for i = 1, #found, 2 do
   local entry = redis.call('HGET', UNACKED, found[i])
@@ -182,6 +185,9 @@ for i = 1, #found, 2 do
 end
 return list
 `
+
+/** What stands under tags. */
+const entries = String.raw`return redis.call('HMGET', UNACKED, unpack(ARGV, 2))`
 
 /** We are there still: the session, its readers (queue and name of each), its deliveries. Gives the tags that are gone. */
 const renew = String.raw`
@@ -233,6 +239,7 @@ export const MOVES = {
   ack: new RedisScript(WORDS + ack),
   untake: new RedisScript(WORDS + untake),
   restore: new RedisScript(routed + restore),
+  entries: new RedisScript(WORDS + entries),
   expired: new RedisScript(WORDS + expired),
   renew: new RedisScript(WORDS + renew),
   endSession: new RedisScript(WORDS + endSession),
