@@ -130,17 +130,19 @@ export class Hands {
     return this.#flushing
   }
 
-  /** Gives everything back, and ends the session. */
-  async end(): Promise<void> {
-    const link = this.#link
+  /** Gives everything back. */
+  async returnAll(): Promise<void> {
     for (const { tag, onLost } of [...this.#held.values()]) {
       this.giveBack(tag, true)
       onLost()
     }
-    this.#timer?.cancel()
-    if (!link) return
     await this.flush()
-    await link.run(MOVES.endSession, [this.session]).catch(() => {})
+  }
+
+  /** Ends the session. */
+  async end(): Promise<void> {
+    this.#timer?.cancel()
+    await this.#link?.run(MOVES.endSession, [this.session])
   }
 
   /** Tells the server that we are there. What is ours no longer is forgotten. */

@@ -178,14 +178,19 @@ export class RedisBroker implements Broker {
     const inTime = (ends: Promise<void>, ms: number): Promise<void> =>
       deadline(clock, ends, ms, () => new Error('late')).catch(() => {})
     this.#isClosing = true
-    for (const consumer of this.#consumers) consumer.close()
-    // What was asked before the stop is still confirmed, where the server takes it.
-    if (this.#keeper.state === 'connected') {
-      await inTime(this.#publisher.idle(), publishTimeoutMs)
-      await inTime(Promise.all([...this.#consumers].map((one) => one.cancel())).then(() => {}), connectTimeoutMs)
-    }
+    const consumers = [...this.#consumers]
+    for (const consumer of consumers) consumer.close()
     this.#sweeper.detach()
-    await inTime(this.#hands.end(), connectTimeoutMs)
+    // What was asked before the stop is still confirmed, where the server takes it.
+    if (this.#keeper.state === 'connected') await inTime(this.#publisher.idle(), publishTimeoutMs)
+    const ends = async (): Promise<void> => {
+      // Back before the readers are gone: a queue that goes with them takes its messages along.
+      await Promise.all(consumers.map((consumer) => consumer.quiet()))
+      await this.#hands.returnAll()
+      await Promise.all(consumers.map((consumer) => consumer.cancel()))
+      await this.#hands.end()
+    }
+    await inTime(ends(), connectTimeoutMs)
     await this.#keeper.stop()
     await running.catch(() => {})
     this.#onDown()

@@ -118,6 +118,11 @@ export class RedisConsumer implements Consumer, Reader {
     this.#heard.clear()
   }
 
+  /** Resolves when nothing is on its way to us. */
+  async quiet(): Promise<void> {
+    await this.#pumping
+  }
+
   async #cancel(): Promise<void> {
     const { clock, hands, forget } = this.#host
     this.#isOpen = false
