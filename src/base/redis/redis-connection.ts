@@ -106,12 +106,16 @@ export class RedisConnection {
   }
 
   /** Runs a script, and loads it where the server does not know it. */
-  async run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+  async run(
+    script: RedisScript,
+    args: readonly RedisArgument[],
+    keys: readonly RedisArgument[] = [],
+  ): Promise<unknown> {
     try {
-      return await this.call('EVALSHA', [script.sha, 0, ...args])
+      return await this.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
     } catch (error) {
       if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
-      return await this.call('EVAL', [script.text, 0, ...args])
+      return await this.call('EVAL', [script.text, keys.length, ...keys, ...args])
     }
   }
 

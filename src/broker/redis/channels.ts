@@ -1,4 +1,3 @@
-import { QUEUES } from './queue-scripts.ts'
 import type { RedisConsumer } from './redis-consumer.ts'
 import type { RedisLink } from './redis-link.ts'
 
@@ -57,17 +56,4 @@ export class Channels {
   onHeard(pattern: string, text: string): void {
     for (const { consumer, queue } of this.#feeds.get(pattern) ?? []) consumer.hear(text, queue)
   }
-}
-
-/** What feeds these queues: queue, exchange and key of each binding to a fanout exchange. Marks the consumer as there. */
-export async function attachReader(
-  link: RedisLink,
-  reader: string,
-  session: string,
-  leaseMs: number,
-  queues: readonly string[],
-): Promise<{ problem: string; about: readonly string[] }> {
-  const answer = await link.run(QUEUES.attach, [reader, session, leaseMs, ...queues])
-  const [problem = '', ...about] = answer as string[]
-  return { problem, about }
 }

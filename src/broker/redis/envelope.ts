@@ -49,8 +49,7 @@ export function writeEnvelope(message: Message, to: Destination): EnvelopeParts 
     delivery_info: { exchange: to.exchange, routing_key: to.routingKey },
   })
   const base64 = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')
-  const content =
-    `"content-encoding": ${encodeJson(contentEncoding || null)}, "content-type": ${encodeJson(contentType || null)}`
+  const content = `"content-encoding": ${encodeJson(contentEncoding || null)}, "content-type": ${encodeJson(contentType || null)}`
   const headersText = encodeJson(plain, { path: '$.headers' })
   const head = `${KOMBU_BEGINS}${base64}", ${content}, "headers": ${headersText}, "properties": ${properties.slice(0, -1)}, "priority": `
   const ours = {

@@ -9,7 +9,7 @@ interface Span {
 /** The value of a member of the object that begins at `at`; undefined where there is none, or no object. */
 export function memberOf(text: string, at: number, name: string): Span | undefined {
   if (text[at] !== '{') return undefined
-  for (let next = skipSpace(text, at + 1); text[next] === '"'; ) {
+  for (let next = skipSpace(text, at + 1); text[next] === '"';) {
     const colon = skipSpace(text, endOfValue(text, next))
     const start = skipSpace(text, colon + 1)
     const end = endOfValue(text, start)

@@ -73,6 +73,12 @@ local function there(queue, now)
   return nil
 end
 
+-- What is written rings the bell of all that read the queue, so it is written only where it says something.
+local function used(queue, now)
+  local key = own('queue', queue)
+  if redis.call('HEXISTS', key, 'expires') == 1 then redis.call('HSET', key, 'used', int(now)) end
+end
+
 local function size(queue)
   local sum = 0
   for _, step in ipairs(STEPS) do sum = sum + redis.call('LLEN', P .. queue .. step) end

@@ -1,6 +1,11 @@
 import { RedisScript } from '../../base/redis/redis-connection.ts'
 import { WORDS } from './lua-words.ts'
 
+/** The keys of a queue whose change is of interest to its readers: its four lists, and what was declared of it. */
+export function keysOfQueue(queue: string): string[] {
+  return ['', '\x06\x163', '\x06\x166', '\x06\x169'].map((step) => queue + step).concat(`_lovage.v1.queue.${queue}`)
+}
+
 /** Gives what is there instead, where that differs. */
 const declareExchange = String.raw`
 local key = own('exchange', ARGV[2])
@@ -18,7 +23,7 @@ local q = known(queue, now)
 if q then
   if q[8] and q[8] ~= session then return 'EXCLUSIVE' end
   if q[1] ~= spec then return q[1] end
-  redis.call('HSET', own('queue', queue), 'used', int(now))
+  used(queue, now)
   return false
 end
 -- A queue that cannot be is declared with no fields: it was only asked what is there.
@@ -60,10 +65,8 @@ local answer = {'OK'}
 for i = 5, #ARGV do
   local queue = ARGV[i]
   redis.call('ZADD', own('readers', queue), int(now + leaseMs), reader)
-  if declared[i][1] then
-    redis.call('HSET', own('queue', queue), 'used', int(now))
-    if declared[i][9] == '1' then redis.call('HSET', own('queue', queue), 'auto', '2') end
-  end
+  used(queue, now)
+  if declared[i][9] == '1' then redis.call('HSET', own('queue', queue), 'auto', '2') end
   for _, one in ipairs(redis.call('SMEMBERS', own('bound', queue))) do
     local exchange, key = string.match(one, '^(%Z*)%z(.-)\6\22')
     if redis.call('HGET', own('exchange', exchange), 'type') == 'fanout' then
@@ -81,7 +84,7 @@ const detach = String.raw`
 local now = clock()
 for i = 3, #ARGV do
   redis.call('ZREM', own('readers', ARGV[i]), ARGV[2])
-  if known(ARGV[i], now) then redis.call('HSET', own('queue', ARGV[i]), 'used', int(now)) end
+  if known(ARGV[i], now) then used(ARGV[i], now) end
 end
 return 1
 `

@@ -1,4 +1,4 @@
-import { type Clock, deadline, type Timer } from '../../base/clock.ts'
+import { type Clock, deadline } from '../../base/clock.ts'
 import { LovageError } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
@@ -18,22 +18,16 @@ import { checkHeaders } from '../check-headers.ts'
 import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { tell } from '../tell.ts'
-import { attachReader, Channels, channelOf } from './channels.ts'
+import { channelOf } from './channels.ts'
 import { Hands } from './hands.ts'
+import { Readers } from './readers.ts'
 import { redisAdmin } from './redis-admin.ts'
-import { RedisConsumer } from './redis-consumer.ts'
 import { isRefusal, serverError } from './redis-errors.ts'
 import type { OpenRedisLink, RedisLink } from './redis-link.ts'
 import type { RedisBrokerUrl } from './redis-options.ts'
 import { RedisPublisher } from './redis-publisher.ts'
 import { Sweeper } from './sweeper.ts'
 import { declareAgain, type DeclareContext, declareTopology } from './topology.ts'
-
-/** A bell that is lost must not silence a queue for ever. */
-const LOOK_MS = 5000
-
-/** The same where the server has no bell. */
-const POLL_MS = 1000
 
 /** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
 export interface RedisOptions {
@@ -56,15 +50,12 @@ export class RedisBroker implements Broker {
   #publisher: RedisPublisher
   #hands: Hands
   #sweeper: Sweeper
-  #channels: Channels
+  #readers: Readers
   #declared = new Declared()
-  #consumers = new Set<RedisConsumer>()
-  #lastConsumer = 0
   #listeners = new Set<(state: BrokerState) => void>()
   #running: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #isClosing = false
-  #look: Timer | undefined
 
   constructor(options: RedisOptions) {
     this.#options = options
@@ -78,7 +69,7 @@ export class RedisBroker implements Broker {
       open: (timeoutMs, onClosed) => this.#open(timeoutMs, onClosed),
       onUp: (link) => this.#onUp(link),
       onDown: () => this.#onDown(),
-      fatal: (error) => (isFatal(error) ? (asLovage(serverError(error, redacted)) ?? undefined) : undefined),
+      fatal: (error) => (isFatal(error) ? (serverError(error, redacted) as Error) : undefined),
       unreachable: (problem) => new LovageError('BROKER_UNREACHABLE', { url: redacted, problem }),
       closed: () => new LovageError('BROKER_CLOSED'),
       onState: (state) => this.#listeners.forEach((listener) => tell(listener, state)),
@@ -90,8 +81,8 @@ export class RedisBroker implements Broker {
       onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
     })
     this.#hands = this.#newHands()
+    this.#readers = this.#newReaders()
     this.#sweeper = this.#newSweeper()
-    this.#channels = new Channels(url)
     this.admin = redisAdmin({
       hands: () => this.#hands,
       ask: (work) => this.#ask(work),
@@ -133,7 +124,7 @@ export class RedisBroker implements Broker {
     checkNames(topology)
     await this.#ask((link) => declareTopology(this.#context(link), topology))
     this.#declared.add(topology)
-    await this.#feedAgain(topology)
+    await this.#readers.feedAgain(topology)
   }
 
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
@@ -146,18 +137,9 @@ export class RedisBroker implements Broker {
 
   async consume(options: ConsumeOptions): Promise<Consumer> {
     this.#assertOpen()
-    const { clock } = this.#options
-    const name = `${this.#hands.session}:${++this.#lastConsumer}`
-    const consumer = new RedisConsumer(this.#host(), options, name)
-    await this.#ask(async (link) => {
-      await this.#attach(consumer, link)
-      if (this.#keeper.kept === link) consumer.attach(link)
-    })
-    this.#consumers.add(consumer)
+    const consumer = await this.#readers.open(options)
     const link = this.#keeper.kept
-    if (link) consumer.attach(link)
-    // One turn later, so that whoever consumes holds the consumer before the first delivery.
-    clock.turn(() => consumer.release())
+    if (link) this.#sweeper.attach(link)
     return consumer
   }
 
@@ -178,7 +160,7 @@ export class RedisBroker implements Broker {
     const inTime = (ends: Promise<void>, ms: number): Promise<void> =>
       deadline(clock, ends, ms, () => new Error('late')).catch(() => {})
     this.#isClosing = true
-    const consumers = [...this.#consumers]
+    const consumers = this.#readers.all
     for (const consumer of consumers) consumer.close()
     this.#sweeper.detach()
     // What was asked before the stop is still confirmed, where the server takes it.
@@ -195,11 +177,10 @@ export class RedisBroker implements Broker {
     await running.catch(() => {})
     this.#onDown()
     this.#publisher.end(new LovageError('BROKER_CLOSED'))
-    this.#consumers.clear()
     this.#declared = new Declared()
-    this.#channels = new Channels(this.#options.url)
     // Whoever starts it again is somebody else to the others.
     this.#hands = this.#newHands()
+    this.#readers = this.#newReaders()
     this.#sweeper = this.#newSweeper()
   }
 
@@ -214,8 +195,8 @@ export class RedisBroker implements Broker {
       // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
       silenceMs: heartbeatS * 500,
       onClosed,
-      onBell: () => this.#ring(),
-      onHeard: (pattern, _channel, text) => this.#channels.onHeard(pattern, text),
+      onBell: () => this.#readers.ring(),
+      onHeard: (pattern, _channel, text) => this.#readers.onHeard(pattern, text),
     })
   }
 
@@ -226,72 +207,16 @@ export class RedisBroker implements Broker {
     warnOfRisks('broker', redacted, link.facts)
     await this.#hands.attach(link)
     await declareAgain(this.#context(link), this.#declared.all())
-    for (const consumer of this.#consumers) {
-      await this.#attach(consumer, link).catch((error: unknown) => {
-        // Its queue is gone: should it come again, it is read all the same.
-        if (!(error instanceof LovageError)) throw error
-      })
-      consumer.attach(link)
-    }
+    await this.#readers.attach(link)
     this.#publisher.attach(link)
-    if (this.#consumers.size > 0) this.#sweeper.attach(link)
-    this.#armLook(link)
+    if (this.#readers.all.length > 0) this.#sweeper.attach(link)
   }
 
   #onDown(): void {
-    this.#look?.cancel()
     this.#publisher.detach()
     this.#hands.detach()
     this.#sweeper.detach()
-    for (const consumer of this.#consumers) consumer.detach()
-  }
-
-  #ring(): void {
-    for (const consumer of this.#consumers) consumer.ring()
-  }
-
-  #armLook(link: RedisLink): void {
-    this.#look?.cancel()
-    const afterMs = link.rings ? LOOK_MS : POLL_MS
-    const look = (): void => {
-      this.#ring()
-      this.#armLook(link)
-    }
-    this.#look = this.#options.clock.after(afterMs, look, { unref: true })
-  }
-
-  /** Tells the server who reads, and hears what feeds its queues. */
-  async #attach(consumer: RedisConsumer, link: RedisLink): Promise<void> {
-    const { session, leaseMs } = this.#hands
-    const { problem, about } = await attachReader(link, consumer.name, session, leaseMs, consumer.queues)
-    const entity = `queue ${about[0]}`
-    if (problem === 'MISSING') throw new LovageError('TOPOLOGY_MISSING', { entity })
-    if (problem === 'EXCLUSIVE') {
-      throw new LovageError('TOPOLOGY_MISMATCH', { entity, problem: 'it is exclusive to another connection' })
-    }
-    await this.#channels.feed(consumer, about, link)
-  }
-
-  /** A binding that was declared while its queue is read feeds it from now on. */
-  async #feedAgain({ bindings = [] }: Topology): Promise<void> {
-    const queues = new Set(bindings.map(({ queue }) => queue))
-    for (const consumer of this.#consumers) {
-      if (consumer.queues.some((queue) => queues.has(queue))) await this.#ask((link) => this.#attach(consumer, link))
-    }
-  }
-
-  #host(): ConstructorParameters<typeof RedisConsumer>[0] {
-    return {
-      clock: this.#options.clock,
-      hands: this.#hands,
-      attach: (consumer, link) => this.#attach(consumer, link),
-      declareAgain: (queue) => this.#declareQueueAgain(queue),
-      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
-      forget: (consumer) => {
-        this.#consumers.delete(consumer)
-        this.#channels.forget(consumer, this.#keeper.kept)
-      },
-    }
+    this.#readers.detach()
   }
 
   async #declareQueueAgain(queue: string): Promise<boolean> {
@@ -308,7 +233,20 @@ export class RedisBroker implements Broker {
 
   #newHands(): Hands {
     const { clock, url } = this.#options
-    return new Hands(clock, url.visibilityMs, () => [...this.#consumers])
+    return new Hands(clock, url.visibilityMs, () => this.#readers.all)
+  }
+
+  #newReaders(): Readers {
+    const { clock, url } = this.#options
+    return new Readers({
+      clock,
+      hands: this.#hands,
+      names: url,
+      link: () => this.#keeper.kept,
+      ask: (work) => this.#ask(work),
+      declareAgain: (queue) => this.#declareQueueAgain(queue),
+      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
+    })
   }
 
   #newSweeper(): Sweeper {
@@ -346,8 +284,4 @@ export class RedisBroker implements Broker {
 
 function isFatal(error: unknown): boolean {
   return isRefusal(error) || error instanceof LovageError
-}
-
-function asLovage(error: unknown): Error | undefined {
-  return error instanceof Error ? error : undefined
 }

@@ -5,7 +5,7 @@ import { log } from '../../base/log.ts'
 import type { ConsumeOptions, Consumer } from '../broker.ts'
 import { readEnvelope } from './envelope.ts'
 import type { Hands, Reader } from './hands.ts'
-import { QUEUES } from './queue-scripts.ts'
+import { keysOfQueue, QUEUES } from './queue-scripts.ts'
 import { RedisDelivery, type Settlement } from './redis-delivery.ts'
 import { isLost, isPassing } from './redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
@@ -39,6 +39,8 @@ export class RedisConsumer implements Consumer, Reader {
   #host: ConsumerHost
   #options: ConsumeOptions
   #prefetch: number
+  /** Whose change rings. */
+  #keys: readonly string[]
   #link: RedisLink | undefined
   #unsettled = 0
   /** Deliveries of channels, which no server keeps. */
@@ -59,6 +61,7 @@ export class RedisConsumer implements Consumer, Reader {
     this.#options = options
     this.#prefetch = options.prefetch
     this.queues = [...new Set(options.queues)]
+    this.#keys = this.queues.flatMap(keysOfQueue)
     this.name = name
   }
 
@@ -139,8 +142,8 @@ export class RedisConsumer implements Consumer, Reader {
   }
 
   async #pump(): Promise<void> {
-    // The turn after: what rings at once rings once.
-    await null
+    // A little later: what rings at once rings once.
+    await Promise.resolve()
     while (this.#isRung && this.#isOpen && this.#link) {
       const most = this.#prefetch === 0 ? BATCH : Math.min(BATCH, this.#prefetch - this.#unsettled)
       this.#isRung = false
@@ -156,7 +159,7 @@ export class RedisConsumer implements Consumer, Reader {
 
   async #takeOnce(link: RedisLink, most: number): Promise<void> {
     const { hands, declareAgain } = this.#host
-    const taking = await take((script, args) => link.read(script, args), hands, {
+    const taking = await take((script, args) => link.read(script, args, this.#keys), hands, {
       queues: this.#inTurn(),
       most,
       noAck: this.#options.noAck ?? false,
@@ -226,7 +229,8 @@ export class RedisConsumer implements Consumer, Reader {
 
   #hearAgain(heard: RedisDelivery): void {
     if (!this.#isOpen) return
-    const envelope = { ...heard, redelivered: true, wirePriority: 0 }
+    const { message, exchange, routingKey } = heard
+    const envelope = { message, exchange, routingKey, redelivered: true, wirePriority: 0 }
     const delivery = new RedisDelivery(envelope, heard.queue, '', this.#hostOfHeard)
     this.#heard.add(delivery)
     this.#hand(delivery)

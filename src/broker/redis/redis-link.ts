@@ -20,8 +20,12 @@ export interface RedisLink extends Kept {
   /** Runs a script. Those of one turn go out together, and are run in order. */
   run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
   call(command: string, args: readonly RedisArgument[]): Promise<unknown>
-  /** Runs a script on the line for reading: a change of a key that it read, by anybody else, rings the bell once. */
-  read(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
+  /**
+   * Runs a script on the line for reading: a change of one of the keys, by anybody else, rings the bell once. The script
+   * must read each after it has written it. (Servers before 7.2 go by the keys that are named to them, later ones by the
+   * keys that the script reads.)
+   */
+  read(script: RedisScript, args: readonly RedisArgument[], keys: readonly string[]): Promise<unknown>
   /** Hears channels, by pattern. */
   listen(patterns: readonly string[]): Promise<void>
   unlisten(patterns: readonly string[]): Promise<void>
@@ -93,9 +97,11 @@ class ServerLink implements RedisLink {
     return this.#asks.call(command, args)
   }
 
-  async read(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+  async read(script: RedisScript, args: readonly RedisArgument[], keys: readonly string[]): Promise<unknown> {
     const { reads } = await this.#openReading()
-    return await reads.run(script, [this.#options.prefix, ...args])
+    const { prefix } = this.#options
+    const named = keys.map((key) => prefix + key)
+    return await reads.run(script, [prefix, ...args], named)
   }
 
   async listen(patterns: readonly string[]): Promise<void> {

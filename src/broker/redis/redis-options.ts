@@ -36,7 +36,11 @@ export function parseRedisBrokerUrl(text: string): RedisBrokerUrl {
     url,
     visibilityMs,
     prefix: url.options.get('global_keyprefix') ?? '',
-    fanoutPrefix: isYes(fanoutPrefix) ? `/${url.database}.` : isNo(fanoutPrefix) ? '' : fanoutPrefix.replace('{db}', String(url.database)),
+    fanoutPrefix: isYes(fanoutPrefix)
+      ? `/${url.database}.`
+      : isNo(fanoutPrefix)
+        ? ''
+        : fanoutPrefix.replace('{db}', String(url.database)),
     fanoutPatterns: !isNo(url.options.get('fanout_patterns') ?? 'true'),
   }
 }

@@ -65,15 +65,12 @@ return #targets
 const take = String.raw`
 local base, first, most, noAck, mostBytes = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 local now = clock()
--- A key of a wrong type must be found before anything is moved.
-redis.call('HLEN', UNACKED)
-redis.call('ZCARD', INDEX)
 local missing, highest, got, tails = {}, {}, {}, {}
 for i = 7, #ARGV do
-  local q = known(ARGV[i], now)
-  if not q then missing[#missing + 1] = i - 7 end
-  if q and q[3] then trim(ARGV[i], now) end
-  highest[i - 6] = q and q[2] or ''
+  local q = redis.call('HMGET', own('queue', ARGV[i]), 'spec', 'priority', 'ttl')
+  if not q[1] then missing[#missing + 1] = i - 7 end
+  if q[3] then trim(ARGV[i], now) end
+  highest[i - 6] = q[2] or ''
   tails[i] = ', "", ' .. cjson.encode(ARGV[i]) .. ']'
 end
 local count, bytes = 0, 0
@@ -100,13 +97,18 @@ for step = 1, #STEPS do
 end
 for from = 1, #entries, 1000 do
   local to = math.min(from + 999, #entries)
-  redis.call('HSET', UNACKED, unpack(entries, from, to))
-  redis.call('ZADD', INDEX, unpack(scores, from, to))
+  local done = redis.pcall('HSET', UNACKED, unpack(entries, from, to))
+  if type(done) ~= 'table' then done = redis.pcall('ZADD', INDEX, unpack(scores, from, to)) end
+  if type(done) == 'table' and done.err then
+    -- Keys of another type, say. What was taken must not be lost over it.
+    for i = #got - 2, 1, -3 do redis.call('RPUSH', P .. ARGV[got[i] + 7] .. STEPS[got[i + 1] + 1], got[i + 2]) end
+    return redis.error_reply(done.err)
+  end
 end
 local left = 0
 if count < most then
   for i = 7, #ARGV do
-    known(ARGV[i], now)
+    redis.call('HEXISTS', own('queue', ARGV[i]), 'spec')
     left = left + size(ARGV[i])
   end
 end
@@ -198,7 +200,7 @@ redis.call('ZADD', SESSIONS, int(now + leaseMs), session)
 for i = 5, 4 + pairsOf * 2, 2 do
   local queue = ARGV[i]
   redis.call('ZADD', own('readers', queue), int(now + leaseMs), ARGV[i + 1])
-  if redis.call('EXISTS', own('queue', queue)) == 1 then redis.call('HSET', own('queue', queue), 'used', int(now)) end
+  used(queue, now)
 end
 local gone = {}
 local score = string.format('%.3f', now / 1000)

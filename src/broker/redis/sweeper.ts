@@ -39,6 +39,7 @@ export class Sweeper {
   }
 
   attach(link: RedisLink): void {
+    if (this.#link === link) return
     this.#link = link
     this.#graceEndMs = this.#clock.monotonic() + this.#hands.leaseMs
     this.#arm()
