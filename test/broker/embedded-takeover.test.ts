@@ -19,7 +19,11 @@ afterEach(async () => {
 })
 
 function client(home: string): Child {
-  const child = startChild('node', ['scripts/run-ts.mjs', 'test/broker/embedded-client-process.ts', `embedded://${home}`])
+  const child = startChild('node', [
+    'scripts/run-ts.mjs',
+    'test/broker/embedded-client-process.ts',
+    `embedded://${home}`,
+  ])
   children.push(child)
   return child
 }
