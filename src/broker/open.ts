@@ -14,6 +14,8 @@ import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
 export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
+export { joinTables } from './embedded/tables/shared-tables.ts'
+export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
 export type {
   ChannelEvents,

@@ -206,6 +206,7 @@ describe('a broker whose owner died', () => {
     await third.declare({ queues: [{ name: 'fleeting', durable: false }] })
     await third.publish(textMessage('x'), toQueue('fleeting'))
     await until('it came', () => seen.length === 1)
+    expect(seen).toEqual(['x'])
   })
 
   it('knows that deliveries of before are no longer its own', { timeout: 60_000 }, async () => {

@@ -168,7 +168,7 @@ export class EngineClient implements Service {
   }
 
   async #finish(running: Promise<void>): Promise<void> {
-    if (this.#state === 'connected') await Promise.all([...this.#users].map(({ onStopping }) => onStopping?.()))
+    if (this.#state === 'connected') await Promise.all([...this.#users].map(async ({ onStopping }) => onStopping?.()))
     this.#abort.abort(new LovageError('BROKER_CLOSED'))
     for (const wake of this.#waiters) wake(undefined)
     this.#waiters.clear()
