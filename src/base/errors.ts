@@ -62,7 +62,7 @@ export const ERRORS = {
   },
   PUBLISH_REFUSED: {
     message: 'The broker refused the message: {problem}',
-    fix: 'The queue may be full (x-overflow: reject-publish); drain it or raise its limit',
+    fix: 'Drain the queue or raise its limit (x-overflow: reject-publish), or make room on the disk of the broker',
   },
   UNROUTABLE: {
     message: 'No queue takes messages for exchange {exchange} with routing key {routingKey}',

@@ -6,6 +6,8 @@ import { parseAmqpUrl } from './amqp/amqp-url.ts'
 import type { OpenLink } from './amqp/link.ts'
 import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
+import { DurableBroker } from './embedded/client/durable-broker.ts'
+import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
@@ -33,19 +35,28 @@ export interface BrokerOptions {
   readonly maxMessageBytes?: number
   /** What the broker's own tools show as the connection's name. */
   readonly name?: string
+  /** Data directory of an embedded broker whose URL names none. Default: `.lovage` beside the nearest package.json. */
+  readonly home?: string
   /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
   readonly openLink?: OpenLink
 }
 
 /**
- * The broker of a URL, not started. `memory://<name>` is an engine of this process, shared by all that name it;
- * `amqp://` and `amqps://` are RabbitMQ.
+ * The broker of a URL, not started. `embedded://` is the durable engine of a data directory (`embedded:///its/path`, or that
+ * of the project), shared by all processes of the machine; `memory://<name>` an engine of this process, shared by all that
+ * name it; `amqp://` and `amqps://` are RabbitMQ.
  * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
   const clock = options.clock ?? systemClock
   const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
+  const publishTimeoutMs = options.publishTimeoutMs ?? 2000
+  const connectTimeoutMs = options.connectTimeoutMs ?? 5000
+  if (scheme === 'embedded') {
+    const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
+    return new DurableBroker({ url: shown, home, sync, clock, maxMessageBytes, publishTimeoutMs, connectTimeoutMs })
+  }
   if (scheme === 'memory') {
     const name =
       url
@@ -60,8 +71,8 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
       clock,
       openLink: options.openLink ?? openWireLink,
       maxMessageBytes,
-      publishTimeoutMs: options.publishTimeoutMs ?? 2000,
-      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+      publishTimeoutMs,
+      connectTimeoutMs,
       heartbeatS: options.heartbeatS ?? 30,
       name: options.name ?? 'lovage',
     })
@@ -69,6 +80,6 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'broker',
     scheme: scheme ? `${scheme}://` : redactUrl(url),
-    known: 'memory://, amqp://, amqps://',
+    known: 'embedded://, memory://, amqp://, amqps://',
   })
 }

@@ -12,6 +12,8 @@ export interface RabbitmqOptions {
   vhosts?: readonly string[]
   /** Further lines of rabbitmq.conf, e.g. `'consumer_timeout = 60000'`. */
   config?: readonly string[]
+  /** The Erlang terms of advanced.config: `[{rabbit, [{channel_tick_interval, 500}]}].` Its values are not checked. */
+  advanced?: string
   /** E.g. `['rabbitmq_management']`. */
   plugins?: readonly string[]
 }
@@ -47,12 +49,14 @@ export class RabbitmqNode {
       RABBITMQ_PID_FILE: join(folder, 'pid'),
       RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'enabled_plugins'),
       RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+      RABBITMQ_ADVANCED_CONFIG_FILE: join(folder, 'advanced.config'),
       // No busy waiting: the node shares few cores with the tests.
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+sbwt none +sbwtdcpu none +sbwtdio none',
     }
     mkdirSync(join(folder, 'log'))
     writeFileSync(join(folder, 'enabled_plugins'), `[${(options.plugins ?? []).join(',')}].\n`)
     writeFileSync(join(folder, 'definitions.json'), JSON.stringify(definitions(['/', ...(options.vhosts ?? [])])))
+    writeFileSync(join(folder, 'advanced.config'), `${options.advanced ?? '[].'}\n`)
     const config = [
       `listeners.tcp.1 = 127.0.0.1:${port}`,
       'loopback_users = none',

@@ -8,6 +8,7 @@ import { Aging } from './aging.ts'
 import { checkHeaders } from './check-headers.ts'
 import { type DeathReason, withDeath } from './death.ts'
 import type { Ledger } from './ledger.ts'
+import { Orphans } from './orphans.ts'
 import { EngineQueue } from './queue.ts'
 import { Session } from './session.ts'
 import type { EngineDelivery, Settlement, Subscription } from './subscription.ts'
@@ -23,8 +24,7 @@ export class Engine {
   #sessions = new Set<Session>()
   #queues = new Map<string, EngineQueue>()
   #switchboard: Switchboard
-  /** Subscriptions to queues that were deleted under them: they go on when the queue is declared again. */
-  #orphans = new Map<string, Set<Subscription>>()
+  #orphans = new Orphans()
   #aging: Aging
   #ledger: Ledger | undefined
   #seq = 0
@@ -138,12 +138,17 @@ export class Engine {
     else this.#ledger?.handed(entry)
   }
 
-  /** @throws LovageError `TOPOLOGY_MISSING`, `TOPOLOGY_MISMATCH` (another session's exclusive queue) */
-  subscribe(subscription: Subscription): void {
-    const { session } = subscription
-    const queues = subscription.queueNames.map((name) => this.#usable(name, session))
+  /**
+   * `isAgain`: it went on before, on an engine that is no more. Queues that are gone are read once they are there.
+   * @throws LovageError `TOPOLOGY_MISSING`, `TOPOLOGY_MISMATCH` (another session's exclusive queue)
+   */
+  subscribe(subscription: Subscription, isAgain = false): void {
+    const { session, queueNames } = subscription
+    const there = isAgain ? queueNames.filter((name) => this.#queues.has(name)) : queueNames
+    const queues = there.map((name) => this.#usable(name, session))
     session.subscriptions.add(subscription)
     for (const queue of queues) this.#join(subscription, queue)
+    for (const name of queueNames) if (!there.includes(name)) this.#orphans.add(name, subscription)
     // One turn later, so that whoever consumes holds the consumer before the first delivery.
     this.#clock.turn(() => {
       subscription.open = session.subscriptions.has(subscription)
@@ -158,9 +163,7 @@ export class Engine {
       if (queue.spec.autoDelete) this.deleteQueue(queue.name)
       else this.#aging.startLapse(queue)
     }
-    for (const [name, orphans] of this.#orphans) {
-      if (orphans.delete(subscription) && orphans.size === 0) this.#orphans.delete(name)
-    }
+    this.#orphans.forget(subscription)
   }
 
   /** The first waiting message, unsettled in the session's hands. */
@@ -231,7 +234,7 @@ export class Engine {
     this.#switchboard.forget(name)
     for (const subscription of queue.consumers.splice(0)) {
       subscription.queues.splice(subscription.queues.indexOf(queue), 1)
-      this.#orphans.set(name, (this.#orphans.get(name) ?? new Set()).add(subscription))
+      this.#orphans.add(name, subscription)
       subscription.session.onQueueLost(name)
     }
   }
@@ -246,9 +249,7 @@ export class Engine {
     checkHeaders(queueArguments(spec), '$.arguments')
     const queue = new EngineQueue(spec, spec.exclusive ? session : undefined)
     this.#queues.set(spec.name, queue)
-    const orphans = this.#orphans.get(spec.name)
-    this.#orphans.delete(spec.name)
-    for (const subscription of orphans ?? []) this.#join(subscription, queue)
+    for (const subscription of this.#orphans.take(spec.name)) this.#join(subscription, queue)
     this.#ledger?.queueDeclared(queue)
     this.#aging.startLapse(queue)
   }

@@ -17,8 +17,8 @@ import { leave, type Live, type Segment, settleIn } from './segment.ts'
 /** Dead bytes below this are not worth the work of being rid of them. */
 const DEAD_BYTES_ALLOWED = 16 * 2 ** 20
 
-/** With a full disk no more than this is moved, to be rid of a file that holds little else. */
-const MOVED_WHEN_FULL_BYTES = 64 * 1024
+/** So little is moved whenever it is in the way of being rid of a file: each start of the broker leaves one. */
+const MOVED_FREELY_BYTES = 64 * 1024
 
 /**
  * Writes down what must outlive the engine. What is told here is written with the next `flush`; only new messages that
@@ -37,8 +37,6 @@ export class DurableLedger implements Ledger {
   #removed: number[] = []
   #handed: number[] = []
   #isReclaiming = false
-  #isRestoring = false
-
   #onWork: () => void
 
   /** `onWork` is called when there is something to write: `flush` is wanted soon. */
@@ -56,9 +54,7 @@ export class DurableLedger implements Ledger {
 
   /** Gives an engine that is still empty what an earlier one left. */
   restore(engine: Engine, replay: Replay): void {
-    this.#isRestoring = true
     replay.into(engine)
-    this.#isRestoring = false
   }
 
   /** Whether a message in this queue is kept at all. */
@@ -127,12 +123,14 @@ export class DurableLedger implements Ledger {
   }
 
   bound({ exchange, queue, routingKey }: BindingSpec): void {
-    if (this.#isRestoring) return
+    const key = topologyKey.binding(exchange, queue, routingKey)
+    // It comes from the journal.
+    if (this.#topology.has(key)) return
     if (!this.#topology.has(topologyKey.exchange(exchange)) || !this.#topology.has(topologyKey.queue(queue))) return
     const fact = new Fact(RECORD.bound, (writer) => {
       for (const text of [exchange, queue, routingKey]) writer.text(text)
     })
-    this.#topology.set(topologyKey.binding(exchange, queue, routingKey), fact)
+    this.#topology.set(key, fact)
     this.keep(fact)
   }
 
@@ -184,12 +182,14 @@ export class DurableLedger implements Ledger {
   }
 
   #settle(lives: Live[]): void {
-    for (const live of lives) if (!live.isGone) settleIn(this.#journal.tail, live)
+    const tail = this.#journal.tail as Segment
+    for (const live of lives) if (!live.isGone) settleIn(tail, live)
     lives.length = 0
   }
 
   #declare(kind: number, key: string, spec: QueueSpec | ExchangeSpec): void {
-    if (this.#isRestoring) return
+    // It comes from the journal.
+    if (this.#topology.has(key)) return
     const fact = new Fact(kind, (writer) => writeTable(writer, spec as unknown as Headers))
     this.#topology.set(key, fact)
     this.keep(fact)
@@ -201,35 +201,43 @@ export class DurableLedger implements Ledger {
     leave(live)
   }
 
-  /** Empties the oldest file into the newest when there is more that is dead than alive, or nothing alive in it. */
+  /** Empties the oldest file into the newest when that is worth it, and lets it go. */
   #reclaim(): void {
-    const { segments, tail, isFull } = this.#journal
+    const { segments, isFull } = this.#journal
     const [oldest] = segments
-    if (!oldest || oldest === tail || this.#isReclaiming) return
-    const live = segments.reduce((sum, segment) => sum + segment.liveBytes, 0)
-    const dead = this.#journal.bytes - live
-    const isWorthIt = isFull
-      ? oldest.liveBytes <= MOVED_WHEN_FULL_BYTES
-      : oldest.liveBytes === 0 || dead > live + DEAD_BYTES_ALLOWED
-    if (!isWorthIt) return
-    this.#isReclaiming = true
+    if (!oldest || segments.length < 2 || this.#isReclaiming || !this.#isWorthIt(oldest)) return
+    if (this.hasWork) {
+      // The disk is full. Copies must not stand before what waits for room; but if that is nothing that is to be kept, a
+      // file in which all is dead makes the room.
+      if (this.#pendingLives.length === 0 && oldest.live.size === 0) this.#dropWhenDurable()
+      return
+    }
     for (const one of [...oldest.live]) this.#move(one)
-    if (this.hasWork) this.flush()
-    this.#dropWhenMoved(oldest)
+    const copies = this.#pending.since(0)
+    const isTaken = copies.length === 0 || this.#journal.write([copies], isFull)
+    if (isTaken) this.#settle(this.#pendingLives)
+    // Without room for the copies everything is still where it was.
+    this.#pendingLives.length = 0
+    this.#pending.cut(0)
+    if (isTaken) this.#dropWhenDurable()
+  }
+
+  /** When there is more that is dead than alive, or next to nothing alive in that file. */
+  #isWorthIt({ liveBytes }: Segment): boolean {
+    if (liveBytes <= MOVED_FREELY_BYTES) return true
+    const live = this.#journal.segments.reduce((sum, segment) => sum + segment.liveBytes, 0)
+    return !this.#journal.isFull && this.#journal.bytes - live > live + DEAD_BYTES_ALLOWED
   }
 
   #move(live: Live): void {
-    if (live instanceof KeptEntry && live.queue?.deleted) live.forget()
-    else this.keep(live)
+    if (live instanceof KeptEntry && live.queue?.deleted) return live.forget()
+    this.#record(this.#pending, live)
+    this.#pendingLives.push(live)
   }
 
   /** Only when what was moved is durable elsewhere may the file go. */
-  #dropWhenMoved(oldest: Segment): void {
-    if (oldest.live.size > 0) {
-      // The disk had no room for it: it is tried again with a later flush.
-      this.#isReclaiming = false
-      return
-    }
+  #dropWhenDurable(): void {
+    this.#isReclaiming = true
     this.#journal.afterSync(() => {
       this.#isReclaiming = false
       this.#journal.dropOldest()

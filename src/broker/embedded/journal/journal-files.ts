@@ -2,10 +2,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import {
   closeSync,
   fdatasync,
+  fdatasyncSync,
   ftruncateSync,
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   unlinkSync,
   writevSync,
@@ -19,6 +21,8 @@ export interface JournalFile {
   truncate(length: number): void
   /** Resolves when all that was written so far outlives a loss of power. */
   sync(): Promise<void>
+  /** The same, before it returns. */
+  syncNow(): void
   close(): void
 }
 
@@ -26,8 +30,12 @@ export interface JournalFile {
 export interface JournalFiles {
   list(): string[]
   read(name: string): Buffer
+  /** The first bytes; fewer when the file is shorter. */
+  readStart(name: string, length: number): Buffer
   /** A new, empty file. */
   create(name: string): JournalFile
+  /** What is in a file that somebody else wrote outlives a loss of power from now on. */
+  syncNow(name: string): void
   rename(name: string, to: string): void
   /** Without an error when it is not there. */
   remove(name: string): void
@@ -40,7 +48,16 @@ export function filesIn(folder: string): JournalFiles {
   return {
     list: () => readdirSync(folder),
     read: (name) => readFileSync(join(folder, name)),
+    readStart: (name, length) => readStart(join(folder, name), length),
     create: (name) => openFile(join(folder, name)),
+    syncNow(name) {
+      const fd = openSync(join(folder, name), 'r+')
+      try {
+        fdatasyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+    },
     rename: (name, to) => renameSync(join(folder, name), join(folder, to)),
     remove(name) {
       try {
@@ -73,7 +90,18 @@ function openFile(path: string): JournalFile {
       new Promise((resolve, reject) => {
         fdatasync(fd, (error) => (error ? reject(error) : resolve()))
       }),
+    syncNow: () => fdatasyncSync(fd),
     close: () => closeSync(fd),
+  }
+}
+
+function readStart(path: string, length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  const fd = openSync(path, 'r')
+  try {
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, 0))
+  } finally {
+    closeSync(fd)
   }
 }
 

@@ -1,23 +1,26 @@
 import type { Clock, Timer } from '../../../base/clock.ts'
 import { messageOf } from '../../../base/errors.ts'
 import { log } from '../../../base/log.ts'
+import { ByteWriter } from '../wire/byte-writer.ts'
+import { nameOf } from './chain.ts'
 import { isDiskFull, type JournalFile, type JournalFiles } from './journal-files.ts'
+import { RECORD, writeRecord } from './record.ts'
 import { Reserve } from './reserve.ts'
 import { encodeHeader, HEADER_BYTES } from './segment-header.ts'
-import { nameOf, type Recovered } from './recovery.ts'
+import type { Recovered } from './recovery.ts'
+import { SegmentFile } from './segment-file.ts'
 import type { Segment } from './segment.ts'
 
 /** A file is followed by the next one when it is larger. */
 const SEGMENT_BYTES = 8 * 2 ** 20
-
-/** Files grow by zeros this far ahead: writing into them is many times faster to make durable than making them longer. */
-const AHEAD_BYTES = 2 ** 20
 
 /** How long what nobody waits for (acknowledgements) may stay out of the disk's hands. */
 const LAZY_SYNC_MS = 50
 
 /** While the disk is full, it is tried no more often. */
 const FULL_AGAIN_MS = 200
+
+const FULL = 'the disk is full: new messages are refused'
 
 export interface JournalOptions {
   readonly clock: Clock
@@ -30,25 +33,25 @@ export interface JournalOptions {
 
 /** The end of the journal: appends to the newest file, makes what was written durable, begins new files. */
 export class Journal {
-  /** Oldest first; the last is written to. */
+  /** Oldest first. */
   readonly segments: Segment[]
   readonly salt: number
   #clock: Clock
   #files: JournalFiles
-  #isSyncing = false
-  #hasNewNames = true
   #options: JournalOptions
   #reserve: Reserve
-  #file!: JournalFile
-  #allocated = 0
-  /** Files with bytes that are not durable yet, or not known to be. */
-  #dirty = new Set<JournalFile>()
-  /** Files that are no longer written to, to be closed when they are durable. */
-  #retired = new Set<JournalFile>()
+  /** Where the journal ends that was found. */
+  #found: Recovered['end']
+  #tail: Segment | undefined
+  #file: SegmentFile | undefined
+  #isSyncing = false
+  #isDirty = false
+  #hasNewNames = true
   #waiting: (() => void)[] = []
   #lazy: Timer | undefined
   #noRoomUntilMs = -Infinity
-  #isClosed = false
+  #noFileUntilMs = -Infinity
+  #isOver = false
 
   /** Goes on where `recovered` ends, in a new file: nobody else ever writes to that one. */
   constructor(options: JournalOptions, recovered: Pick<Recovered, 'segments' | 'end'>) {
@@ -57,10 +60,12 @@ export class Journal {
     this.#files = options.files
     this.salt = Math.floor(options.clock.random() * 2 ** 32)
     this.segments = [...recovered.segments]
+    this.#found = recovered.end
     this.#reserve = new Reserve(options.files)
     this.#reserve.release()
-    this.#begin(recovered.end)
-    this.#reserve.take()
+    // Without room for it the work goes on: what is acknowledged is tried again, what is new is refused.
+    this.#begin()
+    if (!this.#reserve.take()) log('error', 'broker', FULL, {})
   }
 
   /** All bytes of all files. */
@@ -73,9 +78,9 @@ export class Journal {
     return !this.#reserve.isTaken
   }
 
-  /** The file that is written to now. */
-  get tail(): Segment {
-    return this.segments[this.segments.length - 1] as Segment
+  /** The file that is written to now; undefined as long as there was no room to begin one. */
+  get tail(): Segment | undefined {
+    return this.#tail
   }
 
   /**
@@ -83,17 +88,17 @@ export class Journal {
    * messages) gets the room that was put aside.
    */
   write(parts: readonly Buffer[], mustGoOn: boolean): boolean {
-    if (this.isFull && !this.#findRoom() && !mustGoOn) return false
+    if (this.#isOver || (this.isFull && !this.#findRoom() && !mustGoOn)) return false
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     if (this.#append(parts, length)) return true
     this.#noRoomUntilMs = this.#clock.monotonic() + FULL_AGAIN_MS
-    if (!this.isFull) log('error', 'broker', 'the disk is full: new messages are refused', {})
+    if (!this.isFull) log('error', 'broker', FULL, {})
     const wasTaken = this.#reserve.isTaken
     this.#reserve.release()
     return mustGoOn && wasTaken && this.#append(parts, length)
   }
 
-  /** Calls `fn` when all that was written so far outlives a loss of power. */
+  /** Calls `fn` when all that was written so far outlives a loss of power; never, when the disk fails. */
   afterSync(fn: () => void): void {
     if (!this.#options.sync) return fn()
     this.#waiting.push(fn)
@@ -103,17 +108,20 @@ export class Journal {
   /** Forgets the oldest file. Nothing in it may be wanted any more. */
   dropOldest(): void {
     const [oldest] = this.segments
-    if (!oldest || oldest === this.tail) return
+    if (!oldest || this.segments.length < 2) return
     this.segments.shift()
     this.#files.remove(nameOf(oldest.number))
+    // The next may go only when this one is gone for good: a file that came back would bring back what was removed since.
+    this.#hasNewNames = true
   }
 
-  /** Makes everything durable and closes the file. */
+  /** Makes everything durable and closes the file. Nothing is written from then on. */
   async close(): Promise<void> {
     this.#lazy?.cancel()
+    if (this.#isOver) return
     await new Promise<void>((resolve) => this.afterSync(resolve))
-    this.#isClosed = true
-    this.#file.close()
+    this.#isOver = true
+    this.#file?.close()
   }
 
   #findRoom(): boolean {
@@ -127,73 +135,64 @@ export class Journal {
   }
 
   #append(parts: readonly Buffer[], length: number): boolean {
-    try {
-      if (this.tail.bytes > HEADER_BYTES && this.tail.bytes + length > SEGMENT_BYTES) {
-        this.#begin({ number: this.tail.number, length: this.tail.bytes })
-      }
-      this.#makeRoom(length)
-    } catch (error) {
-      if (isDiskFull(error)) return false
-      throw error
-    }
-    if (!this.#put(parts, length, this.tail.bytes)) return false
-    this.tail.bytes += length
-    this.#allocated = Math.max(this.#allocated, this.tail.bytes)
-    this.#dirty.add(this.#file)
+    const isTooLong = this.#tail && this.#tail.bytes > HEADER_BYTES && this.#tail.bytes + length > SEGMENT_BYTES
+    // Where there is no room for a new file there may be some in the old one.
+    if (!this.#tail || (isTooLong && this.#clock.monotonic() >= this.#noFileUntilMs)) this.#begin()
+    if (!this.#tail || !this.#file?.append(parts, length)) return false
+    this.#tail.bytes += length
+    this.#isDirty = true
     if (this.#options.sync) this.#lazy ??= this.#clock.after(LAZY_SYNC_MS, () => this.#syncLazily(), { unref: true })
     return true
   }
 
-  #begin(before: { number: number; length: number }): void {
-    const segment: Segment = { number: before.number + 1, bytes: HEADER_BYTES, live: new Set(), liveBytes: 0 }
-    const name = nameOf(segment.number)
-    const file = this.#files.create(name)
-    const header = encodeHeader({ number: segment.number, salt: this.salt, before })
+  /** Begins the next file. Its header says how much is believed of the one before it: that must be durable first. */
+  #begin(): void {
     try {
-      const written = file.write([header], 0)
-      if (written < header.length) throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+      const before = this.#settled()
+      const number = before.number + 1
+      const header = encodeHeader({ number, salt: this.salt, first: this.segments[0]?.number ?? number, before })
+      const file = this.#create(nameOf(number), header)
+      this.#leave()
+      this.#file = new SegmentFile(file, HEADER_BYTES)
+      this.#tail = { number, bytes: HEADER_BYTES, live: new Set(), liveBytes: 0 }
+      this.#isDirty = true
+      this.#hasNewNames = true
+      this.segments.push(this.#tail)
+      // Nobody waits for the disk here: nothing can be torn by a loss of power that is not lost altogether.
+      if (!this.#options.sync) this.#noteSynced(Infinity)
+    } catch (error) {
+      if (!isDiskFull(error)) throw error
+      this.#noFileUntilMs = this.#clock.monotonic() + FULL_AGAIN_MS
+    }
+  }
+
+  /** The end of what was written so far, made durable. */
+  #settled(): Recovered['end'] {
+    if (!this.#tail) {
+      if (this.#options.sync && this.#found.number > 0) this.#files.syncNow(nameOf(this.#found.number))
+      return this.#found
+    }
+    if (this.#options.sync && (this.#isDirty || this.#isSyncing)) this.#orFail(() => this.#file?.syncNow())
+    return { number: this.#tail.number, length: this.#tail.bytes, salt: this.salt }
+  }
+
+  #create(name: string, header: Buffer): JournalFile {
+    const file = this.#files.create(name)
+    try {
+      if (file.write([header], 0) === header.length) return file
+      throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
     } catch (error) {
       file.close()
       this.#files.remove(name)
       throw error
     }
-    const last = this.#file as JournalFile | undefined
-    // Its last bytes may still be on their way to the disk: it is closed after that.
-    if (last && this.#options.sync) this.#retired.add(last)
-    else last?.close()
-    if (last) this.#dirty.add(last)
-    this.#file = file
-    this.#allocated = HEADER_BYTES
-    this.#dirty.add(file)
-    this.#hasNewNames = true
-    this.segments.push(segment)
   }
 
-  #makeRoom(length: number): void {
-    const wanted = this.tail.bytes + length
-    if (wanted <= this.#allocated) return
-    const target = Math.ceil(wanted / AHEAD_BYTES) * AHEAD_BYTES
-    if (this.#put([Buffer.alloc(target - this.#allocated)], target - this.#allocated, this.#allocated)) {
-      this.#allocated = target
-    }
-  }
-
-  /** All or nothing: what was written in part is cut off again. */
-  #put(parts: readonly Buffer[], length: number, at: number): boolean {
-    let written = 0
-    try {
-      while (written < length) {
-        const count = this.#file.write(written === 0 ? parts : withoutFirst(parts, written), at + written)
-        if (count === 0) break
-        written += count
-      }
-    } catch (error) {
-      if (!isDiskFull(error)) throw error
-    }
-    if (written === length) return true
-    this.#file.truncate(at)
-    this.#allocated = Math.min(this.#allocated, at)
-    return false
+  /** The file is not written to any more. One that is just being made durable is closed after that. */
+  #leave(): void {
+    const file = this.#file
+    if (!this.#isSyncing) file?.close()
+    else this.#waiting.unshift(() => file?.close())
   }
 
   #syncLazily(): void {
@@ -203,44 +202,53 @@ export class Journal {
 
   /** One at a time; whoever comes meanwhile is served by the next, all together. */
   #sync(): void {
-    if (this.#isSyncing || this.#isClosed) return
+    if (this.#isSyncing || this.#isOver) return
     this.#isSyncing = true
     const served = this.#waiting
     this.#waiting = []
-    this.#syncNow().then(
+    this.#syncFile().then(
       () => {
         this.#isSyncing = false
         for (const fn of served) fn()
         if (this.#waiting.length > 0) this.#sync()
       },
-      (error: unknown) => {
-        // What the disk holds now is not known. Never to be tried again: a second try may succeed without having written.
-        log('error', 'broker', 'the journal cannot be made durable', { error: messageOf(error) })
-        this.#options.onFailed(error)
-      },
+      (error: unknown) => this.#fail(error),
     )
   }
 
-  async #syncNow(): Promise<void> {
-    if (!this.#options.sync) return
-    const dirty = [...this.#dirty]
-    this.#dirty.clear()
-    const hasNewNames = this.#hasNewNames
+  async #syncFile(): Promise<void> {
+    const [file, tail, isDirty, hasNewNames] = [this.#file, this.#tail, this.#isDirty, this.#hasNewNames]
+    const length = tail?.bytes ?? 0
+    this.#isDirty = false
     this.#hasNewNames = false
-    for (const file of dirty) {
-      await file.sync()
-      if (this.#retired.delete(file)) file.close()
-    }
+    if (isDirty) await file?.sync()
     if (hasNewNames) await this.#files.syncNames()
+    if (isDirty && tail === this.#tail) this.#noteSynced(length)
   }
-}
 
-function withoutFirst(parts: readonly Buffer[], bytes: number): Buffer[] {
-  const rest: Buffer[] = []
-  let skip = bytes
-  for (const part of parts) {
-    if (skip < part.length) rest.push(part.subarray(skip))
-    skip = Math.max(0, skip - part.length)
+  /** Has the file say how much of it is durable, before anybody hears of it: what is damaged later is known from that. */
+  #noteSynced(length: number): void {
+    if (!this.#tail || this.#isOver) return
+    const writer = new ByteWriter()
+    writeRecord(writer, this.salt, RECORD.synced, () => writer.f64(length))
+    const record = writer.take()
+    if (this.#file?.append([record], record.length)) this.#tail.bytes += record.length
   }
-  return rest
+
+  #orFail(fn: () => void): void {
+    try {
+      fn()
+    } catch (error) {
+      this.#fail(error)
+      // Whatever it was, it is not to be taken for a disk that is full.
+      throw new Error(`the journal cannot be made durable: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  /** What the disk holds now is not known. Never to be tried again: a second try may succeed without having written. */
+  #fail(error: unknown): void {
+    this.#isOver = true
+    log('error', 'broker', 'the journal cannot be made durable', { error: messageOf(error) })
+    this.#options.onFailed(error)
+  }
 }

@@ -195,7 +195,7 @@ export class Served {
   }
 
   #consume(id: number, frame: ByteReader): void {
-    const [consumer, prefetch, noAck] = [frame.u32(), frame.u32(), frame.u8() === 1]
+    const [consumer, prefetch, noAck, isAgain] = [frame.u32(), frame.u32(), frame.u8() === 1, frame.u8() === 1]
     const queueNames: string[] = []
     while (frame.left > 0) queueNames.push(frame.text())
     const subscription = new Subscription(this.#session, {
@@ -204,7 +204,10 @@ export class Served {
       noAck,
       onDelivery: (delivery) => this.#deliver(consumer, delivery as EngineDelivery, noAck),
     })
-    this.#server.engine.subscribe(subscription)
+    // Asked twice, because the answer was lost: the first must not go on unseen.
+    const former = this.#consumers.get(consumer)
+    this.#server.engine.subscribe(subscription, isAgain)
+    if (former) this.#session.cancel(former)
     this.#consumers.set(consumer, subscription)
     this.done(id)
   }

@@ -1,0 +1,284 @@
+import { type Backoff, backoffMs } from '../../../base/backoff.ts'
+import { type Clock, deadline, sleep } from '../../../base/clock.ts'
+import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
+import { log } from '../../../base/log.ts'
+import type { Service } from '../../../base/service.ts'
+import type { HeaderValue } from '../../../protocol/headers.ts'
+import type { BrokerState } from '../../broker.ts'
+import { tell } from '../../tell.ts'
+import type { ByteReader } from '../wire/byte-reader.ts'
+import type { ByteWriter } from '../wire/byte-writer.ts'
+import { type Line, openLine } from './line.ts'
+import { joinPost, type Post } from './post.ts'
+
+/** Short: who waits for the new owner to begin must not lose the second in which work goes on. */
+const AGAIN: Backoff = { baseMs: 20, maxMs: 200 }
+
+/** While nobody can be the owner: what is wrong with the directory is not mended in milliseconds. */
+const TROUBLE: Backoff = { baseMs: 250, maxMs: 5000 }
+
+/** What no waiting mends: `start` tells of it at once. */
+const FINAL = ['HOME_UNUSABLE', 'HOME_OWNED', 'BROKER_REFUSED']
+
+/** How an {@link EngineClient} is made. */
+export interface EngineClientOptions {
+  readonly clock: Clock
+  /** The data directory. */
+  readonly home: string
+  readonly sync: boolean
+  /** For errors and logs. */
+  readonly url: string
+  readonly connectTimeoutMs: number
+}
+
+/** What is made of a connection. */
+export interface EngineClientEvents {
+  /** Makes a new connection fit for use, before anybody else has it. */
+  readonly onUp: (line: Line) => Promise<void>
+  /** The connection is gone, or did not come about. */
+  readonly onDown: () => void
+  /** What the owner says unasked. */
+  readonly onSay: (kind: number, frame: ByteReader, line: Line) => void
+  readonly onRoom?: () => void
+  /** Last chance to wait for what is on its way; must end by itself. */
+  readonly onStopping?: () => Promise<void>
+}
+
+/**
+ * One connection to the engine of a data directory, wherever it runs. When nobody runs it, or its owner dies, this
+ * process may become the owner; else it connects to who did. Brokers, results and stores stand on this.
+ */
+export class EngineClient implements Service {
+  #options: EngineClientOptions
+  #events: EngineClientEvents
+  #clock: Clock
+  #state: BrokerState = 'stopped'
+  #listeners = new Set<(state: BrokerState) => void>()
+  #post: Post | undefined
+  #line: Line | undefined
+  #running: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #isClosing = false
+  #abort = new AbortController()
+  #reconnecting: Promise<void> | undefined
+  #waiters = new Set<(line: Line | undefined) => void>()
+  #lastProblem = 'it was not tried yet'
+
+  constructor(options: EngineClientOptions, events: EngineClientEvents) {
+    this.#options = options
+    this.#events = events
+    this.#clock = options.clock
+  }
+
+  get state(): BrokerState {
+    return this.#state
+  }
+
+  /** The connection that is up now. */
+  get line(): Line | undefined {
+    return this.#line
+  }
+
+  onState(listener: (state: BrokerState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** @throws LovageError `BROKER_UNREACHABLE`, `HOME_UNUSABLE`, `HOME_OWNED`, `BROKER_REFUSED`, `BROKER_CLOSED` (stopped) */
+  start(): Promise<void> {
+    if (this.#running) return this.#running
+    const stopping = this.#stopping
+    const running = Promise.resolve().then(async () => {
+      await stopping
+      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
+      await this.#begin()
+    })
+    this.#running = running
+    running.catch(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    return running
+  }
+
+  stop(): Promise<void> {
+    const running = this.#running
+    if (!running) return this.#stopping ?? Promise.resolve()
+    this.#running = undefined
+    this.#isClosing = true
+    return (this.#stopping = this.#finish(running))
+  }
+
+  /** @throws LovageError `BROKER_CLOSED` */
+  assertOpen(): void {
+    if (this.#isClosing || this.#state === 'stopped') throw new LovageError('BROKER_CLOSED')
+  }
+
+  /**
+   * Asks the owner, and the next one when this one dies meanwhile: only what may be done twice may be asked.
+   * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_CLOSED`, and whatever the engine answers
+   */
+  async ask(kind: number, fill?: (writer: ByteWriter) => void): Promise<HeaderValue | undefined> {
+    this.assertOpen()
+    const { connectTimeoutMs } = this.#options
+    const endMs = this.#clock.monotonic() + connectTimeoutMs
+    for (;;) {
+      const leftMs = Math.max(1, endMs - this.#clock.monotonic())
+      const line = await this.#connected(leftMs)
+      const answer = await this.askOn(line, kind, fill, leftMs)
+      if (answer) return answer.value
+    }
+  }
+
+  /** Asks one owner; undefined when the connection is lost before the answer. */
+  async askOn(
+    line: Line,
+    kind: number,
+    fill?: (writer: ByteWriter) => void,
+    timeoutMs = this.#options.connectTimeoutMs,
+  ): Promise<{ value: HeaderValue | undefined } | undefined> {
+    if (!line.isOpen) return undefined
+    let id = 0
+    const answer = new Promise<{ value: HeaderValue | undefined } | undefined>((resolve, reject) => {
+      const done = (value: HeaderValue | undefined): void => resolve({ value })
+      id = line.ask(kind, { done, failed: reject, lost: () => resolve(undefined) }, fill)
+    })
+    return deadline(this.#clock, answer, timeoutMs, () => {
+      line.forget(id)
+      return this.#unreachable(`no answer within ${Math.round(timeoutMs)} ms`)
+    })
+  }
+
+  /** What to say to who waited for a connection in vain. */
+  unreachable(): LovageError {
+    return this.#unreachable(this.#lastProblem)
+  }
+
+  #unreachable(problem: string): LovageError {
+    return new LovageError('BROKER_UNREACHABLE', { url: this.#options.url, problem })
+  }
+
+  async #begin(): Promise<void> {
+    this.#isClosing = false
+    this.#abort = new AbortController()
+    this.#enter('connecting')
+    try {
+      this.#post = joinPost(this.#options.home, this.#options.sync)
+      await this.#connect(this.#clock.monotonic() + this.#options.connectTimeoutMs)
+    } catch (error) {
+      await this.#leave()
+      throw error
+    }
+  }
+
+  async #finish(running: Promise<void>): Promise<void> {
+    if (this.#state === 'connected') await this.#events.onStopping?.()
+    this.#abort.abort(new LovageError('BROKER_CLOSED'))
+    for (const wake of this.#waiters) wake(undefined)
+    this.#waiters.clear()
+    const line = this.#line
+    this.#line = undefined
+    await line?.close()
+    await running.catch(() => {})
+    await this.#reconnecting
+    await this.#leave()
+  }
+
+  async #leave(): Promise<void> {
+    const post = this.#post
+    this.#post = undefined
+    await post?.leave()
+    this.#enter('stopped')
+  }
+
+  async #connected(timeoutMs: number): Promise<Line> {
+    if (this.#line) return this.#line
+    if (this.#abort.signal.aborted) throw new LovageError('BROKER_CLOSED')
+    let wake: (line: Line | undefined) => void = () => {}
+    const up = new Promise<Line | undefined>((resolve) => this.#waiters.add((wake = resolve)))
+    const line = await deadline(this.#clock, up, timeoutMs, () => this.unreachable()).finally(() => {
+      this.#waiters.delete(wake)
+    })
+    if (!line) throw new LovageError('BROKER_CLOSED')
+    return line
+  }
+
+  /** Tries until it is connected, or `endMs` has passed. */
+  async #connect(endMs: number): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const leftMs = Math.min(endMs - this.#clock.monotonic(), this.#options.connectTimeoutMs)
+      try {
+        return await this.#attempt(Math.max(leftMs, 1))
+      } catch (error) {
+        this.#abort.signal.throwIfAborted()
+        this.#lastProblem = messageOf(error)
+        if (endMs !== Infinity && isLovageError(error) && FINAL.includes(error.code)) throw error
+        const waitMs = backoffMs(attempt, isLovageError(error) ? TROUBLE : AGAIN, this.#clock.random())
+        if (this.#clock.monotonic() + waitMs >= endMs) throw this.unreachable()
+        log('debug', 'broker', 'not connected yet', { attempt, waitMs, problem: this.#lastProblem })
+        await sleep(this.#clock, waitMs, this.#abort.signal)
+      }
+    }
+  }
+
+  async #attempt(timeoutMs: number): Promise<void> {
+    const line = await this.#reach(this.#post as Post, timeoutMs)
+    try {
+      this.#abort.signal.throwIfAborted()
+      const late = (): Error => new Error('it took too long to begin')
+      await deadline(this.#clock, this.#events.onUp(line), this.#options.connectTimeoutMs, late)
+      this.#abort.signal.throwIfAborted()
+      if (!line.isOpen) throw new Error('the owner ended the connection')
+    } catch (error) {
+      await line.close()
+      this.#events.onDown()
+      throw error
+    }
+    this.#line = line
+    this.#enter('connected')
+    for (const wake of this.#waiters) wake(line)
+    this.#waiters.clear()
+  }
+
+  async #reach(post: Post, timeoutMs: number): Promise<Line> {
+    const endMs = this.#clock.monotonic() + timeoutMs
+    try {
+      return await this.#open(post, timeoutMs)
+    } catch (error) {
+      if (!isNobodyThere(error)) throw error
+    }
+    const reading = (): Error => new Error('its new owner still reads the journal')
+    await deadline(this.#clock, post.takeOver(this.#clock), timeoutMs, reading)
+    return this.#open(post, Math.max(1, endMs - this.#clock.monotonic()))
+  }
+
+  #open(post: Post, timeoutMs: number): Promise<Line> {
+    this.#abort.signal.throwIfAborted()
+    const { onSay, onRoom = () => {} } = this.#events
+    const onClosed = (line: Line, problem: string): void => this.#onLost(line, problem)
+    const events = { onSay, onRoom, onClosed }
+    return openLine({ path: post.socketPath, clock: this.#clock, url: this.#options.url, timeoutMs, events })
+  }
+
+  #onLost(line: Line, problem: string): void {
+    if (this.#line !== line) return
+    this.#line = undefined
+    this.#lastProblem = problem
+    log('warn', 'broker', 'connection lost', { url: this.#options.url, problem })
+    this.#events.onDown()
+    this.#enter('lost')
+    this.#reconnecting = this.#connect(Infinity).then(
+      () => log('info', 'broker', 'connected again', { url: this.#options.url }),
+      () => {}, // Only stop() ends it, and waits for it.
+    )
+  }
+
+  #enter(state: BrokerState): void {
+    if (this.#state === state) return
+    this.#state = state
+    for (const listener of this.#listeners) tell(listener, state)
+  }
+}
+
+function isNobodyThere(error: unknown): boolean {
+  return ['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}

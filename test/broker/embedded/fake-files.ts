@@ -1,0 +1,158 @@
+import type { JournalFile, JournalFiles } from '../../../src/broker/embedded/journal/journal-files.ts'
+
+/** What a disk writes in one piece. */
+const SECTOR_BYTES = 512
+
+interface Inode {
+  content: Buffer
+  /** What would be there after a loss of power. */
+  durable: Buffer
+}
+
+/** A folder in memory, on a disk that has so much room, and that loses its power in the worst way that is allowed. */
+export class FakeFiles implements JournalFiles {
+  /** Bytes that can still be written. */
+  room = Infinity
+  /** What `sync` fails with. */
+  syncError: Error | undefined
+  /** As long as it is set, nothing becomes durable; call it to let that happen. */
+  held: (() => void)[] | undefined
+  syncs = 0
+  names = new Map<string, Inode>()
+  #durableNames = new Map<string, Inode>()
+
+  list(): string[] {
+    return [...this.names.keys()].toReversed()
+  }
+
+  read(name: string): Buffer {
+    return Buffer.from(this.#inode(name).content)
+  }
+
+  readStart(name: string, length: number): Buffer {
+    return this.read(name).subarray(0, length)
+  }
+
+  create(name: string): JournalFile {
+    if (this.names.has(name)) throw Object.assign(new Error(`EEXIST: ${name}`), { code: 'EEXIST' })
+    const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
+    this.names.set(name, inode)
+    return {
+      write: (parts, at) => this.#write(inode, Buffer.concat(parts), at),
+      truncate: (length) => {
+        this.room += Math.max(0, inode.content.length - length)
+        inode.content = resized(inode.content, length)
+      },
+      sync: () => this.#sync(() => (inode.durable = Buffer.from(inode.content))),
+      syncNow: () => {
+        if (this.syncError) throw this.syncError
+        inode.durable = Buffer.from(inode.content)
+      },
+      close: () => {},
+    }
+  }
+
+  syncNow(name: string): void {
+    const inode = this.#inode(name)
+    inode.durable = Buffer.from(inode.content)
+  }
+
+  rename(name: string, to: string): void {
+    this.names.set(to, this.#inode(name))
+    this.names.delete(name)
+  }
+
+  remove(name: string): void {
+    this.room += this.names.get(name)?.content.length ?? 0
+    this.names.delete(name)
+  }
+
+  syncNames(): Promise<void> {
+    return this.#sync(() => (this.#durableNames = new Map(this.names)))
+  }
+
+  /** Lets become durable what waits for it. */
+  release(): void {
+    const held = this.held ?? []
+    this.held = undefined
+    for (const fn of held) fn()
+  }
+
+  /** What another process finds when this one is killed now. */
+  afterKill(): FakeFiles {
+    const after = new FakeFiles()
+    for (const [name, { content }] of this.names) after.#add(name, Buffer.from(content))
+    return after
+  }
+
+  /** What is found after a loss of power: of what was not durable, any sectors and any names. */
+  afterPowerLoss(random: () => number): FakeFiles {
+    const after = new FakeFiles()
+    for (const name of new Set([...this.names.keys(), ...this.#durableNames.keys()])) {
+      const [now, before] = [this.names.get(name), this.#durableNames.get(name)]
+      const inode = now === before || random() < 0.5 ? now : before
+      if (inode) after.#add(name, torn(inode, random))
+    }
+    return after
+  }
+
+  /** Changes the bytes of a file. */
+  change(name: string, change: (bytes: Buffer) => Buffer | void): void {
+    const inode = this.#inode(name)
+    inode.content = change(inode.content) ?? inode.content
+    inode.durable = Buffer.from(inode.content)
+  }
+
+  #add(name: string, content: Buffer): void {
+    const inode = { content, durable: Buffer.from(content) }
+    this.names.set(name, inode)
+    this.#durableNames.set(name, inode)
+  }
+
+  #inode(name: string): Inode {
+    const inode = this.names.get(name)
+    if (!inode) throw Object.assign(new Error(`ENOENT: ${name}`), { code: 'ENOENT' })
+    return inode
+  }
+
+  #write(inode: Inode, bytes: Buffer, at: number): number {
+    const more = Math.max(0, at + bytes.length - inode.content.length)
+    const taken = bytes.length - Math.max(0, more - this.room)
+    if (taken <= 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
+    const end = at + taken
+    if (end > inode.content.length) {
+      this.room -= end - inode.content.length
+      inode.content = resized(inode.content, end)
+    }
+    bytes.copy(inode.content, at, 0, taken)
+    return taken
+  }
+
+  #sync(make: () => void): Promise<void> {
+    this.syncs++
+    if (this.syncError) return Promise.reject(this.syncError)
+    if (!this.held) {
+      make()
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      this.held?.push(() => {
+        make()
+        resolve()
+      })
+    })
+  }
+}
+
+function resized(bytes: Buffer, length: number): Buffer {
+  if (length <= bytes.length) return Buffer.from(bytes.subarray(0, length))
+  return Buffer.concat([bytes, Buffer.alloc(length - bytes.length)])
+}
+
+function torn({ content, durable }: Inode, random: () => number): Buffer {
+  const after = resized(durable, random() < 0.5 ? Math.max(content.length, durable.length) : durable.length)
+  for (let at = 0; at < after.length; at += SECTOR_BYTES) {
+    if (random() < 0.5) content.copy(after, at, at, at + SECTOR_BYTES)
+  }
+  return after
+}
