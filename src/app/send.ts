@@ -96,11 +96,18 @@ export class Sender {
     if (checking) await checking
     const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const { backend } = client
-    const circumstances = { id, nowMs: this.#clock.now(), defaultQueue, replyTo: backend.replyTo, current }
-    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, circumstances)
     const compression = call.compression ?? task.options.compression
-    const written = compression ? pack(body) : undefined
-    const message = encodeTask({ ...request, body, ...written }, expirationMs === undefined ? {} : { expirationMs })
+    const written = compression ? pack(body) : { body, compression: undefined }
+    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, {
+      id,
+      nowMs: this.#clock.now(),
+      defaultQueue,
+      replyTo: backend.replyTo,
+      current,
+      body: written.body,
+      compression: written.compression,
+    })
+    const message = encodeTask(request, { expirationMs })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
       await this.#publish(client.broker, message, route)

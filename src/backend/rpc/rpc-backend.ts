@@ -161,11 +161,11 @@ export class RpcBackend implements ResultBackend {
   }
 
   #receive({ message }: Delivery): void {
-    let outcome: Outcome
+    let outcome: { -readonly [K in keyof Outcome]: Outcome[K] }
     try {
       const runMs = plainHeader(message.headers[RUN_MS])
       outcome = decodeResult(message.body, contentOf(message))
-      if (typeof runMs === 'number') outcome = { ...outcome, runMs }
+      if (typeof runMs === 'number') outcome.runMs = runMs
     } catch (error) {
       const { correlationId: id, contentType } = message
       log('error', 'backend', 'result cannot be read', { id, contentType, error: messageOf(error) })
@@ -183,5 +183,6 @@ function timesOf({ runMs }: Outcome): Headers {
 
 function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
   const { compression } = headers
-  return { ...(contentType && { contentType }), ...(typeof compression === 'string' && { compression }) }
+  if (typeof compression === 'string') return contentType ? { contentType, compression } : { compression }
+  return contentType ? { contentType } : {}
 }
