@@ -2,7 +2,7 @@
 import type { Proof, ProofOptions } from '../scripts/prove.mjs'
 import { isLovageError } from '../src/base/errors.ts'
 import { simulate } from '../src/testing/testing.ts'
-import { SHOP } from '../test/chaos/shop.ts'
+import { SHOP } from '../test/chaos/trade.ts'
 
 /** `rounds` are schedules, of the seeds `seed`, `seed + 1` and so on. */
 export async function run({ rounds = 200_000, seed }: ProofOptions): Promise<Proof> {

@@ -7,10 +7,15 @@ import type { OpenLink } from './amqp/link.ts'
 import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { DurableBroker } from './embedded/client/durable-broker.ts'
+import { EngineClient } from './embedded/client/engine-client.ts'
+import { type KeptResults, type ResultListener, ServedResults } from './embedded/client/kept-results.ts'
 import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
+export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
+export { joinTables } from './embedded/tables/shared-tables.ts'
+export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
 export type {
   ChannelEvents,
@@ -82,4 +87,24 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     scheme: scheme ? `${scheme}://` : redactUrl(url),
     known: 'embedded://, memory://, amqp://, amqps://',
   })
+}
+
+/** What is told to who opens results of an embedded engine. */
+export interface KeptResultsOptions extends Pick<BrokerOptions, 'clock' | 'connectTimeoutMs' | 'home'> {
+  /** Where it is on the same engine, its connection is used; it must be started first. */
+  readonly broker?: Broker
+}
+
+/**
+ * The results that the engine of an `embedded://` URL keeps, not started. `onResult` hears of those that are watched.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function openKeptResults(url: string, onResult: ResultListener, options: KeptResultsOptions): KeptResults {
+  const { broker, clock = systemClock, connectTimeoutMs = 5000 } = options
+  const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
+  if (broker instanceof DurableBroker && broker.client.home === home) {
+    return new ServedResults(broker.client, false, onResult)
+  }
+  const client = new EngineClient({ url: shown, home, sync, clock, connectTimeoutMs })
+  return new ServedResults(client, true, onResult)
 }

@@ -1,7 +1,7 @@
+import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { redactUrl } from '../base/redact.ts'
 import type { App } from '../app/app.ts'
 import type { Worker } from '../worker/worker.ts'
-import { inMemory } from './one-process.ts'
 import { columns, paintFor, type Paint } from './paint.ts'
 import { shortPath, type Target } from './target.ts'
 import { version } from './version.ts'
@@ -30,12 +30,12 @@ export function printBanner(target: Target, { gateways, workers }: Pick<Workload
 
 /** What is told of a broker: its kind, where it is, and what becomes of messages. */
 export function brokerLine({ settings }: App): string {
-  if (inMemory(settings.broker)) return 'in memory, in this process: what waits is lost when it ends'
+  if (!brokerHas('processes', settings)) return 'in memory, in this process: what waits is lost when it ends'
   return `RabbitMQ at ${redactUrl(settings.broker)}: what waits outlives this process`
 }
 
 export function resultsLine({ settings }: App): string {
-  if (inMemory(settings.backend)) return 'in memory, in this process'
+  if (!backendHas('processes', settings)) return 'in memory, in this process'
   return settings.backend.startsWith('rpc:')
     ? 'back over the broker, to the process that asked (rpc://)'
     : redactUrl(settings.backend)

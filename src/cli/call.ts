@@ -1,11 +1,11 @@
 import { Option, InvalidArgumentError, type Command } from 'commander'
+import { assertShared } from '../app/capabilities.ts'
 import type { AsyncResult } from '../app/async-result.ts'
 import { isLovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { addCommonOptions, newCommand, optionsOf, wait, type CommonOptions } from './command-options.ts'
 import { EXIT } from './exit.ts'
-import { refuseInMemory } from './one-process.ts'
 import { printOutcome } from './print-outcome.ts'
 import { loadTargetOrBroker } from './target.ts'
 
@@ -45,7 +45,7 @@ export function command(): Command {
 
 async function run(task: string, words: readonly string[], options: CallCommandOptions): Promise<void> {
   const { app } = await loadTargetOrBroker(options)
-  refuseInMemory(app.settings.broker, 'lovage call', 'Call it through the gateway of `lovage dev`')
+  assertShared(app.settings, 'lovage call', 'Call it through the gateway of `lovage dev`')
   const args = [...words.map(jsonOrText), ...(options.args ?? [])]
   const { queue, countdown } = options
   try {

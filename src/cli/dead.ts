@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander'
+import { assertBroker } from '../app/capabilities.ts'
 import { systemClock } from '../base/clock.ts'
 import type { Broker } from '../broker/broker.ts'
 import { dropDead, listDead, requeueDead, type DeadLetter } from '../broker/dead-letters.ts'
@@ -6,7 +7,6 @@ import { plainHeader } from '../protocol/headers.ts'
 import { addCommonOptions, newCommand, optionsOf, positive, type CommonOptions } from './command-options.ts'
 import { complaintLines } from './complaint.ts'
 import { EXIT } from './exit.ts'
-import { refuseInMemory } from './one-process.ts'
 import { columns, harmless, paintFor, shownMs, type Paint } from './paint.ts'
 import { loadTargetOrBroker } from './target.ts'
 
@@ -76,7 +76,7 @@ async function within(
 ): Promise<void> {
   const options = optionsOf<DeadOptions>(command)
   const { app } = await loadTargetOrBroker(options)
-  refuseInMemory(app.settings.broker, 'lovage dead', 'Read the log of `lovage dev`, which says why')
+  assertBroker('processes', app.settings, 'lovage dead', 'Read the log of `lovage dev`, which says why')
   try {
     const { broker } = await app.client()
     await errand({ broker, queue: given.replace(/\.dead$/, ''), keys, options, command })

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
@@ -9,7 +10,6 @@ import { openBackend } from '../backend/open.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { DoctorOptions } from './doctor.ts'
-import { inMemory } from './one-process.ts'
 import { shownMs } from './paint.ts'
 import { queuesOf } from './queues.ts'
 import { findTarget, loadTarget, shortPath, type Target } from './target.ts'
@@ -89,7 +89,7 @@ function settingFindings({ settings }: App): Finding[] {
     return value === preset ? 'the default' : 'from code'
   }
   const { broker, backend } = settings
-  const backendPreset = inMemory(broker) ? broker : 'rpc://'
+  const backendPreset = broker.startsWith('memory:') ? broker : 'rpc://'
   return [
     ok('broker setting', `${redactUrl(broker)} (${source('LOVAGE_BROKER_URL', broker, 'memory://lovage')})`),
     ok('results setting', `${redactUrl(backend)} (${source('LOVAGE_RESULT_BACKEND', backend, backendPreset)})`),
@@ -109,7 +109,9 @@ async function brokerFindings(target: Target, findings: Finding[]): Promise<void
     findings.push(
       ok(
         'broker',
-        inMemory(settings.broker) ? 'in memory, inside each process' : `reachable, a message makes its way in ${took}`,
+        !brokerHas('processes', settings)
+          ? 'in memory, inside each process'
+          : `reachable, a message makes its way in ${took}`,
       ),
     )
   } catch (error) {
@@ -136,18 +138,20 @@ async function backendFinding({ settings }: App, broker: Broker, findings: Findi
     const backend = openBackend(settings.backend, { broker, resultExpiresMs: settings.resultExpiresMs })
     await backend.start()
     await backend.stop()
-    if (inMemory(settings.backend) && !inMemory(settings.broker)) {
+    if (!backendHas('processes', settings) && brokerHas('processes', settings)) {
       const fix = 'Set LOVAGE_RESULT_BACKEND, or backend in code, to rpc://: results then come back over the broker'
       findings.push(wrong('results', 'in memory: what a worker in another process returns never arrives', fix))
     } else
-      findings.push(ok('results', inMemory(settings.backend) ? 'in memory, inside each process' : 'can be received'))
+      findings.push(
+        ok('results', !backendHas('processes', settings) ? 'in memory, inside each process' : 'can be received'),
+      )
   } catch (error) {
     findings.push(wrongBy('results', error))
   }
 }
 
 async function queueFindings(target: Target, { admin }: Broker, findings: Finding[]): Promise<void> {
-  if (!admin || inMemory(target.app.settings.broker)) return
+  if (!admin || !brokerHas('processes', target.app.settings)) return
   for (const queue of queuesOf(target)) {
     const depth = await admin.depth(queue)
     const waiting = depth ? `${depth.messages} waiting, ${depth.consumers} consumers` : 'not there yet'

@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander'
+import { assertShared } from '../app/capabilities.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { LovageError } from '../base/errors.ts'
 import { printBanner } from './banner.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
-import { refuseInMemory } from './one-process.ts'
 import { runService } from './run-service.ts'
 import { loadTarget, type Target } from './target.ts'
 import { gatewayOf, isGateway, type ListenOptions } from './workload.ts'
@@ -43,7 +43,7 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
   await runService(options, async () => {
     const target = await loadTarget(options, { gateways: true })
     const { app } = target
-    refuseInMemory(app.settings.broker, 'A gateway by itself', 'Use `lovage dev`, which runs all in one process')
+    assertShared(app.settings, 'A gateway by itself', 'Use `lovage dev`, which runs all in one process')
     const gateway = pick(target, name, options, self)
     return {
       start: () => gateway.start(),

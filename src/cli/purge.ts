@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander'
+import { assertBroker } from '../app/capabilities.ts'
 import { addCommonOptions, newCommand, optionsOf, type CommonOptions } from './command-options.ts'
 import { EXIT } from './exit.ts'
-import { refuseInMemory } from './one-process.ts'
 import { adminOf } from './queues.ts'
 import { loadTargetOrBroker } from './target.ts'
 
@@ -19,7 +19,7 @@ export function command(): Command {
 
 async function run(queue: string, options: PurgeOptions): Promise<void> {
   const { app } = await loadTargetOrBroker(options)
-  refuseInMemory(app.settings.broker, 'lovage purge', 'Stop and start `lovage dev`: its memory is empty then')
+  assertBroker('processes', app.settings, 'lovage purge', 'Stop and start `lovage dev`: its memory is empty then')
   try {
     const admin = await adminOf(app)
     const depth = await admin.depth(queue)

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
+import { assertBroker } from '../app/capabilities.ts'
 import type { App } from '../app/app.ts'
 import { LovageError } from '../base/errors.ts'
 import type { BrokerAdmin, QueueDepth } from '../broker/broker.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
 import { addCommonOptions, newCommand, optionsOf, type CommonOptions } from './command-options.ts'
-import { refuseInMemory } from './one-process.ts'
 import { columns, harmless, paintFor } from './paint.ts'
 import { loadTargetOrBroker, type Target } from './target.ts'
 
@@ -19,7 +19,7 @@ export function command(): Command {
 async function run(named: readonly string[], options: CommonOptions): Promise<void> {
   const target = await loadTargetOrBroker(options)
   const { app } = target
-  refuseInMemory(app.settings.broker, 'lovage queues', '`lovage dev` shows what runs')
+  assertBroker('processes', app.settings, 'lovage queues', '`lovage dev` shows what runs')
   try {
     const admin = await adminOf(app)
     const names = named.length > 0 ? named : queuesOf(target)

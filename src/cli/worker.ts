@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { assertShared } from '../app/capabilities.ts'
 import { isLovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
 import { addServiceOptions, names, newCommand, optionsOf, positive, type ServiceOptions } from './command-options.ts'
 import { printBanner } from './banner.ts'
 import { refuseCeleryOptions, refusedOptions } from './celery-options.ts'
-import { refuseInMemory } from './one-process.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { runService } from './run-service.ts'
 import { loadTarget } from './target.ts'
@@ -48,7 +48,7 @@ async function run(name: string | undefined, options: WorkerOptions, self: Comma
   await runService(options, async () => {
     const target = await loadTarget(options)
     const { app } = target
-    refuseInMemory(app.settings.broker, 'A worker by itself', 'Use `lovage dev`, which runs all in one process')
+    assertShared(app.settings, 'A worker by itself', 'Use `lovage dev`, which runs all in one process')
     const configured = chosenProcess(target, 'worker', name, self)
     const choice: WorkerChoice = {
       queues: options.queues ?? configured?.queues,

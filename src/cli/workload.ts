@@ -1,10 +1,10 @@
 import { relative } from 'node:path'
+import { brokerHas } from '../app/capabilities.ts'
 import type { GatewayProcess, WorkerProcess } from '../app/config.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Service } from '../base/service.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Worker } from '../worker/worker.ts'
-import { inMemory } from './one-process.ts'
 import { queuesOf } from './queues.ts'
 import type { Target } from './target.ts'
 import { makeWorker, type WorkerChoice } from './worker-choice.ts'
@@ -103,7 +103,7 @@ export function isGateway(value: unknown): value is Gateway {
 
 async function waitingInMemory(target: Target): Promise<number> {
   const { app } = target
-  if (!inMemory(app.settings.broker)) return 0
+  if (brokerHas('processes', app.settings)) return 0
   const { broker } = await app.client()
   let messages = 0
   for (const queue of queuesOf(target)) messages += (await broker.admin?.depth(queue))?.messages ?? 0

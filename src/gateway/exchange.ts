@@ -10,6 +10,12 @@ import type { RouteRequest } from './route.ts'
 /** As nginx writes it: the client went before it was answered. */
 const HUNG_UP = 499
 
+/** What is read of a request. */
+type RequestSide = Pick<FastifyRequest, 'method' | 'params' | 'query' | 'body' | 'headers' | 'raw'>
+
+/** What is read of its response. */
+type ResponseSide = Pick<ServerResponse, 'writableEnded' | 'statusCode'>
+
 /** One request and its response, from the first header to the last byte; what it did becomes one line of the log. */
 export class Exchange implements RouteRequest, Caller {
   /** Name of the task that the route is bound to. */
@@ -22,14 +28,14 @@ export class Exchange implements RouteRequest, Caller {
   /** The body as it came. */
   raw: Buffer = NO_BODY
 
-  readonly #request: FastifyRequest
-  readonly #response: ServerResponse
+  readonly #request: RequestSide
+  readonly #response: ResponseSide
   readonly #clock: Clock
   readonly #startedMs: number
   #gone: AbortController | undefined
   #isGone = false
 
-  constructor(request: FastifyRequest, response: ServerResponse, clock: Clock) {
+  constructor(request: RequestSide, response: ResponseSide, clock: Clock) {
     this.#request = request
     this.#response = response
     this.#clock = clock

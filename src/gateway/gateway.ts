@@ -9,27 +9,18 @@ import type { App } from '../app/app.ts'
 import type { RemoteTask } from '../app/task.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
-import {
-  invalid,
-  resolveOptions,
-  type GatewayOptions,
-  type GatewaySurroundings,
-  type ResolvedOptions,
-} from './options.ts'
+import { invalid, resolveOptions, type GatewayOptions, type ResolvedOptions } from './options.ts'
 import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
 import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
 import type { RouteOptions, RouteRequest } from './route.ts'
-import { openHttp, type HttpSide, type ServedRoute } from './server.ts'
+import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
 import { taskStateReply } from './task-state.ts'
 import { Tickets } from './tickets.ts'
 
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export type { GatewayOptions } from './options.ts'
 export type { HandlerOptions, Method, PathParams, ResponseContext, RouteOptions, RouteRequest } from './route.ts'
-
-/** Connections that wait to be accepted; Node's default of 511 refuses a burst of 1,000 clients. */
-const BACKLOG = 4096
 
 /** Binds a path to a task; the parameters of the path and the arguments of the task give the options their types. */
 export interface Bind {
@@ -39,6 +30,14 @@ export interface Bind {
     task: Bound,
     options?: RouteOptions<PathParams<Path>, Given, ResultOf<Bound>>,
   ): Gateway
+}
+
+/** What a gateway takes from around it; tests and simulators give their own. */
+export interface GatewaySurroundings {
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+  /** Opens what listens. Default: a server of Fastify's. */
+  readonly openHttp?: OpenHttp
 }
 
 /** HTTP requests become tasks, and their outcomes responses. */
@@ -56,6 +55,7 @@ export class Gateway implements Service {
 
   readonly #app: App
   readonly #clock: Clock
+  readonly #openHttp: OpenHttp
   readonly #desk: Desk
   readonly #routes: ServedRoute[] = []
   readonly #readiness: Readiness
@@ -69,10 +69,12 @@ export class Gateway implements Service {
   #unwatch: (() => void) | undefined
 
   /** @throws LovageError `OPTION_INVALID` */
-  constructor(app: App, options?: GatewayOptions, { clock = systemClock }: GatewaySurroundings = {}) {
+  constructor(app: App, options?: GatewayOptions, around: GatewaySurroundings = {}) {
+    const { clock = systemClock } = around
     this.#app = app
     this.#options = resolveOptions(options)
     this.#clock = clock
+    this.#openHttp = around.openHttp ?? openHttp
     this.#longestWaitMs = this.#options.timeoutMs
     this.#outage = new Outage(clock, app.settings.publishTimeoutMs)
     this.#readiness = new Readiness(() => app.client().then(({ broker }) => broker), {
@@ -157,7 +159,7 @@ export class Gateway implements Service {
 
   /** Sends it a request without a network, for tests. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse> {
-    return this.#side().server.inject(request)
+    return this.#side().inject(request)
   }
 
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
@@ -193,7 +195,7 @@ export class Gateway implements Service {
   }
 
   #side(): HttpSide {
-    this.#http ??= openHttp({
+    this.#http ??= this.#openHttp({
       options: this.#options,
       clock: this.#clock,
       routes: [...this.#routes, ...this.#builtIn()],
@@ -204,17 +206,16 @@ export class Gateway implements Service {
 
   async #open(): Promise<void> {
     const { broker } = await this.#app.client()
-    const { server } = this.#side()
+    const http = this.#side()
     const { host, port } = this.#options
     try {
-      await server.listen({ host, port, backlog: BACKLOG })
+      this.#url = urlOf(await http.listen(host, port), host)
     } catch (error) {
       this.#http = undefined
-      await server.close()
+      await http.close()
       throw listenError(error, host, port)
     }
     this.#unwatch = this.#outage.watch(broker)
-    this.#url = urlOf(server.server.address() as AddressInfo, host)
     log('info', 'gateway', 'listening', { url: this.#url })
   }
 
@@ -233,8 +234,8 @@ export class Gateway implements Service {
  * Makes a gateway: `gateway(app, { port: 8000 }).get('/sum/:x/:y', add, { args: ... })`.
  * @throws LovageError `OPTION_INVALID`
  */
-export function gateway(app: App, options?: GatewayOptions): Gateway {
-  return new Gateway(app, options)
+export function gateway(app: App, options?: GatewayOptions, around?: GatewaySurroundings): Gateway {
+  return new Gateway(app, options, around)
 }
 
 function listenError(error: unknown, host: string, port: number): LovageError {

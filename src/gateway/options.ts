@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import { checkAll, duration, flag, listOf, text, wait, whole, type Checks } from '../app/check.ts'
@@ -64,11 +63,6 @@ export interface ResolvedOptions {
   readonly maxUrlLength: number
   readonly probeTimeoutMs: number
   readonly probeCacheMs: number
-}
-
-/** What tests put in place of the machine. */
-export interface GatewaySurroundings {
-  readonly clock?: Clock
 }
 
 type Checked = {

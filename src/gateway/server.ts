@@ -1,6 +1,11 @@
 import { createServer, STATUS_CODES, type Server } from 'node:http'
-import type { Socket } from 'node:net'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { AddressInfo, Socket } from 'node:net'
+import fastify, {
+  type FastifyReply,
+  type FastifyRequest,
+  type InjectOptions,
+  type LightMyRequestResponse,
+} from 'fastify'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
@@ -23,9 +28,15 @@ export interface ServedRoute {
   readonly answer: (exchange: Exchange) => Reply | Promise<Reply>
 }
 
+/** Connections that wait to be accepted; Node's default of 511 refuses a burst of 1,000 clients. */
+const BACKLOG = 4096
+
 /** The HTTP side of a gateway: Fastify, its limits, and the way from a request to an exchange and from a reply to bytes. */
 export interface HttpSide {
-  readonly server: FastifyInstance
+  /** Resolves with where it listens. */
+  listen(host: string, port: number): Promise<AddressInfo>
+  /** Takes a request that came over no network. */
+  inject(request: InjectOptions | string): Promise<LightMyRequestResponse>
   /**
    * From now on new requests get 503, and connections close as they become idle. Resolves when all are closed; those that
    * still carry a request after the grace period are cut.
@@ -42,8 +53,11 @@ export interface HttpParts {
   readonly longestWaitMs: number
 }
 
+/** Opens the HTTP side of a gateway; a simulator has one without sockets. */
+export type OpenHttp = (parts: HttpParts) => HttpSide
+
 /** Builds the server; it does not listen yet. */
-export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): HttpSide {
+export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) => {
   const connections = new Connections()
   const hostAllowed = hostCheck(options.allowedHosts, options.host)
   let draining = false
@@ -151,7 +165,11 @@ export function openHttp({ options, clock, routes, longestWaitMs }: HttpParts): 
     })
     await server.close().finally(() => grace.cancel())
   }
-  return { server, close }
+  const listen = async (host: string, port: number): Promise<AddressInfo> => {
+    await server.listen({ host, port, backlog: BACKLOG })
+    return server.server.address() as AddressInfo
+  }
+  return { listen, inject: (request) => server.inject(request), close }
 }
 
 /** Node's server with the limits that Fastify has no names for. */

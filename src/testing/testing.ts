@@ -7,8 +7,18 @@ export { brokerSuite } from './broker-suite.ts'
 export { poolSuite } from './pool-suite.ts'
 export { runTask, type RunTaskOptions, type TaskRun } from './run-task.ts'
 export type { SuiteRunner } from './runner.ts'
+export { storeSuite } from './store-suite.ts'
+export type { OpenStoreForSuite } from './store/scene.ts'
 export { VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
 export { sleep } from '../base/clock.ts'
-export { simulate, traceOf, type SimulatedWorld, type SimulateOptions, type Simulation } from './simulator/simulate.ts'
+export { traceOf } from './simulator/report.ts'
+export {
+  simulate,
+  type SimulatedSurroundings,
+  type SimulatedWorld,
+  type SimulateOptions,
+  type Simulation,
+  type WorkerChoice,
+} from './simulator/simulate.ts'
 export type { Faults } from './simulator/faults.ts'
 export type { BrokerModel, MadeApp, Peer, Wrap } from './simulator/world.ts'

@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
@@ -115,11 +116,14 @@ export class Worker implements Service {
 
   /** Says what would otherwise be a silent surprise. */
   #warn(): void {
-    const { registry } = this.#app
+    const { registry, settings } = this.#app
     const names = registry.names()
     if (names.length === 0) log('warn', 'worker', 'no task is defined: every message will be refused', {})
     const limited = names.filter((name) => registry.get(name)?.options.rateLimitPerSecond !== undefined)
     if (limited.length > 0) log('warn', 'worker', 'rateLimit is not applied by this version', { tasks: limited })
+    if (brokerHas('processes', settings) && !backendHas('processes', settings)) {
+      log('warn', 'worker', 'results stay in this process: callers in others wait in vain', { fix: 'use rpc://' })
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isLovageError } from '../../src/base/errors.ts'
 import { simulate, traceOf } from '../../src/testing/testing.ts'
 import { PLANTED } from './planted-bugs.ts'
-import { SHOP } from './shop.ts'
+import { SHOP } from './trade.ts'
 
 const SCHEDULES = 2_000
 const LONG = { timeout: 300_000 }

@@ -9,7 +9,7 @@ import { RabbitServer } from '../../src/testing/simulator/rabbit-server.ts'
 import { Timeline } from '../../src/testing/simulator/timeline.ts'
 
 const timeline = new Timeline(1)
-const kit = new FaultKit(timeline, {})
+const kit = new FaultKit({ seed: 1, faults: {}, nowMs: () => timeline.monotonic() })
 const nothing = (): void => {}
 const server = new RabbitServer(timeline, kit, { accepted: nothing, settled: nothing, dropped: nothing })
 

@@ -80,6 +80,11 @@ export class AmqpBroker implements Broker {
     return this.#keeper.state
   }
 
+  /** Messages that the broker has not confirmed yet. */
+  get publishing(): number {
+    return this.#publisher.size
+  }
+
   start(): Promise<void> {
     if (this.#running) return this.#running
     const stopping = this.#stopping
@@ -242,11 +247,12 @@ export class AmqpBroker implements Broker {
     const inTime = <T>(answer: Promise<T>): Promise<T> =>
       deadline(clock, answer, connectTimeoutMs, () => this.#noAnswer())
     const link = await this.#keeper.connected(connectTimeoutMs)
-    // A channel of its own: its end gives back, each to its place, what the visitor leaves.
-    const channel = await inTime(link.openChannel({}))
-    const hold: Hold = { channel, unsettled: 0, onSettled: () => {} }
+    let channel: LinkChannel | undefined
     let visited = 0
     try {
+      // A channel of its own: its end gives back, each to its place, what the visitor leaves.
+      channel = await inTime(link.openChannel({}))
+      const hold: Hold = { channel, unsettled: 0, onSettled: () => {} }
       while (visited < limit) {
         const got = await inTime(channel.get(queue))
         if (!got) break
@@ -258,7 +264,7 @@ export class AmqpBroker implements Broker {
       const known = topologyError(error, `queue ${queue}`, url.redacted)
       throw known instanceof LinkError ? this.#noAnswer() : known
     } finally {
-      await inTime(channel.close()).catch(() => {})
+      if (channel) await inTime(channel.close()).catch(() => {})
     }
     return visited
   }

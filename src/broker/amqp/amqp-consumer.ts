@@ -110,11 +110,17 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #openChannel(link: Link): Promise<void> {
+    let isComplete = false
+    let closed: LinkError | undefined
     const hold: Hold = { channel: undefined, unsettled: 0, onSettled: () => this.#onSettled(hold) }
     const channel = await link.openChannel({
       onDelivery: (delivery) => this.#take(delivery, hold),
       onCancelled: (tag) => this.#onCancelled(tag, hold),
-      onClosed: (problem) => this.#onClosed(problem, hold, link),
+      onClosed: (problem) => {
+        closed = problem
+        // Until then it is this that fails, and is tried again: of two who open, one would leave a channel that nobody knows.
+        if (isComplete) this.#onClosed(problem, hold, link)
+      },
     })
     if (this.#cancelling) return void channel.close()
     hold.channel = channel
@@ -130,6 +136,8 @@ export class AmqpConsumer implements Consumer {
       if (await this.#host.ensureQueue(queue, link)) await this.#begin(queue, channel)
       else this.#tryLater(queue, hold, 0)
     }
+    isComplete = true
+    if (closed) throw closed
   }
 
   async #begin(queue: string, channel: LinkChannel): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Timeline } from './timeline.ts'
+import { seededRandom } from '../seeded.ts'
 
 /**
  * What may go wrong, and how likely. Each schedule takes some of these, drawn by its seed, more or less often than said
@@ -17,7 +17,7 @@ export interface Faults {
   readonly restart?: number
   /** The server closes a channel that is consumed on, as its `consumer_timeout` does. RabbitMQ only. Default 0.03 a packet. */
   readonly closeChannel?: number
-  /** A message is sent twice, as a sender does that did not hear the first confirmation. Default 0.1 a message. */
+  /** A message is sent twice, at once or later, as a sender does that heard of no confirmation. Default 0.1 a message. */
   readonly duplicate?: number
   /** Something that is waited for takes long, up to `longestDelayMs`. Default 0.05 a wait. */
   readonly delay?: number
@@ -44,28 +44,65 @@ const NAMES = Object.keys(DEFAULTS) as FaultName[]
 /** Most strikes of one fault in one schedule: work must get on in between. */
 const MOST_STRIKES = 6
 
+/** Makes another stream of numbers of the same seed. */
+const FAULTS = 0x2545f491
+
 /** A small delay, as every wait takes. */
 const USUAL_DELAY_MS = 2
 
-/** The faults of one schedule. */
+/** One strike of a fault. */
+export interface Strike {
+  /** Its number among those of its schedule. */
+  readonly number: number
+  readonly fault: FaultName
+  /** What it struck. */
+  readonly at: string
+  /** Virtual time, in milliseconds since the beginning. */
+  readonly atMs: number
+}
+
+/** How a {@link FaultKit} is made. */
+export interface FaultKitOptions {
+  readonly seed: number
+  readonly faults: Faults
+  /** Numbers of the strikes that are let through. Default: all. */
+  readonly only?: readonly number[] | undefined
+  readonly nowMs: () => number
+  readonly onStrike?: (strike: Strike) => void
+}
+
+/** The faults of one schedule. It draws from numbers of its own: what the scenario draws is the same without any fault. */
 export class FaultKit {
   /** How often each has struck. */
   readonly struck: Record<FaultName, number>
-  readonly #timeline: Timeline
+  readonly strikesSoFar: Strike[] = []
+  /** For each fault numbers of its own, so that one that is left out changes as little as can be of the others. */
+  readonly #draws: Readonly<Record<FaultName, () => number>>
+  readonly #random: () => number
+  readonly #nowMs: () => number
+  readonly #onStrike: ((strike: Strike) => void) | undefined
+  readonly #only: ReadonlySet<number> | undefined
   readonly #chances: Record<FaultName, number>
   readonly #longestDelayMs: number
+  #drawn = 0
   #isCalm = true
 
-  constructor(timeline: Timeline, faults: Faults) {
-    this.#timeline = timeline
+  constructor({ seed, faults, only, nowMs, onStrike }: FaultKitOptions) {
+    this.#nowMs = nowMs
+    this.#onStrike = onStrike
+    this.#only = only && new Set(only)
     this.#longestDelayMs = faults.longestDelayMs ?? 1_000
-    const { random } = timeline
+    const random = (this.#random = seededRandom(seed ^ FAULTS))
     const draw = (name: FaultName): [FaultName, number] => {
       const isOn = random() < 0.5
       const strength = 3 * random() ** 2
       return [name, isOn ? (faults[name] ?? DEFAULTS[name]) * strength : 0]
     }
     this.#chances = Object.fromEntries(NAMES.map(draw)) as Record<FaultName, number>
+    this.#draws = Object.fromEntries(NAMES.map((name) => [name, seededRandom(random() * 2 ** 32)])) as Record<
+      FaultName,
+      () => number
+    >
     this.struck = Object.fromEntries(NAMES.map((name) => [name, 0])) as Record<FaultName, number>
   }
 
@@ -79,24 +116,28 @@ export class FaultKit {
     this.#isCalm = true
   }
 
-  /** Whether it strikes here and now. */
-  strikes(name: FaultName): boolean {
+  /** Whether it strikes here and now. `at` names what it would strike. */
+  strikes(fault: FaultName, at = ''): boolean {
     if (this.#isCalm) return false
-    const chance = this.#chances[name]
-    if (chance === 0 || this.#timeline.random() >= chance) return false
-    if (name !== 'delay' && name !== 'duplicate' && this.struck[name] >= MOST_STRIKES) return false
-    this.struck[name]++
+    const chance = this.#chances[fault]
+    if (chance === 0 || this.#draws[fault]() >= chance) return false
+    if (fault !== 'delay' && fault !== 'duplicate' && this.struck[fault] >= MOST_STRIKES) return false
+    const number = ++this.#drawn
+    if (this.#only && !this.#only.has(number)) return false
+    this.struck[fault]++
+    const strike: Strike = { number, fault, at, atMs: this.#nowMs() }
+    this.strikesSoFar.push(strike)
+    this.#onStrike?.(strike)
     return true
   }
 
   /** How long something on its way takes. */
-  delayMs(): number {
-    const { random } = this.#timeline
-    return this.strikes('delay') ? random() * this.#longestDelayMs : random() * USUAL_DELAY_MS
+  delayMs(at?: string): number {
+    return this.#random() * (this.strikes('delay', at) ? this.#longestDelayMs : USUAL_DELAY_MS)
   }
 
   /** A number from `low` to `high`. */
   between(low: number, high: number): number {
-    return low + this.#timeline.random() * (high - low)
+    return low + this.#random() * (high - low)
   }
 }

@@ -15,6 +15,8 @@ export interface MessageWatch {
 /** What is known of one task. */
 export interface TaskFacts {
   readonly id: string
+  /** How it is called in the trace: its call and the beginning of its id. */
+  name: string
   /** Messages that were handed to a broker, by senders. */
   sent: number
   /** Sendings that resolved. */
@@ -85,24 +87,26 @@ export class Ledger implements MessageWatch {
     return count
   }
 
-  sending(process: string, id: string): void {
-    this.#trace.add(process, `sends ${id}`)
-    this.#task(id).sent++
+  sending(process: string, message: Message, id: string): void {
+    const task = this.#task(id)
+    if (task.sent++ === 0) task.name = nameOf(message, id)
+    this.#trace.add(process, `sends ${task.name}`)
   }
 
   confirmed(process: string, id: string): void {
-    this.#trace.add(process, `was confirmed ${id}`)
-    this.#task(id).confirmed++
+    const task = this.#task(id)
+    task.confirmed++
+    this.#trace.add(process, `was confirmed ${task.name}`)
   }
 
   accepted(message: Message, queue: string): void {
     const id = taskIdOf(message)
     if (id === undefined) return
-    this.#trace.add('broker', `has ${id} in ${queue}`)
     const task = this.#task(id)
+    this.#trace.add('broker', `has ${task.name} in ${queue}`)
     if (queue.endsWith('.dead')) task.dead++
     else task.accepted++
-    if (task.sent === 0) this.blame(`message ${id} is in ${queue}, and nobody sent it`)
+    if (task.sent === 0) this.blame(`message ${task.name} is in ${queue}, and nobody sent it`)
     if (message.headers['ignore_result'] === true) task.isUnstored = true
     task.isAckedEarly ||= this.ackedEarly.has(String(message.headers['task']))
     const { expirationMs } = message
@@ -111,41 +115,47 @@ export class Ledger implements MessageWatch {
 
   settled(message: Message, queue: string): void {
     const id = taskIdOf(message)
-    if (id === undefined || queue.endsWith('.dead')) return
-    this.#trace.add('broker', `is done with a copy of ${id}`)
-    this.#task(id).settled++
+    if (id === undefined) return
+    const task = this.#task(id)
+    this.#trace.add('broker', `is done with a copy of ${task.name} in ${queue}`)
+    if (queue.endsWith('.dead')) task.dead--
+    else task.settled++
   }
 
   dropped(message: Message, queue: string): void {
     const id = taskIdOf(message)
     if (id === undefined) return
-    this.#trace.add('broker', `drops ${id}`)
-    if (!queue.endsWith('.dead')) this.#task(id).settled++
+    const task = this.#task(id)
+    this.#trace.add('broker', `drops ${task.name} in ${queue}`)
+    if (queue.endsWith('.dead')) task.dead--
+    else task.settled++
   }
 
   /** @param isBlind the process cannot know yet that its connection is lost */
   started(process: string, id: string, isBlind: boolean): void {
-    this.#trace.add(process, `starts ${id}`)
     const task = this.#task(id)
+    this.#trace.add(process, `starts ${task.name}`)
     task.starts++
     const isOver = task.outcomes.length > 0 && task.accepted === task.settled
     if (isOver && !isBlind && !task.isAckedEarly) {
-      this.blame(`task ${id} was started in ${process} after its outcome was stored and all its messages acknowledged`)
+      this.blame(
+        `${task.name} was started in ${process} after its outcome was stored and all its messages acknowledged`,
+      )
     }
   }
 
   ended(process: string, id: string, how: string, isUnstored: boolean): void {
-    this.#trace.add(process, `${how} ${id}`)
     const task = this.#task(id)
+    this.#trace.add(process, `${how} ${task.name}`)
     task.ends++
     task.isUnstored ||= isUnstored
   }
 
   stored(process: string, outcome: Outcome): void {
     const { id, state } = outcome
-    this.#trace.add(process, `has stored ${state} of ${id}`)
     const task = this.#task(id)
-    if (task.sent === 0) this.blame(`an outcome of ${id} was stored, and nobody sent it`)
+    this.#trace.add(process, `has stored ${state} of ${task.name}`)
+    if (task.sent === 0) this.blame(`an outcome of ${task.name} was stored, and nobody sent it`)
     if (!isReady(state)) return
     task.outcomes.push(outcome)
     this.#storedAtMs.set(id, this.#nowMs())
@@ -181,22 +191,25 @@ export class Ledger implements MessageWatch {
   }
 
   #judgeTask(task: TaskFacts): void {
-    const { id, confirmed, accepted, settled, outcomes, dead, ends } = task
+    const { name, confirmed, accepted, settled, outcomes, dead, ends } = task
     const isExpired = this.#isExpired(task)
-    if (accepted !== settled && !isExpired) this.blame(`${accepted - settled} messages of ${id} were never settled`)
+    if (accepted !== settled && !isExpired) this.blame(`${accepted - settled} messages of ${name} were never settled`)
     if (!this.isTroubled && task.starts > accepted) {
-      this.blame(`task ${id} was started ${task.starts} times for ${accepted} messages, and nothing had gone wrong`)
+      this.blame(`${name} was started ${task.starts} times for ${accepted} messages, and nothing had gone wrong`)
     }
     if (confirmed === 0) return
     const isOver = outcomes.length > 0 || dead > 0 || isExpired || task.isAckedEarly
-    if (!isOver && !(task.isUnstored && ends > 0)) this.blame(`the message of ${id} was confirmed, and has no outcome`)
+    if (!isOver && !(task.isUnstored && ends > 0))
+      this.blame(`the message of ${name} was confirmed, and has no outcome`)
   }
 
   #judgeWaiter({ id, process, lossesBefore, hasHeard }: Waiter): void {
     const storedAtMs = this.#storedAtMs.get(id)
     if (storedAtMs === undefined || this.#nowMs() < storedAtMs + HEARD_MS) return
     if (lossesBefore === this.#lossesOf(process) && !hasHeard()) {
-      this.blame(`the outcome of ${id} was stored, and ${process}, which waits for it, has not heard of it`)
+      this.blame(
+        `the outcome of ${this.#task(id).name} was stored, and ${process}, which waits for it, has not heard of it`,
+      )
     }
   }
 
@@ -213,10 +226,20 @@ export class Ledger implements MessageWatch {
     if (!task) {
       const counts = { sent: 0, confirmed: 0, accepted: 0, settled: 0, starts: 0, ends: 0, dead: 0 }
       const flags = { isUnstored: false, isAckedEarly: false }
-      this.tasks.set(id, (task = { id, outcomes: [], expiresAtMs: Infinity, ...counts, ...flags }))
+      this.tasks.set(id, (task = { id, name: short(id), outcomes: [], expiresAtMs: Infinity, ...counts, ...flags }))
     }
     return task
   }
+}
+
+/** `shop.add(2, 3) 6d1f0c2a`, where nobody has given the task an id of his own. */
+function nameOf({ headers }: Message, id: string): string {
+  const args = typeof headers['argsrepr'] === 'string' ? headers['argsrepr'].replace(/,\)$/, ')') : '(...)'
+  return `${String(headers['task'])}${args} ${short(id)}`
+}
+
+function short(id: string): string {
+  return /^[\da-f]{8}-[\da-f]{4}-4/.test(id) ? id.slice(0, 8) : id
 }
 
 /** The id of a task, where the message is one. */

@@ -62,10 +62,10 @@ export class SimulatedProcess {
     const timeline = this.#timeline
     if (timeline.monotonic() < this.#stalledUntilMs) return void timeline.at(this.#stalledUntilMs, () => this.run(fn))
     if (this.#onBlow) {
-      if (this.#kit.strikes('crash')) return this.#onBlow('crash')
-      if (this.#kit.strikes('stop')) this.#onBlow('stop')
+      if (this.#kit.strikes('crash', this.name)) return this.#onBlow('crash')
+      if (this.#kit.strikes('stop', this.name)) this.#onBlow('stop')
     }
-    if (this.#kit.strikes('stall')) {
+    if (this.#kit.strikes('stall', this.name)) {
       this.#stalledUntilMs = timeline.monotonic() + this.#kit.between(1, STALL_MS)
       return void timeline.at(this.#stalledUntilMs, () => this.run(fn))
     }
@@ -79,7 +79,7 @@ export class SimulatedProcess {
 
   /** When something that sets out now comes here: a little later, or much later. */
   arrivalMs(): number {
-    return this.#timeline.monotonic() + this.#kit.delayMs()
+    return this.#timeline.monotonic() + this.#kit.delayMs(this.name)
   }
 
   /** Resolves a little later, or much later; never once it is dead. */

@@ -149,7 +149,8 @@ export class RabbitLinkChannel implements LinkChannel {
     if (peer && !peer.isOpen) return
     try {
       // As consumer_timeout does, the one fault that closes a channel which did nothing wrong.
-      if (peer && peer.consumers.size > 0 && this.#link.net.server.kit.strikes('closeChannel')) {
+      const { server, process } = this.#link.net
+      if (peer && peer.consumers.size > 0 && server.kit.strikes('closeChannel', process.name)) {
         throw new ChannelFault(406, 'PRECONDITION_FAILED - delivery acknowledgement on channel timed out')
       }
       act(peer)

@@ -28,10 +28,10 @@ export function openRabbitLink(net: Net, { timeoutMs, clock, events }: LinkOptio
   return new Promise((resolve, reject) => {
     const timer = clock.after(timeoutMs, () => reject(new LinkError('connection', `no answer within ${timeoutMs} ms`)))
     const link = new RabbitLink(net, events)
-    timeline.at(timeline.monotonic() + server.kit.delayMs(), () => {
+    timeline.at(timeline.monotonic() + server.kit.delayMs(process.name), () => {
       const isRefused = !server.isUp || !process.isAlive
       if (!isRefused) link.accept()
-      process.at(timeline.monotonic() + server.kit.delayMs(), () => {
+      process.at(process.arrivalMs(), () => {
         timer.cancel()
         if (!isRefused && link.isOpen) return resolve(link)
         link.refuse()
@@ -108,10 +108,10 @@ export class RabbitLink implements Link {
 
   /** A packet to the server; what is on its way when the connection is cut is lost. */
   toServer(fn: () => void): void {
-    const { timeline, server, onPacket } = this.net
+    const { timeline, server, process, onPacket } = this.net
     onPacket()
-    if (server.kit.strikes('cut')) this.cut('it was cut')
-    this.#toServerMs = Math.max(this.#toServerMs, timeline.monotonic() + server.kit.delayMs())
+    if (server.kit.strikes('cut', process.name)) this.cut('it was cut')
+    this.#toServerMs = Math.max(this.#toServerMs, process.arrivalMs())
     timeline.at(this.#toServerMs, () => {
       if (!this.#isCut) fn()
     })
@@ -119,9 +119,9 @@ export class RabbitLink implements Link {
 
   /** A packet to the client. */
   toClient(fn: () => void): void {
-    const { timeline, server, process } = this.net
-    if (server.kit.strikes('cut')) this.cut('it was cut')
-    this.#toClientMs = Math.max(this.#toClientMs, timeline.monotonic() + server.kit.delayMs())
+    const { server, process } = this.net
+    if (server.kit.strikes('cut', process.name)) this.cut('it was cut')
+    this.#toClientMs = Math.max(this.#toClientMs, process.arrivalMs())
     process.at(this.#toClientMs, () => {
       if (!this.#isCut) fn()
     })
@@ -132,7 +132,7 @@ export class RabbitLink implements Link {
     if (this.#isCut) return
     this.#isCut = true
     const { timeline, server, process, onLoss } = this.net
-    const isSilent = mayBeSilent && timeline.random() < 0.25
+    const isSilent = mayBeSilent && server.kit.between(0, 1) < 0.25
     const inMs = (): number => timeline.monotonic() + server.kit.between(0, isSilent ? HALF_OPEN_MS : 10)
     onLoss(isSilent ? `${why}, silently` : why)
     timeline.at(inMs(), () => server.disconnect(this.peer))

@@ -93,7 +93,6 @@ export class RabbitServer {
   /** Dies. What is on disk is there in its next life. */
   crash(): void {
     const nowMs = this.#timeline.monotonic()
-    const { random } = this.#timeline
     const unacked = [...this.#connections.values()].flatMap((channels) =>
       [...channels].flatMap((one) => [...one.unacked]),
     )
@@ -112,14 +111,14 @@ export class RabbitServer {
         continue
       }
       const kept = queue.ready.splice(0).filter((entry) => {
-        const isKept = entry.message.deliveryMode === 2 && (entry.isSafe || random() < 0.5)
+        const isKept = entry.message.deliveryMode === 2 && (entry.isSafe || this.kit.between(0, 1) < 0.5)
         if (!isKept) this.#watch.dropped(entry.message, queue.name)
         return isKept
       })
       for (const entry of kept) queue.put(entry)
       for (const { entry, atMs } of queue.lately.splice(0)) {
         // Its acknowledgement was not on disk: it is there again.
-        if (entry.message.deliveryMode !== 2 || nowMs - atMs > FSYNC_MS || random() < 0.5) continue
+        if (entry.message.deliveryMode !== 2 || nowMs - atMs > FSYNC_MS || this.kit.between(0, 1) < 0.5) continue
         entry.redelivered = true
         queue.put(entry)
         this.#watch.accepted(entry.message, queue.name)

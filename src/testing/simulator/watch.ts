@@ -9,6 +9,9 @@ import type { FaultKit } from './faults.ts'
 import { type Ledger, taskIdOf } from './ledger.ts'
 import type { SimulatedProcess } from './process.ts'
 
+/** Longest time after which a message may be sent again. */
+const LATE_MS = 5_000
+
 /** What is watched for whom. */
 export interface Watching {
   readonly process: SimulatedProcess
@@ -24,11 +27,13 @@ export function watchBroker(broker: Broker, { process, ledger, kit }: Watching):
     async publish(message, to, options) {
       const id = taskIdOf(message)
       const isNew = id !== undefined && !options?.isPassedOn
-      if (isNew) ledger.sending(process.name, id)
+      if (isNew) ledger.sending(process.name, message, id)
       await process.gate(broker.publish(message, to, options))
       if (!isNew) return
       ledger.confirmed(process.name, id)
-      if (kit.strikes('duplicate')) broker.publish(message, to, options).catch(() => {})
+      if (!kit.strikes('duplicate', process.name)) return
+      const inMs = kit.between(0, 1) < 0.5 ? 0 : kit.between(0, LATE_MS)
+      process.at(process.clock.monotonic() + inMs, () => void broker.publish(message, to, options).catch(() => {}))
     },
     declare: (topology) => process.gate(broker.declare(topology)),
     probe: (timeoutMs) => process.gate(broker.probe(timeoutMs)),

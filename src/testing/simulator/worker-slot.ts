@@ -13,7 +13,7 @@ export interface Grounds {
   readonly trace: Trace
   readonly options: Omit<WorkerOptions, 'hostname'>
   /** Makes the application of a process. */
-  readonly settle: (process: SimulatedProcess) => App
+  readonly settle: (process: SimulatedProcess, die: () => void) => App
   /** Told that a worker dies, or is stopped. */
   readonly onTrouble: () => void
 }
@@ -44,7 +44,9 @@ export class WorkerSlot {
     const { timeline, kit, settle, options, trace } = this.#grounds
     const name = `${this.name}.${++this.#life}`
     const process = new SimulatedProcess(name, timeline, kit, (blow) => this.#suffer(blow))
-    const app = settle(process)
+    const app = settle(process, () => {
+      if (this.#now?.process === process) this.crash()
+    })
     const running = worker(app, { ...options, hostname: `${this.name}@simulated` }, { clock: process.clock })
     this.#now = { process, app, worker: running, isStopping: false }
     trace.add(name, 'begins')

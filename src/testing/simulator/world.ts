@@ -1,17 +1,19 @@
-import type { App, Surroundings } from '../../app/app.ts'
+import type { App } from '../../app/app.ts'
 import type { Settings } from '../../app/settings.ts'
 import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
 import { openBroker } from '../../broker/open.ts'
+import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import type { WorkerOptions } from '../../worker/worker.ts'
 import { FaultKit, type Faults } from './faults.ts'
 import { Ledger, type TaskFacts } from './ledger.ts'
 import { type Blow, SimulatedProcess } from './process.ts'
 import { openRabbitLink, type RabbitLink } from './rabbit-link.ts'
 import { RabbitServer } from './rabbit-server.ts'
+import type { SimulatedSurroundings, WorkerChoice } from './simulate.ts'
+import { simulatedHttp } from './simulated-http.ts'
 import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
 import { remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
@@ -35,20 +37,24 @@ export interface Wrap {
 export interface WorldOptions<Made extends MadeApp> {
   readonly seed: number
   readonly broker: BrokerModel
-  readonly makeApp: (around: Required<Surroundings>) => Made
+  readonly makeApp: (around: SimulatedSurroundings) => Made
   readonly workers: number
-  readonly workerOptions: Omit<WorkerOptions, 'hostname'>
+  readonly workerOptions: WorkerChoice
   readonly faults: Faults
+  readonly strikes: readonly number[] | undefined
   readonly wrap: Wrap
   readonly isTraced: boolean
 }
 
-/** A process of a world, with what was made in it. */
-export interface Peer<Made> {
+/** A process of a world, with what was made in it; it can be the surroundings of a gateway: `gateway(app, {}, peer)`. */
+export interface Peer<Made> extends Required<GatewaySurroundings> {
   readonly name: string
   readonly made: Made
   /** Its time. */
   readonly clock: Clock
+  readonly isAlive: boolean
+  /** Resolves when it is dead. */
+  readonly gone: Promise<void>
   /** Ends it, as `kill -9` does. */
   kill(): void
 }
@@ -71,22 +77,34 @@ export class World<Made extends MadeApp> {
   readonly kit: FaultKit
   readonly trace: Trace
   readonly ledger: Ledger
-  readonly workers: readonly WorkerSlot[]
+  readonly workers: WorkerSlot[] = []
   readonly #options: WorldOptions<Made>
   readonly #server: RabbitServer
   readonly #living = new Set<Living>()
 
   constructor(options: WorldOptions<Made>) {
-    const { seed, broker, faults, workers, isTraced } = options
+    const { seed, broker, faults, strikes, workers, isTraced } = options
     this.#options = options
     this.seed = seed
     this.broker = broker
     this.timeline = new Timeline(seed)
-    this.kit = new FaultKit(this.timeline, faults)
     this.trace = new Trace(this.timeline, isTraced)
+    this.kit = new FaultKit({
+      seed,
+      faults,
+      only: strikes,
+      nowMs: () => this.timeline.monotonic(),
+      onStrike: ({ at, fault, number }) => this.trace.add(at, `* strike ${number}: ${fault}`),
+    })
     this.ledger = new Ledger(this.trace, () => this.timeline.monotonic())
     this.#server = new RabbitServer(this.timeline, this.kit, this.ledger)
-    this.workers = Array.from({ length: workers }, (_, at) => new WorkerSlot(`worker-${at + 1}`, this.#grounds()))
+    for (let at = 0; at < workers; at++) this.#addSlot()
+  }
+
+  /** One more worker, which begins at once; its number, from 0. */
+  addWorker(): number {
+    this.#addSlot().start()
+    return this.workers.length - 1
   }
 
   /** Starts a process in which nothing runs but what its caller does with it. */
@@ -95,11 +113,16 @@ export class World<Made extends MadeApp> {
       if (blow === 'crash') peer.kill()
     }
     const process = new SimulatedProcess(name, this.timeline, this.kit, isMortal ? onBlow : undefined)
-    const made = this.#settle(process)
+    const made = this.#settle(process, () => peer.kill())
     const peer: Peer<Made> = {
       name,
       made,
       clock: process.clock,
+      openHttp: simulatedHttp(process),
+      get isAlive() {
+        return process.isAlive
+      },
+      gone: new Promise((resolve) => process.onDeath(resolve)),
       kill: () => {
         if (process.isAlive) this.trace.add(name, 'dies')
         process.kill()
@@ -159,15 +182,23 @@ export class World<Made extends MadeApp> {
     for (const { process } of this.#living) process.kill()
   }
 
-  #grounds(): ConstructorParameters<typeof WorkerSlot>[1] {
+  #addSlot(): WorkerSlot {
+    const at = this.workers.length
+    const slot = new WorkerSlot(`worker-${at + 1}`, this.#grounds(at))
+    this.workers.push(slot)
+    return slot
+  }
+
+  #grounds(at: number): ConstructorParameters<typeof WorkerSlot>[1] {
     const { timeline, kit, trace } = this
-    const { workerOptions: options } = this.#options
+    const { workerOptions } = this.#options
+    const options = typeof workerOptions === 'function' ? workerOptions(at) : workerOptions
     const onTrouble = (): void => void (this.ledger.isTroubled = true)
-    return { timeline, kit, trace, options, onTrouble, settle: (process) => this.#settle(process).app }
+    return { timeline, kit, trace, options, onTrouble, settle: (process, die) => this.#settle(process, die).app }
   }
 
   /** Makes the application of a process. */
-  #settle(process: SimulatedProcess): Made {
+  #settle(process: SimulatedProcess, die: () => void): Made {
     const living: Living = { process, links: [], app: undefined, backend: undefined }
     this.#living.add(living)
     process.onDeath(() => this.#living.delete(living))
@@ -182,7 +213,7 @@ export class World<Made extends MadeApp> {
       living.backend = own
       return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
     }
-    const made = this.#options.makeApp({ clock: process.clock, env: {}, open })
+    const made = this.#options.makeApp({ clock: process.clock, env: {}, open, process: process.name, die })
     living.app = made.app
     watchTasks(made.app, watching)
     return made
@@ -193,7 +224,7 @@ export class World<Made extends MadeApp> {
     const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes } = settings
     const onLoss = (why: string): void => ledger.lost(process.name, why)
     const onPacket = (): void => {
-      if (this.kit.strikes('restart')) this.restartBroker()
+      if (this.kit.strikes('restart', 'broker')) this.restartBroker()
     }
     const net = { timeline, server: this.#server, process, onLoss, onPacket }
     return openBroker('amqp://simulated', {

@@ -1,0 +1,176 @@
+import { LovageError } from '../base/errors.ts'
+import type { Settings } from './settings.ts'
+
+/** A kind of broker, whichever scheme its URL has. */
+export type BrokerKind = 'amqp' | 'embedded' | 'memory'
+
+/** A kind of result backend. */
+export type BackendKind = 'rpc' | 'memory'
+
+/** Whether a kind has a feature, and what is to be said of it. */
+export type Capability = readonly [has: boolean, note: string]
+
+/** One row of the matrix. */
+export interface Feature<Kind extends string> {
+  /** As a heading: what it is. */
+  readonly title: string
+  /** As an error says it: what is missing where a kind lacks it. */
+  readonly needs: string
+  readonly kinds: Readonly<Record<Kind, Capability>>
+}
+
+/** What each kind of broker can do. `docs/semantics.md` has the same table; a test holds the two equal. */
+export const BROKER_FEATURES = {
+  processes: {
+    title: 'several processes meet there',
+    needs: 'a broker that several processes share',
+    kinds: {
+      amqp: [true, ''],
+      embedded: [true, 'of one user'],
+      memory: [false, 'it lies in the memory of one process'],
+    },
+  },
+  machines: {
+    title: 'several machines meet there',
+    needs: 'a broker that several machines share',
+    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+  },
+  durable: {
+    title: 'what it has confirmed outlives its end',
+    needs: 'a broker that keeps what it has',
+    kinds: {
+      amqp: [true, 'durable queues, persistent messages'],
+      embedded: [true, 'a journal, on disk before the confirmation'],
+      memory: [false, 'gone with the process'],
+    },
+  },
+  celery: {
+    title: 'Celery in Python meets us there',
+    needs: 'a broker that Celery knows',
+    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+  },
+  admin: {
+    title: 'queues can be looked into: depth, purge, dead letters',
+    needs: 'a broker whose queues can be looked into',
+    kinds: { amqp: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
+  },
+  priorities: {
+    title: 'priorities',
+    needs: 'a broker with priorities',
+    kinds: {
+      amqp: [true, '`queueMaxPriority`; not on quorum queues'],
+      embedded: [true, '`queueMaxPriority`'],
+      memory: [true, '`queueMaxPriority`'],
+    },
+  },
+  delay: {
+    title: '`countdown`, `eta`, retries with a wait',
+    needs: 'a worker that holds messages',
+    kinds: {
+      amqp: [true, 'held by the worker'],
+      embedded: [true, 'held by the worker'],
+      memory: [true, 'held by the worker'],
+    },
+  },
+  heldForEver: {
+    title: 'a message may be held for as long as its task runs',
+    needs: 'a broker that takes no message back for its age',
+    kinds: {
+      amqp: [false, 'until `consumer_timeout`, 30 minutes by default'],
+      embedded: [true, ''],
+      memory: [true, ''],
+    },
+  },
+} as const satisfies Record<string, Feature<BrokerKind>>
+
+/** What each kind of result backend can do. */
+export const BACKEND_FEATURES = {
+  processes: {
+    title: 'worker and caller may be different processes',
+    needs: 'a result backend that several processes share',
+    kinds: { rpc: [true, 'as far as the broker reaches'], memory: [false, 'it lies in the memory of one process'] },
+  },
+  anyReader: {
+    title: 'any process can read a result, by the id of its task',
+    needs: 'a result backend that stores results',
+    kinds: { rpc: [false, 'only the process that sent the task'], memory: [true, 'in the one process'] },
+  },
+  late: {
+    title: 'a result can be read by who asks after it came',
+    needs: 'a result backend that keeps results',
+    kinds: { rpc: [true, 'in the process that sent the task'], memory: [true, 'in the one process'] },
+  },
+  updates: {
+    title: 'STARTED, RETRY and progress are told while the task runs',
+    needs: 'a result backend that pushes',
+    kinds: { rpc: [true, ''], memory: [true, ''] },
+  },
+} as const satisfies Record<string, Feature<BackendKind>>
+
+/** A feature of brokers. */
+export type BrokerFeature = keyof typeof BROKER_FEATURES
+
+/** A feature of result backends. */
+export type BackendFeature = keyof typeof BACKEND_FEATURES
+
+const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
+  amqp: 'amqp',
+  amqps: 'amqp',
+  embedded: 'embedded',
+  memory: 'memory',
+}
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', memory: 'memory' }
+
+type Urls = Pick<Settings, 'broker' | 'backend'>
+
+/** Whether the broker of the settings has a feature. Of a scheme that nobody knows it is true: opening it tells more. */
+export function brokerHas(feature: BrokerFeature, { broker }: Pick<Urls, 'broker'>): boolean {
+  const kind = BROKER_SCHEMES[schemeOf(broker)]
+  return kind === undefined || BROKER_FEATURES[feature].kinds[kind][0]
+}
+
+/** Whether the result backend of the settings has a feature. */
+export function backendHas(feature: BackendFeature, { backend }: Pick<Urls, 'backend'>): boolean {
+  const kind = BACKEND_SCHEMES[schemeOf(backend)]
+  return kind === undefined || BACKEND_FEATURES[feature].kinds[kind][0]
+}
+
+/**
+ * Refuses what needs a broker and a result backend that several processes share, before anything is opened: in memory,
+ * each process would have its own, and wait for the others for ever.
+ * @param what Who asks, as a sentence begins: `'A worker by itself'`.
+ * @param instead What to do without another broker.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertShared(settings: Urls, what: string, instead: string): void {
+  assertBroker('processes', settings, what, instead)
+  if (backendHas('processes', settings)) return
+  const fix = 'Use LOVAGE_RESULT_BACKEND=rpc://: results then come back over the broker'
+  throw missing(what, BACKEND_FEATURES.processes, settings.backend, 'memory', fix)
+}
+
+/**
+ * Refuses what the broker of the settings cannot do.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertBroker(feature: BrokerFeature, settings: Urls, what: string, instead: string): void {
+  if (brokerHas(feature, settings)) return
+  const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
+  const fix = `${instead}, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/`
+  throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+function missing<Kind extends string>(
+  what: string,
+  { needs, kinds }: Feature<Kind>,
+  url: string,
+  kind: Kind,
+  fix: string,
+): LovageError {
+  const [, why] = kinds[kind]
+  return new LovageError('CAPABILITY_MISSING', { what, needs, kind: why === '' ? url : `${url} (${why})`, fix })
+}
+
+function schemeOf(url: string): string {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? ''
+}
