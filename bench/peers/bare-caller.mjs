@@ -1,5 +1,5 @@
-// The bare speaker as a caller: sends a task message and waits for the answer on a reply queue of its own. No confirms, one
-// header table for all messages: the least that a round trip can cost.
+// The bare speaker as a caller: sends a task message and waits for the answer on a reply queue of its own. Confirms on, as
+// everywhere in this case; one header table for all messages.
 import { bareSpeaker } from './bare-speaker.mjs'
 import { BODY, headersOf } from './celery-message.mjs'
 
@@ -10,6 +10,7 @@ import { BODY, headersOf } from './celery-message.mjs'
 export async function bareCaller(url, queue) {
   const speaker = await bareSpeaker(url)
   const replyTo = `${queue}.reply.${process.pid}`
+  await speaker.confirm()
   await speaker.declare(queue)
   await speaker.declare(replyTo)
   /** @type {Map<string, (value: unknown) => void>} */

@@ -146,16 +146,16 @@ export class AsyncResult<Result = unknown> {
     return { expectation, close: () => expectation.close() }
   }
 
-  async #outcome(
+  #outcome(
     expectation: Expectation,
     timeoutMs: number | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<Outcome> {
+  ): Outcome | Promise<Outcome> {
     signal?.throwIfAborted()
     const { latest } = expectation
-    const outcome = latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeoutMs, signal)
+    if (!latest || !isReady(latest.state)) return this.#wait(expectation, timeoutMs, signal)
     expectation.handed()
-    return outcome
+    return latest
   }
 
   #wait(expectation: Expectation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<Outcome> {
@@ -180,7 +180,10 @@ export class AsyncResult<Result = unknown> {
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       expectation.done.then(
-        (outcome) => settle(() => resolve(outcome)),
+        (outcome) => {
+          expectation.handed()
+          settle(() => resolve(outcome))
+        },
         (error: unknown) => settle(() => reject(error as Error)),
       )
     })

@@ -21,8 +21,7 @@ export class Oldest<K, V extends object> {
   /** The youngest, just put into the map. One that has left it does not come again. */
   add(value: V): void {
     this.#ring.push(value)
-    // What has left is let go of: from the front, where most of it is, and once it is the larger part, from everywhere.
-    void this.value
+    // What has left is let go of once it is the larger part.
     if (this.#ring.size <= FEW || this.#ring.size <= 2 * this.#map.size) return
     const left = new Ring<V>()
     for (const one of this.#ring) if (this.#isThere(one)) left.push(one)
