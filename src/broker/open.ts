@@ -8,6 +8,7 @@ import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { DurableBroker } from './embedded/client/durable-broker.ts'
 import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
+import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
@@ -84,4 +85,17 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     scheme: scheme ? `${scheme}://` : redactUrl(url),
     known: 'embedded://, memory://, amqp://, amqps://',
   })
+}
+
+/**
+ * The tables of an embedded broker, not started: what its store stands on.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function openTables(
+  url: string,
+  options: Pick<BrokerOptions, 'clock' | 'connectTimeoutMs' | 'home'> & { readonly answerTimeoutMs?: number },
+): TablesClient {
+  const { clock = systemClock, connectTimeoutMs = 5000, answerTimeoutMs = 5000 } = options
+  const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
+  return new TablesClient({ url: shown, home, sync, clock, connectTimeoutMs, answerTimeoutMs })
 }

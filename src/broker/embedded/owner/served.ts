@@ -11,7 +11,9 @@ import { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
 import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
+import type { Watchable } from '../tables/operation.ts'
 import type { EngineServer } from './engine-server.ts'
+import { ServedTables } from './served-tables.ts'
 
 /** Bytes on their way to a client above which it gets no further deliveries until they have gone. */
 const MOST_UNSENT_BYTES = 2 * 2 ** 20
@@ -21,6 +23,7 @@ export class Served {
   #server: EngineServer
   #socket: Socket
   #session: Session
+  #tables: ServedTables
   #reader = new FrameReader()
   #writer = new ByteWriter()
   #done: number[] = []
@@ -37,8 +40,12 @@ export class Served {
     this.#session = server.engine.attach((queue) => {
       this.#send(SAY.queueLost, () => this.#writer.text(queue))
     })
+    this.#tables = new ServedTables(server, () => server.willWrite(this))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    socket.on('drain', () => this.#session.setBlocked(false))
+    socket.on('drain', () => {
+      this.#session.setBlocked(false)
+      server.willWrite(this)
+    })
     socket.on('error', () => {
       // 'close' follows, and says all there is to say.
     })
@@ -76,6 +83,7 @@ export class Served {
         for (const id of ids) this.#writer.u32(id)
       })
     }
+    if (this.#socket.writableLength <= MOST_UNSENT_BYTES) this.#tables.write(this.#writer)
     if (this.#writer.length === 0 || this.#socket.destroyed) return
     this.#socket.write(this.#writer.take())
     if (this.#socket.writableLength > MOST_UNSENT_BYTES) this.#session.setBlocked(true)
@@ -105,6 +113,8 @@ export class Served {
         return this.#credit(frame)
       case ASK.unwatch:
         return this.#unwatch(frame.text())
+      case ASK.unwatchTable:
+        return this.#tables.unwatch(frame.text() as Watchable, frame.text())
       default:
         return this.#ask(frame.u32(), kind, frame)
     }
@@ -189,6 +199,11 @@ export class Served {
         return this.#server.whenDurable(() => this.done(id))
       case ASK.watch:
         return this.#watch(id, frame.text())
+      case ASK.operate:
+        return this.#tables.operate(frame, (answer) => this.answer(id, answer))
+      case ASK.watchTable:
+        this.#tables.watch(frame.text() as Watchable, frame.text())
+        return this.done(id)
       default:
         throw new RangeError(`there is no question ${kind}`)
     }
@@ -279,6 +294,7 @@ export class Served {
   #end(): void {
     this.#server.forget(this)
     for (const key of this.#watched) this.#server.results.unwatch(key, this.#onResult)
+    this.#tables.end()
     this.#deliveries.clear()
     this.#session.end()
   }
