@@ -55,10 +55,11 @@ export class StoreModel {
   private set({ key, value, ttlMs, ifVersion }: Operation<'set'>): Answer<'set'> {
     const there = this.#values.get(key)
     if (ifVersion !== undefined && (there?.version ?? 0) !== ifVersion) {
-      return { isSet: false, kept: this.get({ op: 'get', key }) }
+      return { version: 0, there: this.get({ op: 'get', key }) }
     }
-    this.#values.set(key, { value, version: ++this.#number, endsMs: this.#time.monotonic() + ttlMs })
-    return { isSet: true, kept: this.get({ op: 'get', key }) }
+    const version = ++this.#number
+    this.#values.set(key, { value, version, endsMs: this.#time.monotonic() + ttlMs })
+    return { version, there: null }
   }
 
   private forget({ key, ifVersion }: Operation<'forget'>): boolean {

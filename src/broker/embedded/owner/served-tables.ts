@@ -3,7 +3,7 @@ import type { HeaderValue } from '../../../protocol/headers.ts'
 import type { Operation, Watchable } from '../tables/operation.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
-import { SAY, writeFrame } from '../wire/frames.ts'
+import { ASK, SAY, writeFrame } from '../wire/frames.ts'
 import { readTable } from '../wire/value-codec.ts'
 import type { EngineServer } from './engine-server.ts'
 
@@ -24,34 +24,18 @@ export class ServedTables {
   }
 
   /**
-   * Takes a step; `answer` is called when what it did, and what it saw, outlives a loss of power.
-   * @throws LovageError as `Tables.apply` does, and `STORE_FULL` for want of room on the disk
+   * @throws LovageError as `Tables.apply` does
+   * @throws RangeError for what is no question at all
    */
-  operate(frame: ByteReader, answer: (value: HeaderValue) => void): void {
-    const operation = readTable(frame) as unknown as Operation
-    const value = 'value' in operation ? operation.value : undefined
-    // Of its own: a view would keep the whole chunk in memory for as long as the value is kept.
-    const owned = value instanceof Uint8Array ? { ...operation, value: new Uint8Array(value) } : operation
-    const bytes = BESIDE_BYTES + (typeof value === 'string' ? value.length * 3 : (value?.byteLength ?? 0))
-    if (makesLarger(operation) && !this.#server.hasRoom(bytes)) {
-      throw new LovageError('STORE_FULL', { problem: 'the disk of the embedded broker is full' })
-    }
-    const answered = this.#server.tables.apply(owned as Operation) as unknown as HeaderValue
-    this.#server.whenWritten(() => answer(answered))
+  ask(kind: number, frame: ByteReader, answer: (value: HeaderValue) => void): void {
+    if (kind === ASK.operate) return this.#operate(frame, answer)
+    if (kind !== ASK.watchTable) throw new RangeError(`there is no question ${kind}`)
+    this.#watch(frame.text() as Watchable, frame.text())
+    answer(null)
   }
 
-  watch(what: Watchable, key: string): void {
-    const name = `${what} ${key}`
-    if (this.#watches.has(name)) return
-    const told = (): void => {
-      this.#moved.set(name, [what, key])
-      this.#willWrite()
-    }
-    this.#watches.set(name, this.#server.tables.watch(what, key, told))
-  }
-
-  unwatch(what: Watchable, key: string): void {
-    const name = `${what} ${key}`
+  unwatch(frame: ByteReader): void {
+    const name = `${frame.text()} ${frame.text()}`
     this.#watches.get(name)?.()
     this.#watches.delete(name)
     this.#moved.delete(name)
@@ -73,8 +57,37 @@ export class ServedTables {
     this.#watches.clear()
     this.#moved.clear()
   }
+
+  /**
+   * Takes a step; `answer` is called when what it did, and what it saw, outlives a loss of power.
+   * @throws LovageError as `Tables.apply` does, and `STORE_FULL` for want of room on the disk
+   */
+  #operate(frame: ByteReader, answer: (value: HeaderValue) => void): void {
+    const operation = readTable(frame) as unknown as Operation
+    const value = 'value' in operation ? operation.value : undefined
+    // Of its own: a view would keep the whole chunk in memory for as long as the value is kept.
+    const owned = value instanceof Uint8Array ? { ...operation, value: new Uint8Array(value) } : operation
+    const bytes = BESIDE_BYTES + (typeof value === 'string' ? value.length * 3 : (value?.byteLength ?? 0))
+    if (makesLarger(operation) && !this.#server.hasRoom(bytes)) {
+      throw new LovageError('STORE_FULL', { problem: 'the disk of the embedded broker is full' })
+    }
+    const answered = this.#server.tables.apply(owned as Operation) as unknown as HeaderValue
+    this.#server.whenWritten(() => answer(answered))
+  }
+
+  #watch(what: Watchable, key: string): void {
+    const name = `${what} ${key}`
+    if (this.#watches.has(name)) return
+    const told = (): void => {
+      this.#moved.set(name, [what, key])
+      this.#willWrite()
+    }
+    this.#watches.set(name, this.#server.tables.watch(what, key, told))
+  }
 }
 
 function makesLarger(operation: Operation): boolean {
-  return ['set', 'append', 'count', 'lease', 'put'].includes(operation.op)
+  if (operation.op === 'put') return operation.value !== undefined
+  if (operation.op === 'count') return operation.by !== 0
+  return ['set', 'append', 'lease'].includes(operation.op)
 }

@@ -11,7 +11,6 @@ import { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
 import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
-import type { Watchable } from '../tables/operation.ts'
 import type { EngineServer } from './engine-server.ts'
 import { ServedTables } from './served-tables.ts'
 
@@ -114,7 +113,7 @@ export class Served {
       case ASK.unwatch:
         return this.#unwatch(frame.text())
       case ASK.unwatchTable:
-        return this.#tables.unwatch(frame.text() as Watchable, frame.text())
+        return this.#tables.unwatch(frame)
       default:
         return this.#ask(frame.u32(), kind, frame)
     }
@@ -199,13 +198,8 @@ export class Served {
         return this.#server.whenDurable(() => this.done(id))
       case ASK.watch:
         return this.#watch(id, frame.text())
-      case ASK.operate:
-        return this.#tables.operate(frame, (answer) => this.answer(id, answer))
-      case ASK.watchTable:
-        this.#tables.watch(frame.text() as Watchable, frame.text())
-        return this.done(id)
       default:
-        throw new RangeError(`there is no question ${kind}`)
+        return this.#tables.ask(kind, frame, (answer) => this.answer(id, answer))
     }
   }
 
