@@ -1,3 +1,7 @@
+import { fill } from './text-of.ts'
+
+export { messageOf } from './text-of.ts'
+
 /**
  * The one table of error codes. `docs/errors.md` has a heading for each row; a test holds the two equal.
  *
@@ -276,26 +280,4 @@ export class LovageError extends Error {
 export function isLovageError(error: unknown, code?: ErrorCode): error is LovageError {
   if (!(error instanceof Error) || error.name !== 'LovageError' || !('code' in error)) return false
   return code === undefined || error.code === code
-}
-
-/** The message of anything thrown, in one line. */
-export function messageOf(thrown: unknown): string {
-  if (thrown instanceof AggregateError && !thrown.message) return thrown.errors.map(messageOf).join('; ')
-  const text = thrown instanceof Error ? thrown.message || thrown.name : textOf(thrown)
-  return text.replace(/\s*[\r\n]+\s*/g, ' ').trim()
-}
-
-function fill(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(details, name) ? textOf(details[name]) : whole,
-  )
-}
-
-/** `String`, for values too that have no text of their own: an error must never be lost to the making of its message. */
-function textOf(value: unknown): string {
-  try {
-    return String(value)
-  } catch {
-    return Object.prototype.toString.call(value)
-  }
 }

@@ -161,7 +161,9 @@ export class StoreModel {
     for (const entry of taken) {
       Object.assign(entry, { version: ++this.#number, takes: entry.takes + 1, claimedUntilMs: nowMs + claimMs })
     }
-    const waits = list.map(({ atMs, claimedUntilMs }) => Math.max(0, atMs - this.#time.now(), claimedUntilMs - nowMs))
+    const waits = list.map(({ atMs, claimedUntilMs }) =>
+      claimedUntilMs > nowMs ? claimedUntilMs - nowMs : Math.max(0, atMs - this.#time.now()),
+    )
     const nextInMs = Math.ceil(Math.min(...waits))
     return { entries: taken.map(shown), nextInMs: nextInMs === Infinity ? null : nextInMs }
   }

@@ -104,7 +104,7 @@ describe('time in the store', () => {
 
 describe('tables that are full', () => {
   it('refuse what would make them larger, and go on with what makes them smaller', () => {
-    const tables = new Tables({ clock: new VirtualClock(), maxBytes: 2500 })
+    const tables = new Tables({ clock: new VirtualClock(), maxBytes: 3200 })
     const ttlMs = 1000
     tables.apply({ op: 'put', key: 'k:due', id: 'a', atMs: 0, value: 'x' })
     const { token } = tables.apply({ op: 'lease', key: 'k:lease', holder: 'h', ttlMs, slots: 1 })

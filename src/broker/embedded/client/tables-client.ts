@@ -47,7 +47,8 @@ export class TablesClient implements Service {
   constructor(options: TablesClientOptions) {
     this.#options = options
     this.#dues = new DueHeap(options.clock)
-    this.#client = new EngineClient(options, {
+    this.#client = new EngineClient(options)
+    this.#client.join({
       onUp: (line) => this.#onUp(line),
       onDown: () => (this.#line = undefined),
       onSay: (kind, frame) => this.#onSay(kind, frame),
@@ -138,10 +139,11 @@ export class TablesClient implements Service {
     for (const { watchers } of watches) for (const watcher of watchers) watcher()
   }
 
-  #onSay(kind: number, frame: ByteReader): void {
-    if (kind !== SAY.moved) return
+  #onSay(kind: number, frame: ByteReader): boolean {
+    if (kind !== SAY.moved) return false
     const name = `${frame.text()} ${frame.text()}`
     for (const watcher of this.#watches.get(name)?.watchers ?? []) watcher()
+    return true
   }
 
   #say(line: Line, call: Call): void {

@@ -44,6 +44,7 @@ export class EngineServer {
   /** Who waits until all is written down. */
   #unwritten: (() => void)[] = []
   #talking = new Set<Served>()
+  #wanted: (() => void)[] = []
   #isScheduled = false
   #again: Timer | undefined
 
@@ -118,10 +119,8 @@ export class EngineServer {
 
   /** Calls `fn` when all that was done so far outlives a loss of power, or when there is no room to write it down. */
   whenDurable(fn: () => void): void {
-    this.#ledger.flush()
-    // With a full disk the work goes on: what is lost then with the process is also not acknowledged then.
-    if (this.#ledger.hasWork) fn()
-    else this.#journal.afterSync(fn)
+    this.#wanted.push(fn)
+    this.#schedule()
   }
 
   /** Calls `fn` when all that was done so far outlives a loss of power; with a full disk, when there is room again. */
@@ -176,6 +175,13 @@ export class EngineServer {
       if (this.#ledger.hasWork) this.#again = this.#clock.after(FLUSH_AGAIN_MS, () => this.#tryAgain(), { unref: true })
     }
     this.#answerWritten()
+    const wanted = this.#wanted.splice(0)
+    const tell = (): void => {
+      for (const fn of wanted) fn()
+    }
+    // With a full disk the work goes on: what is lost then with the process is also not acknowledged then.
+    if (wanted.length > 0 && this.#ledger.hasWork) tell()
+    else if (wanted.length > 0) this.#journal.afterSync(tell)
     const talking = [...this.#talking]
     this.#talking.clear()
     for (const served of talking) served.flush()
