@@ -9,9 +9,12 @@ export class SegmentFile {
   #end: number
   #allocated: number
 
-  /** `end` is where the file ends now. */
-  constructor(file: JournalFile, end: number) {
+  readonly #aheadBytes: number
+
+  /** `end` is where the file ends now; it is not to become much longer than `most`. */
+  constructor(file: JournalFile, end: number, most: number) {
     this.#file = file
+    this.#aheadBytes = Math.min(AHEAD_BYTES, most)
     this.#end = end
     this.#allocated = end
   }
@@ -19,7 +22,7 @@ export class SegmentFile {
   /** Appends all parts, or none of them: false when the disk has no room. */
   append(parts: readonly Buffer[], length: number): boolean {
     if (this.#end + length > this.#allocated) {
-      const more = Math.ceil((this.#end + length) / AHEAD_BYTES) * AHEAD_BYTES - this.#allocated
+      const more = Math.ceil((this.#end + length) / this.#aheadBytes) * this.#aheadBytes - this.#allocated
       this.#put([Buffer.alloc(more)], more, this.#allocated)
     }
     if (!this.#put(parts, length, this.#end)) return false
