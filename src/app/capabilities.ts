@@ -5,7 +5,7 @@ import type { Settings } from './settings.ts'
 export type BrokerKind = 'amqp' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
-export type BackendKind = 'rpc' | 'memory'
+export type BackendKind = 'rpc' | 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -88,22 +88,34 @@ export const BACKEND_FEATURES = {
   processes: {
     title: 'worker and caller may be different processes',
     needs: 'a result backend that several processes share',
-    kinds: { rpc: [true, 'as far as the broker reaches'], memory: [false, 'it lies in the memory of one process'] },
+    kinds: {
+      rpc: [true, 'as far as the broker reaches'],
+      embedded: [true, 'of one user, on one machine'],
+      memory: [false, 'it lies in the memory of one process'],
+    },
   },
   anyReader: {
     title: 'any process can read a result, by the id of its task',
     needs: 'a result backend that stores results',
-    kinds: { rpc: [false, 'only the process that sent the task'], memory: [true, 'in the one process'] },
+    kinds: {
+      rpc: [false, 'only the process that sent the task'],
+      embedded: [true, ''],
+      memory: [true, 'in the one process'],
+    },
   },
   late: {
     title: 'a result can be read by who asks after it came',
     needs: 'a result backend that keeps results',
-    kinds: { rpc: [true, 'in the process that sent the task'], memory: [true, 'in the one process'] },
+    kinds: {
+      rpc: [true, 'in the process that sent the task'],
+      embedded: [true, 'also after a restart'],
+      memory: [true, 'in the one process'],
+    },
   },
   updates: {
     title: 'STARTED, RETRY and progress are told while the task runs',
     needs: 'a result backend that pushes',
-    kinds: { rpc: [true, ''], memory: [true, ''] },
+    kinds: { rpc: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
 
@@ -119,7 +131,7 @@ const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   embedded: 'embedded',
   memory: 'memory',
 }
-const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', memory: 'memory' }
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }
 
 type Urls = Pick<Settings, 'broker' | 'backend'>
 
@@ -156,7 +168,7 @@ export function assertShared(settings: Urls, what: string, instead: string): voi
 export function assertBroker(feature: BrokerFeature, settings: Urls, what: string, instead: string): void {
   if (brokerHas(feature, settings)) return
   const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
-  const fix = `${instead}, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/`
+  const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
 }
 

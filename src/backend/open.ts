@@ -20,7 +20,7 @@ export interface BackendOptions {
   /** How dates and bytes in results are written. Default `'typed'`. */
   readonly types?: 'typed' | 'plain'
   /** Data directory of an embedded backend whose URL names none. Default: `.lovage` beside the nearest package.json. */
-  readonly home?: string
+  readonly home?: string | undefined
   /** Embedded only: longest wait for the engine. Default 5 s. */
   readonly connectTimeoutMs?: number
 }

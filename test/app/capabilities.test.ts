@@ -22,6 +22,7 @@ describe('what a kind can do', () => {
     expect(opened.map(({ kind }) => kind).toSorted()).toEqual(Object.keys(BROKER_FEATURES.durable.kinds).toSorted())
     expect(openBackend('rpc://', { broker }).kind).toBe('rpc')
     expect(openBackend('memory://', { broker }).kind).toBe('memory')
+    expect(openBackend('embedded:///tmp/never-opened', { broker }).kind).toBe('embedded')
   })
 
   it('is what the brokers themselves say, where they say it', () => {
@@ -40,7 +41,7 @@ describe('what a kind lacks', () => {
         code: 'CAPABILITY_MISSING',
         message:
           'A ledger needs a broker that keeps what it has, which memory://x (gone with the process) does not have',
-        fix: 'Write it down, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/',
+        fix: 'Write it down, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several',
       }),
     )
   })

@@ -42,7 +42,8 @@ test('the page tells what each broker can do, as the code has it', () => {
 })
 
 test('the page tells what each result backend can do, as the code has it', () => {
-  expect(withoutRule(tableAfter('backends'))).toEqual(tableOf(BACKEND_FEATURES, { rpc: 'rpc', memory: 'memory' }))
+  const expected = tableOf(BACKEND_FEATURES, { rpc: 'rpc', embedded: 'embedded', memory: 'memory' })
+  expect(withoutRule(tableAfter('backends'))).toEqual(expected)
 })
 
 test('the page has a column for every kind that the code knows', () => {
