@@ -2,7 +2,7 @@ import { LovageError } from '../base/errors.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
-export type BrokerKind = 'amqp' | 'embedded' | 'memory'
+export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
 export type BackendKind = 'rpc' | 'embedded' | 'memory'
@@ -26,6 +26,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker that several processes share',
     kinds: {
       amqp: [true, ''],
+      redis: [true, ''],
       embedded: [true, 'of one user'],
       memory: [false, 'it lies in the memory of one process'],
     },
@@ -33,13 +34,14 @@ export const BROKER_FEATURES = {
   machines: {
     title: 'several machines meet there',
     needs: 'a broker that several machines share',
-    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
   },
   durable: {
     title: 'what it has confirmed outlives its end',
     needs: 'a broker that keeps what it has',
     kinds: {
       amqp: [true, 'durable queues, persistent messages'],
+      redis: [true, 'with `appendonly yes` and `noeviction` only'],
       embedded: [true, 'a journal, on disk before the confirmation'],
       memory: [false, 'gone with the process'],
     },
@@ -47,18 +49,19 @@ export const BROKER_FEATURES = {
   celery: {
     title: 'Celery in Python meets us there',
     needs: 'a broker that Celery knows',
-    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
   },
   admin: {
     title: 'queues can be looked into: depth, purge, dead letters',
     needs: 'a broker whose queues can be looked into',
-    kinds: { amqp: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
   },
   priorities: {
     title: 'priorities',
     needs: 'a broker with priorities',
     kinds: {
       amqp: [true, '`queueMaxPriority`; not on quorum queues'],
+      redis: [true, 'as kombu sorts them, in steps'],
       embedded: [true, '`queueMaxPriority`'],
       memory: [true, '`queueMaxPriority`'],
     },
@@ -68,6 +71,7 @@ export const BROKER_FEATURES = {
     needs: 'a worker that holds messages',
     kinds: {
       amqp: [true, 'held by the worker'],
+      redis: [true, 'held by the worker'],
       embedded: [true, 'held by the worker'],
       memory: [true, 'held by the worker'],
     },
@@ -77,6 +81,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker that takes no message back for its age',
     kinds: {
       amqp: [false, 'until `consumer_timeout`, 30 minutes by default'],
+      redis: [true, 'its hold is renewed while its worker lives'],
       embedded: [true, ''],
       memory: [true, ''],
     },
@@ -128,6 +133,10 @@ export type BackendFeature = keyof typeof BACKEND_FEATURES
 const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   amqp: 'amqp',
   amqps: 'amqp',
+  redis: 'redis',
+  rediss: 'redis',
+  'redis+socket': 'redis',
+  sentinel: 'redis',
   embedded: 'embedded',
   memory: 'memory',
 }

@@ -18,14 +18,14 @@ import {
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
 export interface GivenSettings {
   /**
-   * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost` or `amqps://...`.
-   * Environment variable `LOVAGE_BROKER_URL`. Default `embedded://`: durable, for all processes of this machine that have
-   * the same `home`.
+   * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
+   * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
+   * `embedded://`: durable, for all processes of this machine that have the same `home`.
    */
   readonly broker?: string
   /**
-   * URL of the result backend: `rpc://` (results come back over the broker), `embedded://` or `memory://<name>`. Environment
-   * variable `LOVAGE_RESULT_BACKEND`. Default: where the broker is, or `rpc://` over RabbitMQ.
+   * URL of the result backend: `rpc://` (results come back over the broker), `embedded://`, `memory://<name>` or
+   * `redis://...`. Environment variable `LOVAGE_RESULT_BACKEND`. Default: where the broker is, or `rpc://` over RabbitMQ.
    */
   readonly backend?: string
   /**
@@ -152,7 +152,7 @@ export const DEFAULT_BROKER = 'embedded://'
 
 /** Where the results of a broker go when nothing else is said: to the same place, where it keeps results. */
 export function defaultBackend(broker: string): string {
-  return /^(embedded|memory):/i.test(broker) ? broker : 'rpc://'
+  return /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i.test(broker) ? broker : 'rpc://'
 }
 
 /**

@@ -19,7 +19,7 @@ import type {
 import { checkMessage, checkNames } from '../../check-message.ts'
 import { Declared } from '../../declared.ts'
 import { queueArguments } from '../../queue-arguments.ts'
-import { checkHeaders } from '../check-headers.ts'
+import { checkHeaders } from '../../check-headers.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ASK, SAY } from '../wire/frames.ts'
 import { writeTable } from '../wire/value-codec.ts'
