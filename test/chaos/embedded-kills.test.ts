@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
+import { canFillDisk, fillDisk } from './embedded/full-disk.ts'
 import { Deployment } from './embedded/kills.ts'
 
 let deployment: Deployment | undefined
@@ -16,5 +17,15 @@ test(
     expect({ lost, corrupt }).toEqual({ lost: [], corrupt: [] })
     expect(confirmed).toBeGreaterThan(50)
     expect(takeOverMs).toHaveLength(3)
+  },
+)
+
+test.runIf(canFillDisk())(
+  'on a full disk it refuses new messages, works on, and takes them again',
+  { timeout: 120_000 },
+  async () => {
+    const figures = await fillDisk()
+    expect(figures?.refused).toBeGreaterThan(1)
+    expect(figures?.confirmedAfter).toBeGreaterThan(0)
   },
 )
