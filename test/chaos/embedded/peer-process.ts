@@ -1,4 +1,4 @@
-// A process of a deployment on one embedded broker, for tests that end it: `node scripts/run-ts.mjs peer.ts <url> <log> <name>
+// A process of a deployment on one embedded broker, for tests that end it: `node scripts/run-ts.mjs peer-process.ts <url> <log> <name>
 // <role>`. What it does it appends to its log before and after, so that it is known whatever ends it.
 import { openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
