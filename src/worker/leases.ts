@@ -5,6 +5,7 @@ import type { Broker, Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { cancelConsumer } from './ending.ts'
 import type { InHand } from './in-hand.ts'
 import { copyOf, LEASE_PREFIX, Leased, leaseOf, StrayLease } from './lease-copy.ts'
+import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
 /**
@@ -30,6 +31,7 @@ export interface LeaseOptions {
   /** After so long RabbitMQ takes a delivery back; 0: never. */
   readonly consumerTimeoutMs: number
   readonly inHand: InHand
+  readonly tally: Tally
   /** A copy came that nobody waits for. */
   readonly onStray: (delivery: Delivery) => void
   /** There are more tasks under lease, or fewer. */
@@ -160,7 +162,7 @@ export class Leases {
   }
 
   async #move(work: Work, starts: number): Promise<boolean> {
-    const { broker, clock, inHand, onChange } = this.#options
+    const { broker, clock, inHand, tally, onChange } = this.#options
     const { id, task } = work.request
     if (!work.isOurs || work.isSettled) return false
     const lease = clock.uuid()
@@ -181,6 +183,8 @@ export class Leases {
       if (!work.isLeased) this.#size++
       work.keepOnly(copy)
       work.wouldTell = starts
+      tally.counts.leased++
+      log('debug', 'worker', 'message is under a lease', { id, task, queue })
       onChange()
       return true
     } catch (error) {

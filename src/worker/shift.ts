@@ -90,6 +90,7 @@ export class Shift {
       hostname: options.hostname,
       consumerTimeoutMs: options.consumerTimeoutMs,
       inHand: this.#inHand,
+      tally,
       onStray: (delivery) => void this.#leaving.stray(delivery),
       onChange: () => this.#fitCredit(),
       giveBack: (work) => this.#leaving.giveBack(work, work.isAgain),
