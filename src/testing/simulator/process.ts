@@ -1,5 +1,7 @@
+import type { App } from '../../app/app.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { FaultKit } from './faults.ts'
+import { type Place, runAt } from './stage.ts'
 import type { Timeline } from './timeline.ts'
 
 /** What can befall a process at one of its steps. */
@@ -22,6 +24,7 @@ export class SimulatedProcess {
   #isAlive = true
   #stalledUntilMs = 0
   readonly #onDeath: (() => void)[] = []
+  #place: Place | undefined
 
   /** @param onBlow what it does to it; without, nothing befalls it */
   constructor(name: string, timeline: Timeline, kit: FaultKit, onBlow?: (blow: Blow) => void) {
@@ -69,7 +72,17 @@ export class SimulatedProcess {
       this.#stalledUntilMs = timeline.monotonic() + this.#kit.between(1, STALL_MS)
       return void timeline.at(this.#stalledUntilMs, () => this.run(fn))
     }
-    fn()
+    this.within(fn)
+  }
+
+  /** What code that runs in it finds in the place of these applications. */
+  enter(apps: ReadonlyMap<App, App>): void {
+    this.#place = { clock: this.clock, apps }
+  }
+
+  /** Calls `fn` as code of this process, without a step. */
+  within<T>(fn: () => T): T {
+    return this.#place ? runAt(this.#place, fn) : fn()
   }
 
   /** A step of it at a point of time of the world's. */

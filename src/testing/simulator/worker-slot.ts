@@ -47,13 +47,16 @@ export class WorkerSlot {
     const app = settle(process, () => {
       if (this.#now?.process === process) this.crash()
     })
-    const running = worker(app, { ...options, hostname: `${this.name}@simulated` }, { clock: process.clock })
+    const hostname = `${this.name}@simulated`
+    const running = process.within(() => worker(app, { ...options, hostname }, { clock: process.clock }))
     this.#now = { process, app, worker: running, isStopping: false }
     trace.add(name, 'begins')
-    running.start().catch((error: unknown) => {
-      trace.add(name, `could not start: ${messageOf(error)}`)
-      if (this.#now?.process === process) this.crash()
-    })
+    process
+      .within(() => running.start())
+      .catch((error: unknown) => {
+        trace.add(name, `could not start: ${messageOf(error)}`)
+        if (this.#now?.process === process) this.crash()
+      })
   }
 
   /** Kills the worker; another comes after a while. */
@@ -74,8 +77,10 @@ export class WorkerSlot {
     now.isStopping = true
     this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'is told to stop')
-    await now.worker.stop()
-    await now.app.close()
+    await now.process.within(async () => {
+      await now.worker.stop()
+      await now.app.close()
+    })
     if (this.#now !== now) return
     this.#grounds.trace.add(now.process.name, 'has stopped')
     this.#now = undefined
