@@ -1,3 +1,7 @@
+import { fill } from './text-of.ts'
+
+export { messageOf } from './text-of.ts'
+
 /**
  * The one table of error codes. `docs/errors.md` has a heading for each row; a test holds the two equal.
  *
@@ -91,6 +95,10 @@ export const ERRORS = {
   TASK_UNKNOWN: {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
+  },
+  DELIVERIES_EXHAUSTED: {
+    message: 'Task {task} came back {starts} times without an end: maxDeliveries is {limit}',
+    fix: 'Find what kills its workers (memory, native code, process.exit), mend it, then lovage dead requeue',
   },
   TASK_DUPLICATE: {
     message: 'Task {task} is defined twice',
@@ -216,6 +224,22 @@ export const ERRORS = {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',
   },
+  STORE_UNREACHABLE: {
+    message: 'The store did not answer: {problem}',
+    fix: 'See that it runs. Whether the change was made is not known: read, or ask again',
+  },
+  STORE_FULL: {
+    message: 'The store is full: {problem}',
+    fix: 'Keep less, keep it for a shorter time, or make room where the store keeps it',
+  },
+  STORE_VALUE_TOO_LARGE: {
+    message: 'The value for {key} has {size} bytes, more than the limit of {limit}',
+    fix: 'Keep a reference to the data instead, or raise maxMessageBytes',
+  },
+  STORE_CLOSED: {
+    message: 'The store is closed',
+    fix: 'Start the application again, or call before stop()',
+  },
   SIMULATION_FAILED: {
     message: 'The schedule of seed {seed} broke a promise: {problem}{misfortune}{trace}',
     fix: 'Repeat it with simulate({ ..., seed: {seed}, schedules: 1, strikes: [{strikes}] })',
@@ -256,26 +280,4 @@ export class LovageError extends Error {
 export function isLovageError(error: unknown, code?: ErrorCode): error is LovageError {
   if (!(error instanceof Error) || error.name !== 'LovageError' || !('code' in error)) return false
   return code === undefined || error.code === code
-}
-
-/** The message of anything thrown, in one line. */
-export function messageOf(thrown: unknown): string {
-  if (thrown instanceof AggregateError && !thrown.message) return thrown.errors.map(messageOf).join('; ')
-  const text = thrown instanceof Error ? thrown.message || thrown.name : textOf(thrown)
-  return text.replace(/\s*[\r\n]+\s*/g, ' ').trim()
-}
-
-function fill(template: string, details: ErrorDetails): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    Object.hasOwn(details, name) ? textOf(details[name]) : whole,
-  )
-}
-
-/** `String`, for values too that have no text of their own: an error must never be lost to the making of its message. */
-function textOf(value: unknown): string {
-  try {
-    return String(value)
-  } catch {
-    return Object.prototype.toString.call(value)
-  }
 }

@@ -11,6 +11,8 @@ import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 
+export { joinTables } from './embedded/tables/shared-tables.ts'
+export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
 export type {
   ChannelEvents,

@@ -65,6 +65,9 @@ export type HeaderValue =
 /** The headers of a message, in wire order. */
 export type Headers = Readonly<Record<string, HeaderValue>>
 
+/** How often a message that came back was started again: see docs/guide-worker.md. */
+export const STARTS_HEADER = 'x-lovage-starts'
+
 /** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value

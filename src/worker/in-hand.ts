@@ -36,8 +36,15 @@ export class InHand {
   take(work: Work): Work {
     this.#works.add(work)
     // A second message of the same id that is no redelivery is run as well, as Celery does; only one can be adopted.
-    if (this.#byKey.get(work.key)?.isSettled !== false) this.#byKey.set(work.key, work)
+    const other = this.#byKey.get(work.key)
+    if (!other || other.isSettled || other.isPassedOn) this.#byKey.set(work.key, work)
     return work
+  }
+
+  /** What a message is the copy of, where that is here too and not settled: see `Starts`. */
+  originalOf({ key, isAgain }: Pick<Work, 'key' | 'isAgain'>): Work | undefined {
+    const work = isAgain ? undefined : this.#byKey.get(key)
+    return work?.isPassedOn && !work.isSettled ? work : undefined
   }
 
   drop(work: Work): void {
@@ -58,7 +65,8 @@ export class InHand {
   /** A message that came again while its task is in hand, or done: true, and it need not be started another time. */
   adopts(key: string, delivery: Delivery): boolean {
     const work = this.#byKey.get(key)
-    if (work && !work.isSettled) work.adopt(delivery)
+    // Not by one whose copy is out: what came may be that copy, and would be acknowledged unrun with the original.
+    if (work && !work.isSettled && !work.isPassedOn) work.adopt(delivery)
     else if (!this.#doneUnacked.delete(key)) return false
     else if (!delivery.ack()) this.#doneUnacked.add(key)
     return true

@@ -6,9 +6,11 @@ import { log } from '../base/log.ts'
 import type { Broker, Delivery, Topology } from '../broker/broker.ts'
 import { failureOf, workerLostError } from '../protocol/failure.ts'
 import { formatIso } from '../protocol/iso-time.ts'
+import { plainHeader } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { encodeTask, retryOf } from '../protocol/task-message.ts'
+import { canRequeue, startsOf, withStarts } from './starts.ts'
 import type { Work } from './work.ts'
 
 /** Waits between tries to store a result, or to publish what must not be lost. */
@@ -113,15 +115,15 @@ export class Settler {
     const { clock } = this.#options
     const eta = formatIso(clock.now() + (outcome.retry?.delayMs ?? 0))
     // No AMQP expiration: the broker would drop it unseen, where a worker says that it has expired.
-    await this.#republish(work, encodeTask(retryOf(work.request, { eta })))
+    await this.republish(work.delivery, encodeTask(retryOf(work.request, { eta })))
     if (!work.ignoresResult) await this.tell(outcome, work.request)
     return work.ack() ? 'acked' : 'lost'
   }
 
   async #giveBack(work: Work): Promise<Ending> {
-    if (!work.isAckedEarly) return work.requeue() ? 'back' : 'lost'
+    if (!work.isAckedEarly) return (await this.handBack(work)) ? 'back' : 'lost'
     if (!work.isCutOff) {
-      await this.#republish(work, work.delivery.message)
+      await this.republish(work.delivery, work.delivery.message)
       return 'back'
     }
     // It was to run once at most, and has been started: who waits must hear that it will not end.
@@ -132,11 +134,22 @@ export class Settler {
     return 'acked'
   }
 
-  /** Back to the very queue it came from, and not to others that its exchange may feed. */
-  async #republish(work: Work, message: Message): Promise<void> {
+  /**
+   * Back to its queue, without counting as a start that did not end. One that the broker hands out a second time counts
+   * when it starts, so a message with a count goes back as a new copy of itself. False: it was not ours any more.
+   */
+  async handBack(work: Work): Promise<boolean> {
+    if (canRequeue(work)) return work.requeue()
+    const { message } = work.delivery
+    await this.republish(work.delivery, withStarts(message, startsOf(message)))
+    return work.ack()
+  }
+
+  /** To the very queue it came from, and not to others that its exchange may feed. */
+  async republish({ queue, message: { headers } }: Delivery, message: Message): Promise<void> {
     const { broker, topologyOf } = this.#options
-    const { queue } = work.delivery
-    const { id, task } = work.request
+    const id = plainHeader(headers.id)
+    const task = plainHeader(headers.task)
     await this.#insist(
       'task could not be sent again',
       { id, task, queue },

@@ -2,30 +2,27 @@ import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
-import { type Clock, deadline } from '../base/clock.ts'
-import { LovageError, messageOf } from '../base/errors.ts'
+import type { Clock } from '../base/clock.ts'
+import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { Ring } from '../base/ring.ts'
 import type { Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPool } from '../pool/open.ts'
 import type { Pool } from '../pool/pool.ts'
+import type { Message } from '../protocol/message.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { Credit } from './credit.ts'
+import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
 import { Hold } from './hold.ts'
 import { InHand } from './in-hand.ts'
 import { decide, expired, impossible, type IntakeRules } from './intake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
+import { canRequeue, Starts } from './starts.ts'
 import type { Tally } from './tally.ts'
-import { Updates } from './updates.ts'
 import { Work, workKey } from './work.ts'
-
-/** Longest wait for the broker to say that it will send nothing more. */
-const CANCEL_MS = 5_000
-
-/** How long tasks have, once their signals have aborted, before they are given up. */
-const ABORTED_MS = 500
 
 /** One life of a worker, from the first message to the last: intake, hold, pool, settle. */
 export class Shift {
@@ -35,11 +32,13 @@ export class Shift {
   readonly #rules: IntakeRules
   readonly #pool: Pool
   readonly #settler: Settler
+  readonly #running: RunOptions
   readonly #hold: Hold
   readonly #credit: Credit
   /** Wait for a free slot. */
   readonly #ready = new Ring<Work>()
   readonly #inHand: InHand
+  readonly #starts: Starts
   /** Acknowledged early, and about to run. */
   #starting = 0
   #consumer: Consumer | undefined
@@ -68,7 +67,15 @@ export class Shift {
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp: this.#giveUp.signal,
     })
+    this.#running = { pool: this.#pool, clock, tally, settler: this.#settler, hostname: options.hostname }
     this.#inHand = new InHand(clock)
+    this.#starts = new Starts({
+      clock,
+      limit: settings.maxDeliveries,
+      replace: (work, copy) => this.#replace(work, copy),
+      exhaust: (work, outcome) => void this.#settle(work, outcome),
+      enter: (work) => this.#enter(work),
+    })
     this.#hold = new Hold(clock, (work) => this.#due(work))
     this.#credit = new Credit(clock, options.prefetch, (prefetch) => this.#consumer?.setPrefetch(prefetch))
   }
@@ -91,7 +98,7 @@ export class Shift {
   }
 
   get waiting(): number {
-    return this.#ready.size
+    return this.#ready.size + this.#starts.waiting
   }
 
   get held(): number {
@@ -109,11 +116,11 @@ export class Shift {
   /** Ends warmly: see `WorkerOptions.gracePeriod`. */
   async end(): Promise<void> {
     this.#isClosing = true
-    await this.#cancel()
-    for (const work of this.#hold.release()) this.#return(work)
+    await cancelConsumer(this.#clock, this.#consumer)
+    for (const work of [...this.#hold.release(), ...this.#starts.release()]) this.#return(work)
     for (let work = this.#ready.shift(); work; work = this.#ready.shift()) this.#return(work)
     await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
-    if (this.#inHand.isBusy) await this.#cutOff()
+    if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#pool)
     await this.#pool.stop()
     if (!this.#inHand.isBusy) return
     // What is left could not be stored or sent: the broker cannot be reached. Unsettled messages are its again.
@@ -129,9 +136,12 @@ export class Shift {
   }
 
   #receive(delivery: Delivery): void {
-    if (this.#isClosing) return void delivery.requeue()
-    this.#tally.counts.received++
     const decision = decide(delivery.message, this.#clock.now(), this.#rules)
+    if (this.#isClosing) {
+      if (decision.kind === 'unreadable') return void delivery.requeue()
+      return this.#return(this.#inHand.take(new Work(delivery, decision.request)))
+    }
+    this.#tally.counts.received++
     if (decision.kind === 'unreadable') {
       const { dead, failure } = decision
       return this.#bury(delivery, dead, failure)
@@ -146,9 +156,19 @@ export class Shift {
       return void this.#settle(work, decision.outcome)
     }
     const { task, etaMs, expiresAtMs } = decision
-    const work = this.#inHand.take(new Work(delivery, request, task, etaMs, expiresAtMs))
-    if (etaMs === undefined) return this.#enter(work)
-    this.#hold.add(work, etaMs)
+    const work = new Work(delivery, request, task, etaMs, expiresAtMs)
+    const original = this.#inHand.originalOf(work)
+    this.#inHand.take(work)
+    this.#starts.came(work)
+    // Started before its original is acknowledged, a task that kills this process would be there twice afterwards.
+    if (original) original.onLeft = (): void => this.#admit(work)
+    else this.#admit(work)
+  }
+
+  #admit(work: Work): void {
+    if (this.#isClosing) return this.#return(work)
+    if (work.etaMs === undefined) return this.#enter(work)
+    this.#hold.add(work, work.etaMs)
     this.#fitCredit()
   }
 
@@ -185,7 +205,7 @@ export class Shift {
     // Waited too long: its connection was lost meanwhile. Whoever gets it again may have run it already.
     if (!work.isOurs) return this.#lose(work)
     if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
-    if (task?.options.acksLate !== false) return this.#run(work)
+    if (task?.options.acksLate !== false) return work.isAgain ? this.#starts.again(work) : this.#run(work)
     if (!work.ackEarly()) return this.#lose(work)
     // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
     this.#starting++
@@ -196,32 +216,10 @@ export class Shift {
   }
 
   #run(work: Work): void {
-    const { request, delivery } = work
-    const { exchange, routingKey, redelivered } = delivery
-    work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname: this.#options.hostname }
-    const report = {
-      started: (): void => this.#started(work),
-      update: (outcome: Outcome): void => this.#update(work, outcome),
-    }
-    void this.#pool.run(work.job, report).then((outcome) => {
-      work.job = undefined
+    void run(work, this.#running).then((outcome) => {
       this.#fill()
       return this.#settle(work, outcome)
     })
-  }
-
-  #started(work: Work): void {
-    work.startedAtMs = this.#clock.now()
-    this.#tally.counts.started++
-    if (!work.task?.options.trackStarted) return
-    const value = { pid: process.pid, hostname: this.#options.hostname }
-    this.#update(work, { id: work.request.id, state: 'STARTED', result: { value }, traceback: null })
-  }
-
-  #update(work: Work, outcome: Outcome): void {
-    if (work.ignoresResult) return
-    work.updates ??= new Updates((update) => this.#settler.tell(update, work.request))
-    work.updates.add(outcome)
   }
 
   async #settle(work: Work, outcome: Outcome, isSecondTry = false): Promise<void> {
@@ -238,7 +236,21 @@ export class Shift {
       if (isHopeless) return this.#settle(work, impossible(work.request, error), true)
       this.#tally.counts[work.requeue() ? 'returned' : 'lost']++
     }
-    this.#inHand.drop(work)
+    this.#drop(work)
+  }
+
+  /** Another copy takes the place of a message. */
+  async #replace(work: Work, copy: Message): Promise<void> {
+    try {
+      await this.#settler.republish(work.delivery, copy)
+    } catch (error) {
+      work.isPassedOn = false
+      if (!this.#giveUp.signal.aborted) return this.#settle(work, impossible(work.request, error))
+      return this.#return(work)
+    }
+    // Not ours any more: there are two copies now, which is once more than needed and allowed.
+    if (!work.ack()) this.#tally.counts.lost++
+    this.#drop(work)
   }
 
   #bury(delivery: Delivery, dead: DeadReason, failure: Outcome | undefined): void {
@@ -254,37 +266,29 @@ export class Shift {
 
   #lose(work: Work): void {
     this.#tally.counts.lost++
-    this.#inHand.drop(work)
+    this.#drop(work)
   }
 
   #return(work: Work): void {
-    if (work.requeue()) this.#tally.counts.returned++
+    if (canRequeue(work)) this.#returned(work, work.requeue())
+    else void this.#handBack(work)
+  }
+
+  async #handBack(work: Work): Promise<void> {
+    this.#returned(work, await this.#settler.handBack(work).catch(() => work.requeue()))
+  }
+
+  #returned(work: Work, isBack: boolean): void {
+    if (isBack) this.#tally.counts.returned++
+    this.#drop(work)
+  }
+
+  #drop(work: Work): void {
+    const { onLeft } = work
+    // A turn later its acknowledgement is on its way.
+    if (onLeft) this.#clock.turn(onLeft)
     this.#inHand.drop(work)
-  }
-
-  async #cancel(): Promise<void> {
-    const timeout = (): Error => new LovageError('STOP_TIMEOUT', { what: 'The consumer', timeoutMs: CANCEL_MS })
-    try {
-      await deadline(this.#clock, this.#consumer?.cancel() ?? Promise.resolve(), CANCEL_MS, timeout)
-    } catch (error) {
-      log('warn', 'worker', 'consumer was not cancelled', { error: messageOf(error) })
-    }
-  }
-
-  /** Aborts what runs, waits a moment, and gives up what is left: the pool hands it back. */
-  async #cutOff(): Promise<void> {
-    const reason = new WorkerStopping()
-    let count = 0
-    for (const work of this.#inHand.works) {
-      if (!work.job) continue
-      work.isCutOff = true
-      this.#pool.abort(work.job, reason)
-      count++
-    }
-    if (count > 0) log('warn', 'worker', 'running tasks are told to stop', { running: count })
-    await this.#inHand.idle(ABORTED_MS)
-    await this.#pool.stop()
-    await this.#inHand.idle(ABORTED_MS)
+    this.#starts.left(work)
   }
 }
 

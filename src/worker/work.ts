@@ -23,6 +23,12 @@ export class Work {
   startedAtMs: number | undefined
   /** The worker cut it off: it stops. */
   isCutOff = false
+  /** It was given out before: what became of it then is not known. Not so of one that was adopted: it never left us. */
+  readonly isAgain: boolean
+  /** A copy of its message is on its way to take its place. */
+  isPassedOn = false
+  /** Called when that copy, which is here, may start. */
+  onLeft: (() => void) | undefined
   #delivery: Delivery
   #older: Delivery[] | undefined
   #isAckedEarly = false
@@ -36,6 +42,7 @@ export class Work {
     expiresAtMs: number = Infinity,
   ) {
     this.#delivery = delivery
+    this.isAgain = delivery.redelivered
     this.request = request
     this.task = task
     this.etaMs = etaMs

@@ -80,7 +80,7 @@ describe('a message that comes again, because the broker lost us for a moment', 
   test('a task that waited for a slot while its connection was lost is left to whoever has it now', async () => {
     await using bench = new Bench()
     const { begun, release } = waiting(bench)
-    const made = await bench.worker({ concurrency: 1 })
+    const made = await bench.worker({ concurrency: 1, prefetch: 4 })
     await bench.publish({ task: 'wait' }, ['one'])
     const request = await bench.publish({ task: 'wait' }, ['two'])
     await expect.poll(() => made.stats()).toMatchObject({ running: 1, waiting: 1 })

@@ -80,6 +80,11 @@ export class AmqpBroker implements Broker {
     return this.#keeper.state
   }
 
+  /** Messages that the broker has not confirmed yet. */
+  get publishing(): number {
+    return this.#publisher.size
+  }
+
   start(): Promise<void> {
     if (this.#running) return this.#running
     const stopping = this.#stopping

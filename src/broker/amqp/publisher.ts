@@ -53,6 +53,11 @@ export class Publisher {
     this.#unreachable = unreachable
   }
 
+  /** Messages kept here: not sent yet, or sent and not confirmed yet, those included whose time has run out. */
+  get size(): number {
+    return this.#waiting.size + this.#unconfirmed.size
+  }
+
   publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const dueMs = this.#clock.monotonic() + timeoutMs

@@ -3,6 +3,7 @@ import { deadline, sleep, systemClock } from '../../../src/base/clock.ts'
 import { isLovageError } from '../../../src/base/errors.ts'
 import type { BrokerState } from '../../../src/broker/broker.ts'
 import { type App, currentTask, lovage } from '../../../src/index.ts'
+import { STARTS_HEADER } from '../../../src/protocol/headers.ts'
 import { type Worker, worker } from '../../../src/worker/worker.ts'
 import { TcpProxy } from '../../services/tcp-proxy.ts'
 
@@ -20,7 +21,8 @@ const MOST_WAITING = 30
 export interface Run {
   readonly worker: number
   readonly atMs: number
-  readonly redelivered: boolean
+  /** The broker gave the message out before: it says so itself, or the count of starts does. */
+  readonly isAgain: boolean
 }
 
 /** One part of a deployment: a process in all but the name, on a wire of its own. */
@@ -212,9 +214,10 @@ export class Deployment {
 
   #worker(app: App, index: number): Worker {
     const began = (): string => {
-      const { id, delivery } = currentTask()
+      const { id, delivery, request } = currentTask()
       const runs = this.runs.get(id) ?? []
-      runs.push({ worker: index, atMs: performance.now(), redelivered: delivery.redelivered })
+      const isAgain = delivery.redelivered || STARTS_HEADER in request.custom
+      runs.push({ worker: index, atMs: performance.now(), isAgain })
       this.runs.set(id, runs)
       return id
     }

@@ -1,4 +1,5 @@
 import { onLog } from '../../../src/base/log.ts'
+import type { AmqpBroker } from '../../../src/broker/amqp/amqp-broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
 import { Deployment, until } from './deployment.ts'
@@ -97,8 +98,8 @@ async function recover(one: Deployment, backMs: number): Promise<Report> {
     confirmed: one.confirmed.size,
     unsent: one.unsent,
     resumeMs,
-    duplicates: again.filter(({ redelivered }) => redelivered).length,
-    resent: again.filter(({ redelivered }) => !redelivered).length,
+    duplicates: again.filter(({ isAgain }) => isAgain).length,
+    resent: again.filter(({ isAgain }) => !isAgain).length,
     through: through.length,
     throughTwice: through.filter((id) => (one.runs.get(id)?.length ?? 0) > 1).length,
   }
@@ -122,8 +123,9 @@ async function checkLeftovers(node: RabbitmqNode, deployments: readonly Deployme
       const dead = await broker.admin?.depth(`${queue}.dead`)
       if (dead && dead.messages > 0) throw new Error(`${dead.messages} messages are among the dead letters of ${queue}`)
       for (const { app } of parts) {
-        const { backend } = await app.client()
+        const { backend, broker: own } = await app.client()
         if (backend.waiting > 0) throw new Error(`${backend.waiting} results are still waited for in ${app.name}`)
+        await until(`${app.name} holds no message any more`, () => (own as AmqpBroker).publishing === 0)
       }
     }
   } finally {

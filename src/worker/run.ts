@@ -1,0 +1,41 @@
+import type { Clock } from '../base/clock.ts'
+import type { Pool } from '../pool/pool.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { Settler } from './settle.ts'
+import { startsOf } from './starts.ts'
+import type { Tally } from './tally.ts'
+import { Updates } from './updates.ts'
+import type { Work } from './work.ts'
+
+/** What running tasks needs. */
+export interface RunOptions {
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly tally: Tally
+  readonly settler: Settler
+  readonly hostname: string
+}
+
+/** Runs a task in the pool, and sends on what it tells meanwhile. Never rejects. */
+export async function run(work: Work, { pool, clock, tally, settler, hostname }: RunOptions): Promise<Outcome> {
+  const { request, delivery } = work
+  const { exchange, routingKey } = delivery
+  const update = (outcome: Outcome): void => {
+    if (work.ignoresResult) return
+    work.updates ??= new Updates((told) => settler.tell(told, request))
+    work.updates.add(outcome)
+  }
+  const started = (): void => {
+    work.startedAtMs = clock.now()
+    tally.counts.started++
+    if (!work.task?.options.trackStarted) return
+    const value = { pid: process.pid, hostname }
+    update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })
+  }
+  // A copy is new to the broker, and to the task the same message again.
+  const redelivered = delivery.redelivered || startsOf(delivery.message) > 0
+  work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname }
+  const outcome = await pool.run(work.job, { started, update })
+  work.job = undefined
+  return outcome
+}

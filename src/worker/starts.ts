@@ -1,0 +1,119 @@
+import type { Clock, Timer } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import { Ring } from '../base/ring.ts'
+import { workerLostError } from '../protocol/failure.ts'
+import { plainHeader, STARTS_HEADER } from '../protocol/headers.ts'
+import type { Message } from '../protocol/message.ts'
+import type { Outcome } from '../protocol/outcome.ts'
+import type { Work } from './work.ts'
+
+/** How long others wait for the copy of a suspect to come here; it may go to another worker. */
+const COMES_MS = 1_000
+
+/** How often a message was started again, as its header says. */
+export function startsOf({ headers }: Message): number {
+  const given = headers[STARTS_HEADER]
+  if (given === undefined) return 0
+  const value = plainHeader(given)
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  log('warn', 'worker', 'count of starts cannot be read: taken as 0', { id: plainHeader(headers.id) })
+  return 0
+}
+
+/** A copy of a message, with another count. */
+export function withStarts(message: Message, starts: number): Message {
+  // The user is left out: RabbitMQ takes from us no name but our own.
+  const { userId: _, ...rest } = message
+  return { ...rest, headers: { ...message.headers, [STARTS_HEADER]: starts } }
+}
+
+/** It may go back as it is: it is not counted, or is counted before its next start anyway. */
+export function canRequeue(work: Work): boolean {
+  return work.isAgain || !work.isOurs || startsOf(work.delivery.message) === 0
+}
+
+/** What counting starts needs. */
+export interface StartsOptions {
+  readonly clock: Clock
+  /** Highest count. */
+  readonly limit: number
+  /** Sends a copy in place of a message that came again, and settles that. Never rejects. */
+  readonly replace: (work: Work, copy: Message) => Promise<void>
+  /** The end of a task that has come again too often. */
+  readonly exhaust: (work: Work, outcome: Outcome) => void
+  /** One that had to wait may start now. */
+  readonly enter: (work: Work) => void
+}
+
+/**
+ * Counts how often tasks start whose messages came again, so that one that kills its workers comes to an end. A message
+ * cannot be written on: a copy with a higher count takes its place before the start. One that came again a second time is
+ * a suspect: suspects start one by one, so that the count of the others does not rise with that of the one that kills.
+ */
+export class Starts {
+  readonly #options: StartsOptions
+  /** Suspects that wait for their turn. */
+  readonly #waiting = new Ring<Work>()
+  #suspect: { readonly key: string; readonly timer: Timer; copy?: Work } | undefined
+
+  constructor(options: StartsOptions) {
+    this.#options = options
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Instead of a start: the task of a message that came again. */
+  again(work: Work): void {
+    const { clock, limit, replace, exhaust } = this.#options
+    const { id, task } = work.request
+    const starts = startsOf(work.delivery.message) + 1
+    if (starts > limit) return exhaust(work, exhausted(id, task, starts, limit))
+    if (starts > 1) {
+      if (this.#suspect) return this.#waiting.push(work)
+      const suspect = { key: work.key, timer: clock.after(COMES_MS, () => this.#next()) }
+      this.#suspect = suspect
+    }
+    log('warn', 'worker', 'task starts again', { id, task, starts, limit })
+    work.isPassedOn = true
+    void replace(work, withStarts(work.delivery.message, starts))
+  }
+
+  /** A message has come: perhaps the copy of the suspect. */
+  came(work: Work): void {
+    const suspect = this.#suspect
+    if (!suspect || suspect.copy || work.isAgain || work.key !== suspect.key) return
+    suspect.timer.cancel()
+    suspect.copy = work
+  }
+
+  /** A task has left the worker. */
+  left(work: Work): void {
+    if (this.#suspect?.copy === work) this.#next()
+  }
+
+  /** Lets go of all that wait. */
+  release(): Work[] {
+    const works: Work[] = []
+    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) works.push(work)
+    this.#suspect?.timer.cancel()
+    return works
+  }
+
+  #next(): void {
+    this.#suspect = undefined
+    // One that has expired, or is not ours any more, does not come back here, and would leave the others waiting.
+    while (!this.#suspect) {
+      const work = this.#waiting.shift()
+      if (!work) return
+      this.#options.enter(work)
+    }
+  }
+}
+
+function exhausted(id: string, task: string, starts: number, limit: number): Outcome {
+  const { code, message } = new LovageError('DELIVERIES_EXHAUSTED', { task, starts, limit })
+  return { id, state: 'FAILURE', result: { value: workerLostError(message) }, traceback: null, dead: { code, message } }
+}
