@@ -37,6 +37,8 @@ export interface ExpectationsOptions {
   readonly keepsSettled: boolean
   /** Slots go after so long, counted from when they were opened or settled. */
   readonly maxAgeMs: number
+  /** Nobody waits for this id any more: it was settled, or given up. */
+  readonly onEnd?: (id: string) => void
 }
 
 /** What is kept for late callers is kept by count and by size: a hundred thousand results may be large ones. */
@@ -50,10 +52,12 @@ export class Expectations {
   readonly #settled = new Map<string, Slot>()
   readonly #clock: Clock
   readonly #maxAgeMs: number
+  readonly #onEnd: ((id: string) => void) | undefined
   #keptBytes = 0
   #timer: Timer | undefined
 
-  constructor({ clock, max, keepsSettled, maxAgeMs }: ExpectationsOptions) {
+  constructor({ clock, max, keepsSettled, maxAgeMs, onEnd }: ExpectationsOptions) {
+    this.#onEnd = onEnd
     this.#clock = clock
     this.#max = max
     this.#keepsSettled = keepsSettled
@@ -113,6 +117,7 @@ export class Expectations {
     slot.isSettled = true
     slot.listeners = undefined
     this.#waiting.delete(slot.id)
+    this.#onEnd?.(slot.id)
     if (this.#keepsSettled) this.#keep(slot, bytes)
     slot.done?.resolve(outcome)
     return true
@@ -185,6 +190,7 @@ export class Expectations {
   #giveUp(slot: Slot | undefined, problem: string): void {
     if (!slot) return
     this.#waiting.delete(slot.id)
+    this.#onEnd?.(slot.id)
     fail(slot, new LovageError('RESULT_FORGOTTEN', { id: slot.id, problem }))
   }
 

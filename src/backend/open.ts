@@ -1,7 +1,9 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Broker } from '../broker/broker.ts'
+import { openKeptResults } from '../broker/open.ts'
 import type { ResultBackend } from './backend.ts'
+import { EmbeddedBackend, type EmbeddedBackendOptions } from './embedded/embedded-backend.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { sharedStore } from './memory/result-store.ts'
 import { RpcBackend } from './rpc/rpc-backend.ts'
@@ -17,10 +19,15 @@ export interface BackendOptions {
   readonly maxPendingResults?: number
   /** How dates and bytes in results are written. Default `'typed'`. */
   readonly types?: 'typed' | 'plain'
+  /** Data directory of an embedded backend whose URL names none. Default: `.lovage` beside the nearest package.json. */
+  readonly home?: string
+  /** Embedded only: longest wait for the engine. Default 5 s. */
+  readonly connectTimeoutMs?: number
 }
 
 /**
- * The result backend of a URL, not started. `memory://<name>` is memory of this process, shared by all that name it;
+ * The result backend of a URL, not started. `embedded://` is the durable engine of a data directory; where it is the
+ * broker's too they share a connection, and the broker must be started first. `memory://<name>` is memory of this process, shared by all that name it;
  * `rpc://` sends results back over the broker.
  * @throws LovageError `URL_UNSUPPORTED`
  */
@@ -42,11 +49,22 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     const store = (): ReturnType<typeof sharedStore> => sharedStore(name, clock, maxPendingResults)
     return new MemoryBackend({ clock, store, resultExpiresMs, maxPendingResults, types })
   }
+  if (scheme === 'embedded') {
+    const { home, connectTimeoutMs } = options
+    const results: EmbeddedBackendOptions['results'] = (onResult) =>
+      openKeptResults(url, onResult, {
+        broker,
+        clock,
+        ...(home && { home }),
+        ...(connectTimeoutMs && { connectTimeoutMs }),
+      })
+    return new EmbeddedBackend({ clock, results, resultExpiresMs, maxPendingResults, types })
+  }
   if (scheme === 'rpc') return new RpcBackend({ broker, clock, resultExpiresMs, maxPendingResults, types })
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'result backend',
     // What has no scheme is not shown: where its password stands cannot be told.
     scheme: scheme ? `${scheme}://` : 'a URL without scheme',
-    known: 'memory://, rpc://',
+    known: 'embedded://, memory://, rpc://',
   })
 }

@@ -7,10 +7,17 @@ import type { OpenLink } from './amqp/link.ts'
 import { openWireLink } from './amqp/wire-link.ts'
 import type { Broker } from './broker.ts'
 import { DurableBroker } from './embedded/client/durable-broker.ts'
+import { EngineClient } from './embedded/client/engine-client.ts'
+import { type KeptResults, type ResultListener, ServedResults } from './embedded/client/kept-results.ts'
 import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
+import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { RedisBroker } from './redis/redis-broker.ts'
+import { openRedisLink } from './redis/redis-link.ts'
+import { parseRedisBrokerUrl } from './redis/redis-options.ts'
 
+export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
 export { joinTables } from './embedded/tables/shared-tables.ts'
 export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
@@ -46,8 +53,8 @@ export interface BrokerOptions {
 /**
  * The broker of a URL, not started. `embedded://` is the durable engine of a data directory (`embedded:///its/path`, or that
  * of the project), shared by all processes of the machine; `memory://<name>` an engine of this process, shared by all that
- * name it; `amqp://` and `amqps://` are RabbitMQ.
- * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
+ * name it; `amqp://` and `amqps://` are RabbitMQ; `redis://`, `rediss://`, `redis+socket://` and `sentinel://` are Redis.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` (a Redis Cluster)
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
@@ -79,9 +86,41 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
       name: options.name ?? 'lovage',
     })
   }
+  if (scheme && isRedisScheme(scheme)) {
+    return new RedisBroker({
+      url: parseRedisBrokerUrl(url),
+      clock,
+      openLink: openRedisLink,
+      maxMessageBytes,
+      publishTimeoutMs: options.publishTimeoutMs ?? 2000,
+      connectTimeoutMs: options.connectTimeoutMs ?? 5000,
+      heartbeatS: options.heartbeatS ?? 30,
+      name: options.name ?? 'lovage',
+    })
+  }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'broker',
     scheme: scheme ? `${scheme}://` : redactUrl(url),
-    known: 'embedded://, memory://, amqp://, amqps://',
+    known: 'embedded://, memory://, amqp://, amqps://, redis://, rediss://, redis+socket://, sentinel://',
   })
+}
+
+/** What is told to who opens results of an embedded engine. */
+export interface KeptResultsOptions extends Pick<BrokerOptions, 'clock' | 'connectTimeoutMs' | 'home'> {
+  /** Where it is on the same engine, its connection is used; it must be started first. */
+  readonly broker?: Broker
+}
+
+/**
+ * The results that the engine of an `embedded://` URL keeps, not started. `onResult` hears of those that are watched.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function openKeptResults(url: string, onResult: ResultListener, options: KeptResultsOptions): KeptResults {
+  const { broker, clock = systemClock, connectTimeoutMs = 5000 } = options
+  const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
+  if (broker instanceof DurableBroker && broker.client.home === home) {
+    return new ServedResults(broker.client, false, onResult)
+  }
+  const client = new EngineClient({ url: shown, home, sync, clock, connectTimeoutMs })
+  return new ServedResults(client, true, onResult)
 }

@@ -15,7 +15,7 @@ import type {
 } from '../broker.ts'
 import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
-import { checkHeaders } from './check-headers.ts'
+import { checkHeaders } from '../check-headers.ts'
 import { tell } from '../tell.ts'
 import type { Engine } from './engine.ts'
 import type { Session } from './session.ts'

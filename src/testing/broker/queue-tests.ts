@@ -1,7 +1,7 @@
 import { plainHeader } from '../../protocol/headers.ts'
-import { type SuiteContext, textMessage, textOf, toQueue, until } from './scene.ts'
+import { type Scene, type SuiteContext, textMessage, textOf, toQueue, until } from './scene.ts'
 
-export function queueTests({ scene, expect }: SuiteContext): void {
+export function queueTests({ scene, expect, differences }: SuiteContext): void {
   scene(
     'the highest priority is served first, equal ones by age, those above the highest as the highest',
     async (s) => {
@@ -24,7 +24,9 @@ export function queueTests({ scene, expect }: SuiteContext): void {
     expect(await (await s.inbox(queue, { prefetch: 1 })).texts(3)).toEqual(['1', '9', '5'])
   })
 
-  scene('a message whose expiration has passed is dropped unread', async (s) => {
+  const expired = differences.keepsExpired ? 'comes with its expiration, for its reader to judge' : 'is dropped unread'
+  scene(`a message whose expiration has passed ${expired}`, async (s) => {
+    if (differences.keepsExpired) return await keepsExpired(s)
     const queue = await s.queue()
     await s.broker.publish(textMessage('short', { expirationMs: 30 }), toQueue(queue))
     await s.untilWaiting(queue, 0)
@@ -85,6 +87,20 @@ export function queueTests({ scene, expect }: SuiteContext): void {
     await s.send(queue, 'c')
   })
 
+  if (differences.refusesDeadLetterExchange) {
+    scene('a queue with a dead-letter exchange is refused by name, and what is rejected is gone', async (s) => {
+      const table = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' }
+      await expect(s.queue({ arguments: table })).rejects.toMatchObject({ code: 'CAPABILITY_MISSING' })
+      const queue = await s.queue()
+      await s.send(queue, 'rejected', 'next')
+      const inbox = await s.inbox(queue, { prefetch: 1 })
+      expect((await inbox.next()).reject()).toBe(true)
+      expect(await inbox.texts(1)).toEqual(['next'])
+      await s.untilWaiting(queue, 0)
+    })
+    return
+  }
+
   scene('rejected and run-out messages go to the dead-letter exchange, with their death told', async (s) => {
     const dead = await s.queue()
     const queue = await s.queue({
@@ -104,6 +120,16 @@ export function queueTests({ scene, expect }: SuiteContext): void {
     expect(deathOf(expired.message.headers['x-death'])).toEqual(['expired', queue, 1])
     expect(expired.message.expirationMs).toBeUndefined()
   })
+
+  async function keepsExpired(s: Scene): Promise<void> {
+    const queue = await s.queue()
+    await s.broker.publish(textMessage('none', { expirationMs: 0 }), toQueue(queue))
+    await s.broker.publish(textMessage('long', { expirationMs: 600_000 }), toQueue(queue))
+    const inbox = await s.inbox(queue)
+    const [none, long] = [await inbox.next(), await inbox.next()]
+    expect([textOf(none), none.message.expirationMs]).toEqual(['none', 0])
+    expect([textOf(long), long.message.expirationMs]).toEqual(['long', 600_000])
+  }
 }
 
 function deathOf(header: unknown): unknown[] {

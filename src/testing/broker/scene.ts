@@ -10,8 +10,19 @@ const PATIENCE_MS = 10_000
 /** Makes unstarted brokers that all meet in one place. */
 export type OpenForSuite = (options?: BrokerOptions) => Broker | Promise<Broker>
 
+/** What a kind of broker does otherwise than RabbitMQ. */
+export interface BrokerDifferences {
+  /** The expiration of a message is carried, and left to whoever reads it: it is not dropped unread. */
+  readonly keepsExpired?: boolean
+  /** Queues with a dead-letter exchange are refused (`CAPABILITY_MISSING`); what is rejected is gone. */
+  readonly refusesDeadLetterExchange?: boolean
+  /** A fanout exchange reaches the queues that are read at the time, and no others. */
+  readonly fansOutToReaders?: boolean
+}
+
 /** What the parts of the suite are given. */
 export interface SuiteContext {
+  readonly differences: BrokerDifferences
   readonly expect: SuiteRunner['expect']
   /** A test with a started broker of its own; all that it opens is stopped at its end. */
   readonly scene: (name: string, play: (scene: Scene) => Promise<void>) => void

@@ -19,7 +19,7 @@ import type {
 import { checkMessage, checkNames } from '../../check-message.ts'
 import { Declared } from '../../declared.ts'
 import { queueArguments } from '../../queue-arguments.ts'
-import { checkHeaders } from '../check-headers.ts'
+import { checkHeaders } from '../../check-headers.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ASK, SAY } from '../wire/frames.ts'
 import { writeTable } from '../wire/value-codec.ts'
@@ -40,7 +40,7 @@ export class DurableBroker implements Broker {
   readonly admin: BrokerAdmin
   #options: DurableBrokerOptions
   #clock: Clock
-  #client: EngineClient
+  readonly #client: EngineClient
   #sender: Sender
   #declared = new Declared()
   #consumers = new Map<number, ServedConsumer>()
@@ -50,7 +50,8 @@ export class DurableBroker implements Broker {
     this.#options = options
     this.#clock = options.clock
     this.#sender = new Sender(options.clock, () => this.#client.unreachable())
-    this.#client = new EngineClient(options, {
+    this.#client = new EngineClient(options)
+    this.#client.join({
       onUp: (line) => this.#onUp(line),
       onDown: () => this.#sender.detach(),
       onSay: (kind, frame, line) => this.#onSay(kind, frame, line),
@@ -66,6 +67,11 @@ export class DurableBroker implements Broker {
         await this.#client.ask(ASK.deleteQueue, (writer) => writer.text(queue))
       },
     }
+  }
+
+  /** Its connection, on which results can travel too. */
+  get client(): EngineClient {
+    return this.#client
   }
 
   get state(): BrokerState {
@@ -136,9 +142,11 @@ export class DurableBroker implements Broker {
     this.#sender.attach(line)
   }
 
-  #onSay(kind: number, frame: ByteReader, line: Line): void {
+  #onSay(kind: number, frame: ByteReader, line: Line): boolean {
     if (kind === SAY.deliver) this.#consumers.get(frame.u32())?.take(line, frame)
     else if (kind === SAY.queueLost) this.#onQueueLost(frame.text(), line)
+    else return false
+    return true
   }
 
   #onQueueLost(queue: string, line: Line): void {

@@ -6,9 +6,9 @@ import type { Service } from '../../../base/service.ts'
 import type { HeaderValue } from '../../../protocol/headers.ts'
 import type { BrokerState } from '../../broker.ts'
 import { tell } from '../../tell.ts'
-import type { ByteReader } from '../wire/byte-reader.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
-import { type Line, openLine } from './line.ts'
+import { type Line, type LineEvents, openLine } from './line.ts'
+import type { LineUser } from './line-user.ts'
 import { joinPost, type Post } from './post.ts'
 
 /** Short: who waits for the new owner to begin must not lose the second in which work goes on. */
@@ -31,26 +31,13 @@ export interface EngineClientOptions {
   readonly connectTimeoutMs: number
 }
 
-/** What is made of a connection. */
-export interface EngineClientEvents {
-  /** Makes a new connection fit for use, before anybody else has it. */
-  readonly onUp: (line: Line) => Promise<void>
-  /** The connection is gone, or did not come about. */
-  readonly onDown: () => void
-  /** What the owner says unasked. */
-  readonly onSay: (kind: number, frame: ByteReader, line: Line) => void
-  readonly onRoom?: () => void
-  /** Last chance to wait for what is on its way; must end by itself. */
-  readonly onStopping?: () => Promise<void>
-}
-
 /**
  * One connection to the engine of a data directory, wherever it runs. When nobody runs it, or its owner dies, this
  * process may become the owner; else it connects to who did. Brokers, results and stores stand on this.
  */
 export class EngineClient implements Service {
   #options: EngineClientOptions
-  #events: EngineClientEvents
+  #users = new Set<LineUser>()
   #clock: Clock
   #state: BrokerState = 'stopped'
   #listeners = new Set<(state: BrokerState) => void>()
@@ -64,10 +51,20 @@ export class EngineClient implements Service {
   #waiters = new Set<(line: Line | undefined) => void>()
   #lastProblem = 'it was not tried yet'
 
-  constructor(options: EngineClientOptions, events: EngineClientEvents) {
+  constructor(options: EngineClientOptions) {
     this.#options = options
-    this.#events = events
     this.#clock = options.clock
+  }
+
+  /** The data directory. */
+  get home(): string {
+    return this.#options.home
+  }
+
+  /** Uses the connection from the next one on, beside others; the returned function ends that. */
+  join(events: LineUser): () => void {
+    this.#users.add(events)
+    return () => void this.#users.delete(events)
   }
 
   get state(): BrokerState {
@@ -171,7 +168,7 @@ export class EngineClient implements Service {
   }
 
   async #finish(running: Promise<void>): Promise<void> {
-    if (this.#state === 'connected') await this.#events.onStopping?.()
+    if (this.#state === 'connected') await Promise.all([...this.#users].map(async ({ onStopping }) => onStopping?.()))
     this.#abort.abort(new LovageError('BROKER_CLOSED'))
     for (const wake of this.#waiters) wake(undefined)
     this.#waiters.clear()
@@ -225,12 +222,13 @@ export class EngineClient implements Service {
     try {
       this.#abort.signal.throwIfAborted()
       const late = (): Error => new Error('it took too long to begin')
-      await deadline(this.#clock, this.#events.onUp(line), this.#options.connectTimeoutMs, late)
+      const prepared = Promise.all([...this.#users].map(({ onUp }) => onUp(line)))
+      await deadline(this.#clock, prepared, this.#options.connectTimeoutMs, late)
       this.#abort.signal.throwIfAborted()
       if (!line.isOpen) throw new Error('the owner ended the connection')
     } catch (error) {
       await line.close()
-      this.#events.onDown()
+      this.#tellDown()
       throw error
     }
     this.#line = line
@@ -253,10 +251,20 @@ export class EngineClient implements Service {
 
   #open(post: Post, timeoutMs: number): Promise<Line> {
     this.#abort.signal.throwIfAborted()
-    const { onSay, onRoom = () => {} } = this.#events
-    const onClosed = (line: Line, problem: string): void => this.#onLost(line, problem)
-    const events = { onSay, onRoom, onClosed }
+    const events: LineEvents = {
+      onSay: (kind, frame, line) => {
+        for (const user of this.#users) if (user.onSay(kind, frame, line)) return
+      },
+      onRoom: () => {
+        for (const user of this.#users) user.onRoom?.()
+      },
+      onClosed: (line, problem) => this.#onLost(line, problem),
+    }
     return openLine({ path: post.socketPath, clock: this.#clock, url: this.#options.url, timeoutMs, events })
+  }
+
+  #tellDown(): void {
+    for (const user of this.#users) user.onDown?.()
   }
 
   #onLost(line: Line, problem: string): void {
@@ -264,7 +272,7 @@ export class EngineClient implements Service {
     this.#line = undefined
     this.#lastProblem = problem
     log('warn', 'broker', 'connection lost', { url: this.#options.url, problem })
-    this.#events.onDown()
+    this.#tellDown()
     this.#enter('lost')
     this.#reconnecting = this.#connect(Infinity).then(
       () => log('info', 'broker', 'connected again', { url: this.#options.url }),

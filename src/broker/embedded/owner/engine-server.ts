@@ -39,6 +39,7 @@ export class EngineServer {
   #clients = new Set<Served>()
   #staged: Staged[] = []
   #talking = new Set<Served>()
+  #wanted: (() => void)[] = []
   #isScheduled = false
   #again: Timer | undefined
 
@@ -111,10 +112,8 @@ export class EngineServer {
 
   /** Calls `fn` when all that was done so far outlives a loss of power, or when there is no room to write it down. */
   whenDurable(fn: () => void): void {
-    this.#ledger.flush()
-    // With a full disk the work goes on: what is lost then with the process is also not acknowledged then.
-    if (this.#ledger.hasWork) fn()
-    else this.#journal.afterSync(fn)
+    this.#wanted.push(fn)
+    this.#schedule()
   }
 
   /** This client is to be written to at the end of the turn. */
@@ -157,6 +156,13 @@ export class EngineServer {
       this.#ledger.flush()
       if (this.#ledger.hasWork) this.#again = this.#clock.after(FLUSH_AGAIN_MS, () => this.#tryAgain(), { unref: true })
     }
+    const wanted = this.#wanted.splice(0)
+    const tell = (): void => {
+      for (const fn of wanted) fn()
+    }
+    // With a full disk the work goes on: what is lost then with the process is also not acknowledged then.
+    if (wanted.length > 0 && this.#ledger.hasWork) tell()
+    else if (wanted.length > 0) this.#journal.afterSync(tell)
     const talking = [...this.#talking]
     this.#talking.clear()
     for (const served of talking) served.flush()

@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { LovageError, messageOf } from '../../../base/errors.ts'
 
 /** The longest path that a Unix socket can be bound to: 108 bytes on Linux and 104 elsewhere, with the zero at the end. */
@@ -25,11 +25,11 @@ export function openPlace(home: string): Place {
   const folder = join(home, 'broker')
   try {
     if (!existsSync(home)) {
-      mkdirSync(home, { recursive: true, mode: 0o700 })
+      makeFolder(home)
       // What lies here is no part of anybody's project.
       writeFileSync(join(home, '.gitignore'), '*\n')
     }
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     if ((statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700)
     const { dev, ino } = statSync(folder, { bigint: true })
     return { folder, identity: `${dev}-${ino}`, ...socketsOf(folder) }
@@ -37,6 +37,18 @@ export function openPlace(home: string): Place {
     if (error instanceof LovageError) throw error
     const fix = 'Point LOVAGE_HOME at a directory that this user may write to'
     throw new LovageError('HOME_UNUSABLE', { path: folder, problem: messageOf(error), fix }, { cause: error })
+  }
+}
+
+/** With those above it. Node's own way of it never ends where the system makes no folders, as below /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process of ours was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

@@ -3,7 +3,6 @@ import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
 import { log } from '../../../base/log.ts'
 import type { HeaderValue, Headers } from '../../../protocol/headers.ts'
 import type { Topology } from '../../broker.ts'
-import type { KeptResult } from '../journal/kept-result.ts'
 import type { Session } from '../session.ts'
 import { type EngineDelivery, Subscription } from '../subscription.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
@@ -12,6 +11,7 @@ import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '..
 import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
 import type { EngineServer } from './engine-server.ts'
+import { ServedResults } from './served-results.ts'
 
 /** Bytes on their way to a client above which it gets no further deliveries until they have gone. */
 const MOST_UNSENT_BYTES = 2 * 2 ** 20
@@ -27,16 +27,14 @@ export class Served {
   #consumers = new Map<number, Subscription>()
   #deliveries = new Map<number, EngineDelivery>()
   #lastDelivery = 0
-  #watched = new Set<string>()
   #isGreeted = false
-  readonly #onResult = (result: KeptResult): void => this.#sendResult(result)
+  #results: ServedResults
 
   constructor(server: EngineServer, socket: Socket) {
     this.#server = server
     this.#socket = socket
-    this.#session = server.engine.attach((queue) => {
-      this.#send(SAY.queueLost, () => this.#writer.text(queue))
-    })
+    this.#session = server.engine.attach((queue) => this.say(SAY.queueLost, (writer) => writer.text(queue)))
+    this.#results = new ServedResults(this, server.results, (fn) => server.whenDurable(fn))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('drain', () => this.#session.setBlocked(false))
     socket.on('error', () => {
@@ -53,18 +51,24 @@ export class Served {
 
   fail(id: number, error: unknown): void {
     const known = isLovageError(error) ? error : new LovageError('PUBLISH_REFUSED', { problem: messageOf(error) })
-    this.#send(SAY.failed, () => {
-      this.#writer.u32(id)
-      this.#writer.text(known.code)
-      writeTable(this.#writer, known.details as Headers)
+    this.say(SAY.failed, (writer) => {
+      writer.u32(id)
+      writer.text(known.code)
+      writeTable(writer, known.details as Headers)
     })
   }
 
   answer(id: number, value: HeaderValue): void {
-    this.#send(SAY.answer, () => {
-      this.#writer.u32(id)
-      writeValue(this.#writer, value)
+    this.say(SAY.answer, (writer) => {
+      writer.u32(id)
+      writeValue(writer, value)
     })
+  }
+
+  /** Says what was not asked for. */
+  say(kind: number, fill: (writer: ByteWriter) => void): void {
+    writeFrame(this.#writer, kind, () => fill(this.#writer))
+    this.#server.willWrite(this)
   }
 
   /** Sends all that was said in this turn, in one write. */
@@ -104,7 +108,9 @@ export class Served {
       case ASK.credit:
         return this.#credit(frame)
       case ASK.unwatch:
-        return this.#unwatch(frame.text())
+        return this.#results.unwatch(frame.text())
+      case ASK.watch:
+        return this.#results.watch(frame)
       default:
         return this.#ask(frame.u32(), kind, frame)
     }
@@ -146,9 +152,10 @@ export class Served {
   }
 
   #ask(id: number, kind: number, frame: ByteReader): void {
-    // What was published before on this connection comes first.
-    this.#server.commit()
     try {
+      if (this.#results.answer(id, kind, frame)) return
+      // What was published before on this connection comes first.
+      this.#server.commit()
       this.#answerTo(id, kind, frame)
     } catch (error) {
       if (error instanceof RangeError) throw error
@@ -157,7 +164,7 @@ export class Served {
   }
 
   #answerTo(id: number, kind: number, frame: ByteReader): void {
-    const { engine, results } = this.#server
+    const { engine } = this.#server
     switch (kind) {
       case ASK.probe:
         return this.done(id)
@@ -179,16 +186,6 @@ export class Served {
         return this.#server.whenDurable(() => this.done(id))
       case ASK.get:
         return this.#get(id, frame.text())
-      case ASK.putResult:
-        results.put(frame.text(), Buffer.from(frame.bytes()), frame.f64(), frame.u8() === 1)
-        return this.#server.whenDurable(() => this.done(id))
-      case ASK.getResult:
-        return this.answer(id, results.get(frame.text())?.value ?? null)
-      case ASK.dropResult:
-        results.delete(frame.text())
-        return this.#server.whenDurable(() => this.done(id))
-      case ASK.watch:
-        return this.#watch(id, frame.text())
       default:
         throw new RangeError(`there is no question ${kind}`)
     }
@@ -222,9 +219,9 @@ export class Served {
   #deliver(consumer: number, delivery: EngineDelivery, noAck: boolean): void {
     const tag = ++this.#lastDelivery
     if (!noAck) this.#deliveries.set(tag, delivery)
-    this.#send(SAY.deliver, () => {
-      this.#writer.u32(consumer)
-      this.#writeDelivery(tag, delivery)
+    this.say(SAY.deliver, (writer) => {
+      writer.u32(consumer)
+      writeDelivery(writer, tag, delivery)
     })
   }
 
@@ -234,52 +231,23 @@ export class Served {
     const tag = ++this.#lastDelivery
     this.#deliveries.set(tag, delivery)
     const writer = new ByteWriter()
-    const own = this.#writer
-    this.#writer = writer
-    this.#writeDelivery(tag, delivery)
-    this.#writer = own
+    writeDelivery(writer, tag, delivery)
     this.answer(id, writer.take())
-  }
-
-  #writeDelivery(tag: number, { redelivered, queue, exchange, routingKey, message }: EngineDelivery): void {
-    this.#writer.f64(tag)
-    this.#writer.u8(redelivered ? 1 : 0)
-    this.#writer.text(queue)
-    this.#writer.text(exchange)
-    this.#writer.text(routingKey)
-    this.#writer.raw(packedMessage(message).bytes)
-  }
-
-  #watch(id: number, key: string): void {
-    const { results } = this.#server
-    if (!this.#watched.has(key)) results.watch(key, this.#onResult)
-    this.#watched.add(key)
-    const there = results.get(key)
-    if (there) this.#sendResult(there)
-    // Behind the result that is there: who hears of this has heard of that.
-    this.answer(id, null)
-  }
-
-  #unwatch(key: string): void {
-    if (this.#watched.delete(key)) this.#server.results.unwatch(key, this.#onResult)
-  }
-
-  #sendResult({ key, value }: KeptResult): void {
-    this.#send(SAY.result, () => {
-      this.#writer.text(key)
-      this.#writer.raw(value)
-    })
-  }
-
-  #send(kind: number, fill: () => void): void {
-    writeFrame(this.#writer, kind, fill)
-    this.#server.willWrite(this)
   }
 
   #end(): void {
     this.#server.forget(this)
-    for (const key of this.#watched) this.#server.results.unwatch(key, this.#onResult)
+    this.#results.end()
     this.#deliveries.clear()
     this.#session.end()
   }
+}
+
+function writeDelivery(writer: ByteWriter, tag: number, delivery: EngineDelivery): void {
+  writer.f64(tag)
+  writer.u8(delivery.redelivered ? 1 : 0)
+  writer.text(delivery.queue)
+  writer.text(delivery.exchange)
+  writer.text(delivery.routingKey)
+  writer.raw(packedMessage(delivery.message).bytes)
 }

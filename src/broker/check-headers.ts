@@ -1,5 +1,5 @@
-import { LovageError } from '../../base/errors.ts'
-import { type HeaderValue, type Headers, WireValue } from '../../protocol/headers.ts'
+import { LovageError } from '../base/errors.ts'
+import { type HeaderValue, type Headers, WireValue } from '../protocol/headers.ts'
 
 /** What a frame of RabbitMQ leaves for headers beside properties: what passes here passes there. */
 const MOST_HEADER_BYTES = 131_000

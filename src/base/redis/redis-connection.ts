@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
+import type { Redis, RedisOptions } from 'ioredis'
+import { type Clock, deadline, type Timer } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { RedisUrl } from './redis-url.ts'
+
+/** The server answered with an error. Never leaves the seam's kind: who asked says what it means. */
+export class RedisReplyError extends Error {
+  /** Its first word: `OOM`, `READONLY`, `WRONGPASS`, ... */
+  readonly code: string
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'RedisReplyError'
+    this.code = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? 'ERR'
+  }
+}
+
+/** The connection ended, or never was; what was asked may or may not have been done. */
+export class RedisLostError extends Error {}
+
+/** A script that the server runs in one step. */
+export class RedisScript {
+  readonly text: string
+  readonly sha: string
+
+  constructor(text: string) {
+    this.text = text
+    this.sha = createHash('sha1').update(text).digest('hex')
+  }
+}
+
+export type RedisArgument = string | number | Buffer
+
+export interface RedisConnectionOptions {
+  readonly url: RedisUrl
+  readonly clock: Clock
+  /** Longest wait for it to be ready. */
+  readonly timeoutMs: number
+  /** What CLIENT LIST shows. */
+  readonly name: string
+  /** A server that owes an answer, or is asked for a sign of life, and says nothing for so long is given up. */
+  readonly silenceMs: number
+  /** Called once, when a connection that was ready has ended. */
+  readonly onClosed: (problem: string) => void
+  /** A message of a channel that is subscribed to, with the pattern where there is one. */
+  readonly onMessage?: (channel: string, text: string, pattern: string | undefined) => void
+}
+
+/**
+ * One connection to one Redis: it does not come back when it is lost, and then every command on its way is rejected.
+ * What is asked in one turn of the event loop goes out as one write.
+ */
+export class RedisConnection {
+  #redis: Redis
+  #options: RedisConnectionOptions
+  #isOpen = false
+  #isCorked = false
+  #owed = 0
+  #heardMs: number
+  #watch: Timer | undefined
+  #problem = 'the connection was closed'
+
+  private constructor(redis: Redis, options: RedisConnectionOptions) {
+    this.#redis = redis
+    this.#options = options
+    this.#heardMs = options.clock.monotonic()
+  }
+
+  /**
+   * Connects, logs in and chooses the database.
+   * @throws RedisReplyError when the server refuses, RedisLostError when it cannot be reached in time
+   */
+  static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
+    // Only programs that use Redis load the client.
+    const { Redis } = await import('ioredis')
+    const connection = new RedisConnection(new Redis(await clientOptions(options)), options)
+    const late = (): Error => new RedisLostError(`no answer within ${options.timeoutMs} ms`)
+    try {
+      await deadline(options.clock, connection.#begin(), options.timeoutMs, late)
+    } catch (error) {
+      connection.#destroy(messageOf(error))
+      throw error
+    }
+    return connection
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  /** @throws RedisReplyError, RedisLostError */
+  async call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
+    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
+    this.#cork()
+    this.#owed++
+    try {
+      return await this.#redis.call(command, args as RedisArgument[])
+    } catch (error) {
+      throw this.#errorOf(error)
+    } finally {
+      this.#owed--
+    }
+  }
+
+  /** Runs a script, and loads it where the server does not know it. */
+  async run(
+    script: RedisScript,
+    args: readonly RedisArgument[],
+    keys: readonly RedisArgument[] = [],
+  ): Promise<unknown> {
+    try {
+      return await this.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
+      return await this.call('EVAL', [script.text, keys.length, ...keys, ...args])
+    }
+  }
+
+  async subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void> {
+    this.#cork()
+    try {
+      if (channels.length > 0) await this.#redis.subscribe(...channels)
+      if (patterns.length > 0) await this.#redis.psubscribe(...patterns)
+    } catch (error) {
+      throw this.#errorOf(error)
+    }
+  }
+
+  async unsubscribe(channels: readonly string[], patterns: readonly string[]): Promise<void> {
+    this.#cork()
+    try {
+      if (channels.length > 0) await this.#redis.unsubscribe(...channels)
+      if (patterns.length > 0) await this.#redis.punsubscribe(...patterns)
+    } catch (error) {
+      throw this.#errorOf(error)
+    }
+  }
+
+  /** Ends it; what is on its way is rejected. */
+  close(): void {
+    this.#isOpen = false
+    this.#destroy('the connection was closed')
+  }
+
+  async #begin(): Promise<void> {
+    const { url, name, onMessage } = this.#options
+    const redis = this.#redis
+    redis.on('error', (error: Error) => (this.#problem = messageOf(error)))
+    redis.on('end', () => this.#onEnd())
+    if (onMessage) {
+      redis.on('message', (channel: string, text: string) => onMessage(channel, text, undefined))
+      redis.on('pmessage', (pattern: string, channel: string, text: string) => onMessage(channel, text, pattern))
+    }
+    try {
+      await redis.connect()
+    } catch (error) {
+      throw new RedisLostError(this.#problem === 'the connection was closed' ? messageOf(error) : this.#problem)
+    }
+    redis.stream.on('data', () => (this.#heardMs = this.#options.clock.monotonic()))
+    if (url.password !== undefined) await this.call('AUTH', url.user ? [url.user, url.password] : [url.password])
+    if (url.database !== 0) await this.call('SELECT', [url.database])
+    else await this.call('PING')
+    await this.call('CLIENT', ['SETNAME', name.replace(/[^!-~]/g, '-')]).catch(ignoreReply)
+    this.#isOpen = true
+    this.#armWatch()
+  }
+
+  /** Node writes what a corked socket holds in one go. */
+  #cork(): void {
+    if (this.#isCorked) return
+    const { stream } = this.#redis
+    this.#isCorked = true
+    stream.cork()
+    // After the promises of this turn, so that what they ask for goes along.
+    process.nextTick(() =>
+      queueMicrotask(() => {
+        this.#isCorked = false
+        stream.uncork()
+      }),
+    )
+  }
+
+  /** Looks several times within the silence that is allowed, so that a dead socket is known soon after it. */
+  #armWatch(): void {
+    const { clock, silenceMs } = this.#options
+    if (silenceMs === 0) return
+    this.#watch = clock.after(silenceMs / 4, () => this.#look(), { unref: true })
+  }
+
+  #look(): void {
+    const { clock, silenceMs } = this.#options
+    if (!this.#isOpen) return
+    const silentMs = clock.monotonic() - this.#heardMs
+    if (this.#owed > 0 && silentMs >= silenceMs) return this.#destroy(`no sign of life for ${Math.round(silentMs)} ms`)
+    if (this.#owed === 0 && silentMs >= silenceMs / 2) {
+      // The silence counts from here: until now nothing was asked.
+      this.#heardMs = clock.monotonic() - silenceMs / 2
+      this.#owed++
+      const settle = (): void => void this.#owed--
+      this.#redis.ping().then(settle, settle)
+    }
+    this.#armWatch()
+  }
+
+  #onEnd(): void {
+    this.#watch?.cancel()
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#options.onClosed(this.#problem)
+  }
+
+  #destroy(problem: string): void {
+    this.#problem = problem
+    this.#watch?.cancel()
+    this.#redis.disconnect()
+    // A half-open socket would wait for the other side to hang up as well.
+    this.#redis.stream?.destroy()
+  }
+
+  #errorOf(error: unknown): Error {
+    if (error instanceof Error && error.name === 'ReplyError') return new RedisReplyError(error.message)
+    if (this.#redis.status === 'ready') return error as Error
+    return new RedisLostError(this.#problem)
+  }
+}
+
+async function clientOptions({ url, timeoutMs }: RedisConnectionOptions): Promise<RedisOptions> {
+  const { at, tls } = url
+  const secure = tls && {
+    rejectUnauthorized: tls.verify,
+    ca: tls.caFile && (await readFile(tls.caFile)),
+    cert: tls.certFile && (await readFile(tls.certFile)),
+    key: tls.keyFile && (await readFile(tls.keyFile)),
+    ...(at.kind === 'server' && isIP(at.host) === 0 && { servername: at.host }),
+  }
+  return {
+    // What comes back, and when, is for the one who holds the connection to say: the client retries nothing.
+    lazyConnect: true,
+    retryStrategy: null,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    connectTimeout: timeoutMs,
+    // Pushes of RESP3 would come between the answers of the connection that asks.
+    protocol: 2,
+    ...(secure && { tls: secure as NonNullable<RedisOptions['tls']> }),
+    ...(at.kind === 'server' && { host: at.host, port: at.port }),
+    ...(at.kind === 'socket' && { path: at.path }),
+    ...(at.kind === 'sentinels' && {
+      sentinels: [...at.sentinels],
+      name: at.masterName,
+      ...(at.user !== undefined && { sentinelUsername: at.user }),
+      ...(at.password !== undefined && { sentinelPassword: at.password }),
+      ...(secure && { enableTLSForSentinelMode: true }),
+      sentinelRetryStrategy: null,
+    }),
+  } as RedisOptions
+}
+
+function ignoreReply(error: unknown): void {
+  if (!(error instanceof RedisReplyError)) throw error
+}

@@ -1,0 +1,287 @@
+import { type Clock, deadline } from '../../base/clock.ts'
+import { LovageError } from '../../base/errors.ts'
+import { Keeper } from '../../base/keeper.ts'
+import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { clusterRefused } from '../../base/redis/redis-url.ts'
+import type { Message } from '../../protocol/message.ts'
+import type {
+  Broker,
+  BrokerAdmin,
+  BrokerState,
+  ConsumeOptions,
+  Consumer,
+  Destination,
+  PublishOptions,
+  Topology,
+} from '../broker.ts'
+import { checkHeaders } from '../check-headers.ts'
+import { checkMessage, checkNames } from '../check-message.ts'
+import { Declared } from '../declared.ts'
+import { tell } from '../tell.ts'
+import { channelOf } from './channels.ts'
+import { Hands } from './hands.ts'
+import { Readers } from './readers.ts'
+import { redisAdmin } from './redis-admin.ts'
+import { isRefusal, serverError } from './redis-errors.ts'
+import type { OpenRedisLink, RedisLink } from './redis-link.ts'
+import type { RedisBrokerUrl } from './redis-options.ts'
+import { RedisPublisher } from './redis-publisher.ts'
+import { Sweeper } from './sweeper.ts'
+import { declareAgain, type DeclareContext, declareTopology } from './topology.ts'
+
+/** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
+export interface RedisOptions {
+  readonly url: RedisBrokerUrl
+  readonly clock: Clock
+  readonly openLink: OpenRedisLink
+  readonly publishTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatS: number
+  readonly maxMessageBytes: number
+  readonly name: string
+}
+
+/** A broker on Redis, in kombu's layout. */
+export class RedisBroker implements Broker {
+  readonly kind = 'redis'
+  readonly admin: BrokerAdmin
+  #options: RedisOptions
+  #keeper: Keeper<RedisLink>
+  #publisher: RedisPublisher
+  #hands: Hands
+  #sweeper: Sweeper
+  #readers: Readers
+  #declared = new Declared()
+  #listeners = new Set<(state: BrokerState) => void>()
+  #running: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #isClosing = false
+
+  constructor(options: RedisOptions) {
+    this.#options = options
+    const { clock, url, connectTimeoutMs } = options
+    const { redacted } = url.url
+    this.#keeper = new Keeper<RedisLink>({
+      clock,
+      room: 'broker',
+      url: redacted,
+      connectTimeoutMs,
+      open: (timeoutMs, onClosed) => this.#open(timeoutMs, onClosed),
+      onUp: (link) => this.#onUp(link),
+      onDown: () => this.#onDown(),
+      fatal: (error) => (isFatal(error) ? (serverError(error, redacted) as Error) : undefined),
+      unreachable: (problem) => new LovageError('BROKER_UNREACHABLE', { url: redacted, problem }),
+      closed: () => new LovageError('BROKER_CLOSED'),
+      onState: (state) => this.#listeners.forEach((listener) => tell(listener, state)),
+    })
+    this.#publisher = new RedisPublisher({
+      clock,
+      channelOf: (exchange, key) => channelOf(url, exchange, key),
+      unreachable: () => this.#keeper.unreachable(),
+      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
+    })
+    this.#hands = this.#newHands()
+    this.#readers = this.#newReaders()
+    this.#sweeper = this.#newSweeper()
+    this.admin = redisAdmin({
+      hands: () => this.#hands,
+      ask: (work) => this.#ask(work),
+      forgetQueue: (queue) => this.#declared.forgetQueue(queue),
+    })
+  }
+
+  get state(): BrokerState {
+    return this.#keeper.state
+  }
+
+  start(): Promise<void> {
+    if (this.#running) return this.#running
+    const stopping = this.#stopping
+    const begin = async (): Promise<void> => {
+      await stopping
+      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
+      this.#isClosing = false
+      await this.#keeper.start()
+    }
+    const running = Promise.resolve().then(begin)
+    this.#running = running
+    running.catch(() => {
+      if (this.#running === running) this.#running = undefined
+      this.#publisher.end(this.#keeper.unreachable())
+    })
+    return running
+  }
+
+  stop(): Promise<void> {
+    const running = this.#running
+    if (!running) return this.#stopping ?? Promise.resolve()
+    this.#running = undefined
+    this.#stopping = this.#stop(running)
+    return this.#stopping
+  }
+
+  async declare(topology: Topology): Promise<void> {
+    checkNames(topology)
+    await this.#ask((link) => declareTopology(this.#context(link), topology))
+    this.#declared.add(topology)
+    await this.#readers.feedAgain(topology)
+  }
+
+  async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
+    const { maxMessageBytes, publishTimeoutMs } = this.#options
+    this.#assertOpen()
+    checkMessage(message, to, options?.isPassedOn ? Infinity : maxMessageBytes)
+    checkHeaders(message.headers)
+    return this.#publisher.publish(message, to, options?.mandatory ?? true, options?.timeoutMs ?? publishTimeoutMs)
+  }
+
+  async consume(options: ConsumeOptions): Promise<Consumer> {
+    this.#assertOpen()
+    const consumer = await this.#readers.open(options)
+    const link = this.#keeper.kept
+    if (link) this.#sweeper.attach(link)
+    return consumer
+  }
+
+  async probe(timeoutMs: number): Promise<void> {
+    // To a queue that nobody has: the server runs the script that publishes, and drops the message.
+    const to = { exchange: '', routingKey: `lovage.probe.${this.#options.clock.uuid()}` }
+    const nothing = { headers: {}, body: new Uint8Array(), contentType: '', contentEncoding: '', deliveryMode: 1 }
+    await this.publish(nothing as Message, to, { mandatory: false, timeoutMs })
+  }
+
+  onState(listener: (state: BrokerState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  async #stop(running: Promise<void>): Promise<void> {
+    const { clock, publishTimeoutMs, connectTimeoutMs } = this.#options
+    const inTime = (ends: Promise<void>, ms: number): Promise<void> =>
+      deadline(clock, ends, ms, () => new Error('late')).catch(() => {})
+    this.#isClosing = true
+    const consumers = this.#readers.all
+    for (const consumer of consumers) consumer.close()
+    this.#sweeper.detach()
+    // What was asked before the stop is still confirmed, where the server takes it.
+    if (this.#keeper.state === 'connected') await inTime(this.#publisher.idle(), publishTimeoutMs)
+    const ends = async (): Promise<void> => {
+      // Back before the readers are gone: a queue that goes with them takes its messages along.
+      await Promise.all(consumers.map((consumer) => consumer.quiet()))
+      await this.#hands.returnAll()
+      await Promise.all(consumers.map((consumer) => consumer.cancel()))
+      await this.#hands.end()
+    }
+    await inTime(ends(), connectTimeoutMs)
+    await this.#keeper.stop()
+    await running.catch(() => {})
+    this.#onDown()
+    this.#publisher.end(new LovageError('BROKER_CLOSED'))
+    this.#declared = new Declared()
+    // Whoever starts it again is somebody else to the others.
+    this.#hands = this.#newHands()
+    this.#readers = this.#newReaders()
+    this.#sweeper = this.#newSweeper()
+  }
+
+  #open(timeoutMs: number, onClosed: (problem: string) => void): Promise<RedisLink> {
+    const { url, clock, name, heartbeatS, openLink } = this.#options
+    return openLink({
+      url: url.url,
+      prefix: url.prefix,
+      clock,
+      name,
+      timeoutMs,
+      // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
+      silenceMs: heartbeatS * 500,
+      onClosed,
+      onBell: () => this.#readers.ring(),
+      onHeard: (pattern, _channel, text) => this.#readers.onHeard(pattern, text),
+    })
+  }
+
+  async #onUp(link: RedisLink): Promise<void> {
+    const { redacted } = this.#options.url.url
+    if (link.facts.isCluster) throw clusterRefused('the broker')
+    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
+    warnOfRisks('broker', redacted, link.facts)
+    await this.#hands.attach(link)
+    await declareAgain(this.#context(link), this.#declared.all())
+    await this.#readers.attach(link)
+    this.#publisher.attach(link)
+    if (this.#readers.all.length > 0) this.#sweeper.attach(link)
+  }
+
+  #onDown(): void {
+    this.#publisher.detach()
+    this.#hands.detach()
+    this.#sweeper.detach()
+    this.#readers.detach()
+  }
+
+  async #declareQueueAgain(queue: string): Promise<boolean> {
+    const topology = this.#declared.around(queue)
+    const link = this.#keeper.kept
+    if (!topology || !link) return false
+    await declareAgain(this.#context(link), topology)
+    return true
+  }
+
+  #context(link: RedisLink): DeclareContext {
+    return { link, session: this.#hands.session, url: this.#options.url.url.redacted }
+  }
+
+  #newHands(): Hands {
+    const { clock, url } = this.#options
+    return new Hands(clock, url.visibilityMs, () => this.#readers.all)
+  }
+
+  #newReaders(): Readers {
+    const { clock, url } = this.#options
+    return new Readers({
+      clock,
+      hands: this.#hands,
+      names: url,
+      link: () => this.#keeper.kept,
+      ask: (work) => this.#ask(work),
+      declareAgain: (queue) => this.#declareQueueAgain(queue),
+      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
+    })
+  }
+
+  #newSweeper(): Sweeper {
+    const { clock, url } = this.#options
+    return new Sweeper(clock, this.#hands, url.visibilityMs, url.prefix)
+  }
+
+  /** Runs work on the connection there is or will be, within the time limit; once more where it was lost meanwhile. */
+  async #ask<T>(work: (link: RedisLink) => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    const { clock, connectTimeoutMs, url } = this.#options
+    const attempt = async (): Promise<T> => {
+      for (;;) {
+        const link = await this.#keeper.connected(connectTimeoutMs)
+        try {
+          return await work(link)
+        } catch (error) {
+          if (link.isOpen || error instanceof LovageError) throw serverError(error, url.url.redacted)
+        }
+      }
+    }
+    return await deadline(clock, attempt(), connectTimeoutMs, () => this.#noAnswer())
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosing || this.#keeper.state === 'stopped') throw new LovageError('BROKER_CLOSED')
+  }
+
+  #noAnswer(): Error {
+    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
+    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
+    return new LovageError('BROKER_UNREACHABLE', { url: this.#options.url.url.redacted, problem })
+  }
+}
+
+function isFatal(error: unknown): boolean {
+  return isRefusal(error) || error instanceof LovageError
+}

@@ -1,0 +1,19 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openBroker } from '../../src/broker/open.ts'
+import { brokerSuite } from '../../src/testing/broker-suite.ts'
+import { describeWith } from '../services/available.ts'
+import { RedisNode } from '../services/redis-node.ts'
+
+describeWith(['redis'], 'Redis', () => {
+  let redis: RedisNode
+  beforeAll(async () => {
+    redis = await RedisNode.start()
+  })
+  afterAll(() => redis.remove())
+
+  brokerSuite({ test, expect }, (options) => openBroker(redis.url(), options), {
+    keepsExpired: true,
+    refusesDeadLetterExchange: true,
+    fansOutToReaders: true,
+  })
+})
