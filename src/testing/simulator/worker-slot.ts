@@ -45,7 +45,7 @@ export class WorkerSlot {
     const name = `${this.name}.${++this.#life}`
     const process = new SimulatedProcess(name, timeline, kit, (blow) => this.#suffer(blow))
     const app = settle(process, () => {
-      if (this.#now?.process === process) this.crash()
+      if (this.#now?.process === process) this.crash(true)
     })
     const hostname = `${this.name}@simulated`
     const running = process.within(() => worker(app, { ...options, hostname }, { clock: process.clock }))
@@ -60,13 +60,13 @@ export class WorkerSlot {
   }
 
   /** Kills the worker; another comes after a while. */
-  crash(): void {
+  crash(isAlone = false): void {
     const now = this.#now
     if (!now) return
     this.#now = undefined
     this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'dies')
-    now.process.kill()
+    now.process.kill(isAlone)
     this.#again()
   }
 

@@ -115,7 +115,7 @@ export class World<Made extends MadeApp> {
       if (blow === 'crash') peer.kill()
     }
     const process = new SimulatedProcess(name, this.timeline, this.kit, isMortal ? onBlow : undefined)
-    const made = this.#settle(process, () => peer.kill())
+    const made = this.#settle(process, () => process.kill(true))
     const peer: Peer<Made> = {
       name,
       made,
