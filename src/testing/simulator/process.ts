@@ -111,8 +111,8 @@ export class SimulatedProcess {
   gate<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       promise.then(
-        (value) => void this.pause().then(() => resolve(value)),
-        (error: unknown) => void this.pause().then(() => reject(error as Error)),
+        (value) => this.at(this.arrivalMs(), () => resolve(value)),
+        (error: unknown) => this.at(this.arrivalMs(), () => reject(error as Error)),
       )
     })
   }
