@@ -2,10 +2,10 @@ import { LovageError } from '../base/errors.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
-export type BrokerKind = 'amqp' | 'embedded' | 'memory'
+export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
-export type BackendKind = 'rpc' | 'memory'
+export type BackendKind = 'rpc' | 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -26,6 +26,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker that several processes share',
     kinds: {
       amqp: [true, ''],
+      redis: [true, ''],
       embedded: [true, 'of one user'],
       memory: [false, 'it lies in the memory of one process'],
     },
@@ -33,13 +34,14 @@ export const BROKER_FEATURES = {
   machines: {
     title: 'several machines meet there',
     needs: 'a broker that several machines share',
-    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
   },
   durable: {
     title: 'what it has confirmed outlives its end',
     needs: 'a broker that keeps what it has',
     kinds: {
       amqp: [true, 'durable queues, persistent messages'],
+      redis: [true, 'with `appendonly yes` and `noeviction` only'],
       embedded: [true, 'a journal, on disk before the confirmation'],
       memory: [false, 'gone with the process'],
     },
@@ -47,18 +49,19 @@ export const BROKER_FEATURES = {
   celery: {
     title: 'Celery in Python meets us there',
     needs: 'a broker that Celery knows',
-    kinds: { amqp: [true, ''], embedded: [false, ''], memory: [false, ''] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
   },
   admin: {
     title: 'queues can be looked into: depth, purge, dead letters',
     needs: 'a broker whose queues can be looked into',
-    kinds: { amqp: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
+    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
   },
   priorities: {
     title: 'priorities',
     needs: 'a broker with priorities',
     kinds: {
       amqp: [true, '`queueMaxPriority`; not on quorum queues'],
+      redis: [true, 'as kombu sorts them, in steps'],
       embedded: [true, '`queueMaxPriority`'],
       memory: [true, '`queueMaxPriority`'],
     },
@@ -68,6 +71,7 @@ export const BROKER_FEATURES = {
     needs: 'a worker that holds messages',
     kinds: {
       amqp: [true, 'held by the worker'],
+      redis: [true, 'held by the worker'],
       embedded: [true, 'held by the worker'],
       memory: [true, 'held by the worker'],
     },
@@ -77,6 +81,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker that takes no message back for its age',
     kinds: {
       amqp: [false, 'until `consumer_timeout`, 30 minutes by default'],
+      redis: [true, 'its hold is renewed while its worker lives'],
       embedded: [true, ''],
       memory: [true, ''],
     },
@@ -88,22 +93,34 @@ export const BACKEND_FEATURES = {
   processes: {
     title: 'worker and caller may be different processes',
     needs: 'a result backend that several processes share',
-    kinds: { rpc: [true, 'as far as the broker reaches'], memory: [false, 'it lies in the memory of one process'] },
+    kinds: {
+      rpc: [true, 'as far as the broker reaches'],
+      embedded: [true, 'of one user, on one machine'],
+      memory: [false, 'it lies in the memory of one process'],
+    },
   },
   anyReader: {
     title: 'any process can read a result, by the id of its task',
     needs: 'a result backend that stores results',
-    kinds: { rpc: [false, 'only the process that sent the task'], memory: [true, 'in the one process'] },
+    kinds: {
+      rpc: [false, 'only the process that sent the task'],
+      embedded: [true, ''],
+      memory: [true, 'in the one process'],
+    },
   },
   late: {
     title: 'a result can be read by who asks after it came',
     needs: 'a result backend that keeps results',
-    kinds: { rpc: [true, 'in the process that sent the task'], memory: [true, 'in the one process'] },
+    kinds: {
+      rpc: [true, 'in the process that sent the task'],
+      embedded: [true, 'also after a restart'],
+      memory: [true, 'in the one process'],
+    },
   },
   updates: {
     title: 'STARTED, RETRY and progress are told while the task runs',
     needs: 'a result backend that pushes',
-    kinds: { rpc: [true, ''], memory: [true, ''] },
+    kinds: { rpc: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
 
@@ -116,10 +133,14 @@ export type BackendFeature = keyof typeof BACKEND_FEATURES
 const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   amqp: 'amqp',
   amqps: 'amqp',
+  redis: 'redis',
+  rediss: 'redis',
+  'redis+socket': 'redis',
+  sentinel: 'redis',
   embedded: 'embedded',
   memory: 'memory',
 }
-const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', memory: 'memory' }
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }
 
 type Urls = Pick<Settings, 'broker' | 'backend'>
 
@@ -156,7 +177,7 @@ export function assertShared(settings: Urls, what: string, instead: string): voi
 export function assertBroker(feature: BrokerFeature, settings: Urls, what: string, instead: string): void {
   if (brokerHas(feature, settings)) return
   const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
-  const fix = `${instead}, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/`
+  const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
 }
 

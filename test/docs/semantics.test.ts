@@ -37,12 +37,19 @@ function tableOf(
 const withoutRule = ([head = [], , ...rows]: string[][]): string[][] => [head, ...rows]
 
 test('the page tells what each broker can do, as the code has it', () => {
-  const expected = tableOf(BROKER_FEATURES, { amqp: 'RabbitMQ', embedded: 'embedded', memory: 'memory' })
+  const expected = tableOf(BROKER_FEATURES, {
+    amqp: 'RabbitMQ',
+    redis: 'Redis',
+    embedded: 'embedded',
+    memory: 'memory',
+  })
   expect(withoutRule(tableAfter('brokers'))).toEqual(expected)
 })
 
 test('the page tells what each result backend can do, as the code has it', () => {
-  expect(withoutRule(tableAfter('backends'))).toEqual(tableOf(BACKEND_FEATURES, { rpc: 'rpc', memory: 'memory' }))
+  expect(withoutRule(tableAfter('backends'))).toEqual(
+    tableOf(BACKEND_FEATURES, { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }),
+  )
 })
 
 test('the page has a column for every kind that the code knows', () => {

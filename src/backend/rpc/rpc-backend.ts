@@ -16,21 +16,26 @@ import { GoneQueues } from './gone-queues.ts'
 export interface RpcBackendOptions {
   readonly broker: Broker
   readonly clock: Clock
-  /** The reply queue goes after so long without us, and so long results are kept for late callers. */
+  /** How long results are kept for late callers. */
   readonly resultExpiresMs: number
   readonly maxPendingResults: number
   readonly types: 'typed' | 'plain'
 }
 
-/** A reply queue that is not there may belong to a client that is just reconnecting: about six seconds in all. */
+/** A reply queue that is not there may belong to a Python client that is just reconnecting: about six seconds in all. */
 const RETRY: Backoff = { baseMs: 200, maxMs: 2_000, jitter: false }
 const TRIES = 6
+
+const MANDATORY = { mandatory: true } as const
 
 /** Ours, beside the five members that the body has in Celery. Python's clients do not read headers of results. */
 const RUN_MS = 'x-lovage-run-ms'
 
-/** RabbitMQ takes `x-expires` as 32 bits. */
-const LONGEST_EXPIRY_MS = 2 ** 32 - 1
+/**
+ * How long a reply queue waits for its client to come back. Long enough for any outage that a waiter sits out, short enough
+ * that those of clients that were killed do not gather.
+ */
+const STAYS_MS = 60 * 60_000
 
 /**
  * Results over the broker, as Celery's `rpc://`: each client has a reply queue of its own, and workers publish to it.
@@ -77,9 +82,18 @@ export class RpcBackend implements ResultBackend {
     this.#listening = undefined
     this.#consumer = undefined
     const consumer = await listening?.catch(() => undefined)
-    await consumer?.cancel().catch((error: unknown) => {
-      log('debug', 'backend', 'reply queue was not cancelled', { queue: this.replyTo, error: messageOf(error) })
-    })
+    if (consumer) await this.#endQueue(consumer)
+  }
+
+  /** Nobody reads it any more. Where it cannot be removed now it goes at its own time. */
+  async #endQueue(consumer: Consumer): Promise<void> {
+    const { broker } = this.#options
+    try {
+      await consumer.cancel()
+      if (broker.state === 'connected') await broker.admin?.deleteQueue(this.replyTo)
+    } catch (error) {
+      log('debug', 'backend', 'reply queue was not removed', { queue: this.replyTo, error: messageOf(error) })
+    }
   }
 
   async expect(id: string): Promise<Expectation> {
@@ -101,7 +115,13 @@ export class RpcBackend implements ResultBackend {
       priority: 0,
       correlationId: correlationId || outcome.id,
     }
-    await this.#publish(message, replyTo, outcome)
+    try {
+      await this.#publish(message, replyTo)
+      this.#gone.delete(replyTo)
+    } catch (error) {
+      if (!isLovageError(error, 'UNROUTABLE')) throw error
+      await this.#publishAgain(message, replyTo, outcome)
+    }
   }
 
   async get(id: string): Promise<Outcome | undefined> {
@@ -112,18 +132,22 @@ export class RpcBackend implements ResultBackend {
     this.#expectations.forget(id)
   }
 
-  async #publish(message: Message, replyTo: string, { id, state }: Outcome): Promise<void> {
-    const { broker, clock } = this.#options
+  #publish(message: Message, replyTo: string): Promise<void> {
+    return this.#options.broker.publish(message, { exchange: '', routingKey: replyTo }, MANDATORY)
+  }
+
+  /** Its reply queue was not there a moment ago. */
+  async #publishAgain(message: Message, replyTo: string, { id, state }: Outcome): Promise<void> {
+    const { clock } = this.#options
     const tries = this.#gone.has(replyTo) ? 1 : TRIES
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 1; attempt < tries; attempt++) {
+      await sleep(clock, backoffMs(attempt - 1, RETRY, clock.random()), this.#stopping.signal)
       try {
-        await broker.publish(message, { exchange: '', routingKey: replyTo }, { mandatory: true })
+        await this.#publish(message, replyTo)
         this.#gone.delete(replyTo)
         return
       } catch (error) {
         if (!isLovageError(error, 'UNROUTABLE')) throw error
-        if (attempt + 1 >= tries) break
-        await sleep(clock, backoffMs(attempt, RETRY, clock.random()), this.#stopping.signal)
       }
     }
     // Who asked is gone. Failing here would have the task run again and again for nobody.
@@ -145,27 +169,31 @@ export class RpcBackend implements ResultBackend {
 
   async #consume(): Promise<Consumer> {
     const { broker, resultExpiresMs } = this.#options
+    // It outlives our connection, and what we have not acknowledged comes again on the next one: a result that was written
+    // to a connection already dead is not lost with it.
     const queue = {
       name: this.replyTo,
-      durable: false,
-      autoDelete: true,
-      expiresMs: Math.min(Math.ceil(resultExpiresMs), LONGEST_EXPIRY_MS),
+      durable: true,
+      autoDelete: false,
+      expiresMs: Math.min(Math.ceil(resultExpiresMs), STAYS_MS),
     }
     await broker.declare({ queues: [queue] })
     return broker.consume({
       queues: [this.replyTo],
       prefetch: 0,
-      noAck: true,
-      onDelivery: (delivery) => this.#receive(delivery),
+      onDelivery: (delivery) => {
+        this.#receive(delivery)
+        delivery.ack()
+      },
     })
   }
 
   #receive({ message }: Delivery): void {
-    let outcome: Outcome
+    let outcome: { -readonly [K in keyof Outcome]: Outcome[K] }
     try {
       const runMs = plainHeader(message.headers[RUN_MS])
       outcome = decodeResult(message.body, contentOf(message))
-      if (typeof runMs === 'number') outcome = { ...outcome, runMs }
+      if (typeof runMs === 'number') outcome.runMs = runMs
     } catch (error) {
       const { correlationId: id, contentType } = message
       log('error', 'backend', 'result cannot be read', { id, contentType, error: messageOf(error) })
@@ -183,5 +211,6 @@ function timesOf({ runMs }: Outcome): Headers {
 
 function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
   const { compression } = headers
-  return { ...(contentType && { contentType }), ...(typeof compression === 'string' && { compression }) }
+  if (typeof compression === 'string') return contentType ? { contentType, compression } : { compression }
+  return contentType ? { contentType } : {}
 }

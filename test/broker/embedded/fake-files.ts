@@ -1,7 +1,7 @@
 import type { JournalFile, JournalFiles } from '../../../src/broker/embedded/journal/journal-files.ts'
 
-/** What a disk writes in one piece. */
-const SECTOR_BYTES = 512
+/** What a disk writes in one piece; in truth it is more. */
+const SECTOR_BYTES = 128
 
 interface Inode {
   content: Buffer
@@ -18,6 +18,8 @@ export class FakeFiles implements JournalFiles {
   /** As long as it is set, nothing becomes durable; call it to let that happen. */
   held: (() => void)[] | undefined
   syncs = 0
+  /** Called before each change. */
+  onStep: (() => void) | undefined
   names = new Map<string, Inode>()
   #durableNames = new Map<string, Inode>()
 
@@ -34,6 +36,7 @@ export class FakeFiles implements JournalFiles {
   }
 
   create(name: string): JournalFile {
+    this.onStep?.()
     if (this.names.has(name)) throw Object.assign(new Error(`EEXIST: ${name}`), { code: 'EEXIST' })
     const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
     this.names.set(name, inode)
@@ -58,17 +61,24 @@ export class FakeFiles implements JournalFiles {
   }
 
   rename(name: string, to: string): void {
+    this.onStep?.()
     this.names.set(to, this.#inode(name))
     this.names.delete(name)
   }
 
   remove(name: string): void {
+    this.onStep?.()
     this.room += this.names.get(name)?.content.length ?? 0
     this.names.delete(name)
   }
 
   syncNames(): Promise<void> {
     return this.#sync(() => (this.#durableNames = new Map(this.names)))
+  }
+
+  syncNamesNow(): void {
+    if (this.syncError) throw this.syncError
+    this.#durableNames = new Map(this.names)
   }
 
   /** Lets become durable what waits for it. */
@@ -81,7 +91,15 @@ export class FakeFiles implements JournalFiles {
   /** What another process finds when this one is killed now. */
   afterKill(): FakeFiles {
     const after = new FakeFiles()
-    for (const [name, { content }] of this.names) after.#add(name, Buffer.from(content))
+    const copies = new Map<Inode, Inode>()
+    const copy = (inode: Inode): Inode => {
+      const made = copies.get(inode) ?? { content: Buffer.from(inode.content), durable: Buffer.from(inode.durable) }
+      copies.set(inode, made)
+      return made
+    }
+    for (const [name, inode] of this.names) after.names.set(name, copy(inode))
+    for (const [name, inode] of this.#durableNames) after.#durableNames.set(name, copy(inode))
+    after.room = this.room
     return after
   }
 
@@ -91,7 +109,11 @@ export class FakeFiles implements JournalFiles {
     for (const name of new Set([...this.names.keys(), ...this.#durableNames.keys()])) {
       const [now, before] = [this.names.get(name), this.#durableNames.get(name)]
       const inode = now === before || random() < 0.5 ? now : before
-      if (inode) after.#add(name, torn(inode, random))
+      if (!inode) continue
+      const content = torn(inode, random)
+      const left = { content, durable: Buffer.from(content) }
+      after.names.set(name, left)
+      after.#durableNames.set(name, left)
     }
     return after
   }
@@ -103,12 +125,6 @@ export class FakeFiles implements JournalFiles {
     inode.durable = Buffer.from(inode.content)
   }
 
-  #add(name: string, content: Buffer): void {
-    const inode = { content, durable: Buffer.from(content) }
-    this.names.set(name, inode)
-    this.#durableNames.set(name, inode)
-  }
-
   #inode(name: string): Inode {
     const inode = this.names.get(name)
     if (!inode) throw Object.assign(new Error(`ENOENT: ${name}`), { code: 'ENOENT' })
@@ -116,6 +132,7 @@ export class FakeFiles implements JournalFiles {
   }
 
   #write(inode: Inode, bytes: Buffer, at: number): number {
+    this.onStep?.()
     const more = Math.max(0, at + bytes.length - inode.content.length)
     const taken = bytes.length - Math.max(0, more - this.room)
     if (taken <= 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
@@ -152,7 +169,7 @@ function resized(bytes: Buffer, length: number): Buffer {
 function torn({ content, durable }: Inode, random: () => number): Buffer {
   const after = resized(durable, random() < 0.5 ? Math.max(content.length, durable.length) : durable.length)
   for (let at = 0; at < after.length; at += SECTOR_BYTES) {
-    if (random() < 0.5) content.copy(after, at, at, at + SECTOR_BYTES)
+    if (at < content.length && random() < 0.5) content.copy(after, at, at, at + SECTOR_BYTES)
   }
   return after
 }

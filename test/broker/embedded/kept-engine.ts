@@ -13,6 +13,7 @@ export interface KeptEngineOptions {
   seed?: number
   sync?: boolean
   clock?: VirtualClock
+  segmentBytes?: number
 }
 
 /** An engine with its journal, as its owner runs it, without threads and sockets. */
@@ -23,13 +24,12 @@ export class KeptEngine {
   /** What the disk failed with. */
   readonly failures: unknown[] = []
 
-  constructor(
-    files: JournalFiles,
-    { seed = 1, sync = true, clock = new VirtualClock({ seed }) }: KeptEngineOptions = {},
-  ) {
-    this.clock = clock
+  constructor(files: JournalFiles, options: KeptEngineOptions = {}) {
+    const { seed = 1, sync = true, clock, segmentBytes } = options
+    this.clock = clock ?? new VirtualClock({ seed })
     const onFailed = (error: unknown): void => void this.failures.push(error)
-    this.server = new EngineServer({ clock, files, sync, onFailed }, '/data/broker')
+    const size = segmentBytes === undefined ? {} : { segmentBytes }
+    this.server = new EngineServer({ clock: this.clock, files, sync, onFailed, ...size }, '/data/broker')
     this.session = this.server.engine.attach(() => {})
   }
 

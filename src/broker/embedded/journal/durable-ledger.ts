@@ -14,11 +14,11 @@ import { RECORD, writeRecord } from './record.ts'
 import { Replay, topologyKey } from './replay.ts'
 import { leave, type Live, type Segment, settleIn } from './segment.ts'
 
-/** Dead bytes below this are not worth the work of being rid of them. */
-const DEAD_BYTES_ALLOWED = 16 * 2 ** 20
+/** Files full of what is dead that are not worth the work of being rid of. */
+const DEAD_FILES_ALLOWED = 2
 
-/** So little is moved whenever it is in the way of being rid of a file: each start of the broker leaves one. */
-const MOVED_FREELY_BYTES = 64 * 1024
+/** So small a part of a file is moved whenever it is in the way of being rid of it: each start of the broker leaves one. */
+const MOVED_FREELY = 1 / 128
 
 /**
  * Writes down what must outlive the engine. What is told here is written with the next `flush`; only new messages that
@@ -50,6 +50,11 @@ export class DurableLedger implements Ledger {
   /** Something is to be written. */
   get hasWork(): boolean {
     return this.#staged.length + this.#pending.length + this.#removed.length + this.#handed.length > 0
+  }
+
+  /** Whether something new of this size can be written now, beside what waits to be written. */
+  hasRoom(bytes: number): boolean {
+    return this.#journal.hasRoom(this.#pending.length + bytes)
   }
 
   /** Gives an engine that is still empty what an earlier one left. */
@@ -224,9 +229,10 @@ export class DurableLedger implements Ledger {
 
   /** When there is more that is dead than alive, or next to nothing alive in that file. */
   #isWorthIt({ liveBytes }: Segment): boolean {
-    if (liveBytes <= MOVED_FREELY_BYTES) return true
-    const live = this.#journal.segments.reduce((sum, segment) => sum + segment.liveBytes, 0)
-    return !this.#journal.isFull && this.#journal.bytes - live > live + DEAD_BYTES_ALLOWED
+    const { segments, segmentBytes, bytes, isFull } = this.#journal
+    if (liveBytes <= segmentBytes * MOVED_FREELY) return true
+    const live = segments.reduce((sum, segment) => sum + segment.liveBytes, 0)
+    return !isFull && bytes - live > live + segmentBytes * DEAD_FILES_ALLOWED
   }
 
   #move(live: Live): void {
@@ -241,6 +247,7 @@ export class DurableLedger implements Ledger {
     this.#journal.afterSync(() => {
       this.#isReclaiming = false
       this.#journal.dropOldest()
+      this.#reclaim()
     })
   }
 }

@@ -3,6 +3,7 @@ import {
   closeSync,
   fdatasync,
   fdatasyncSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
   readdirSync,
@@ -41,6 +42,8 @@ export interface JournalFiles {
   remove(name: string): void
   /** Resolves when the names themselves outlive a loss of power. */
   syncNames(): Promise<void>
+  /** The same, before it returns. */
+  syncNamesNow(): void
 }
 
 /** The files of a folder of this machine. */
@@ -72,13 +75,28 @@ export function filesIn(folder: string): JournalFiles {
         handle = await open(folder, 'r')
         await handle.sync()
       } catch (error) {
-        // Some systems open no folders, or sync none: there names are written down with the file.
-        if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+        throwUnlessUnsynced(error)
       } finally {
         await handle?.close()
       }
     },
+    syncNamesNow() {
+      let fd: number | undefined
+      try {
+        fd = openSync(folder, 'r')
+        fsyncSync(fd)
+      } catch (error) {
+        throwUnlessUnsynced(error)
+      } finally {
+        if (fd !== undefined) closeSync(fd)
+      }
+    },
   }
+}
+
+/** Some systems open no folders, or sync none: there names are written down with the file. */
+function throwUnlessUnsynced(error: unknown): void {
+  if (!['EPERM', 'EISDIR', 'EINVAL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
 }
 
 function openFile(path: string): JournalFile {

@@ -11,7 +11,6 @@ import type { Recovered } from './recovery.ts'
 import { SegmentFile } from './segment-file.ts'
 import type { Segment } from './segment.ts'
 
-/** A file is followed by the next one when it is larger. */
 const SEGMENT_BYTES = 8 * 2 ** 20
 
 /** How long what nobody waits for (acknowledgements) may stay out of the disk's hands. */
@@ -22,11 +21,16 @@ const FULL_AGAIN_MS = 200
 
 const FULL = 'the disk is full: new messages are refused'
 
+/** So much goes into the room that is put aside, several times over. */
+const SMALL_BYTES = 64 * 1024
+
 export interface JournalOptions {
   readonly clock: Clock
   readonly files: JournalFiles
   /** `false`: what is written counts as durable at once. It outlives the process, not a loss of power. */
   readonly sync: boolean
+  /** A file is followed by the next one when it would become larger. Default 8 MiB. */
+  readonly segmentBytes?: number
   /** The disk failed in another way than by being full: nothing can be promised any more. */
   readonly onFailed: (error: unknown) => void
 }
@@ -36,6 +40,7 @@ export class Journal {
   /** Oldest first. */
   readonly segments: Segment[]
   readonly salt: number
+  readonly segmentBytes: number
   #clock: Clock
   #files: JournalFiles
   #options: JournalOptions
@@ -59,6 +64,7 @@ export class Journal {
     this.#clock = options.clock
     this.#files = options.files
     this.salt = Math.floor(options.clock.random() * 2 ** 32)
+    this.segmentBytes = options.segmentBytes ?? SEGMENT_BYTES
     this.segments = [...recovered.segments]
     this.#found = recovered.end
     this.#reserve = new Reserve(options.files)
@@ -98,6 +104,13 @@ export class Journal {
     return mustGoOn && wasTaken && this.#append(parts, length)
   }
 
+  /** Whether something new of this size can be written now: asked before a change that cannot be taken back. */
+  hasRoom(length: number): boolean {
+    if (this.#isOver || (this.isFull && !this.#findRoom())) return false
+    // What is put aside is enough for what is small.
+    return length <= SMALL_BYTES || (this.#file?.makeRoom(length) ?? false)
+  }
+
   /** Calls `fn` when all that was written so far outlives a loss of power; never, when the disk fails. */
   afterSync(fn: () => void): void {
     if (!this.#options.sync) return fn()
@@ -135,10 +148,10 @@ export class Journal {
   }
 
   #append(parts: readonly Buffer[], length: number): boolean {
-    const isTooLong = this.#tail && this.#tail.bytes > HEADER_BYTES && this.#tail.bytes + length > SEGMENT_BYTES
+    const isTooLong = this.#tail && this.#tail.bytes > HEADER_BYTES && this.#tail.bytes + length > this.segmentBytes
     // Where there is no room for a new file there may be some in the old one.
     if (!this.#tail || (isTooLong && this.#clock.monotonic() >= this.#noFileUntilMs)) this.#begin()
-    if (!this.#tail || !this.#file?.append(parts, length)) return false
+    if (this.#isOver || !this.#tail || !this.#file?.append(parts, length)) return false
     this.#tail.bytes += length
     this.#isDirty = true
     if (this.#options.sync) this.#lazy ??= this.#clock.after(LAZY_SYNC_MS, () => this.#syncLazily(), { unref: true })
@@ -153,7 +166,7 @@ export class Journal {
       const header = encodeHeader({ number, salt: this.salt, first: this.segments[0]?.number ?? number, before })
       const file = this.#create(nameOf(number), header)
       this.#leave()
-      this.#file = new SegmentFile(file, HEADER_BYTES)
+      this.#file = new SegmentFile(file, HEADER_BYTES, this.segmentBytes)
       this.#tail = { number, bytes: HEADER_BYTES, live: new Set(), liveBytes: 0 }
       this.#isDirty = true
       this.#hasNewNames = true
@@ -161,19 +174,25 @@ export class Journal {
       // Nobody waits for the disk here: nothing can be torn by a loss of power that is not lost altogether.
       if (!this.#options.sync) this.#noteSynced(Infinity)
     } catch (error) {
+      // Somebody else has begun it: this process is not the owner any more, and writes nothing more.
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return this.#fail(error)
       if (!isDiskFull(error)) throw error
       this.#noFileUntilMs = this.#clock.monotonic() + FULL_AGAIN_MS
     }
   }
 
-  /** The end of what was written so far, made durable. */
+  /** The end of what was written so far, made durable, name and all. */
   #settled(): Recovered['end'] {
-    if (!this.#tail) {
-      if (this.#options.sync && this.#found.number > 0) this.#files.syncNow(nameOf(this.#found.number))
-      return this.#found
+    const tail = this.#tail
+    const end = tail ? { number: tail.number, length: tail.bytes, salt: this.salt } : this.#found
+    if (this.#options.sync && end.number > 0 && (this.#isDirty || this.#isSyncing || !tail)) {
+      this.#orFail(() => {
+        if (this.#file) this.#file.syncNow()
+        else this.#files.syncNow(nameOf(end.number))
+        if (this.#hasNewNames || this.#isSyncing) this.#files.syncNamesNow()
+      })
     }
-    if (this.#options.sync && (this.#isDirty || this.#isSyncing)) this.#orFail(() => this.#file?.syncNow())
-    return { number: this.#tail.number, length: this.#tail.bytes, salt: this.salt }
+    return end
   }
 
   #create(name: string, header: Buffer): JournalFile {
@@ -248,7 +267,7 @@ export class Journal {
   /** What the disk holds now is not known. Never to be tried again: a second try may succeed without having written. */
   #fail(error: unknown): void {
     this.#isOver = true
-    log('error', 'broker', 'the journal cannot be made durable', { error: messageOf(error) })
+    log('error', 'broker', 'the journal cannot be written', { error: messageOf(error) })
     this.#options.onFailed(error)
   }
 }

@@ -9,22 +9,29 @@ export class SegmentFile {
   #end: number
   #allocated: number
 
-  /** `end` is where the file ends now. */
-  constructor(file: JournalFile, end: number) {
+  readonly #aheadBytes: number
+
+  /** `end` is where the file ends now; it is not to become much longer than `most`. */
+  constructor(file: JournalFile, end: number, most: number) {
     this.#file = file
+    this.#aheadBytes = Math.min(AHEAD_BYTES, most)
     this.#end = end
     this.#allocated = end
   }
 
   /** Appends all parts, or none of them: false when the disk has no room. */
   append(parts: readonly Buffer[], length: number): boolean {
-    if (this.#end + length > this.#allocated) {
-      const more = Math.ceil((this.#end + length) / AHEAD_BYTES) * AHEAD_BYTES - this.#allocated
-      this.#put([Buffer.alloc(more)], more, this.#allocated)
-    }
+    this.makeRoom(length)
     if (!this.#put(parts, length, this.#end)) return false
     this.#end += length
     return true
+  }
+
+  /** Whether so much can be appended, as far as the disk can tell before. */
+  makeRoom(length: number): boolean {
+    if (this.#end + length <= this.#allocated) return true
+    const more = Math.ceil((this.#end + length) / this.#aheadBytes) * this.#aheadBytes - this.#allocated
+    return this.#put([Buffer.alloc(more)], more, this.#allocated)
   }
 
   sync(): Promise<void> {
