@@ -16,6 +16,11 @@ export interface GivenSettings {
    * with Redis the same Redis.
    */
   readonly backend?: string
+  /**
+   * URL of the store, for state that processes share: `embedded://` or `memory://<name>`. Environment variable
+   * `LOVAGE_STORE`. Default: where the broker is, if that is embedded or in memory; else none.
+   */
+  readonly store?: string
   /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
   readonly defaultQueue?: string
   /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
@@ -51,6 +56,8 @@ export interface GivenSettings {
 export interface Settings {
   readonly broker: string
   readonly backend: string
+  /** Undefined: there is none. */
+  readonly store: string | undefined
   readonly defaultQueue: string
   readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
@@ -81,7 +88,7 @@ type Checked = {
 }
 
 /** The environment variable of each setting that has one. */
-const ENVIRONMENT = { LOVAGE_BROKER_URL: 'broker', LOVAGE_RESULT_BACKEND: 'backend' } as const
+const ENVIRONMENT = { LOVAGE_BROKER_URL: 'broker', LOVAGE_RESULT_BACKEND: 'backend', LOVAGE_STORE: 'store' } as const
 
 // The value is never shown: it may hold a password that a broken URL does not let us find.
 const url: Check<string> = (value) => {
@@ -106,6 +113,7 @@ const contentType: Check<string> = (value) => {
 const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
+  store: url,
   defaultQueue: shortText,
   queueMaxPriority: whole(1, 255),
   publishTimeout: wait,
@@ -149,6 +157,7 @@ export function resolveSettings(
   return Object.freeze({
     broker,
     backend: chosen.backend ?? (/^(?:memory|redis|rediss|redis\+socket|sentinel):/.test(broker) ? broker : 'rpc://'),
+    store: chosen.store ?? (/^(?:embedded|memory):/i.test(broker) ? broker : undefined),
     defaultQueue: chosen.defaultQueue ?? 'celery',
     queueMaxPriority: chosen.queueMaxPriority,
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,

@@ -4,6 +4,7 @@ import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
+import { remoteStore } from './remote-store.ts'
 import { openBroker } from '../../broker/open.ts'
 import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -213,7 +214,14 @@ export class World<Made extends MadeApp> {
       living.backend = own
       return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
     }
-    const made = this.#options.makeApp({ clock: process.clock, env: {}, open, process: process.name, die })
+    const made = this.#options.makeApp({
+      clock: process.clock,
+      env: {},
+      open,
+      openStore: ({ maxMessageBytes }) => remoteStore(process, this.timeline, maxMessageBytes),
+      process: process.name,
+      die,
+    })
     living.app = made.app
     watchTasks(made.app, watching)
     return made
