@@ -162,23 +162,29 @@ export class App {
   }
 
   #openStore(clock: Clock): Store {
-    const { store = '', connectTimeoutMs, maxMessageBytes } = this.settings
+    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
     // A message of the largest size, with its headers.
-    return openStore(store, { clock, connectTimeoutMs, maxValueBytes: maxMessageBytes + 2 ** 20 })
+    return openStore(store, {
+      clock,
+      ...(home !== undefined && { home }),
+      connectTimeoutMs,
+      maxValueBytes: maxMessageBytes + 2 ** 20,
+    })
   }
 
   #open(clock: Clock): Client {
     const { settings } = this
-    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
-    const limits = { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
+    const { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
     const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
     const types = settings.jsonTypes
-    const backend = openBackend(settings.backend, { broker, clock, resultExpiresMs, maxPendingResults, types })
+    const kept = { home, connectTimeoutMs, resultExpiresMs, maxPendingResults }
+    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
     return { broker, backend }
   }
 }
 
-/** Makes an application. `lovage('shop')` alone runs on a broker inside this process. */
+/** Makes an application. `lovage('shop')` alone runs on the embedded broker, which needs nothing but a directory. */
 export function lovage(name: string, settings?: GivenSettings, surroundings?: Surroundings): App {
   return new App(name, settings, surroundings)
 }

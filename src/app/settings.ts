@@ -1,19 +1,31 @@
+import { resolve } from 'node:path'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { checkAll, listOf, oneOf, shortText, shown, Unfit, wait, whole, type Check, type Checks } from './check.ts'
+import {
+  checkAll,
+  listOf,
+  oneOf,
+  shortText,
+  shown,
+  text,
+  Unfit,
+  wait,
+  whole,
+  type Check,
+  type Checks,
+} from './check.ts'
 
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
 export interface GivenSettings {
   /**
-   * URL of the broker: `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
+   * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
    * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
-   * `memory://lovage`: inside this process.
+   * `embedded://`: durable, for all processes of this machine that have the same `home`.
    */
   readonly broker?: string
   /**
-   * URL of the result backend: `rpc://` (results come back over the broker), `memory://<name>` or `redis://...`.
-   * Environment variable `LOVAGE_RESULT_BACKEND`. Default `rpc://`; with an in-memory broker the memory of the same name,
-   * with Redis the same Redis.
+   * URL of the result backend: `rpc://` (results come back over the broker), `embedded://`, `memory://<name>` or
+   * `redis://...`. Environment variable `LOVAGE_RESULT_BACKEND`. Default: where the broker is, or `rpc://` over RabbitMQ.
    */
   readonly backend?: string
   /**
@@ -21,6 +33,11 @@ export interface GivenSettings {
    * `LOVAGE_STORE`. Default: where the broker is, if that is embedded or in memory; else none.
    */
   readonly store?: string
+  /**
+   * Data directory of `embedded://`. Environment variable `LOVAGE_HOME`. Default: `.lovage` beside the nearest package.json,
+   * looked for from the working directory upwards.
+   */
+  readonly home?: string
   /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
   readonly defaultQueue?: string
   /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
@@ -58,6 +75,8 @@ export interface Settings {
   readonly backend: string
   /** Undefined: there is none. */
   readonly store: string | undefined
+  /** Undefined: the one of the project. */
+  readonly home: string | undefined
   readonly defaultQueue: string
   readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
@@ -88,7 +107,12 @@ type Checked = {
 }
 
 /** The environment variable of each setting that has one. */
-const ENVIRONMENT = { LOVAGE_BROKER_URL: 'broker', LOVAGE_RESULT_BACKEND: 'backend', LOVAGE_STORE: 'store' } as const
+const ENVIRONMENT = {
+  LOVAGE_BROKER_URL: 'broker',
+  LOVAGE_RESULT_BACKEND: 'backend',
+  LOVAGE_STORE: 'store',
+  LOVAGE_HOME: 'home',
+} as const
 
 // The value is never shown: it may hold a password that a broken URL does not let us find.
 const url: Check<string> = (value) => {
@@ -99,8 +123,10 @@ const url: Check<string> = (value) => {
   )
     return value
   const what = typeof value === 'string' ? 'is not a URL' : `must be a URL, and is ${shown(value)}`
-  throw new Unfit(what, 'Write a URL like memory://lovage, amqp://user:password@localhost:5672/ or rpc://')
+  throw new Unfit(what, 'Write a URL like embedded://, amqp://user:password@localhost:5672/ or rpc://')
 }
+
+const folder: Check<string> = (value) => resolve(text(value))
 
 const contentType: Check<string> = (value) => {
   if (value === 'json' || value === 'application/json') return 'application/json'
@@ -114,6 +140,7 @@ const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
   store: url,
+  home: folder,
   defaultQueue: shortText,
   queueMaxPriority: whole(1, 255),
   publishTimeout: wait,
@@ -127,6 +154,19 @@ const CHECKS: Checks<Checked> = {
   defaultRetryDelay: wait,
   deadLetterMax: whole(1),
   deadLetterAge: wait,
+}
+
+/** The broker of who names none. */
+export const DEFAULT_BROKER = 'embedded://'
+
+/** Where the results of a broker go when nothing else is said: to the same place, where it keeps results. */
+export function defaultBackend(broker: string): string {
+  return /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i.test(broker) ? broker : 'rpc://'
+}
+
+/** Where shared state is kept when nothing else is said: where the broker is, if it keeps any. */
+function defaultStore(broker: string): string | undefined {
+  return /^(?:embedded|memory):/i.test(broker) ? broker : undefined
 }
 
 /**
@@ -153,11 +193,12 @@ export function resolveSettings(
     if (value) Object.assign(fromEnv, checkFrom({ [option]: value }, 'environment', { [option]: variable }))
   }
   const chosen = { ...code, ...fromEnv }
-  const broker = chosen.broker ?? 'memory://lovage'
+  const broker = chosen.broker ?? DEFAULT_BROKER
   return Object.freeze({
     broker,
-    backend: chosen.backend ?? (/^(?:memory|redis|rediss|redis\+socket|sentinel):/.test(broker) ? broker : 'rpc://'),
-    store: chosen.store ?? (/^(?:embedded|memory):/i.test(broker) ? broker : undefined),
+    backend: chosen.backend ?? defaultBackend(broker),
+    store: chosen.store ?? defaultStore(broker),
+    home: chosen.home,
     defaultQueue: chosen.defaultQueue ?? 'celery',
     queueMaxPriority: chosen.queueMaxPriority,
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,

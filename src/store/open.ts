@@ -17,7 +17,7 @@ export interface StoreOptions {
   /** Longest wait for an answer, reconnects included. Default 5 s. */
   readonly answerTimeoutMs?: number
   /** Data directory of an embedded store whose URL names none. Default: `.lovage` beside the nearest package.json. */
-  readonly home?: string
+  readonly home?: string | undefined
 }
 
 /**
