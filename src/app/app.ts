@@ -10,8 +10,8 @@ import type { CallOptions } from './call-options.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { sendable } from './outgoing.ts'
-import { Registry } from './registry.ts'
-import { type Client, type SendCounts, Sender } from './send.ts'
+import { type RegisteredTask, Registry } from './registry.ts'
+import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
 import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
@@ -29,15 +29,30 @@ export interface Surroundings {
   readonly open?: (settings: Settings) => Client
 }
 
+type FindStandIn = (app: App) => App | undefined
+
+let findStandIn: FindStandIn | undefined
+
+/**
+ * For simulators, which have many processes in one: from now on `find` says what stands in for an application where the
+ * calling code runs, undefined is the application itself.
+ */
+export function setStandIns(find: FindStandIn | undefined): void {
+  findStandIn = find
+}
+
 /** An application: its settings, its tasks, and its one connection to broker and results. */
 export class App {
   readonly name: string
   readonly settings: Settings
   /** The tasks defined here. */
   readonly registry: Registry = new Registry()
+  readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #waiting: Waiting
   readonly #sender: Sender
+  /** What tasks send through, wherever they are called. */
+  readonly #sends: Sends = { send: (...call) => this.#here.#sender.send(...call) }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
 
@@ -48,6 +63,7 @@ export class App {
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
     }
     this.name = name
+    this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
@@ -75,7 +91,7 @@ export class App {
   task<Fn extends TaskFunction>(name: string, options: PositionalOptions<Parameters<Fn>>, fn: Fn): TaskOf<Fn>
   task(name: string, ...rest: readonly unknown[]): unknown {
     const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]]
-    const { registered, task } = localTask(name, options, fn, this.settings, this.#sender)
+    const { registered, task } = localTask(name, options, fn, this.settings, this.#sends)
     this.registry.add(registered)
     return task
   }
@@ -88,7 +104,7 @@ export class App {
     name: string,
     options: SendOptions = {},
   ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
-    return remoteTask(name, options, this.settings, this.#sender) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
+    return remoteTask(name, options, this.settings, this.#sends) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
   }
 
   /**
@@ -104,17 +120,17 @@ export class App {
     const known = this.registry.get(name)
     const check = known && known.check.bind(known)
     const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
-    return this.#sender.send(task, args, kwargs, options)
+    return this.#sends.send(task, args, kwargs, options)
   }
 
   /** The result of a task whose id is known by other means. Over `rpc://` only what this process has sent is known. */
   asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
-    return new AsyncResult<Result>({ id }, this.#waiting)
+    return new AsyncResult<Result>({ id }, this.#here.#waiting)
   }
 
   /** How sending has gone so far. */
   counts(): SendCounts {
-    return { ...this.#sender.counts }
+    return { ...this.#here.#sender.counts }
   }
 
   /**
@@ -122,13 +138,24 @@ export class App {
    * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `BROKER_CLOSED`, `URL_UNSUPPORTED`
    */
   client(): Promise<Client> {
-    return this.#connection.client()
+    return this.#here.#connection.client()
+  }
+
+  /** The same tasks on other surroundings, as an application of its own. For simulators. */
+  within(around: Surroundings): App {
+    const app = new App(this.name, this.#given, { env: {}, ...around })
+    for (const name of this.registry.names()) app.registry.add({ ...(this.registry.get(name) as RegisteredTask) })
+    return app
   }
 
   /** Ends both connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
   async close(): Promise<void> {
     await this.#connection.close()
     this.#waiting.dues.clear()
+  }
+
+  get #here(): App {
+    return findStandIn?.(this) ?? this
   }
 
   #open(clock: Clock): Client {
