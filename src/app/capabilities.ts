@@ -6,7 +6,7 @@ import type { Settings } from './settings.ts'
 export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
-export type BackendKind = 'rpc' | 'embedded' | 'memory'
+export type BackendKind = 'rpc' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of store. */
 export type StoreKind = 'embedded' | 'memory'
@@ -65,7 +65,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker with priorities',
     kinds: {
       amqp: [true, '`queueMaxPriority`; not on quorum queues'],
-      redis: [true, 'as kombu sorts them, in steps'],
+      redis: [true, '`queueMaxPriority`; in four steps'],
       embedded: [true, '`queueMaxPriority`'],
       memory: [true, '`queueMaxPriority`'],
     },
@@ -99,6 +99,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that several processes share',
     kinds: {
       rpc: [true, 'as far as the broker reaches'],
+      redis: [true, ''],
       embedded: [true, 'of one user, on one machine'],
       memory: [false, 'it lies in the memory of one process'],
     },
@@ -108,6 +109,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that stores results',
     kinds: {
       rpc: [false, 'only the process that sent the task'],
+      redis: [true, 'also Celery’s'],
       embedded: [true, ''],
       memory: [true, 'in the one process'],
     },
@@ -117,6 +119,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that keeps results',
     kinds: {
       rpc: [true, 'in the process that sent the task'],
+      redis: [true, 'until it expires'],
       embedded: [true, 'also after a restart'],
       memory: [true, 'in the one process'],
     },
@@ -124,7 +127,7 @@ export const BACKEND_FEATURES = {
   updates: {
     title: 'STARTED, RETRY and progress are told while the task runs',
     needs: 'a result backend that pushes',
-    kinds: { rpc: [true, ''], embedded: [true, ''], memory: [true, ''] },
+    kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
 
@@ -161,7 +164,15 @@ const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   embedded: 'embedded',
   memory: 'memory',
 }
-const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = {
+  rpc: 'rpc',
+  redis: 'redis',
+  rediss: 'redis',
+  'redis+socket': 'redis',
+  sentinel: 'redis',
+  embedded: 'embedded',
+  memory: 'memory',
+}
 
 type Urls = Pick<Settings, 'broker' | 'backend'>
 
