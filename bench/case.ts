@@ -1,7 +1,9 @@
-/** How much a case is to do. */
+/** How much a case is to do, and what is there for it. */
 export interface BenchOptions {
   /** Just enough to see that it works; its figures mean nothing. */
   tiny: boolean
+  /** A RabbitMQ of the run, with a virtual host of the case's own; undefined where the machine has none. */
+  amqpUrl: string | undefined
 }
 
 /** One measured value. */
@@ -14,8 +16,15 @@ export interface Figure {
   note?: string
 }
 
+/** A row that could not be measured here. */
+export interface LeftOut {
+  what: string
+  /** E.g. `'no RabbitMQ on this machine'`. */
+  leftOut: string
+}
+
 /** The default export of each file in bench/cases. Returns what it measured; throws when it cannot. */
-export type BenchCase = (options: BenchOptions) => Promise<Figure[]> | Figure[]
+export type BenchCase = (options: BenchOptions) => Promise<(Figure | LeftOut)[]> | (Figure | LeftOut)[]
 
 /** Calls `work` over and over for about `seconds` and returns the calls a second. */
 export function rate(work: () => void, seconds: number): number {

@@ -1,14 +1,24 @@
-// Runs one case of bench/cases in this process and prints its figures.
+// Runs one case of bench/cases in this process and prints its figures. argv: name, --tiny, --amqp=<url>.
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { loadTypeScript } from '../scripts/load-ts.mjs'
 import { ROOT } from '../scripts/steps.mjs'
 
-const [name = '', ...flags] = process.argv.slice(2)
+const { values, positionals } = parseArgs({
+  options: { tiny: { type: 'boolean', default: false }, amqp: { type: 'string' } },
+  allowPositionals: true,
+})
+const [name = ''] = positionals
 /** @type {{ default: import('./case.ts').BenchCase }} */
 const bench = await loadTypeScript(join(ROOT, 'bench', 'cases', `${name}.ts`), { built: true })
-const figures = await bench.default({ tiny: flags.includes('--tiny') })
+const figures = await bench.default({ tiny: values.tiny, amqpUrl: values.amqp })
 if (figures.length === 0) throw new Error(`case ${name} measured nothing`)
-for (const { what, value, unit, note } of figures) {
+for (const figure of figures) {
+  if ('leftOut' in figure) {
+    console.log(`${figure.what.padEnd(60)}     left out: ${figure.leftOut}`)
+    continue
+  }
+  const { what, value, unit, note } = figure
   if (!Number.isFinite(value)) throw new Error(`case ${name} measured ${value} for ${what}`)
   console.log(`${what.padEnd(60)} ${formatted(value).padStart(12)} ${unit}${note ? `  (${note})` : ''}`)
 }

@@ -1,8 +1,10 @@
-// What `npm run bench` runs: every case in bench/cases, or those named, each in a process of its own. `--tiny` runs them
-// just long enough to see that they work.
-import { readdirSync } from 'node:fs'
+// What `npm run bench` runs: every case in bench/cases, or those named, each in a process of its own, all on one RabbitMQ.
+// `--tiny` runs them just long enough to see that they work.
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { loadTypeScript } from '../scripts/load-ts.mjs'
+import { hasService } from '../scripts/services.mjs'
 import { ROOT, run, Steps } from '../scripts/steps.mjs'
 
 const { values, positionals } = parseArgs({ options: { tiny: { type: 'boolean' } }, allowPositionals: true })
@@ -14,12 +16,34 @@ if (unknown.length > 0) {
   console.error(`There is no case ${unknown.join(', ')}. There are: ${cases.join(', ')}`)
   process.exit(1)
 }
+const chosen = positionals.length > 0 ? positionals : cases
 
 if ((await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])) !== 0) process.exit(1)
 
 const steps = new Steps('bench')
-for (const name of positionals.length > 0 ? positionals : cases) {
-  const args = [join(ROOT, 'bench', 'run-case.mjs'), name, ...(values.tiny ? ['--tiny'] : [])]
-  await steps.step(name, () => run(process.execPath, args))
+const node = await startRabbitmq(chosen)
+try {
+  for (const name of chosen) {
+    const args = [join(ROOT, 'bench', 'run-case.mjs'), name]
+    if (values.tiny) args.push('--tiny')
+    if (node) args.push(`--amqp=${node.url(name)}`)
+    await steps.step(name, () => run(process.execPath, args))
+  }
+} finally {
+  await node?.remove()
 }
 steps.finish()
+
+/**
+ * @param {readonly string[]} names
+ * @returns {Promise<import('../test/services/rabbitmq-node.ts').RabbitmqNode | undefined>}
+ */
+async function startRabbitmq(names) {
+  const asks = names.filter((name) =>
+    readFileSync(join(ROOT, 'bench', 'cases', `${name}.ts`), 'utf8').includes('amqpUrl'),
+  )
+  if (asks.length === 0 || !hasService('rabbitmq')) return undefined
+  /** @type {typeof import('../test/services/rabbitmq-node.ts')} */
+  const { RabbitmqNode } = await loadTypeScript(join(ROOT, 'test', 'services', 'rabbitmq-node.ts'))
+  return RabbitmqNode.start({ vhosts: asks })
+}

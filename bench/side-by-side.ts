@@ -2,48 +2,57 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Figure } from './case.ts'
 
-/** What one contender can do. Returns what it reached, in the unit of the case. */
+/** What one contender can do. Returns what it reached a second. */
 export type Contender = () => Promise<number>
 
 /** Middle of the values. */
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+  return quantile(values, 0.5)
 }
 
-/** The value below which `share` of the values lie. */
+/** The value below which `share` of the values lie, between two of them in proportion. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
+  const at = (sorted.length - 1) * share
+  const below = sorted[Math.floor(at)] as number
+  return below + ((sorted[Math.ceil(at)] as number) - below) * (at - Math.floor(at))
 }
 
 /**
- * Lets two run in turn, round by round, so that whatever else the machine does hits both alike, and tells the medians
- * and our share of theirs: the figure that counts.
+ * Lets them run in turn, round by round, so that whatever else the machine does hits all alike, and tells the medians, and
+ * of the first its share of each other: the median over the rounds of the shares within a round, which is the figure that
+ * counts.
  */
 export async function sideBySide(
   what: string,
   rounds: number,
-  ours: Contender,
-  theirs: Contender,
-  peer: string,
+  contenders: Readonly<Record<string, Contender>>,
 ): Promise<Figure[]> {
-  const reached = { ours: [] as number[], theirs: [] as number[] }
-  for (let round = 0; round < rounds; round++) {
-    const first = round % 2 === 0
-    if (first) reached.ours.push(await ours())
-    reached.theirs.push(await theirs())
-    if (!first) reached.ours.push(await ours())
+  const names = Object.keys(contenders)
+  const reached = new Map(names.map((name) => [name, [] as number[]]))
+  // The first round warms up: what is compiled then is compiled for all.
+  for (let round = -1; round < rounds; round++) {
+    const from = Math.max(0, round) % names.length
+    for (const name of [...names.slice(from), ...names.slice(0, from)]) {
+      const value = await (contenders[name] as Contender)()
+      if (round >= 0) reached.get(name)?.push(value)
+    }
   }
-  const spread = (values: readonly number[]): string =>
-    `${Math.round(Math.min(...values)).toLocaleString('en-US')} to ${Math.round(Math.max(...values)).toLocaleString('en-US')}`
+  const [ours = '', ...others] = names
+  const of = (name: string): number[] => reached.get(name) as number[]
+  const middle = (values: readonly number[], digits: number): string =>
+    [0.25, 0.75].map((share) => quantile(values, share).toFixed(digits)).join(' to ')
   return [
-    { what: `${what}, lovage`, value: median(reached.ours), unit: '/s', note: spread(reached.ours) },
-    { what: `${what}, ${peer}`, value: median(reached.theirs), unit: '/s', note: spread(reached.theirs) },
-    { what: `${what}, ratio`, value: median(reached.ours) / median(reached.theirs), unit: 'x' },
+    ...names.map((name) => ({
+      what: `${what}, ${name}`,
+      value: median(of(name)),
+      unit: '/s',
+      note: middle(of(name), 0),
+    })),
+    ...others.map((other) => {
+      const shares = of(ours).map((value, i) => value / (of(other)[i] as number))
+      return { what: `${what}, to ${other}`, value: median(shares), unit: 'x', note: middle(shares, 2) }
+    }),
   ]
 }
 

@@ -1,47 +1,55 @@
 import amqp from 'amqplib'
 import { lovage } from 'lovage'
-import { RabbitmqNode } from '../../test/services/rabbitmq-node.ts'
 import type { BenchCase } from '../case.ts'
-import { BODY, publishOptions } from '../peers/celery-message.mjs'
+import { bareSpeaker } from '../peers/bare-speaker.mjs'
+import { amqplibOptions, BODY, headersOf } from '../peers/celery-message.mjs'
 import { callsPerSecond, sideBySide } from '../side-by-side.ts'
 
+const QUEUE = 'enqueue'
 const WINDOW = 1_000
+const WHAT = 'enqueue, Celery headers, confirmed, 1,000 in flight'
 
-/** Tasks that the broker has confirmed, 1,000 in flight, on a durable queue: ours beside amqplib with the same headers. */
-const enqueue: BenchCase = async ({ tiny }) => {
-  const count = tiny ? 500 : 20_000
-  const node = await RabbitmqNode.start()
-  const app = lovage('bench', { broker: node.url(), defaultQueue: 'enqueue' })
-  const connection = await amqp.connect(node.url(), { noDelay: true })
+/** Tasks that the broker has confirmed, on a durable queue: ours beside a bare speaker and amqplib with the same headers. */
+const enqueue: BenchCase = async ({ tiny, amqpUrl }) => {
+  if (!amqpUrl) return [{ what: WHAT, leftOut: 'no RabbitMQ on this machine' }]
+  const count = tiny ? 300 : 10_000
+  const app = lovage('bench', { broker: amqpUrl, defaultQueue: QUEUE })
+  const bare = await bareSpeaker(amqpUrl)
+  const connection = await amqp.connect(amqpUrl, { noDelay: true })
   try {
     const add = app.remote<(x: number, y: number) => number>('bench.add', { ignoreResult: true })
     const channel = await connection.createConfirmChannel()
+    const purger = await connection.createChannel()
+    await bare.confirm()
     await add.delay(2, 3)
 
-    const ours = async (): Promise<number> => {
-      const reached = await callsPerSecond(count, WINDOW, async () => {
-        await add.delay(2, 3)
-      })
-      await channel.purgeQueue('enqueue')
-      return reached
-    }
-    const theirs = async (): Promise<number> => {
-      const options = publishOptions('bench.add', { ignoreResult: true })
-      const send = (): Promise<void> =>
-        new Promise((resolve, reject) => {
-          channel.sendToQueue('enqueue', BODY, options, (error) => (error ? reject(error as Error) : resolve()))
-        })
+    const headers = headersOf({ ignoreResult: true })
+    const options = amqplibOptions({ ignoreResult: true })
+    const correlationId = headers.id
+    const reach = (send: () => Promise<unknown>) => async (): Promise<number> => {
       const reached = await callsPerSecond(count, WINDOW, send)
-      await channel.purgeQueue('enqueue')
+      await purger.purgeQueue(QUEUE)
       return reached
     }
-    await ours()
-    await theirs()
-    return await sideBySide('enqueue, confirmed, 1,000 in flight', tiny ? 1 : 5, ours, theirs, 'amqplib')
+    return await sideBySide(WHAT, tiny ? 1 : 15, {
+      lovage: reach(async () => add.delay(2, 3)),
+      'bare speaker': reach(
+        () =>
+          new Promise<void>((done) => {
+            bare.publish(QUEUE, { body: BODY, headers, persistent: true, correlationId }, done)
+          }),
+      ),
+      amqplib: reach(
+        () =>
+          new Promise<void>((resolve, reject) => {
+            channel.sendToQueue(QUEUE, BODY, options, (error) => (error ? reject(error as Error) : resolve()))
+          }),
+      ),
+    })
   } finally {
     await app.close()
+    bare.close()
     await connection.close()
-    await node.remove()
   }
 }
 export default enqueue

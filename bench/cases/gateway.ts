@@ -1,39 +1,44 @@
 import autocannon from 'autocannon'
-import { RabbitmqNode } from '../../test/services/rabbitmq-node.ts'
 import type { BenchCase, Figure } from '../case.ts'
-import { sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
 
-/** HTTP request to task to response, gateway and worker in processes of their own: ours beside Fastify and amqplib by hand. */
-const gateway: BenchCase = async ({ tiny }) => {
-  const node = await RabbitmqNode.start()
+/** HTTP request to task to response, each part a process: ours beside relays written by hand over two clients. */
+const gateway: BenchCase = async ({ tiny, amqpUrl }) => {
+  if (!amqpUrl) return [{ what: 'gateway', leftOut: 'no RabbitMQ on this machine' }]
   const peers = await Promise.all([
-    startPeer('our-gateway', node.url(), 'ours'),
-    startPeer('bare-gateway', node.url(), 'bare'),
-    startPeer('our-worker', node.url(), 'ours'),
-    startPeer('bare-server', node.url(), 'bare'),
+    startPeer('our-gateway', amqpUrl, 'ours'),
+    startPeer('relay-by-hand', 'bare', amqpUrl, 'bare'),
+    startPeer('relay-by-hand', 'amqplib', amqpUrl, 'amqplib'),
+    startPeer('our-worker', amqpUrl, 'ours'),
+    startPeer('server-by-hand', 'bare', amqpUrl, 'bare'),
+    startPeer('server-by-hand', 'amqplib', amqpUrl, 'amqplib'),
   ])
-  const [ourPort, barePort] = peers.slice(0, 2).map(({ said }) => (said as { port: number }).port)
+  const names = ['lovage', 'Fastify and bare speaker by hand', 'Fastify and amqplib by hand']
   try {
     const figures: Figure[] = []
-    for (const connections of [64, 1_000]) {
-      const load = (port: number | undefined) => async (): Promise<number> => {
+    for (const connections of tiny ? [16] : [64, 1_000]) {
+      const load = (port: number) => async (): Promise<number> => {
         const url = `http://127.0.0.1:${port}/add?x=2&y=3`
-        const result = await autocannon({ url, connections, duration: tiny ? 1 : 5, timeout: 20 })
+        const result = await autocannon({ url, connections, duration: tiny ? 1 : 3, timeout: 20 })
         if (result.errors > 0 || result.non2xx > 0) {
           throw new Error(`${result.errors} errors, ${result.non2xx} answers that are not 2xx from ${url}`)
         }
         return result['2xx'] / result.duration
       }
-      const [ours, theirs] = [load(ourPort), load(barePort)]
-      await ours()
-      await theirs()
+      const contenders: Record<string, Contender> = {}
+      for (const [i, name] of names.entries()) contenders[name] = load(portOf(peers[i]))
       const what = `gateway, ${connections.toLocaleString('en-US')} connections`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, ours, theirs, 'Fastify and amqplib by hand')))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders)))
     }
     return figures
   } finally {
     for (const { child } of peers) await stopPeer(child)
-    await node.remove()
   }
+}
+
+function portOf(peer: { said: unknown } | undefined): number {
+  const said = peer?.said as { port: number } | undefined
+  if (!said) throw new Error('the gateway said no port')
+  return said.port
 }
 export default gateway

@@ -1,49 +1,43 @@
 import { lovage } from 'lovage'
-import { RabbitmqNode } from '../../test/services/rabbitmq-node.ts'
 import type { BenchCase, Figure } from '../case.ts'
+import { amqplibCaller } from '../peers/amqplib-caller.mjs'
 import { bareCaller } from '../peers/bare-caller.mjs'
 import { callsPerSecond, quantile, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
 
-/** A task sent, run in another process, and its result here: ours beside amqplib on both ends, confirms on. */
-const roundTrip: BenchCase = async ({ tiny }) => {
-  const node = await RabbitmqNode.start()
-  const app = lovage('bench', { broker: node.url(), defaultQueue: 'ours' })
+/** A task sent, run in another process, and its result here: ours beside a bare speaker and amqplib on both ends. */
+const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
+  if (!amqpUrl) return [{ what: 'round trip', leftOut: 'no RabbitMQ on this machine' }]
+  const app = lovage('bench', { broker: amqpUrl, defaultQueue: 'ours' })
   const add = app.remote<(x: number, y: number) => number>('bench.add')
   const peers = await Promise.all([
-    startPeer('our-worker', node.url(), 'ours'),
-    startPeer('bare-server', node.url(), 'bare'),
+    startPeer('our-worker', amqpUrl, 'ours'),
+    startPeer('server-by-hand', 'bare', amqpUrl, 'bare'),
+    startPeer('server-by-hand', 'amqplib', amqpUrl, 'amqplib'),
   ])
-  const bare = await bareCaller(node.url(), 'bare')
+  const [bare, amqplib] = [await bareCaller(amqpUrl, 'bare'), await amqplibCaller(amqpUrl, 'amqplib')]
   try {
+    const calls = { lovage: () => add.delay(2, 3).get(), 'bare speaker': bare.call, amqplib: amqplib.call }
     const figures: Figure[] = []
-    for (const inFlight of [1, 64, 1_000]) {
-      const count = tiny ? 200 : inFlight === 1 ? 2_000 : 15_000
-      const times = { ours: [] as number[], theirs: [] as number[] }
-      const ours = (): Promise<number> => callsPerSecond(count, inFlight, () => add.delay(2, 3).get(), times.ours)
-      const theirs = (): Promise<number> => callsPerSecond(count, inFlight, bare.call, times.theirs)
-      await ours()
-      await theirs()
-      times.ours.length = times.theirs.length = 0
-      figures.push(...(await sideBySide(`round trip, ${inFlight} in flight`, tiny ? 1 : 5, ours, theirs, 'amqplib')))
-      for (const [who, taken] of [
-        ['lovage', times.ours],
-        ['amqplib', times.theirs],
-      ] as const) {
-        const note = `p99 ${quantile(taken, 0.99).toFixed(2)} ms, p99.9 ${quantile(taken, 0.999).toFixed(2)} ms`
-        figures.push({
-          what: `round trip, ${inFlight} in flight, ${who}, p50`,
-          value: quantile(taken, 0.5),
-          unit: 'ms',
-          note,
-        })
+    for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
+      const count = tiny ? 100 : inFlight === 1 ? 500 : 4_000
+      const times = Object.fromEntries(Object.keys(calls).map((name) => [name, [] as number[]]))
+      const contenders = Object.fromEntries(
+        Object.entries(calls).map(([name, call]) => [name, () => callsPerSecond(count, inFlight, call, times[name])]),
+      )
+      const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
+      figures.push(...(await sideBySide(what, tiny ? 1 : 9, contenders)))
+      for (const [name, taken] of Object.entries(times)) {
+        const warm = taken.slice(count)
+        const note = `p99 ${quantile(warm, 0.99).toFixed(2)} ms, p99.9 ${quantile(warm, 0.999).toFixed(2)} ms`
+        figures.push({ what: `${what}, ${name}, p50`, value: quantile(warm, 0.5), unit: 'ms', note })
       }
     }
     return figures
   } finally {
     await app.close()
-    await bare.close()
+    bare.close()
+    await amqplib.close()
     for (const { child } of peers) await stopPeer(child)
-    await node.remove()
   }
 }
 export default roundTrip

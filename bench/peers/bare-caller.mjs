@@ -1,42 +1,36 @@
-// amqplib used bare: sends a task message and waits for the answer on a reply queue of its own.
-import { randomUUID } from 'node:crypto'
-import amqp from 'amqplib'
-import { BODY, publishOptions } from './celery-message.mjs'
+// The bare speaker as a caller: sends a task message and waits for the answer on a reply queue of its own. Confirms on, as
+// everywhere in this case; one header table for all messages.
+import { bareSpeaker } from './bare-speaker.mjs'
+import { BODY, headersOf } from './celery-message.mjs'
 
 /**
  * @param {string} url
  * @param {string} queue
  */
 export async function bareCaller(url, queue) {
-  const connection = await amqp.connect(url, { noDelay: true })
-  const channel = await connection.createConfirmChannel()
-  await channel.assertQueue(queue, { durable: true })
-  const { queue: replyTo } = await channel.assertQueue('', { exclusive: true })
+  const speaker = await bareSpeaker(url)
+  const replyTo = `${queue}.reply.${process.pid}`
+  await speaker.confirm()
+  await speaker.declare(queue)
+  await speaker.declare(replyTo)
   /** @type {Map<string, (value: unknown) => void>} */
   const waiting = new Map()
-  await channel.consume(
-    replyTo,
-    (message) => {
-      if (!message) return
-      const resolve = waiting.get(message.properties.correlationId)
-      waiting.delete(message.properties.correlationId)
-      resolve?.(JSON.parse(message.content.toString()).result)
-    },
-    { noAck: true },
-  )
+  await speaker.consume(replyTo, true, ({ body, correlationId }) => {
+    const resolve = waiting.get(correlationId)
+    waiting.delete(correlationId)
+    resolve?.(JSON.parse(body.toString()).result)
+  })
+  const headers = headersOf()
+  let last = 0
   return {
     /** @returns {Promise<unknown>} */
     call: () =>
-      new Promise((resolve, reject) => {
-        const id = randomUUID()
-        waiting.set(id, resolve)
-        channel.sendToQueue(
-          queue,
-          BODY,
-          publishOptions('bench.add', { id, replyTo }),
-          (error) => error && reject(new Error('the broker did not take it', { cause: error })),
-        )
+      new Promise((resolve) => {
+        // As long as a task's id, and made for less.
+        const correlationId = String(++last).padStart(36, '0')
+        waiting.set(correlationId, resolve)
+        speaker.publish(queue, { body: BODY, headers, persistent: true, correlationId, replyTo }, () => {})
       }),
-    close: () => connection.close(),
+    close: () => speaker.close(),
   }
 }

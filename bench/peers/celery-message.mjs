@@ -1,27 +1,23 @@
 // A task message as Celery would write it, for the peers that have no library for it: the same headers that Lovage sends.
 
-/** Wraps an integer so that amqplib writes it as Celery does, in 32 bits. */
-const int = (/** @type {number} */ value) => ({ '!': 'int', value })
-
 const ID = '6a3c8c2e-9f0b-4b4a-9a57-0d3a6c1f7e11'
 
 export const BODY = Buffer.from('[[2, 3], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]')
 
 /**
- * @param {string} task
  * @param {{ id?: string, ignoreResult?: boolean }} [options]
  */
-export function headersOf(task, { id = ID, ignoreResult = false } = {}) {
+export function headersOf({ id = ID, ignoreResult = false } = {}) {
   return {
     lang: 'js',
-    task,
+    task: 'bench.add',
     id,
     shadow: null,
     eta: null,
     expires: null,
     group: null,
     group_index: null,
-    retries: int(0),
+    retries: 0,
     timelimit: [null, null],
     root_id: id,
     parent_id: null,
@@ -29,18 +25,20 @@ export function headersOf(task, { id = ID, ignoreResult = false } = {}) {
     kwargsrepr: '{}',
     origin: 'gen12345@host',
     ignore_result: ignoreResult,
-    replaced_task_nesting: int(0),
+    replaced_task_nesting: 0,
     stamped_headers: null,
     stamps: {},
-    'x-lovage-sent': { '!': 'long', value: 1_790_000_000_000 },
+    'x-lovage-sent': 1_790_000_000_000,
   }
 }
 
+/** Wraps an integer so that amqplib writes it as Celery does. */
+const typed = (/** @type {string} */ type, /** @type {number} */ value) => ({ '!': type, value })
+
 /**
- * @param {string} task
  * @param {{ id?: string, replyTo?: string, ignoreResult?: boolean }} [options]
  */
-export function publishOptions(task, { id = ID, replyTo, ignoreResult } = {}) {
+export function amqplibOptions({ id = ID, replyTo, ignoreResult } = {}) {
   return {
     contentType: 'application/json',
     contentEncoding: 'utf-8',
@@ -48,6 +46,11 @@ export function publishOptions(task, { id = ID, replyTo, ignoreResult } = {}) {
     priority: 0,
     correlationId: id,
     ...(replyTo ? { replyTo } : {}),
-    headers: headersOf(task, { id, ignoreResult }),
+    headers: {
+      ...headersOf({ id, ignoreResult }),
+      retries: typed('int', 0),
+      replaced_task_nesting: typed('int', 0),
+      'x-lovage-sent': typed('long', 1_790_000_000_000),
+    },
   }
 }

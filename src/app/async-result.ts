@@ -79,15 +79,15 @@ export class AsyncResult<Result = unknown> {
   }
 
   /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
-  async outcome(options: GetOptions = {}): Promise<Outcome> {
-    const { id, isIgnored } = this.#sent
+  async outcome(options: GetOptions = NO_OPTIONS): Promise<Outcome> {
+    const { id, isIgnored, expectation: own } = this.#sent
     if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
-    const { timeout, signal } = checkGetOptions(options)
+    const { timeout, signal } = options === NO_OPTIONS ? NO_LIMITS : checkGetOptions(options)
+    // The slot that was opened with the sending, as it nearly always is.
+    if (own) return await this.#outcome(own, timeout, signal)
     const { expectation, close } = await this.#open()
     try {
-      signal?.throwIfAborted()
-      const { latest } = expectation
-      return latest && isReady(latest.state) ? latest : await this.#wait(expectation, timeout, signal)
+      return await this.#outcome(expectation, timeout, signal)
     } finally {
       close()
     }
@@ -146,6 +146,18 @@ export class AsyncResult<Result = unknown> {
     return { expectation, close: () => expectation.close() }
   }
 
+  #outcome(
+    expectation: Expectation,
+    timeoutMs: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Outcome | Promise<Outcome> {
+    signal?.throwIfAborted()
+    const { latest } = expectation
+    if (!latest || !isReady(latest.state)) return this.#wait(expectation, timeoutMs, signal)
+    expectation.handed()
+    return latest
+  }
+
   #wait(expectation: Expectation, timeoutMs: number | undefined, signal: AbortSignal | undefined): Promise<Outcome> {
     const { clock, dues, resultExpiresMs } = this.#waiting
     const { id, expiresAtMs } = this.#sent
@@ -168,12 +180,18 @@ export class AsyncResult<Result = unknown> {
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       expectation.done.then(
-        (outcome) => settle(() => resolve(outcome)),
+        (outcome) => {
+          expectation.handed()
+          settle(() => resolve(outcome))
+        },
         (error: unknown) => settle(() => reject(error as Error)),
       )
     })
   }
 }
+
+const NO_OPTIONS: GetOptions = Object.freeze({})
+const NO_LIMITS: { timeout?: number; signal?: AbortSignal } = Object.freeze({})
 
 function isRunning({ latest }: Expectation): boolean {
   return latest !== undefined && latest.state !== 'RETRY'

@@ -45,6 +45,10 @@ export interface Circumstances {
   readonly replyTo: string | undefined
   /** The task that the call is made in. */
   readonly current: CurrentTask | undefined
+  /** Encoded. */
+  readonly body: Uint8Array
+  /** How it was packed, if it was. */
+  readonly compression: string | undefined
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
@@ -66,13 +70,13 @@ export function sendable(
   return { name, options, route: routeOf(options, defaultQueue), timelimit, check }
 }
 
-/** The call as a request without its body. */
+/** The call as a request. */
 export function outgoing(
   task: Sendable,
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, defaultQueue, replyTo, current }: Circumstances,
+  { id, nowMs, defaultQueue, replyTo, current, body, compression }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
@@ -99,6 +103,8 @@ export function outgoing(
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: call.priority ?? options.priority ?? 0,
+    compression,
+    body,
   })
   const expirationMs = expiresAtMs === undefined ? undefined : Math.max(0, Math.ceil(expiresAtMs - nowMs))
   return {

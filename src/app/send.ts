@@ -1,7 +1,7 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, Destination } from '../broker/broker.ts'
 import type { Message } from '../protocol/message.ts'
 import { pack } from '../protocol/content.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
@@ -44,7 +44,8 @@ export class Sender {
   readonly #settings: Settings
   readonly #clock: Clock
   readonly #waiting: Waiting
-  readonly #declared = new Map<string, Promise<void>>()
+  /** True once it is there. */
+  readonly #declared = new Map<string, Promise<void> | true>()
 
   constructor(settings: Settings, clock: Clock, waiting: Waiting) {
     this.#settings = settings
@@ -96,11 +97,18 @@ export class Sender {
     if (checking) await checking
     const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const { backend } = client
-    const circumstances = { id, nowMs: this.#clock.now(), defaultQueue, replyTo: backend.replyTo, current }
-    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, circumstances)
     const compression = call.compression ?? task.options.compression
-    const written = compression ? pack(body) : undefined
-    const message = encodeTask({ ...request, body, ...written }, expirationMs === undefined ? {} : { expirationMs })
+    const written = compression ? pack(body) : { body, compression: undefined }
+    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, {
+      id,
+      nowMs: this.#clock.now(),
+      defaultQueue,
+      replyTo: backend.replyTo,
+      current,
+      body: written.body,
+      compression: written.compression,
+    })
+    const message = encodeTask(request, { expirationMs })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
       await this.#publish(client.broker, message, route)
@@ -114,26 +122,34 @@ export class Sender {
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }
 
-  async #publish(broker: Broker, message: Message, { queue, destination }: Route): Promise<void> {
+  /** Returns at once what the broker returns, as long as the queue is known to be there. */
+  #publish(broker: Broker, message: Message, { queue, destination }: Route): Promise<void> {
     if (queue === undefined) return broker.publish(message, destination)
-    await this.#declare(broker, queue)
-    try {
-      await broker.publish(message, destination)
-    } catch (error) {
+    if (this.#declared.get(queue) !== true) return this.#declareAndPublish(broker, message, queue, destination)
+    return broker.publish(message, destination).catch((error: unknown) => {
       // Somebody deleted the queue since we declared it.
       if (!isLovageError(error, 'UNROUTABLE')) throw error
       this.#declared.delete(queue)
-      await this.#declare(broker, queue)
-      await broker.publish(message, destination)
-    }
+      return this.#declareAndPublish(broker, message, queue, destination)
+    })
   }
 
-  #declare(broker: Broker, queue: string): Promise<void> | undefined {
+  async #declareAndPublish(broker: Broker, message: Message, queue: string, destination: Destination): Promise<void> {
+    await this.#declare(broker, queue)
+    await broker.publish(message, destination)
+  }
+
+  #declare(broker: Broker, queue: string): Promise<void> | true {
     const known = this.#declared.get(queue)
     if (known) return known
     const declaring = broker.declare(queueTopology(queue, this.#settings))
     this.#declared.set(queue, declaring)
-    declaring.catch(() => this.#declared.delete(queue))
+    declaring.then(
+      () => {
+        if (this.#declared.get(queue) === declaring) this.#declared.set(queue, true)
+      },
+      () => this.#declared.delete(queue),
+    )
     if (this.#declared.size > MAX_DECLARED) this.#forgetOldest()
     return declaring
   }

@@ -5,13 +5,15 @@ import { checkAll, listOf, oneOf, shortText, shown, Unfit, wait, whole, type Che
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
 export interface GivenSettings {
   /**
-   * URL of the broker: `memory://<name>`, `amqp://user:password@host:port/vhost` or `amqps://...`. Environment variable
-   * `LOVAGE_BROKER_URL`. Default `memory://lovage`: inside this process.
+   * URL of the broker: `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
+   * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
+   * `memory://lovage`: inside this process.
    */
   readonly broker?: string
   /**
-   * URL of the result backend: `rpc://` (results come back over the broker) or `memory://<name>`. Environment variable
-   * `LOVAGE_RESULT_BACKEND`. Default `rpc://`, or with an in-memory broker the memory of the same name.
+   * URL of the result backend: `rpc://` (results come back over the broker), `memory://<name>` or `redis://...`.
+   * Environment variable `LOVAGE_RESULT_BACKEND`. Default `rpc://`; with an in-memory broker the memory of the same name,
+   * with Redis the same Redis.
    */
   readonly backend?: string
   /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
@@ -146,7 +148,7 @@ export function resolveSettings(
   const broker = chosen.broker ?? 'memory://lovage'
   return Object.freeze({
     broker,
-    backend: chosen.backend ?? (broker.startsWith('memory:') ? broker : 'rpc://'),
+    backend: chosen.backend ?? (/^(?:memory|redis|rediss|redis\+socket|sentinel):/.test(broker) ? broker : 'rpc://'),
     defaultQueue: chosen.defaultQueue ?? 'celery',
     queueMaxPriority: chosen.queueMaxPriority,
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,

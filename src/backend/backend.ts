@@ -16,6 +16,8 @@ export interface Expectation {
   onUpdate(listener: (outcome: Outcome) => void): () => void
   /** The newest outcome seen, final or not. */
   readonly latest: Outcome | undefined
+  /** Whoever asked has got the outcome. It is kept for a while longer: among the last 100 such. */
+  handed(): void
   /** No longer wanted; frees the slot. */
   close(): void
 }

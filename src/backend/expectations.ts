@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
+import { Oldest } from '../base/oldest.ts'
+import { Ring } from '../base/ring.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { Expectation } from './backend.ts'
 
@@ -10,6 +12,7 @@ interface Slot {
   readonly id: string
   latest: Outcome | undefined
   isSettled: boolean
+  isHanded: boolean
   /** When it was opened, or settled; monotonic. */
   sinceMs: number
   /** Size of what it keeps. */
@@ -44,6 +47,12 @@ export interface ExpectationsOptions {
 /** What is kept for late callers is kept by count and by size: a hundred thousand results may be large ones. */
 const MAX_KEPT_BYTES = 64 * 2 ** 20
 
+/**
+ * Of outcomes that whoever asked has got so many are kept: a busy gateway must not fill its memory with old answers, and
+ * what is let go soon costs the garbage collector next to nothing.
+ */
+const MAX_HANDED = 100
+
 /** The outcomes that are waited for in this process, by task id. The first final one of an id counts. */
 export class Expectations {
   readonly #max: number
@@ -55,6 +64,22 @@ export class Expectations {
   readonly #onEnd: ((id: string) => void) | undefined
   #keptBytes = 0
   #timer: Timer | undefined
+  /** Settled, and whoever asked has got it; some may be forgotten since. */
+  readonly #handed = new Ring<Slot>()
+  readonly #oldestWaiting = new Oldest(this.#waiting, ({ id }) => id)
+  readonly #oldestSettled = new Oldest(this.#settled, ({ id }) => id)
+  /** Nobody holds the slot any more. */
+  readonly #drop = (slot: Slot): void => {
+    if (this.#settled.get(slot.id) === slot) this.#unkeep(slot)
+    if (this.#waiting.get(slot.id) === slot) this.#giveUp(slot, 'it is no longer wanted')
+  }
+
+  readonly #hand = (slot: Slot): void => {
+    if (this.#settled.get(slot.id) !== slot || slot.isHanded) return
+    slot.isHanded = true
+    this.#handed.push(slot)
+    if (this.#handed.size > MAX_HANDED) this.#unkeep(this.#handed.shift())
+  }
 
   constructor({ clock, max, keepsSettled, maxAgeMs, onEnd }: ExpectationsOptions) {
     this.#onEnd = onEnd
@@ -82,24 +107,7 @@ export class Expectations {
   open(id: string): Expectation {
     const slot = this.#settled.get(id) ?? this.#waiting.get(id) ?? this.#make(id)
     slot.holders++
-    let isOpen = true
-    return {
-      get done() {
-        return doneOf(slot)
-      },
-      get latest() {
-        return slot.latest
-      },
-      onUpdate: (listener) => {
-        slot.listeners ??= new Set()
-        slot.listeners.add(listener)
-        return () => void slot.listeners?.delete(listener)
-      },
-      close: () => {
-        if (isOpen && --slot.holders === 0) this.#drop(slot)
-        isOpen = false
-      },
-    }
+    return new Held(slot, this.#drop, this.#hand)
   }
 
   /**
@@ -120,6 +128,8 @@ export class Expectations {
     this.#onEnd?.(slot.id)
     if (this.#keepsSettled) this.#keep(slot, bytes)
     slot.done?.resolve(outcome)
+    // A slot that is kept for late callers is kept without what only waiting needs.
+    slot.done = undefined
     return true
   }
 
@@ -141,6 +151,7 @@ export class Expectations {
     this.#waiting.clear()
     this.#settled.clear()
     this.#keptBytes = 0
+    while (this.#handed.shift());
     this.#timer?.cancel()
     this.#timer = undefined
     for (const slot of waiting) fail(slot, error)
@@ -152,6 +163,7 @@ export class Expectations {
       id,
       latest: undefined,
       isSettled: false,
+      isHanded: false,
       sinceMs: this.#clock.monotonic(),
       bytes: 0,
       holders: 0,
@@ -160,6 +172,7 @@ export class Expectations {
       failure: undefined,
     }
     this.#waiting.set(id, slot)
+    this.#oldestWaiting.add(slot)
     this.#timer ??= this.#arm()
     return slot
   }
@@ -169,22 +182,19 @@ export class Expectations {
     slot.bytes = bytes
     this.#keptBytes += bytes
     this.#settled.set(slot.id, slot)
-    while (this.#keptBytes > MAX_KEPT_BYTES) this.#unkeep(first(this.#settled))
+    this.#oldestSettled.add(slot)
+    while (this.#keptBytes > MAX_KEPT_BYTES) this.#unkeep(this.#oldestSettled.value)
   }
 
   #unkeep(slot: Slot | undefined): void {
-    if (!slot || !this.#settled.delete(slot.id)) return
+    if (!slot || this.#settled.get(slot.id) !== slot) return
+    this.#settled.delete(slot.id)
     this.#keptBytes -= slot.bytes
   }
 
   #evict(): void {
-    if (this.#settled.size > 0) return this.#unkeep(first(this.#settled))
-    this.#giveUp(first(this.#waiting), `more than ${this.#max} results are waited for`)
-  }
-
-  #drop(slot: Slot): void {
-    if (this.#settled.get(slot.id) === slot) this.#unkeep(slot)
-    if (this.#waiting.get(slot.id) === slot) this.#giveUp(slot, 'it is no longer wanted')
+    if (this.#settled.size > 0) return this.#unkeep(this.#oldestSettled.value)
+    this.#giveUp(this.#oldestWaiting.value, `more than ${this.#max} results are waited for`)
   }
 
   #giveUp(slot: Slot | undefined, problem: string): void {
@@ -196,7 +206,10 @@ export class Expectations {
 
   /** Both maps are in order of age, as the age limit is one for all: their first tells when the next must go. */
   #arm(): Timer | undefined {
-    const oldest = Math.min(first(this.#waiting)?.sinceMs ?? Infinity, first(this.#settled)?.sinceMs ?? Infinity)
+    const oldest = Math.min(
+      this.#oldestWaiting.value?.sinceMs ?? Infinity,
+      this.#oldestSettled.value?.sinceMs ?? Infinity,
+    )
     if (oldest === Infinity) return undefined
     const inMs = Math.max(1, Math.ceil(oldest + this.#maxAgeMs - this.#clock.monotonic()))
     return this.#clock.after(inMs, () => this.#sweep(), { unref: true })
@@ -204,18 +217,52 @@ export class Expectations {
 
   #sweep(): void {
     const before = this.#clock.monotonic() - this.#maxAgeMs
-    for (let slot = first(this.#settled); slot && slot.sinceMs <= before; slot = first(this.#settled))
-      this.#unkeep(slot)
-    for (let slot = first(this.#waiting); slot && slot.sinceMs <= before; slot = first(this.#waiting)) {
+    const settled = this.#oldestSettled
+    for (let slot = settled.value; slot && slot.sinceMs <= before; slot = settled.value) this.#unkeep(slot)
+    const waiting = this.#oldestWaiting
+    for (let slot = waiting.value; slot && slot.sinceMs <= before; slot = waiting.value) {
       this.#giveUp(slot, `none came within ${this.#maxAgeMs} ms`)
     }
     this.#timer = this.#arm()
   }
 }
 
-function first(slots: ReadonlyMap<string, Slot>): Slot | undefined {
-  for (const slot of slots.values()) return slot
-  return undefined
+/** One hold on a slot. A class, because one is made for each message: an object of closures costs four times as much. */
+class Held implements Expectation {
+  readonly #slot: Slot
+  readonly #drop: (slot: Slot) => void
+  readonly #hand: (slot: Slot) => void
+  #isOpen = true
+
+  constructor(slot: Slot, drop: (slot: Slot) => void, hand: (slot: Slot) => void) {
+    this.#slot = slot
+    this.#drop = drop
+    this.#hand = hand
+  }
+
+  get done(): Promise<Outcome> {
+    return doneOf(this.#slot)
+  }
+
+  get latest(): Outcome | undefined {
+    return this.#slot.latest
+  }
+
+  onUpdate(listener: Listener): () => void {
+    const slot = this.#slot
+    slot.listeners ??= new Set()
+    slot.listeners.add(listener)
+    return () => void slot.listeners?.delete(listener)
+  }
+
+  handed(): void {
+    this.#hand(this.#slot)
+  }
+
+  close(): void {
+    if (this.#isOpen && --this.#slot.holders === 0) this.#drop(this.#slot)
+    this.#isOpen = false
+  }
 }
 
 function doneOf(slot: Slot): Promise<Outcome> {
@@ -229,8 +276,6 @@ function doneOf(slot: Slot): Promise<Outcome> {
       reject = onFailed
     })
     slot.done = { promise, resolve, reject }
-    // Whoever awaits it hears of a failure; one that nobody awaits any more is no unhandled rejection.
-    promise.catch(() => {})
   }
   return slot.done.promise
 }
@@ -238,7 +283,10 @@ function doneOf(slot: Slot): Promise<Outcome> {
 function fail(slot: Slot, error: Error): void {
   slot.failure = error
   slot.listeners = undefined
-  slot.done?.reject(error)
+  if (!slot.done) return
+  // Whoever awaits it hears of a failure; one that nobody awaits any more is no unhandled rejection.
+  slot.done.promise.catch(() => {})
+  slot.done.reject(error)
 }
 
 function tell(listener: Listener, outcome: Outcome): void {

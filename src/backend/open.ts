@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
+import { isRedisScheme } from '../base/redis/redis-url.ts'
 import type { Broker } from '../broker/broker.ts'
 import { openKeptResults } from '../broker/open.ts'
 import type { ResultBackend } from './backend.ts'
 import { EmbeddedBackend, type EmbeddedBackendOptions } from './embedded/embedded-backend.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { sharedStore } from './memory/result-store.ts'
+import { openBackendLink } from './redis/backend-link.ts'
+import { parseRedisBackendUrl, RedisBackend } from './redis/redis-backend.ts'
 import { RpcBackend } from './rpc/rpc-backend.ts'
 
 /** What every kind of result backend is told. */
@@ -21,15 +24,16 @@ export interface BackendOptions {
   readonly types?: 'typed' | 'plain'
   /** Data directory of an embedded backend whose URL names none. Default: `.lovage` beside the nearest package.json. */
   readonly home?: string
-  /** Embedded only: longest wait for the engine. Default 5 s. */
+  /** Embedded and Redis only: longest wait for the engine, or the server. Default 5 s. */
   readonly connectTimeoutMs?: number
 }
 
 /**
  * The result backend of a URL, not started. `embedded://` is the durable engine of a data directory; where it is the
  * broker's too they share a connection, and the broker must be started first. `memory://<name>` is memory of this process, shared by all that name it;
- * `rpc://` sends results back over the broker.
- * @throws LovageError `URL_UNSUPPORTED`
+ * `rpc://` sends results back over the broker; `redis://`, `rediss://`, `redis+socket://` and `sentinel://` keep them in a
+ * Redis, under Celery's keys.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` (a Redis Cluster)
  */
 export function openBackend(url: string, options: BackendOptions): ResultBackend {
   const {
@@ -61,10 +65,15 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     return new EmbeddedBackend({ clock, results, resultExpiresMs, maxPendingResults, types })
   }
   if (scheme === 'rpc') return new RpcBackend({ broker, clock, resultExpiresMs, maxPendingResults, types })
+  if (scheme && isRedisScheme(scheme)) {
+    const { connectTimeoutMs = 5000 } = options
+    const redis = { url: parseRedisBackendUrl(url), openLink: openBackendLink, connectTimeoutMs }
+    return new RedisBackend({ ...redis, clock, resultExpiresMs, maxPendingResults, types })
+  }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'result backend',
     // What has no scheme is not shown: where its password stands cannot be told.
     scheme: scheme ? `${scheme}://` : 'a URL without scheme',
-    known: 'embedded://, memory://, rpc://',
+    known: 'embedded://, memory://, rpc://, redis://, rediss://, redis+socket://, sentinel://',
   })
 }

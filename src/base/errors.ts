@@ -36,6 +36,14 @@ export const ERRORS = {
     message: 'The broker at {url} refused us: {problem}',
     fix: 'Check user, password and virtual host in the broker URL',
   },
+  BACKEND_UNREACHABLE: {
+    message: 'The result backend at {url} cannot be reached: {problem}',
+    fix: 'Start it, or point LOVAGE_RESULT_BACKEND at one that runs; `lovage doctor` shows what is wrong',
+  },
+  BACKEND_REFUSED: {
+    message: 'The result backend at {url} refused us: {problem}',
+    fix: 'Check user, password and database in its URL, and that it has room',
+  },
   BROKER_CLOSED: {
     message: 'The connection to the broker is closed',
     fix: 'Start the application again, or call before stop()',

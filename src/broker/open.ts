@@ -10,6 +10,7 @@ import { DurableBroker } from './embedded/client/durable-broker.ts'
 import { EngineClient } from './embedded/client/engine-client.ts'
 import { type KeptResults, type ResultListener, ServedResults } from './embedded/client/kept-results.ts'
 import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
+import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 import { isRedisScheme } from '../base/redis/redis-url.ts'
@@ -103,6 +104,19 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     scheme: scheme ? `${scheme}://` : redactUrl(url),
     known: 'embedded://, memory://, amqp://, amqps://, redis://, rediss://, redis+socket://, sentinel://',
   })
+}
+
+/**
+ * The tables of an embedded broker, not started: what its store stands on.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function openTables(
+  url: string,
+  options: Pick<BrokerOptions, 'clock' | 'connectTimeoutMs' | 'home'> & { readonly answerTimeoutMs?: number },
+): TablesClient {
+  const { clock = systemClock, connectTimeoutMs = 5000, answerTimeoutMs = 5000 } = options
+  const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
+  return new TablesClient({ url: shown, home, sync, clock, connectTimeoutMs, answerTimeoutMs })
 }
 
 /** What is told to who opens results of an embedded engine. */

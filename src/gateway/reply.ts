@@ -81,6 +81,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   CLIENT_GONE: 499,
   TASK_FAILED: 500,
   HANDLER_FAILED: 500,
+  BACKEND_REFUSED: 503,
+  BACKEND_UNREACHABLE: 503,
   BROKER_CLOSED: 503,
   BROKER_REFUSED: 503,
   BROKER_UNREACHABLE: 503,
@@ -99,6 +101,8 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   TASK_FAILED: 'The task failed',
   TASK_REVOKED: 'The task was revoked or expired before it could run',
   HANDLER_FAILED: 'The request could not be handled',
+  BACKEND_REFUSED: 'The results cannot be reached',
+  BACKEND_UNREACHABLE: 'The results cannot be reached',
   BROKER_CLOSED: 'The broker cannot be reached',
   BROKER_REFUSED: 'The broker cannot be reached',
   BROKER_UNREACHABLE: 'The broker cannot be reached',
@@ -111,6 +115,8 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
 
 /** Seconds after which a refused client may come again. A revoked task will not run by itself: no time is named. */
 const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
+  BACKEND_REFUSED: '5',
+  BACKEND_UNREACHABLE: '5',
   BROKER_CLOSED: '5',
   BROKER_REFUSED: '5',
   BROKER_UNREACHABLE: '5',

@@ -100,7 +100,9 @@ class Performance {
     this.#startedAt = clock.monotonic()
     const limits = this.#arm(task)
     try {
-      return this.#finish(this.#returned(await runWithTask(current, () => task.call(body.args, body.kwargs))))
+      const value = runWithTask(current, () => task.call(body.args, body.kwargs))
+      // Not awaited where there is nothing to wait for: that would be a promise and a turn for each short task.
+      return this.#finish(this.#returned(isThenable(value) ? await value : value))
     } catch (error) {
       return this.#finish(this.#thrown(error, task, body))
     } finally {
@@ -200,6 +202,10 @@ const NO_LIMITS: readonly Due[] = []
 
 /** Celery's exception for a retry that has no other cause. */
 const RETRY: Failure = { exc_type: 'Retry', exc_message: ['Task can be retried'], exc_module: 'celery.exceptions' }
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value
+}
 
 /** The outcome of a job that was begun and is to be run again, by somebody else, with nothing counted against it. */
 export function handedBack({ id }: TaskRequest): Outcome {

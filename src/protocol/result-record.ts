@@ -5,6 +5,9 @@ import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
 import { isReady, payloadText, type Outcome } from './outcome.ts'
 import { isRecord } from './signature.ts'
 
+/** Milliseconds that the task ran. */
+const RUN_MS = 'x-lovage-run-ms'
+
 /** How results are written. */
 export interface ResultOptions {
   readonly types?: JsonTypes
@@ -26,11 +29,11 @@ export function encodeRpcResult(outcome: Outcome, { types }: ResultOptions = {})
 /**
  * The outcome as key/value backends store it: `status, result, traceback, children, date_done`, then `group_id` and
  * `parent_id` where there are such, then `task_id`. `date_done` is aware, as Celery 5.6 writes it, and null before a final
- * state.
+ * state. How long the task ran comes last, where it is known: a member of ours, which Celery passes over.
  * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`)
  */
 export function encodeStoredRecord(outcome: Outcome, { types }: ResultOptions = {}): Uint8Array {
-  const { doneAtMs, groupId, parentId } = outcome
+  const { doneAtMs, groupId, parentId, runMs } = outcome
   const dateDone = isReady(outcome.state) && doneAtMs !== undefined ? formatIso(doneAtMs) : null
   const text =
     `{"status": ${encodeJson(outcome.state)}, "result": ${payloadText(outcome.result, { types })}, ` +
@@ -38,7 +41,8 @@ export function encodeStoredRecord(outcome: Outcome, { types }: ResultOptions = 
     `"date_done": ${encodeJson(dateDone)}` +
     (groupId === undefined ? '' : `, "group_id": ${encodeJson(groupId)}`) +
     (parentId === undefined ? '' : `, "parent_id": ${encodeJson(parentId)}`) +
-    `, "task_id": ${encodeJson(outcome.id)}}`
+    `, "task_id": ${encodeJson(outcome.id)}` +
+    (runMs === undefined ? '}' : `, "${RUN_MS}": ${Math.round(runMs * 100) / 100}}`)
   return Buffer.from(text)
 }
 
@@ -62,6 +66,7 @@ export function decodeResult(bytes: Uint8Array, content: Omit<Partial<Content>, 
     ...(Array.isArray(children) ? { children } : undefined),
     ...(doneAtMs === undefined ? undefined : { doneAtMs }),
     ...(typeof record.group_id === 'string' ? { groupId: record.group_id } : undefined),
+    ...(typeof record[RUN_MS] === 'number' ? { runMs: record[RUN_MS] } : undefined),
     ...(typeof record.parent_id === 'string' ? { parentId: record.parent_id } : undefined),
   }
 }

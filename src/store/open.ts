@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import { joinTables } from '../broker/open.ts'
+import { joinTables, openTables } from '../broker/open.ts'
+import { EmbeddedOperations } from './embedded/embedded-operations.ts'
 import { MemoryOperations } from './memory/memory-operations.ts'
 import { OperationStore } from './operation-store.ts'
 import type { Store } from './store.ts'
@@ -10,17 +11,26 @@ export interface StoreOptions {
   readonly clock?: Clock
   /** Largest value, in bytes (of text, in UTF-8). Default 17 MiB: a message of the largest size, and 1 MiB beside it. */
   readonly maxValueBytes?: number
+  /** Longest wait of `start`. Default 5 s. */
+  readonly connectTimeoutMs?: number
+  /** Longest wait for an answer, reconnects included. Default 5 s. */
+  readonly answerTimeoutMs?: number
+  /** Data directory of an embedded store whose URL names none. Default: `.lovage` beside the nearest package.json. */
+  readonly home?: string
 }
 
 /**
- * The store of a URL, not started. `memory://<name>` is memory of this process, shared by all that name it.
- * @throws LovageError `URL_UNSUPPORTED`
+ * The store of a URL, not started. `embedded://` lies in the durable engine of a data directory (`embedded:///its/path`, or
+ * that of the project), shared by all processes of the machine; `memory://<name>` in the memory of this process, shared by
+ * all that name it.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
  */
-export function openStore(
-  url: string,
-  { clock = systemClock, maxValueBytes = 17 * 2 ** 20 }: StoreOptions = {},
-): Store {
+export function openStore(url: string, options: StoreOptions = {}): Store {
+  const { clock = systemClock, maxValueBytes = 17 * 2 ** 20 } = options
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme === 'embedded') {
+    return new OperationStore(clock, new EmbeddedOperations(openTables(url, options)), maxValueBytes)
+  }
   if (scheme === 'memory') {
     const name =
       url
@@ -33,6 +43,6 @@ export function openStore(
     seam: 'store',
     // What has no scheme is not shown: where its password stands cannot be told.
     scheme: scheme ? `${scheme}://` : 'a URL without scheme',
-    known: 'memory://',
+    known: 'embedded://, memory://',
   })
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { keyOf, lengthOf, nameOf, numberOf, timeOf, valueOf, wholeOf } from './bounds.ts'
+import { copied } from './copied.ts'
 import { HeldLease } from './held-lease.ts'
 import { LogFollower } from './log-follower.ts'
 import type { Operations } from './operations.ts'
@@ -51,14 +52,16 @@ export class OperationStore implements Store {
   }
 
   async set(key: string, value: StoreValue, { ttlMs, ifVersion }: SetOptions): Promise<SetAnswer> {
-    const answer = await this.#operations.apply({
+    const own = copied(valueOf('set', key, value, this.#maxValueBytes))
+    const { version, there } = await this.#operations.apply({
       op: 'set',
       key: keyOf('set', key),
-      value: valueOf('set', key, value, this.#maxValueBytes),
+      value: own,
       ttlMs: lengthOf('set', 'ttlMs', ttlMs),
       ifVersion: numberOf('set', 'ifVersion', ifVersion),
     })
-    return { isSet: answer.isSet, kept: answer.kept ?? undefined }
+    if (version === 0) return { isSet: false, kept: there ?? undefined }
+    return { isSet: true, kept: { value: own, version } }
   }
 
   async forget(key: string, { ifVersion }: { readonly ifVersion?: number } = {}): Promise<boolean> {

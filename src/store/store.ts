@@ -161,7 +161,10 @@ export interface PutOptions {
 export interface Taken {
   /** Earliest first; of the same time, by id. */
   readonly entries: readonly DueEntry[]
-  /** When the next one can be taken; 0 when some could be taken now, undefined when none waits. */
+  /**
+   * No other can be taken before this time has passed: the next is due then, or its claim ends. 0 when some could be taken
+   * now, undefined when none waits.
+   */
   readonly nextInMs: number | undefined
 }
 

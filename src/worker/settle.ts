@@ -80,18 +80,19 @@ export class Settler {
     }
   }
 
-  async #store(work: Work, outcome: Outcome): Promise<void> {
-    if (work.ignoresResult) return
+  #store(work: Work, outcome: Outcome): Promise<void> | undefined {
+    if (work.ignoresResult) return undefined
+    const { backend } = this.#options
+    // Only a result that did not get through at once is worth the machinery.
+    return backend.put(outcome, work.request).catch((failed: unknown) => this.#storeAgain(work, outcome, failed))
+  }
+
+  async #storeAgain(work: Work, outcome: Outcome, failed: unknown): Promise<void> {
     const { id, task } = work.request
-    try {
-      await this.#options.backend.put(outcome, work.request)
-    } catch (failed) {
-      // Only a result that did not get through at once is worth the machinery.
-      const act = (): Promise<void> => this.#put(work, outcome)
-      await this.#insist('result could not be stored', { id, task }, act, {
-        failed: isHopeless(failed) ? undefined : failed,
-      })
-    }
+    const act = (): Promise<void> => this.#put(work, outcome)
+    await this.#insist('result could not be stored', { id, task }, act, {
+      failed: isHopeless(failed) ? undefined : failed,
+    })
   }
 
   async #put(work: Work, outcome: Outcome): Promise<void> {

@@ -6,7 +6,7 @@ import sys
 
 from celery import Celery
 
-app = Celery('interop', broker=os.environ['BROKER'], backend='rpc://')
+app = Celery('interop', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
 
 

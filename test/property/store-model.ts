@@ -55,10 +55,11 @@ export class StoreModel {
   private set({ key, value, ttlMs, ifVersion }: Operation<'set'>): Answer<'set'> {
     const there = this.#values.get(key)
     if (ifVersion !== undefined && (there?.version ?? 0) !== ifVersion) {
-      return { isSet: false, kept: this.get({ op: 'get', key }) }
+      return { version: 0, there: this.get({ op: 'get', key }) }
     }
-    this.#values.set(key, { value, version: ++this.#number, endsMs: this.#time.monotonic() + ttlMs })
-    return { isSet: true, kept: this.get({ op: 'get', key }) }
+    const version = ++this.#number
+    this.#values.set(key, { value, version, endsMs: this.#time.monotonic() + ttlMs })
+    return { version, there: null }
   }
 
   private forget({ key, ifVersion }: Operation<'forget'>): boolean {
@@ -160,7 +161,9 @@ export class StoreModel {
     for (const entry of taken) {
       Object.assign(entry, { version: ++this.#number, takes: entry.takes + 1, claimedUntilMs: nowMs + claimMs })
     }
-    const waits = list.map(({ atMs, claimedUntilMs }) => Math.max(0, atMs - this.#time.now(), claimedUntilMs - nowMs))
+    const waits = list.map(({ atMs, claimedUntilMs }) =>
+      claimedUntilMs > nowMs ? claimedUntilMs - nowMs : Math.max(0, atMs - this.#time.now()),
+    )
     const nextInMs = Math.ceil(Math.min(...waits))
     return { entries: taken.map(shown), nextInMs: nextInMs === Infinity ? null : nextInMs }
   }

@@ -26,6 +26,8 @@ export interface RpcBackendOptions {
 const RETRY: Backoff = { baseMs: 200, maxMs: 2_000, jitter: false }
 const TRIES = 6
 
+const MANDATORY = { mandatory: true } as const
+
 /** Ours, beside the five members that the body has in Celery. Python's clients do not read headers of results. */
 const RUN_MS = 'x-lovage-run-ms'
 
@@ -101,7 +103,13 @@ export class RpcBackend implements ResultBackend {
       priority: 0,
       correlationId: correlationId || outcome.id,
     }
-    await this.#publish(message, replyTo, outcome)
+    try {
+      await this.#publish(message, replyTo)
+      this.#gone.delete(replyTo)
+    } catch (error) {
+      if (!isLovageError(error, 'UNROUTABLE')) throw error
+      await this.#publishAgain(message, replyTo, outcome)
+    }
   }
 
   async get(id: string): Promise<Outcome | undefined> {
@@ -112,18 +120,22 @@ export class RpcBackend implements ResultBackend {
     this.#expectations.forget(id)
   }
 
-  async #publish(message: Message, replyTo: string, { id, state }: Outcome): Promise<void> {
-    const { broker, clock } = this.#options
+  #publish(message: Message, replyTo: string): Promise<void> {
+    return this.#options.broker.publish(message, { exchange: '', routingKey: replyTo }, MANDATORY)
+  }
+
+  /** Its reply queue was not there a moment ago. */
+  async #publishAgain(message: Message, replyTo: string, { id, state }: Outcome): Promise<void> {
+    const { clock } = this.#options
     const tries = this.#gone.has(replyTo) ? 1 : TRIES
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 1; attempt < tries; attempt++) {
+      await sleep(clock, backoffMs(attempt - 1, RETRY, clock.random()), this.#stopping.signal)
       try {
-        await broker.publish(message, { exchange: '', routingKey: replyTo }, { mandatory: true })
+        await this.#publish(message, replyTo)
         this.#gone.delete(replyTo)
         return
       } catch (error) {
         if (!isLovageError(error, 'UNROUTABLE')) throw error
-        if (attempt + 1 >= tries) break
-        await sleep(clock, backoffMs(attempt, RETRY, clock.random()), this.#stopping.signal)
       }
     }
     // Who asked is gone. Failing here would have the task run again and again for nobody.
@@ -161,11 +173,11 @@ export class RpcBackend implements ResultBackend {
   }
 
   #receive({ message }: Delivery): void {
-    let outcome: Outcome
+    let outcome: { -readonly [K in keyof Outcome]: Outcome[K] }
     try {
       const runMs = plainHeader(message.headers[RUN_MS])
       outcome = decodeResult(message.body, contentOf(message))
-      if (typeof runMs === 'number') outcome = { ...outcome, runMs }
+      if (typeof runMs === 'number') outcome.runMs = runMs
     } catch (error) {
       const { correlationId: id, contentType } = message
       log('error', 'backend', 'result cannot be read', { id, contentType, error: messageOf(error) })
@@ -183,5 +195,6 @@ function timesOf({ runMs }: Outcome): Headers {
 
 function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
   const { compression } = headers
-  return { ...(contentType && { contentType }), ...(typeof compression === 'string' && { compression }) }
+  if (typeof compression === 'string') return contentType ? { contentType, compression } : { compression }
+  return contentType ? { contentType } : {}
 }

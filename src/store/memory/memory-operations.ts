@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { LovageError } from '../../base/errors.ts'
+import { copied } from '../copied.ts'
 import type { Answer, Operation, OperationName, Operations, Watchable } from '../operations.ts'
 
 /** What keeps it all: the tables of this process that have the same name. */
@@ -67,12 +68,4 @@ export class MemoryOperations implements Operations {
     if (!this.#joined) throw new LovageError('STORE_CLOSED')
     return this.#joined.tables
   }
-}
-
-/** The same with bytes of its own. */
-function copied<T>(from: T): T {
-  if (typeof from !== 'object' || from === null) return from
-  if (from instanceof Uint8Array) return from.slice() as T
-  if (Array.isArray(from)) return from.map(copied) as T
-  return Object.fromEntries(Object.entries(from).map(([name, value]) => [name, copied(value)])) as T
 }

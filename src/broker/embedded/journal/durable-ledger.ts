@@ -52,6 +52,11 @@ export class DurableLedger implements Ledger {
     return this.#staged.length + this.#pending.length + this.#removed.length + this.#handed.length > 0
   }
 
+  /** Whether something new of this size can be written now, beside what waits to be written. */
+  hasRoom(bytes: number): boolean {
+    return this.#journal.hasRoom(this.#pending.length + bytes)
+  }
+
   /** Gives an engine that is still empty what an earlier one left. */
   restore(engine: Engine, replay: Replay): void {
     replay.into(engine)

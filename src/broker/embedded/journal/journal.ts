@@ -21,6 +21,9 @@ const FULL_AGAIN_MS = 200
 
 const FULL = 'the disk is full: new messages are refused'
 
+/** So much goes into the room that is put aside, several times over. */
+const SMALL_BYTES = 64 * 1024
+
 export interface JournalOptions {
   readonly clock: Clock
   readonly files: JournalFiles
@@ -99,6 +102,13 @@ export class Journal {
     const wasTaken = this.#reserve.isTaken
     this.#reserve.release()
     return mustGoOn && wasTaken && this.#append(parts, length)
+  }
+
+  /** Whether something new of this size can be written now: asked before a change that cannot be taken back. */
+  hasRoom(length: number): boolean {
+    if (this.#isOver || (this.isFull && !this.#findRoom())) return false
+    // What is put aside is enough for what is small.
+    return length <= SMALL_BYTES || (this.#file?.makeRoom(length) ?? false)
   }
 
   /** Calls `fn` when all that was written so far outlives a loss of power; never, when the disk fails. */

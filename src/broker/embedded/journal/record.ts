@@ -16,6 +16,10 @@ export const RECORD = {
   resultDropped: 10,
   /** What stands before this length of the file outlives a loss of power. */
   synced: 11,
+  itemKept: 12,
+  itemDropped: 13,
+  /** All items that a key of the tables had. */
+  itemsCleared: 14,
 } as const
 
 /** Stands before each record, so that the next one can be found behind a damaged one. */

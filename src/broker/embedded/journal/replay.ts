@@ -9,6 +9,7 @@ import { Fact } from './fact.ts'
 import { KeptEntry } from './kept-entry.ts'
 import { RECORD } from './record.ts'
 import { KeptResult } from './kept-result.ts'
+import { ReplayedItems } from './replayed-items.ts'
 import { leave, type Live, type Segment, settleIn } from './segment.ts'
 import type { Headers } from '../../../protocol/headers.ts'
 
@@ -25,6 +26,7 @@ export const topologyKey = {
 export class Replay {
   readonly topology = new Map<string, Live>()
   readonly results = new Map<string, KeptResult>()
+  readonly items: ReplayedItems
   #clock: Clock
   #exchanges = new Map<string, ExchangeSpec>()
   #queues = new Map<string, QueueSpec>()
@@ -34,6 +36,7 @@ export class Replay {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.items = new ReplayedItems(clock)
   }
 
   /** Takes the next record in. One that says nothing we know is left alone. */
@@ -68,6 +71,12 @@ export class Replay {
         return this.#keepResult(KeptResult.read(record), size, segment)
       case RECORD.resultDropped:
         return this.#dropResult(record.text())
+      case RECORD.itemKept:
+        return this.items.kept(record, size, segment)
+      case RECORD.itemDropped:
+        return this.items.dropped(record.text())
+      case RECORD.itemsCleared:
+        return this.items.cleared(record.text())
       default:
         log('warn', 'broker', 'the journal has a record of a kind that is not known here', { kind })
     }

@@ -21,13 +21,17 @@ export class SegmentFile {
 
   /** Appends all parts, or none of them: false when the disk has no room. */
   append(parts: readonly Buffer[], length: number): boolean {
-    if (this.#end + length > this.#allocated) {
-      const more = Math.ceil((this.#end + length) / this.#aheadBytes) * this.#aheadBytes - this.#allocated
-      this.#put([Buffer.alloc(more)], more, this.#allocated)
-    }
+    this.makeRoom(length)
     if (!this.#put(parts, length, this.#end)) return false
     this.#end += length
     return true
+  }
+
+  /** Whether so much can be appended, as far as the disk can tell before. */
+  makeRoom(length: number): boolean {
+    if (this.#end + length <= this.#allocated) return true
+    const more = Math.ceil((this.#end + length) / this.#aheadBytes) * this.#aheadBytes - this.#allocated
+    return this.#put([Buffer.alloc(more)], more, this.#allocated)
   }
 
   sync(): Promise<void> {

@@ -1,7 +1,9 @@
-import { linkSync, readdirSync, unlinkSync } from 'node:fs'
+import { readdirSync, unlinkSync } from 'node:fs'
 import { createConnection, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import type { Clock } from '../../../base/clock.ts'
+import { LovageError, messageOf } from '../../../base/errors.ts'
+import { link } from './link.ts'
 import type { Place } from './place.ts'
 
 /** Being the owner of a place. It ends with the process, whatever ends that: the kernel holds it. */
@@ -16,6 +18,7 @@ export interface Claim {
  * On Linux the claim is an abstract socket, named after the folder itself, which no process can remove. Abstract sockets
  * are seen within one network namespace only, so everywhere there is a second claim too: a listening socket in the folder,
  * under the next higher number, which all processes of the machine see, containers too.
+ * @throws LovageError `HOME_UNUSABLE` where no sockets can be made
  */
 export async function claim(place: Place, clock: Clock): Promise<Claim | undefined> {
   const abstract = process.platform === 'linux' ? await listen(`\0lovage-${place.identity}`) : undefined
@@ -32,7 +35,9 @@ export async function claim(place: Place, clock: Clock): Promise<Claim | undefin
     }
   } catch (error) {
     abstract?.close()
-    throw error
+    const fix = 'Point LOVAGE_HOME at a directory of a local disk, which this user may write to'
+    const problem = `no socket can be made there: ${messageOf(error)}`
+    throw new LovageError('HOME_UNUSABLE', { path: place.folder, problem, fix }, { cause: error })
   }
   abstract?.close()
   return undefined
@@ -76,16 +81,6 @@ function numbersIn(folder: string): number[] {
     .sort((a, b) => a - b)
 }
 
-function link(from: string, to: string): boolean {
-  try {
-    linkSync(from, to)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  }
-}
-
 function unlink(path: string): void {
   try {
     unlinkSync(path)
@@ -99,11 +94,13 @@ function listen(path: string): Promise<Server | 'taken'> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy())
     server.unref()
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Stays: too many open files, say, is an error of a server that listens, and the claim holds all the same.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve('taken')
       else reject(error)
     })
-    server.listen(path, () => resolve(server))
+    // Exclusive: the workers of a Node cluster would else all get the one socket of their primary.
+    server.listen({ path, exclusive: true }, () => resolve(server))
   })
 }
 

@@ -8,8 +8,10 @@ import { DurableLedger } from '../journal/durable-ledger.ts'
 import { Journal, type JournalOptions } from '../journal/journal.ts'
 import { recover } from '../journal/recovery.ts'
 import { Replay } from '../journal/replay.ts'
+import { TablesLedger } from '../journal/tables-ledger.ts'
 import type { EngineQueue } from '../queue.ts'
 import { Results } from '../results.ts'
+import { Tables } from '../tables/tables.ts'
 import type { Entry } from '../waiting.ts'
 import type { PackedMessage } from '../wire/packed-message.ts'
 import { Served } from './served.ts'
@@ -33,11 +35,14 @@ interface Staged {
 export class EngineServer {
   readonly engine: Engine
   readonly results: Results
+  readonly tables: Tables
   #clock: Clock
   #journal: Journal
   #ledger: DurableLedger
   #clients = new Set<Served>()
   #staged: Staged[] = []
+  /** Who waits until all is written down. */
+  #unwritten: (() => void)[] = []
   #talking = new Set<Served>()
   #wanted: (() => void)[] = []
   #isScheduled = false
@@ -57,6 +62,8 @@ export class EngineServer {
     this.engine = new Engine(clock, this.#ledger)
     this.#ledger.restore(this.engine, replay)
     this.results = new Results(clock, this.#ledger, replay.results.values())
+    this.tables = new Tables({ clock, ledger: new TablesLedger(clock, this.#ledger) })
+    this.tables.restore(replay.items.all())
   }
 
   /** Serves one more client. */
@@ -116,6 +123,17 @@ export class EngineServer {
     this.#schedule()
   }
 
+  /** Calls `fn` when all that was done so far outlives a loss of power; with a full disk, when there is room again. */
+  whenWritten(fn: () => void): void {
+    this.#unwritten.push(fn)
+    this.#schedule()
+  }
+
+  /** Whether something new of this size can be written down now. */
+  hasRoom(bytes: number): boolean {
+    return this.#ledger.hasRoom(bytes)
+  }
+
   /** This client is to be written to at the end of the turn. */
   willWrite(served: Served): void {
     this.#talking.add(served)
@@ -156,6 +174,7 @@ export class EngineServer {
       this.#ledger.flush()
       if (this.#ledger.hasWork) this.#again = this.#clock.after(FLUSH_AGAIN_MS, () => this.#tryAgain(), { unref: true })
     }
+    this.#answerWritten()
     const wanted = this.#wanted.splice(0)
     const tell = (): void => {
       for (const fn of wanted) fn()
@@ -166,6 +185,15 @@ export class EngineServer {
     const talking = [...this.#talking]
     this.#talking.clear()
     for (const served of talking) served.flush()
+  }
+
+  #answerWritten(): void {
+    if (this.#unwritten.length === 0 || this.#ledger.hasWork) return
+    const written = this.#unwritten
+    this.#unwritten = []
+    this.#journal.afterSync(() => {
+      for (const fn of written) fn()
+    })
   }
 
   #tryAgain(): void {

@@ -1,4 +1,4 @@
-import { chmodSync, renameSync } from 'node:fs'
+import { chmodSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -19,7 +19,9 @@ try {
   const server = createServer((socket) => engine.serve(socket))
   // Bound under another name first: nobody can connect before it may, nor find a socket that nobody listens to yet.
   const newPath = join(dirname(socketPath), 'socket.new')
-  server.listen(newPath, () => {
+  // Left by an owner that was killed at this very place.
+  rmSync(newPath, { force: true })
+  server.listen({ path: newPath, exclusive: true }, () => {
     chmodSync(newPath, 0o600)
     renameSync(newPath, socketPath)
     tell({ kind: 'ready' })

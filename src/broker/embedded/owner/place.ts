@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { LovageError, messageOf } from '../../../base/errors.ts'
+import { sharedFileSystemOf } from './shared-file-systems.ts'
 
 /** The longest path that a Unix socket can be bound to: 108 bytes on Linux and 104 elsewhere, with the zero at the end. */
 const LONGEST_SOCKET_PATH = 100
@@ -11,6 +12,8 @@ export interface Place {
   readonly folder: string
   /** The same on every mount of the folder, and never that of another one while it is there. */
   readonly identity: string
+  /** The kind of its file system, when that is one that other machines may have mounted too. */
+  readonly sharedAs: string | undefined
   /** The path by which a socket of this name can be bound and connected to. */
   readonly socketPath: (name: string) => string
   /** Ends the use of it in this process. */
@@ -32,7 +35,7 @@ export function openPlace(home: string): Place {
     makeFolder(folder)
     if ((statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700)
     const { dev, ino } = statSync(folder, { bigint: true })
-    return { folder, identity: `${dev}-${ino}`, ...socketsOf(folder) }
+    return { folder, identity: `${dev}-${ino}`, sharedAs: sharedFileSystemOf(folder), ...socketsOf(folder) }
   } catch (error) {
     if (error instanceof LovageError) throw error
     const fix = 'Point LOVAGE_HOME at a directory that this user may write to'

@@ -12,6 +12,7 @@ import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
 import type { EngineServer } from './engine-server.ts'
 import { ServedResults } from './served-results.ts'
+import { ServedTables } from './served-tables.ts'
 
 /** Bytes on their way to a client above which it gets no further deliveries until they have gone. */
 const MOST_UNSENT_BYTES = 2 * 2 ** 20
@@ -21,6 +22,7 @@ export class Served {
   #server: EngineServer
   #socket: Socket
   #session: Session
+  #tables: ServedTables
   #reader = new FrameReader()
   #writer = new ByteWriter()
   #done: number[] = []
@@ -35,8 +37,12 @@ export class Served {
     this.#socket = socket
     this.#session = server.engine.attach((queue) => this.say(SAY.queueLost, (writer) => writer.text(queue)))
     this.#results = new ServedResults(this, server.results, (fn) => server.whenDurable(fn))
+    this.#tables = new ServedTables(server, () => server.willWrite(this))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    socket.on('drain', () => this.#session.setBlocked(false))
+    socket.on('drain', () => {
+      this.#session.setBlocked(false)
+      server.willWrite(this)
+    })
     socket.on('error', () => {
       // 'close' follows, and says all there is to say.
     })
@@ -80,6 +86,7 @@ export class Served {
         for (const id of ids) this.#writer.u32(id)
       })
     }
+    if (this.#socket.writableLength <= MOST_UNSENT_BYTES) this.#tables.write(this.#writer)
     if (this.#writer.length === 0 || this.#socket.destroyed) return
     this.#socket.write(this.#writer.take())
     if (this.#socket.writableLength > MOST_UNSENT_BYTES) this.#session.setBlocked(true)
@@ -111,6 +118,8 @@ export class Served {
         return this.#results.unwatch(frame.text())
       case ASK.watch:
         return this.#results.watch(frame)
+      case ASK.unwatchTable:
+        return this.#tables.unwatch(frame)
       default:
         return this.#ask(frame.u32(), kind, frame)
     }
@@ -187,7 +196,7 @@ export class Served {
       case ASK.get:
         return this.#get(id, frame.text())
       default:
-        throw new RangeError(`there is no question ${kind}`)
+        return this.#tables.ask(kind, frame, (answer) => this.answer(id, answer))
     }
   }
 
@@ -238,6 +247,7 @@ export class Served {
   #end(): void {
     this.#server.forget(this)
     this.#results.end()
+    this.#tables.end()
     this.#deliveries.clear()
     this.#session.end()
   }

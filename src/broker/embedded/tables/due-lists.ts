@@ -217,13 +217,12 @@ export class DueLists {
     }
   }
 
+  /** When the calendar was set back since a claim, what it sets free may be due later still. */
   #nextInMs(list: List): number {
     const [waiting, claimed] = [list.waiting.first, list.claimed.first]
     const dueInMs = waiting ? atOf(waiting) - this.#ground.clock.now() : Infinity
     const freeInMs = claimed ? claimOf(claimed) - this.#ground.clock.monotonic() : Infinity
-    // What a claim sets free may be due later still.
-    const claimedInMs = claimed ? Math.max(freeInMs, atOf(claimed) - this.#ground.clock.now()) : Infinity
-    return Math.max(0, Math.ceil(Math.min(dueInMs, claimedInMs)))
+    return Math.max(0, Math.ceil(Math.min(dueInMs, freeInMs)))
   }
 
   /** Tells the watchers now, or when the next can be taken. */

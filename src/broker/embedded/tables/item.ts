@@ -43,7 +43,7 @@ export interface TableLedger {
 }
 
 /** What an item costs in memory beside its texts and its value. */
-const BESIDE_BYTES = 200
+const BESIDE_BYTES = 300
 
 export function sizeOf({ key, sub, value }: Pick<Item, 'key' | 'sub' | 'value'>): number {
   const bytes = typeof value === 'string' ? value.length * 2 : (value?.byteLength ?? 0)

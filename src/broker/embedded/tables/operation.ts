@@ -45,7 +45,8 @@ interface Asked {
 
 interface Answered {
   get: KeptValue | null
-  set: { isSet: boolean; kept: KeptValue | null }
+  /** `version` of what was set; 0: `ifVersion` did not hold, and `there` is what is there. */
+  set: { version: number; there: KeptValue | null }
   forget: boolean
   count: { value: number; isCounted: boolean; expiresInMs: number }
   /** `token` 0: others hold it. */

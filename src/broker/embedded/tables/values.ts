@@ -33,7 +33,7 @@ export class Values {
   set({ key, value, ttlMs, ifVersion }: Operation<'set'>): Answer<'set'> {
     const there = this.#live(key)
     if (ifVersion !== undefined && versionOf(there) !== ifVersion) {
-      return { isSet: false, kept: there ? keptOf(there) : null }
+      return { version: 0, there: there ? keptOf(there) : null }
     }
     const numbers = [this.#ground.next(), ttlMs]
     const times = [this.#ground.clock.monotonic() + ttlMs]
@@ -43,7 +43,7 @@ export class Values {
     if (there) this.#leave(key)
     this.#ground.add(item)
     this.#hold(item)
-    return { isSet: true, kept: keptOf(item) }
+    return { version: versionOf(item), there: null }
   }
 
   /** Whether the value may be forgotten, as far as its version goes. */

@@ -23,6 +23,9 @@ export const ASK = {
   dropResult: 15,
   watch: 16,
   unwatch: 17,
+  operate: 18,
+  watchTable: 19,
+  unwatchTable: 20,
 } as const
 
 /** What the owner says. */
@@ -34,6 +37,7 @@ export const SAY = {
   deliver: 5,
   queueLost: 6,
   result: 7,
+  moved: 8,
 } as const
 
 /** The number of each settlement in a frame. */

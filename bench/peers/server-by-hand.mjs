@@ -1,0 +1,45 @@
+// A worker written by hand: takes a task message, parses it, answers `reply_to`, acknowledges. argv: amqplib or bare, url,
+// queue.
+import amqp from 'amqplib'
+import { bareSpeaker } from './bare-speaker.mjs'
+
+const [who = '', url = '', queue = ''] = process.argv.slice(2)
+
+/** @param {Buffer} body @param {string} id */
+function answerTo(body, id) {
+  const [[x, y]] = JSON.parse(body.toString())
+  return Buffer.from(JSON.stringify({ task_id: id, status: 'SUCCESS', result: x + y, traceback: null, children: [] }))
+}
+
+if (who === 'bare') {
+  const speaker = await bareSpeaker(url)
+  await speaker.declare(queue)
+  await speaker.prefetch(1_000)
+  const headers = {}
+  await speaker.consume(queue, false, ({ body, replyTo, correlationId, tag }) => {
+    speaker.publish(
+      replyTo,
+      { body: answerTo(body, correlationId), headers, persistent: false, correlationId },
+      () => {},
+    )
+    speaker.ack(tag)
+  })
+} else {
+  const connection = await amqp.connect(url, { noDelay: true })
+  const channel = await connection.createChannel()
+  await channel.assertQueue(queue, { durable: true })
+  await channel.prefetch(1_000)
+  await channel.consume(queue, (message) => {
+    if (!message) return
+    const { replyTo, correlationId } = message.properties
+    channel.sendToQueue(replyTo, answerTo(message.content, correlationId), {
+      contentType: 'application/json',
+      contentEncoding: 'utf-8',
+      deliveryMode: 1,
+      correlationId,
+    })
+    channel.ack(message)
+  })
+}
+process.send?.('ready')
+process.on('disconnect', () => process.exit(0))

@@ -1,0 +1,233 @@
+import { type Clock, deadline } from '../../base/clock.ts'
+import { LovageError, messageOf } from '../../base/errors.ts'
+import { Keeper } from '../../base/keeper.ts'
+import { log } from '../../base/log.ts'
+import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
+import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { clusterRefused, parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
+import type { JsonTypes } from '../../protocol/json.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
+import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
+import type { Expectation, ResultBackend } from '../backend.ts'
+import { Expectations } from '../expectations.ts'
+import type { BackendLink, OpenBackendLink } from './backend-link.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+/** The broker's own options are no error: one URL may serve both. */
+const KNOWN = ['global_keyprefix', 'visibility_timeout', 'fanout_prefix', 'fanout_patterns']
+
+/** A server that owes an answer and says nothing for so long is given up. */
+const SILENCE_MS = 15_000
+
+/** Records fetched at a time: they may be large. */
+const BATCH = 100
+
+/** Answers of a server that cannot write now and will be able to, or another in its place. */
+const PASSING = ['READONLY', 'LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN']
+
+/**
+ * Stores a record and tells of it in one step, as Celery does in a transaction; a SUCCESS that is there stays. The status
+ * is the first member of a record that Celery wrote, or we.
+ */
+const STORE = new RedisScript(String.raw`
+local there = redis.call('GET', ARGV[1])
+if there then
+  local status = string.match(there, '^%s*{%s*"status"%s*:%s*"([^"]*)"')
+  if not status then
+    local ok, record = pcall(cjson.decode, there)
+    status = ok and type(record) == 'table' and record.status
+  end
+  if status == 'SUCCESS' then return 0 end
+end
+if ARGV[3] == '0' then redis.call('SET', ARGV[1], ARGV[2]) else redis.call('SET', ARGV[1], ARGV[2], 'PX', ARGV[3]) end
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+return 1
+`)
+
+/** How a {@link RedisBackend} is made; the defaults are those of `openBackend`. */
+export interface RedisBackendOptions {
+  readonly url: RedisUrl
+  readonly clock: Clock
+  readonly openLink: OpenBackendLink
+  /** How long an outcome is kept; 0 is for ever. */
+  readonly resultExpiresMs: number
+  readonly maxPendingResults: number
+  readonly connectTimeoutMs: number
+  readonly types: JsonTypes
+}
+
+/**
+ * Reads a URL of a Redis for results: as of one for messages, with `global_keyprefix` (as Celery has it, `_` is added
+ * unless it ends in one of `:_-.`).
+ * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
+ */
+export function parseRedisBackendUrl(text: string): RedisUrl {
+  return parseRedisUrl(text, 'the result backend', KNOWN)
+}
+
+/** Results in Redis, under Celery's keys: `celery-task-meta-<id>`. */
+export class RedisBackend implements ResultBackend {
+  readonly kind = 'redis'
+  readonly replyTo = undefined
+  #options: RedisBackendOptions
+  #prefix: string
+  #keeper: Keeper<BackendLink>
+  #expectations: Expectations
+  #subscriptions: Subscriptions
+  #starting: Promise<void> | undefined
+
+  constructor(options: RedisBackendOptions) {
+    this.#options = options
+    const { url, clock, connectTimeoutMs, openLink, maxPendingResults: max, resultExpiresMs } = options
+    const { redacted } = url
+    const prefix = url.options.get('global_keyprefix') ?? ''
+    this.#prefix = `${prefix}${prefix === '' || /[:_.-]$/.test(prefix) ? '' : '_'}celery-task-meta-`
+    this.#keeper = new Keeper<BackendLink>({
+      clock,
+      room: 'backend',
+      url: redacted,
+      connectTimeoutMs,
+      open: (timeoutMs, onClosed) =>
+        openLink({
+          url,
+          clock,
+          timeoutMs,
+          name: 'lovage results',
+          silenceMs: SILENCE_MS,
+          onClosed,
+          onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
+        }),
+      onUp: (link) => this.#onUp(link),
+      onDown: () => this.#subscriptions.detach(),
+      fatal: (error) => (error instanceof RedisReplyError ? this.#refused(error) : asLovage(error)),
+      unreachable: (problem) => new LovageError('BACKEND_UNREACHABLE', { url: redacted, problem }),
+      closed: () => new LovageError('BROKER_CLOSED'),
+      onState: () => {},
+    })
+    this.#subscriptions = new Subscriptions(clock)
+    // Celery's 0 is for ever; who waits does not.
+    const maxAgeMs = resultExpiresMs || 86_400_000
+    const onEnd = (id: string): void => this.#subscriptions.remove(this.#prefix + id)
+    this.#expectations = new Expectations({ clock, max, maxAgeMs, keepsSettled: false, onEnd })
+  }
+
+  get waiting(): number {
+    return this.#expectations.waiting
+  }
+
+  start(): Promise<void> {
+    this.#starting ??= this.#keeper.start().catch((error: unknown) => {
+      this.#starting = undefined
+      throw error
+    })
+    return this.#starting
+  }
+
+  async stop(): Promise<void> {
+    this.#starting = undefined
+    this.#expectations.clear(new LovageError('BROKER_CLOSED'))
+    this.#subscriptions.clear()
+    await this.#keeper.stop()
+  }
+
+  async expect(id: string): Promise<Expectation> {
+    this.#assertOpen()
+    const key = this.#prefix + id
+    const isFirst = !this.#expectations.has(id)
+    const expectation = this.#expectations.open(id)
+    try {
+      await this.#ask(async (link) => {
+        await this.#subscriptions.add(key, link)
+        // Read after the subscription: what was stored before it is there, what comes after it is heard.
+        if (isFirst) this.#takeRecord(id, await link.call('GET', [key]))
+      })
+    } catch (error) {
+      expectation.close()
+      throw error
+    }
+    return expectation
+  }
+
+  async put(outcome: Outcome): Promise<void> {
+    this.#assertOpen()
+    const { clock, types, resultExpiresMs } = this.#options
+    const record = encodeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types })
+    const args = [this.#prefix + outcome.id, Buffer.from(record), Math.ceil(resultExpiresMs)]
+    await this.#ask((link) => link.run(STORE, args))
+  }
+
+  async get(id: string): Promise<Outcome | undefined> {
+    this.#assertOpen()
+    const record = await this.#ask((link) => link.call('GET', [this.#prefix + id]))
+    return typeof record === 'string' ? decodeResult(Buffer.from(record)) : undefined
+  }
+
+  async forget(id: string): Promise<void> {
+    this.#assertOpen()
+    this.#expectations.forget(id)
+    await this.#ask((link) => link.call('DEL', [this.#prefix + id]))
+  }
+
+  async #onUp(link: BackendLink): Promise<void> {
+    if (link.facts.isCluster) throw clusterRefused('the result backend')
+    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
+    warnOfRisks('backend', this.#options.url.redacted, link.facts)
+    const keys = await this.#subscriptions.attach(link)
+    // What was stored while nobody listened.
+    for (let from = 0; from < keys.length; from += BATCH) {
+      const batch = keys.slice(from, from + BATCH)
+      const records = (await link.call('MGET', batch)) as unknown[]
+      batch.forEach((key, i) => this.#takeRecord(key.slice(this.#prefix.length), records[i]))
+    }
+  }
+
+  #takeRecord(id: string, record: unknown): void {
+    if (typeof record === 'string') this.#take(id, record)
+  }
+
+  #take(id: string, text: string): void {
+    if (!this.#expectations.has(id)) return
+    try {
+      this.#expectations.take({ ...decodeResult(Buffer.from(text)), id }, text.length)
+    } catch (error) {
+      log('error', 'backend', 'result cannot be read', { id, error: messageOf(error) })
+    }
+  }
+
+  /** Runs work on the connection there is or will be, within the time limit; again where it was lost meanwhile. */
+  async #ask<T>(work: (link: BackendLink) => Promise<T>): Promise<T> {
+    const { clock, connectTimeoutMs } = this.#options
+    const attempt = async (): Promise<T> => {
+      for (;;) {
+        const link = await this.#keeper.connected(connectTimeoutMs)
+        try {
+          return await work(link)
+        } catch (error) {
+          const isPassing = error instanceof RedisReplyError && PASSING.includes(error.code)
+          if (isPassing) this.#keeper.giveUp(link, messageOf(error))
+          else if (error instanceof RedisReplyError) throw this.#refused(error)
+          else if (link.isOpen) throw error
+        }
+      }
+    }
+    return await deadline(clock, attempt(), connectTimeoutMs, () => this.#noAnswer())
+  }
+
+  #refused(error: RedisReplyError): LovageError {
+    return new LovageError('BACKEND_REFUSED', { url: this.#options.url.redacted, problem: error.message })
+  }
+
+  #noAnswer(): Error {
+    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
+    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
+    return new LovageError('BACKEND_UNREACHABLE', { url: this.#options.url.redacted, problem })
+  }
+
+  #assertOpen(): void {
+    if (this.#keeper.state === 'stopped') throw new LovageError('BROKER_CLOSED')
+  }
+}
+
+function asLovage(error: unknown): Error | undefined {
+  return error instanceof LovageError ? error : undefined
+}
