@@ -133,16 +133,17 @@ export class App {
 
   #open(clock: Clock): Client {
     const { settings } = this
-    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
-    const limits = { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
+    const { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
     const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
     const types = settings.jsonTypes
-    const backend = openBackend(settings.backend, { broker, clock, resultExpiresMs, maxPendingResults, types })
+    const kept = { home, connectTimeoutMs, resultExpiresMs, maxPendingResults }
+    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
     return { broker, backend }
   }
 }
 
-/** Makes an application. `lovage('shop')` alone runs on a broker inside this process. */
+/** Makes an application. `lovage('shop')` alone runs on the embedded broker, which needs nothing but a directory. */
 export function lovage(name: string, settings?: GivenSettings, surroundings?: Surroundings): App {
   return new App(name, settings, surroundings)
 }

@@ -177,7 +177,7 @@ export function assertShared(settings: Urls, what: string, instead: string): voi
 export function assertBroker(feature: BrokerFeature, settings: Urls, what: string, instead: string): void {
   if (brokerHas(feature, settings)) return
   const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
-  const fix = `${instead}, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/`
+  const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
 }
 

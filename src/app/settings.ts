@@ -1,21 +1,38 @@
+import { resolve } from 'node:path'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { checkAll, listOf, oneOf, shortText, shown, Unfit, wait, whole, type Check, type Checks } from './check.ts'
+import {
+  checkAll,
+  listOf,
+  oneOf,
+  shortText,
+  shown,
+  text,
+  Unfit,
+  wait,
+  whole,
+  type Check,
+  type Checks,
+} from './check.ts'
 
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
 export interface GivenSettings {
   /**
-   * URL of the broker: `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
+   * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
    * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
-   * `memory://lovage`: inside this process.
+   * `embedded://`: durable, for all processes of this machine that have the same `home`.
    */
   readonly broker?: string
   /**
-   * URL of the result backend: `rpc://` (results come back over the broker), `memory://<name>` or `redis://...`.
-   * Environment variable `LOVAGE_RESULT_BACKEND`. Default `rpc://`; with an in-memory broker the memory of the same name,
-   * with Redis the same Redis.
+   * URL of the result backend: `rpc://` (results come back over the broker), `embedded://`, `memory://<name>` or
+   * `redis://...`. Environment variable `LOVAGE_RESULT_BACKEND`. Default: where the broker is, or `rpc://` over RabbitMQ.
    */
   readonly backend?: string
+  /**
+   * Data directory of `embedded://`. Environment variable `LOVAGE_HOME`. Default: `.lovage` beside the nearest package.json,
+   * looked for from the working directory upwards.
+   */
+  readonly home?: string
   /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
   readonly defaultQueue?: string
   /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
@@ -51,6 +68,8 @@ export interface GivenSettings {
 export interface Settings {
   readonly broker: string
   readonly backend: string
+  /** Undefined: the one of the project. */
+  readonly home: string | undefined
   readonly defaultQueue: string
   readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
@@ -81,7 +100,11 @@ type Checked = {
 }
 
 /** The environment variable of each setting that has one. */
-const ENVIRONMENT = { LOVAGE_BROKER_URL: 'broker', LOVAGE_RESULT_BACKEND: 'backend' } as const
+const ENVIRONMENT = {
+  LOVAGE_BROKER_URL: 'broker',
+  LOVAGE_RESULT_BACKEND: 'backend',
+  LOVAGE_HOME: 'home',
+} as const
 
 // The value is never shown: it may hold a password that a broken URL does not let us find.
 const url: Check<string> = (value) => {
@@ -92,8 +115,10 @@ const url: Check<string> = (value) => {
   )
     return value
   const what = typeof value === 'string' ? 'is not a URL' : `must be a URL, and is ${shown(value)}`
-  throw new Unfit(what, 'Write a URL like memory://lovage, amqp://user:password@localhost:5672/ or rpc://')
+  throw new Unfit(what, 'Write a URL like embedded://, amqp://user:password@localhost:5672/ or rpc://')
 }
+
+const folder: Check<string> = (value) => resolve(text(value))
 
 const contentType: Check<string> = (value) => {
   if (value === 'json' || value === 'application/json') return 'application/json'
@@ -106,6 +131,7 @@ const contentType: Check<string> = (value) => {
 const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
+  home: folder,
   defaultQueue: shortText,
   queueMaxPriority: whole(1, 255),
   publishTimeout: wait,
@@ -119,6 +145,14 @@ const CHECKS: Checks<Checked> = {
   defaultRetryDelay: wait,
   deadLetterMax: whole(1),
   deadLetterAge: wait,
+}
+
+/** The broker of who names none. */
+export const DEFAULT_BROKER = 'embedded://'
+
+/** Where the results of a broker go when nothing else is said: to the same place, where it keeps results. */
+export function defaultBackend(broker: string): string {
+  return /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i.test(broker) ? broker : 'rpc://'
 }
 
 /**
@@ -145,10 +179,11 @@ export function resolveSettings(
     if (value) Object.assign(fromEnv, checkFrom({ [option]: value }, 'environment', { [option]: variable }))
   }
   const chosen = { ...code, ...fromEnv }
-  const broker = chosen.broker ?? 'memory://lovage'
+  const broker = chosen.broker ?? DEFAULT_BROKER
   return Object.freeze({
     broker,
-    backend: chosen.backend ?? (/^(?:memory|redis|rediss|redis\+socket|sentinel):/.test(broker) ? broker : 'rpc://'),
+    backend: chosen.backend ?? defaultBackend(broker),
+    home: chosen.home,
     defaultQueue: chosen.defaultQueue ?? 'celery',
     queueMaxPriority: chosen.queueMaxPriority,
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,

@@ -23,7 +23,7 @@ export interface BackendOptions {
   /** How dates and bytes in results are written. Default `'typed'`. */
   readonly types?: 'typed' | 'plain'
   /** Data directory of an embedded backend whose URL names none. Default: `.lovage` beside the nearest package.json. */
-  readonly home?: string
+  readonly home?: string | undefined
   /** Embedded and Redis only: longest wait for the engine, or the server. Default 5 s. */
   readonly connectTimeoutMs?: number
 }

@@ -46,7 +46,7 @@ export interface BrokerOptions {
   /** What the broker's own tools show as the connection's name. */
   readonly name?: string
   /** Data directory of an embedded broker whose URL names none. Default: `.lovage` beside the nearest package.json. */
-  readonly home?: string
+  readonly home?: string | undefined
   /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
   readonly openLink?: OpenLink
 }
@@ -104,6 +104,11 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     scheme: scheme ? `${scheme}://` : redactUrl(url),
     known: 'embedded://, memory://, amqp://, amqps://, redis://, rediss://, redis+socket://, sentinel://',
   })
+}
+
+/** The data directory that an `embedded://` URL means. @throws LovageError `OPTION_INVALID` */
+export function embeddedHome(url: string, home?: string): string {
+  return parseEmbeddedUrl(url).home ?? home ?? projectHome()
 }
 
 /**

@@ -1,5 +1,6 @@
 import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { redactUrl } from '../base/redact.ts'
+import { embeddedHome } from '../broker/open.ts'
 import type { App } from '../app/app.ts'
 import type { Worker } from '../worker/worker.ts'
 import { columns, paintFor, type Paint } from './paint.ts'
@@ -31,14 +32,26 @@ export function printBanner(target: Target, { gateways, workers }: Pick<Workload
 /** What is told of a broker: its kind, where it is, and what becomes of messages. */
 export function brokerLine({ settings }: App): string {
   if (!brokerHas('processes', settings)) return 'in memory, in this process: what waits is lost when it ends'
+  if (isEmbedded(settings.broker)) {
+    return `embedded, in ${shortPath(embeddedHome(settings.broker, settings.home))}: what waits outlives this process`
+  }
   return `RabbitMQ at ${redactUrl(settings.broker)}: what waits outlives this process`
 }
 
 export function resultsLine({ settings }: App): string {
   if (!backendHas('processes', settings)) return 'in memory, in this process'
+  if (isEmbedded(settings.backend)) {
+    const home = embeddedHome(settings.backend, settings.home)
+    const isSame = isEmbedded(settings.broker) && embeddedHome(settings.broker, settings.home) === home
+    return isSame ? 'kept there too' : `embedded, in ${shortPath(home)}`
+  }
   return settings.backend.startsWith('rpc:')
     ? 'back over the broker, to the process that asked (rpc://)'
     : redactUrl(settings.backend)
+}
+
+function isEmbedded(url: string): boolean {
+  return /^embedded:/i.test(url)
 }
 
 function workerLine({ options }: Worker): string {

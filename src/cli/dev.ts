@@ -18,7 +18,15 @@ interface DevOptions extends ServiceOptions {
 }
 
 /** What no change of the user's modules mends: better to end and say so than to wait. */
-const FATAL = ['PORT_IN_USE', 'LISTEN_FAILED', 'BROKER_UNREACHABLE', 'BROKER_REFUSED', 'URL_UNSUPPORTED']
+const FATAL = [
+  'PORT_IN_USE',
+  'LISTEN_FAILED',
+  'BROKER_UNREACHABLE',
+  'BROKER_REFUSED',
+  'URL_UNSUPPORTED',
+  'HOME_UNUSABLE',
+  'HOME_OWNED',
+]
 
 export function command(): Command {
   const description =

@@ -1,11 +1,12 @@
 import { createServer } from 'node:net'
 import { backendHas, brokerHas } from '../app/capabilities.ts'
+import { DEFAULT_BROKER, defaultBackend } from '../app/settings.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import type { App } from '../app/app.ts'
 import type { Broker } from '../broker/broker.ts'
-import { openBroker } from '../broker/open.ts'
+import { embeddedHome, openBroker } from '../broker/open.ts'
 import { openBackend } from '../backend/open.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
 import type { Gateway } from '../gateway/gateway.ts'
@@ -89,9 +90,9 @@ function settingFindings({ settings }: App): Finding[] {
     return value === preset ? 'the default' : 'from code'
   }
   const { broker, backend } = settings
-  const backendPreset = broker.startsWith('memory:') ? broker : 'rpc://'
+  const backendPreset = defaultBackend(broker)
   return [
-    ok('broker setting', `${redactUrl(broker)} (${source('LOVAGE_BROKER_URL', broker, 'memory://lovage')})`),
+    ok('broker setting', `${redactUrl(broker)} (${source('LOVAGE_BROKER_URL', broker, DEFAULT_BROKER)})`),
     ok('results setting', `${redactUrl(backend)} (${source('LOVAGE_RESULT_BACKEND', backend, backendPreset)})`),
   ]
 }
@@ -111,7 +112,7 @@ async function brokerFindings(target: Target, findings: Finding[]): Promise<void
         'broker',
         !brokerHas('processes', settings)
           ? 'in memory, inside each process'
-          : `reachable, a message makes its way in ${took}`,
+          : `reachable, a message makes its way in ${took}${placeOf(settings)}`,
       ),
     )
   } catch (error) {
@@ -133,9 +134,17 @@ async function brokerFindings(target: Target, findings: Finding[]): Promise<void
   }
 }
 
+function placeOf({ broker, home }: App['settings']): string {
+  return /^embedded:/i.test(broker) ? `, data in ${shortPath(embeddedHome(broker, home))}` : ''
+}
+
 async function backendFinding({ settings }: App, broker: Broker, findings: Finding[]): Promise<void> {
   try {
-    const backend = openBackend(settings.backend, { broker, resultExpiresMs: settings.resultExpiresMs })
+    const backend = openBackend(settings.backend, {
+      broker,
+      home: settings.home,
+      resultExpiresMs: settings.resultExpiresMs,
+    })
     await backend.start()
     await backend.stop()
     if (!backendHas('processes', settings) && brokerHas('processes', settings)) {

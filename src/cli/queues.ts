@@ -63,6 +63,6 @@ export async function adminOf(app: App): Promise<BrokerAdmin> {
     what: 'This command',
     needs: 'a broker whose queues can be looked into',
     kind: broker.kind,
-    fix: 'Use memory:// or amqp://',
+    fix: 'Use embedded:// or amqp://',
   })
 }

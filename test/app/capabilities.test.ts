@@ -64,7 +64,7 @@ describe('what a kind lacks', () => {
         code: 'CAPABILITY_MISSING',
         message:
           'A ledger needs a broker that keeps what it has, which memory://x (gone with the process) does not have',
-        fix: 'Write it down, or use a real broker: LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/',
+        fix: 'Write it down, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several',
       }),
     )
   })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { resolveSettings, type GivenSettings } from '../../src/app/settings.ts'
 import { isLovageError } from '../../src/base/errors.ts'
@@ -16,8 +17,9 @@ function refusal(given: unknown, options: Parameters<typeof resolveSettings>[1] 
 
 test('every setting has its default', () => {
   expect(resolveSettings({}, noEnv)).toEqual({
-    broker: 'memory://lovage',
-    backend: 'memory://lovage',
+    broker: 'embedded://',
+    backend: 'embedded://',
+    home: undefined,
     defaultQueue: 'celery',
     queueMaxPriority: undefined,
     publishTimeoutMs: 2_000,
@@ -49,7 +51,13 @@ test('the environment wins over code, and code over the default', () => {
   expect(resolveSettings(given, { env: { LOVAGE_BROKER_URL: '' } }).broker).toBe('amqp://code')
 })
 
-test('results go where the broker is: rpc over AMQP, the same memory in memory', () => {
+test('the data directory is made absolute, and the environment wins', () => {
+  expect(resolveSettings({ home: 'data' }, noEnv).home).toBe(join(process.cwd(), 'data'))
+  expect(resolveSettings({ home: 'data' }, { env: { LOVAGE_HOME: '/var/lib/shop' } }).home).toBe('/var/lib/shop')
+})
+
+test('results go where the broker is: rpc over AMQP, else the same place', () => {
+  expect(resolveSettings({ broker: 'embedded:///var/lib/shop' }, noEnv).backend).toBe('embedded:///var/lib/shop')
   expect(resolveSettings({ broker: 'amqps://there' }, noEnv).backend).toBe('rpc://')
   expect(resolveSettings({ broker: 'memory://mine' }, noEnv).backend).toBe('memory://mine')
 })
@@ -66,6 +74,7 @@ test.each([
   [{ broker: 7 }, /^SETTING_INVALID: Setting broker \(from code\) must be a URL, and is 7\. Write a URL like/],
   [{ broker: 'localhost' }, /^SETTING_INVALID: Setting broker \(from code\) is not a URL/],
   [{ backend: '' }, /Setting backend \(from code\) is not a URL/],
+  [{ home: '' }, /Setting home \(from code\) must be a text that is not empty/],
   [{ defaultQueue: '' }, /Setting defaultQueue \(from code\) must be a text that is not empty, and is ""/],
   [{ defaultQueue: 'q'.repeat(256) }, /Setting defaultQueue \(from code\) is 256 bytes long\. Use at most 255 bytes/],
   [

@@ -150,9 +150,10 @@ describe('a broker in the memory of one process', () => {
     ['dead', ['dead', 'list', 'celery']],
   ])('is refused by %s, with what to use instead', async (_name, args) => {
     const cwd = project({ 'tasks.ts': tasks })
-    const { code, text } = await run([...args, '-A', 'tasks.ts'], { cwd })
+    const env = { LOVAGE_BROKER_URL: 'memory://x' }
+    const { code, text } = await run([...args, '-A', 'tasks.ts'], { cwd, env })
     expect(text).toContain('needs a broker that several processes share')
-    expect(text).toMatch(/next: .*LOVAGE_BROKER_URL=amqp:\/\//)
+    expect(text).toMatch(/next: .*LOVAGE_BROKER_URL=embedded:\/\//)
     expect(text).toContain('CAPABILITY_MISSING')
     expect(code).toBe(1)
   })

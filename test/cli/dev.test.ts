@@ -49,7 +49,7 @@ describe('lovage dev with the hello example', () => {
     await child.line(BANNER, { timeoutMs: 5_000 })
     const banner = child.lines.join('\n')
     expect(banner).toMatch(/app +hello, 3 tasks/)
-    expect(banner).toMatch(/broker +in memory, in this process: what waits is lost when it ends/)
+    expect(banner).toMatch(/broker +embedded, in \.lovage: what waits outlives this process/)
     expect(banner).toMatch(/worker +.*pool async, \d+ at once, reads celery/)
     expect(banner).toContain(`gateway  http://127.0.0.1:${port}`)
     // oxlint-disable-next-line no-control-regex
@@ -258,7 +258,8 @@ describe('lovage dev on a change', () => {
       'gateway.ts': GATEWAY.replace("'/answer', answer", "'/answer', answer, { reply: 'accept' }"),
     })
     const port = await freePort()
-    const child = dev(['--port', String(port)], { cwd })
+    const child = dev(['--port', String(port)], { cwd, env: { LOVAGE_BROKER_URL: 'memory://dev' } })
+    await child.line(/broker +in memory, in this process: what waits is lost when it ends/)
     await child.line(BANNER)
     for (let nth = 0; nth < 3; nth++) await textOf(`http://127.0.0.1:${port}/answer`)
     write(cwd, { 'extra.ts': 'export {}' })

@@ -28,14 +28,15 @@ describe('lovage doctor', () => {
     for (const server of servers.splice(0)) server.close()
   })
 
-  it('finds nothing wrong with a project on the broker in memory', async () => {
+  it('finds nothing wrong with a project on the embedded broker', async () => {
     const port = await freePort()
     const { code, text } = await run(['doctor', '--port', String(port)], { cwd: project(SHOP) })
     expect(text).toMatch(/✓ +node +v\d+/)
     expect(text).toMatch(/✓ +configuration +lovage\.config\.ts/)
     expect(text).toMatch(/✓ +modules +tasks\.ts, gateway\.ts/)
     expect(text).toMatch(/✓ +tasks +1: shop\.add/)
-    expect(text).toMatch(/✓ +broker setting +memory:\/\/lovage \(the default\)/)
+    expect(text).toMatch(/✓ +broker setting +embedded:\/\/ \(the default\)/)
+    expect(text).toMatch(/✓ +broker +reachable, a message makes its way in .*, data in \.lovage/)
     expect(text).toMatch(new RegExp(`✓ +port ${port} +free`))
     expect(text).toContain('Nothing is wrong.')
     expect(text).not.toContain('✗')

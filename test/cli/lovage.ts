@@ -25,6 +25,7 @@ export function lovage(args: readonly string[], { cwd, env }: LovageOptions = {}
     env: {
       LOVAGE_BROKER_URL: undefined,
       LOVAGE_RESULT_BACKEND: undefined,
+      LOVAGE_HOME: undefined,
       LOVAGE_PORT: undefined,
       LOVAGE_HOST: undefined,
       NO_COLOR: undefined,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
+import { removeFolder, temporaryFolder } from './reaper.ts'
 import { RabbitmqNode } from './rabbitmq-node.ts'
 import { RedisNode } from './redis-node.ts'
 
@@ -21,6 +22,8 @@ const TESTS = fileURLToPath(new URL('..', import.meta.url))
  * needs none waits for none.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // What a test leaves on the embedded broker must not come to lie in the project.
+  const home = (process.env['LOVAGE_HOME'] = temporaryFolder('home'))
   let rabbitmq: Promise<RabbitmqNode> | undefined
   let redis: Promise<RedisNode> | undefined
   const vhosts = new Set(filesWith('brokerUrl(').map(vhostOf))
@@ -48,6 +51,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
+    removeFolder(home)
     await Promise.all([rabbitmq?.then((node) => node.remove()), redis?.then((node) => node.remove())])
   }
 }

@@ -18,7 +18,7 @@ const AGAIN: Backoff = { baseMs: 20, maxMs: 200 }
 const TROUBLE: Backoff = { baseMs: 250, maxMs: 5000 }
 
 /** What no waiting mends: `start` tells of it at once. */
-const FINAL = ['HOME_UNUSABLE', 'HOME_OWNED', 'BROKER_REFUSED']
+const FINAL = ['HOME_UNUSABLE', 'HOME_OWNED']
 
 /** How an {@link EngineClient} is made. */
 export interface EngineClientOptions {
@@ -81,7 +81,7 @@ export class EngineClient implements Service {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** @throws LovageError `BROKER_UNREACHABLE`, `HOME_UNUSABLE`, `HOME_OWNED`, `BROKER_REFUSED`, `BROKER_CLOSED` (stopped) */
+  /** @throws LovageError `BROKER_UNREACHABLE`, `HOME_UNUSABLE`, `HOME_OWNED`, `BROKER_CLOSED` (stopped) */
   start(): Promise<void> {
     if (this.#running) return this.#running
     const stopping = this.#stopping
@@ -260,7 +260,7 @@ export class EngineClient implements Service {
       },
       onClosed: (line, problem) => this.#onLost(line, problem),
     }
-    return openLine({ path: post.socketPath, clock: this.#clock, url: this.#options.url, timeoutMs, events })
+    return openLine({ path: post.socketPath, clock: this.#clock, home: this.#options.home, timeoutMs, events })
   }
 
   #tellDown(): void {

@@ -35,13 +35,13 @@ export interface LineOptions {
   readonly path: string
   readonly clock: Clock
   readonly timeoutMs: number
-  readonly url: string
+  readonly home: string
   readonly events: LineEvents
 }
 
 /**
  * Connects to the owner behind a socket.
- * @throws LovageError `BROKER_REFUSED` for an owner that speaks another version; the system's error when nobody listens
+ * @throws LovageError `HOME_UNUSABLE` for an owner that speaks another version; the system's error when nobody listens
  */
 export async function openLine(options: LineOptions): Promise<Line> {
   const line = new Line(options)
@@ -61,7 +61,7 @@ export class Line {
   /** Resolves when the owner has said who it is. */
   readonly greeted: Promise<void>
   #clock: Clock
-  #url: string
+  #home: string
   #events: LineEvents
   #socket: Socket
   #reader = new FrameReader()
@@ -75,9 +75,9 @@ export class Line {
   #onGreeted!: { resolve: () => void; reject: (error: Error) => void }
   readonly #closed: Promise<void>
 
-  constructor({ path, clock, url, events }: LineOptions) {
+  constructor({ path, clock, home, events }: LineOptions) {
     this.#clock = clock
-    this.#url = url
+    this.#home = home
     this.#events = events
     this.greeted = new Promise((resolve, reject) => (this.#onGreeted = { resolve, reject }))
     this.#socket = createConnection(path)
@@ -191,7 +191,8 @@ export class Line {
     this.#isGreeted = version === WIRE_VERSION
     if (this.#isGreeted) return this.#onGreeted.resolve()
     const problem = `its owner, process ${pid}, speaks version ${version} of our protocol, and this Lovage ${WIRE_VERSION}`
-    this.#onGreeted.reject(new LovageError('BROKER_REFUSED', { url: this.#url, problem }))
+    const fix = 'Run the same version of Lovage in all processes that use this directory'
+    this.#onGreeted.reject(new LovageError('HOME_UNUSABLE', { path: this.#home, problem, fix }))
   }
 
   #end(): void {

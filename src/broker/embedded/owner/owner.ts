@@ -46,8 +46,6 @@ function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
   const workerData: ThreadOptions = { folder: place.folder, socketPath: place.socketPath(SOCKET), sync }
   const name = import.meta.url.endsWith('.ts') ? './engine-thread.ts' : './engine-thread.js'
   const thread = startThread(new URL(name, import.meta.url), { workerData, name: 'lovage embedded broker' })
-  // The connections of this process's own brokers keep it alive, not the engine.
-  thread.unref()
   let isStopping = false
   const ended = new Promise<void>((resolve) => {
     thread.once('exit', () => {
@@ -59,9 +57,14 @@ function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
   })
   const ready = new Promise<void>((resolve, reject) => {
     thread.on('message', (report: ThreadReport) => {
-      if (report.kind === 'ready') resolve()
-      else if (report.kind === 'failed') reject(new LovageError(report.code as ErrorCode, report.details))
-      else log(report.record.level, report.record.room, report.record.message, report.record.fields)
+      if (report.kind === 'ready') {
+        // From here on the connections of this process's own brokers keep it alive, not the engine.
+        if (!isStopping) thread.unref()
+        resolve()
+      }
+      if (report.kind === 'failed') reject(new LovageError(report.code as ErrorCode, report.details))
+      if (report.kind === 'log')
+        log(report.record.level, report.record.room, report.record.message, report.record.fields)
     })
     thread.once('error', (error) => reject(error))
     thread.once('exit', () => reject(new LovageError('BROKER_CLOSED')))
@@ -74,6 +77,8 @@ function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
     ended,
     async stop() {
       isStopping = true
+      // What it still has to write is worth waiting for.
+      thread.ref()
       thread.postMessage('stop')
       await ended
     },
