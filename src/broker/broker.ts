@@ -131,6 +131,8 @@ export interface Broker extends Service {
   probe(timeoutMs: number): Promise<void>
   /** Tells of each change of `state`; the returned function ends that. */
   onState(listener: (state: BrokerState) => void): () => void
+  /** Takes a delivery back that stays unsettled for too long, as RabbitMQ does (`consumer_timeout`). Default false. */
+  readonly hasConsumerTimeout?: boolean
   /** Looking into queues, where the kind can. */
   readonly admin?: BrokerAdmin
 }

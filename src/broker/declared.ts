@@ -17,7 +17,15 @@ export class Declared {
 
   forgetQueue(name: string): void {
     this.#queues.delete(name)
-    for (const [key, binding] of this.#bindings) if (binding.queue === name) this.#bindings.delete(key)
+    const exchanges = new Set<string>()
+    for (const [key, binding] of this.#bindings) {
+      if (binding.queue !== name) continue
+      this.#bindings.delete(key)
+      exchanges.add(binding.exchange)
+    }
+    // One that goes with its last binding would come again for ever.
+    for (const { exchange } of this.#bindings.values()) exchanges.delete(exchange)
+    for (const exchange of exchanges) if (this.#exchanges.get(exchange)?.autoDelete) this.#exchanges.delete(exchange)
   }
 
   queue(name: string): QueueSpec | undefined {

@@ -68,6 +68,9 @@ export type Headers = Readonly<Record<string, HeaderValue>>
 /** How often a message that came back was started again: see docs/guide-worker.md. */
 export const STARTS_HEADER = 'x-lovage-starts'
 
+/** On a copy that a worker holds under lease: which one it is. See docs/guide-worker.md. */
+export const LEASE_HEADER = 'x-lovage-lease'
+
 /** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value

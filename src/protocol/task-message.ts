@@ -2,7 +2,7 @@ import { LovageError } from '../base/errors.ts'
 import { bodyText, JSON_TYPE, type ContentLimits } from './content.ts'
 import { countField, flagField, requiredField, tableField, textField } from './header-fields.ts'
 import { textListField, timeField, timelimitField } from './header-fields.ts'
-import { type HeaderValue, type Headers, STARTS_HEADER } from './headers.ts'
+import { type HeaderValue, type Headers, LEASE_HEADER, STARTS_HEADER } from './headers.ts'
 import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
 import type { Message } from './message.ts'
 import { isRecord, NO_EMBED, readEmbed, type Embed } from './signature.ts'
@@ -205,7 +205,7 @@ function customHeaders(headers: Headers): Headers {
  * was, and the task its own parent where it had none.
  */
 export function retryOf(request: TaskRequest, next: { eta: string | null; parentId?: string | null }): TaskRequest {
-  const { [STARTS_HEADER]: _, ...custom } = request.custom
+  const { [STARTS_HEADER]: _, [LEASE_HEADER]: __, ...custom } = request.custom
   return {
     ...request,
     custom,

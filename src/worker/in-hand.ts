@@ -46,6 +46,10 @@ export class InHand {
     return work
   }
 
+  has(work: Work): boolean {
+    return this.#works.has(work)
+  }
+
   /** What a message is the copy of, where that is here too and not settled: see `Starts`. */
   originalOf({ key, isAgain }: Pick<Work, 'key' | 'isAgain'>): Work | undefined {
     const work = isAgain ? undefined : this.#byKey.get(key)

@@ -47,6 +47,12 @@ export interface WorkerOptions {
    * its queue. Default `'30s'`.
    */
   readonly gracePeriod?: Duration
+  /**
+   * The `consumer_timeout` of RabbitMQ: how long it lets a message be in hand. It cannot be asked for it, so it must be
+   * said here where it is another. Before half of it has passed a message is moved under a lease; 0: there is no such
+   * limit. Default `'30m'`, RabbitMQ's own.
+   */
+  readonly consumerTimeout?: Duration
 }
 
 /** Options as everything reads them. */
@@ -58,6 +64,7 @@ export interface ResolvedWorkerOptions {
   readonly maxHeld: number
   readonly hostname: string
   readonly gracePeriodMs: number
+  readonly consumerTimeoutMs: number
 }
 
 type Checked = {
@@ -91,6 +98,7 @@ const CHECKS: Checks<Checked> = {
   maxHeld: whole(0),
   hostname: shortText,
   gracePeriod: duration,
+  consumerTimeout: duration,
 }
 
 /**
@@ -118,5 +126,6 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
     maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
+    consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
   })
 }

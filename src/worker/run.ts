@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Settler } from './settle.ts'
-import { startsOf } from './starts.ts'
 import type { Tally } from './tally.ts'
 import { Updates } from './updates.ts'
 import type { Work } from './work.ts'
@@ -33,8 +32,7 @@ export async function run(work: Work, { pool, clock, tally, settler, hostname }:
     update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })
   }
   // A copy is new to the broker, and to the task the same message again.
-  const redelivered = delivery.redelivered || startsOf(delivery.message) > 0
-  work.job = { request, delivery: { exchange, routingKey, redelivered }, hostname }
+  work.job = { request, delivery: { exchange, routingKey, redelivered: work.deaths > 0 }, hostname }
   const outcome = await pool.run(work.job, { started, update })
   work.job = undefined
   return outcome

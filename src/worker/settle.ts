@@ -10,7 +10,7 @@ import { plainHeader } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { encodeTask, retryOf } from '../protocol/task-message.ts'
-import { canRequeue, startsOf, withStarts } from './starts.ts'
+import { copyOf } from './lease-copy.ts'
 import type { Work } from './work.ts'
 
 /** Waits between tries to store a result, or to publish what must not be lost. */
@@ -49,9 +49,12 @@ export class Settler {
    */
   async settle(work: Work, outcome: Outcome): Promise<Ending> {
     if (work.updates) await work.updates.done()
-    if (outcome.state === 'RETRY') return this.#retry(work, outcome)
-    if (outcome.state === 'REJECTED' && outcome.requeue) return this.#giveBack(work)
-    if (outcome.state !== 'REJECTED' && outcome.state !== 'IGNORED') await this.#store(work, outcome)
+    const { state } = outcome
+    if (state !== 'RETRY' && state !== 'REJECTED' && state !== 'IGNORED') await this.#store(work, outcome)
+    // Settled before, it would leave a copy behind, which is not known to be one if its connection is lost.
+    if (work.moving) await work.moving
+    if (state === 'RETRY') return this.#retry(work, outcome)
+    if (state === 'REJECTED' && outcome.requeue) return this.#giveBack(work)
     if (outcome.dead) return this.#bury(work, outcome.dead)
     return work.ack() ? 'acked' : 'lost'
   }
@@ -124,7 +127,7 @@ export class Settler {
   async #giveBack(work: Work): Promise<Ending> {
     if (!work.isAckedEarly) return (await this.handBack(work)) ? 'back' : 'lost'
     if (!work.isCutOff) {
-      await this.republish(work.delivery, work.delivery.message)
+      await this.republish(work.delivery, copyOf(work.delivery.message, work.deaths))
       return 'back'
     }
     // It was to run once at most, and has been started: who waits must hear that it will not end.
@@ -139,10 +142,10 @@ export class Settler {
    * Back to its queue, without counting as a start that did not end. One that the broker hands out a second time counts
    * when it starts, so a message with a count goes back as a new copy of itself. False: it was not ours any more.
    */
-  async handBack(work: Work): Promise<boolean> {
-    if (canRequeue(work)) return work.requeue()
-    const { message } = work.delivery
-    await this.republish(work.delivery, withStarts(message, startsOf(message)))
+  async handBack(work: Work, asNew = false): Promise<boolean> {
+    if (work.moving) await work.moving
+    if (work.canRequeue && !asNew) return work.requeue()
+    await this.republish(work.delivery, copyOf(work.delivery.message, work.deaths))
     return work.ack()
   }
 

@@ -5,22 +5,24 @@ import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import { Ring } from '../base/ring.ts'
 import type { Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPool } from '../pool/open.ts'
 import type { Pool } from '../pool/pool.ts'
-import type { Message } from '../protocol/message.ts'
-import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import { Credit } from './credit.ts'
 import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
 import { Hold } from './hold.ts'
 import { InHand } from './in-hand.ts'
 import { decide, expired, impossible, type IntakeRules } from './intake.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { Returned, leaseOf } from './lease-copy.ts'
+import { Leaving } from './leaving.ts'
+import { Leases } from './leases.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
-import { canRequeue, Starts } from './starts.ts'
+import { Slots } from './slots.ts'
+import { Starts } from './starts.ts'
 import type { Tally } from './tally.ts'
 import { Work, workKey } from './work.ts'
 
@@ -35,12 +37,11 @@ export class Shift {
   readonly #running: RunOptions
   readonly #hold: Hold
   readonly #credit: Credit
-  /** Wait for a free slot. */
-  readonly #ready = new Ring<Work>()
+  readonly #slots: Slots
   readonly #inHand: InHand
   readonly #starts: Starts
-  /** Acknowledged early, and about to run. */
-  #starting = 0
+  readonly #leases: Leases
+  readonly #leaving: Leaving
   #consumer: Consumer | undefined
   #isClosing = false
   #isHurried = false
@@ -69,12 +70,41 @@ export class Shift {
     })
     this.#running = { pool: this.#pool, clock, tally, settler: this.#settler, hostname: options.hostname }
     this.#inHand = new InHand(clock)
+    this.#leaving = new Leaving({
+      clock,
+      rules: this.#rules,
+      inHand: this.#inHand,
+      settler: this.#settler,
+      tally,
+      giveUp: this.#giveUp.signal,
+      settle: (work, outcome) => this.#settle(work, outcome),
+      drop: (work) => this.#drop(work),
+    })
+    this.#slots = new Slots(
+      (starting) => this.#pool.running + starting < this.#pool.size,
+      (work) => this.#launch(work),
+    )
+    this.#leases = new Leases({
+      broker,
+      clock,
+      hostname: options.hostname,
+      consumerTimeoutMs: options.consumerTimeoutMs,
+      inHand: this.#inHand,
+      tally,
+      onStray: (delivery) => void this.#leaving.stray(delivery),
+      onChange: () => this.#fitCredit(),
+      giveBack: (work) => this.#leaving.giveBack(work, work.isAgain),
+    })
+    const { isPossible } = this.#leases
     this.#starts = new Starts({
       clock,
       limit: settings.maxDeliveries,
-      replace: (work, copy) => this.#replace(work, copy),
+      run: (work) => this.#run(work),
+      record: isPossible ? (work): void => void this.#record(work) : undefined,
+      keep: isPossible ? (work): void => void this.#leases.move(work, work.deaths) : undefined,
+      replace: (work, starts) => this.#leaving.replace(work, starts),
       exhaust: (work, outcome) => void this.#settle(work, outcome),
-      enter: (work) => this.#enter(work),
+      enter: (work) => this.#slots.enter(work),
     })
     this.#hold = new Hold(clock, (work) => this.#due(work))
     this.#credit = new Credit(clock, options.prefetch, (prefetch) => this.#consumer?.setPrefetch(prefetch))
@@ -98,7 +128,7 @@ export class Shift {
   }
 
   get waiting(): number {
-    return this.#ready.size + this.#starts.waiting
+    return this.#slots.waiting + this.#starts.waiting
   }
 
   get held(): number {
@@ -117,8 +147,13 @@ export class Shift {
   async end(): Promise<void> {
     this.#isClosing = true
     await cancelConsumer(this.#clock, this.#consumer)
-    for (const work of [...this.#hold.release(), ...this.#starts.release()]) this.#return(work)
-    for (let work = this.#ready.shift(); work; work = this.#ready.shift()) this.#return(work)
+    for (const work of [...this.#hold.release(), ...this.#starts.release(), ...this.#slots.close()])
+      this.#leaving.giveBack(work)
+    await this.#finish()
+    await this.#leases.end()
+  }
+
+  async #finish(): Promise<void> {
     await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
     if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#pool)
     await this.#pool.stop()
@@ -135,19 +170,21 @@ export class Shift {
     this.#inHand.hurry()
   }
 
-  #receive(delivery: Delivery): void {
+  #receive(given: Delivery): void {
+    const isFromLease = leaseOf(given.message) !== undefined
+    const delivery = isFromLease ? new Returned(given) : given
     const decision = decide(delivery.message, this.#clock.now(), this.#rules)
     if (this.#isClosing) {
       if (decision.kind === 'unreadable') return void delivery.requeue()
-      return this.#return(this.#inHand.take(new Work(delivery, decision.request)))
+      return this.#leaving.giveBack(this.#inHand.take(new Work(delivery, decision.request)))
     }
     this.#tally.counts.received++
     if (decision.kind === 'unreadable') {
       const { dead, failure } = decision
-      return this.#bury(delivery, dead, failure)
+      return void this.#leaving.bury(delivery, dead, failure)
     }
     const { request } = decision
-    if (delivery.redelivered && this.#inHand.adopts(workKey(request), delivery)) {
+    if ((delivery.redelivered || isFromLease) && this.#inHand.adopts(workKey(request), delivery)) {
       this.#tally.counts.adopted++
       return
     }
@@ -166,58 +203,64 @@ export class Shift {
   }
 
   #admit(work: Work): void {
-    if (this.#isClosing) return this.#return(work)
-    if (work.etaMs === undefined) return this.#enter(work)
+    if (this.#isClosing) return this.#leaving.giveBack(work)
+    if (work.etaMs === undefined) return this.#slots.enter(work)
     this.#hold.add(work, work.etaMs)
     this.#fitCredit()
   }
 
   #due(work: Work): void {
     this.#fitCredit()
-    this.#enter(work)
+    this.#slots.enter(work)
   }
 
-  /** Each held message lets one more come, so that tasks for later do not keep those for now away. */
+  /**
+   * Each held message lets one more come, so that tasks for later do not keep those for now away. One under a lease takes
+   * no credit, and lets none come for that.
+   */
   #fitCredit(): void {
     const { prefetch, maxHeld } = this.#options
-    this.#credit.set(prefetch + Math.min(this.#hold.size, maxHeld))
-  }
-
-  #enter(work: Work): void {
-    if (this.#ready.size === 0 && this.#hasSlot) this.#launch(work)
-    else this.#ready.push(work)
-  }
-
-  get #hasSlot(): boolean {
-    return this.#pool.running + this.#starting < this.#pool.size && !this.#isClosing
-  }
-
-  #fill(): void {
-    while (this.#hasSlot) {
-      const work = this.#ready.shift()
-      if (!work) return
-      this.#launch(work)
-    }
+    this.#credit.set(Math.max(1, prefetch + Math.min(this.#hold.size, maxHeld) - this.#leases.size))
   }
 
   #launch(work: Work): void {
     const { request, task } = work
     // Waited too long: its connection was lost meanwhile. Whoever gets it again may have run it already.
-    if (!work.isOurs) return this.#lose(work)
+    if (!work.isOurs) return this.#leaving.lose(work)
     if (work.expiresAtMs <= this.#clock.now()) return void this.#settle(work, expired(request))
-    if (task?.options.acksLate !== false) return work.isAgain ? this.#starts.again(work) : this.#run(work)
-    if (!work.ackEarly()) return this.#lose(work)
-    // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
-    this.#starting++
-    this.#clock.turn(() => {
-      this.#starting--
+    if (task?.options.acksLate !== false) return this.#starts.start(work)
+    const free = this.#slots.reserve()
+    const start = (): void => {
+      free()
       this.#run(work)
+    }
+    const acknowledge = (): void => {
+      // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
+      if (work.ackEarly()) return this.#clock.turn(start)
+      free()
+      this.#leaving.lose(work)
+    }
+    if (work.moving) void work.moving.then(acknowledge)
+    else acknowledge()
+  }
+
+  /** Has the broker know of a start in time. */
+  async #record(work: Work): Promise<void> {
+    const free = this.#slots.reserve()
+    const isRecorded = await this.#leases.move(work, work.deaths + 1)
+    // A turn later the acknowledgement of the one before is on its way: a task that kills this process is there once.
+    this.#clock.turn(() => {
+      free()
+      if (this.#isClosing) return this.#leaving.giveBack(work)
+      if (isRecorded || !work.isOurs) this.#launch(work)
+      else this.#starts.passOn(work)
+      this.#slots.fill()
     })
   }
 
   #run(work: Work): void {
     void run(work, this.#running).then((outcome) => {
-      this.#fill()
+      this.#slots.fill()
       return this.#settle(work, outcome)
     })
   }
@@ -239,56 +282,13 @@ export class Shift {
     this.#drop(work)
   }
 
-  /** Another copy takes the place of a message. */
-  async #replace(work: Work, copy: Message): Promise<void> {
-    try {
-      await this.#settler.republish(work.delivery, copy)
-    } catch (error) {
-      work.isPassedOn = false
-      if (!this.#giveUp.signal.aborted) return this.#settle(work, impossible(work.request, error))
-      return this.#return(work)
-    }
-    // Not ours any more: there are two copies now, which is once more than needed and allowed.
-    if (!work.ack()) this.#tally.counts.lost++
-    this.#drop(work)
-  }
-
-  #bury(delivery: Delivery, dead: DeadReason, failure: Outcome | undefined): void {
-    this.#inHand.takeOther()
-    void this.#settler
-      .settleUnreadable(delivery, dead, failure)
-      .then(
-        () => this.#tally.buried(delivery.queue, dead),
-        () => void delivery.requeue(),
-      )
-      .then(() => this.#inHand.dropOther())
-  }
-
-  #lose(work: Work): void {
-    this.#tally.counts.lost++
-    this.#drop(work)
-  }
-
-  #return(work: Work): void {
-    if (canRequeue(work)) this.#returned(work, work.requeue())
-    else void this.#handBack(work)
-  }
-
-  async #handBack(work: Work): Promise<void> {
-    this.#returned(work, await this.#settler.handBack(work).catch(() => work.requeue()))
-  }
-
-  #returned(work: Work, isBack: boolean): void {
-    if (isBack) this.#tally.counts.returned++
-    this.#drop(work)
-  }
-
   #drop(work: Work): void {
     const { onLeft } = work
     // A turn later its acknowledgement is on its way.
     if (onLeft) this.#clock.turn(onLeft)
     this.#inHand.drop(work)
     this.#starts.left(work)
+    this.#leases.left(work)
   }
 }
 

@@ -11,7 +11,7 @@ import type { Work } from './work.ts'
 /** How long others wait for the copy of a suspect to come here; it may go to another worker. */
 const COMES_MS = 1_000
 
-/** How often a message was started again, as its header says. */
+/** How often a message was started in vain, as its header says. */
 export function startsOf({ headers }: Message): number {
   const given = headers[STARTS_HEADER]
   if (given === undefined) return 0
@@ -21,25 +21,21 @@ export function startsOf({ headers }: Message): number {
   return 0
 }
 
-/** A copy of a message, with another count. */
-export function withStarts(message: Message, starts: number): Message {
-  // The user is left out: RabbitMQ takes from us no name but our own.
-  const { userId: _, ...rest } = message
-  return { ...rest, headers: { ...message.headers, [STARTS_HEADER]: starts } }
-}
-
-/** It may go back as it is: it is not counted, or is counted before its next start anyway. */
-export function canRequeue(work: Work): boolean {
-  return work.isAgain || !work.isOurs || startsOf(work.delivery.message) === 0
-}
-
 /** What counting starts needs. */
 export interface StartsOptions {
   readonly clock: Clock
   /** Highest count. */
   readonly limit: number
+  readonly run: (work: Work) => void
+  /**
+   * Has the broker know of a start before it happens, and enters the task again. Undefined: this broker cannot be told
+   * but by a copy at the end of the queue.
+   */
+  readonly record: ((work: Work) => void) | undefined
+  /** Has the broker know how often a task that waits was started, and that it waits. Undefined as above. */
+  readonly keep: ((work: Work) => void) | undefined
   /** Sends a copy in place of a message that came again, and settles that. Never rejects. */
-  readonly replace: (work: Work, copy: Message) => Promise<void>
+  readonly replace: (work: Work, starts: number) => Promise<void>
   /** The end of a task that has come again too often. */
   readonly exhaust: (work: Work, outcome: Outcome) => void
   /** One that had to wait may start now. */
@@ -55,7 +51,7 @@ export class Starts {
   readonly #options: StartsOptions
   /** Suspects that wait for their turn. */
   readonly #waiting = new Ring<Work>()
-  #suspect: { readonly key: string; readonly timer: Timer; copy?: Work } | undefined
+  #suspect: { readonly key: string; timer?: Timer; copy: Work | undefined } | undefined
 
   constructor(options: StartsOptions) {
     this.#options = options
@@ -65,27 +61,43 @@ export class Starts {
     return this.#waiting.size
   }
 
-  /** Instead of a start: the task of a message that came again. */
-  again(work: Work): void {
-    const { clock, limit, replace, exhaust } = this.#options
+  /** Starts a task, now or when its turn has come. */
+  start(work: Work): void {
+    const { limit, run, record, keep, exhaust } = this.#options
+    const { deaths, isAgain, isFromLease } = work
     const { id, task } = work.request
-    const starts = startsOf(work.delivery.message) + 1
-    if (starts > limit) return exhaust(work, exhausted(id, task, starts, limit))
-    if (starts > 1) {
-      if (this.#suspect) return this.#waiting.push(work)
-      const suspect = { key: work.key, timer: clock.after(COMES_MS, () => this.#next()) }
-      this.#suspect = suspect
+    if (deaths > limit) return exhaust(work, exhausted(id, task, deaths, limit))
+    if (deaths > 1 && (isAgain || isFromLease) && this.#suspect?.copy !== work) {
+      if (this.#suspect) {
+        // Else, if this worker died, the wait would be taken for a start.
+        if (work.wouldTell > deaths) keep?.(work)
+        return this.#waiting.push(work)
+      }
+      this.#suspect = { key: work.key, copy: work }
     }
-    log('warn', 'worker', 'task starts again', { id, task, starts, limit })
+    if (work.wouldTell > deaths) return run(work)
+    log('warn', 'worker', 'task starts again', { id, task, starts: deaths, limit })
+    if (record) record(work)
+    else this.passOn(work)
+  }
+
+  /** Sends a task that was not started yet to the end of its queue, counted as started. */
+  passOn(work: Work): void {
+    const { clock, replace } = this.#options
     work.isPassedOn = true
-    void replace(work, withStarts(work.delivery.message, starts))
+    const suspect = this.#suspect
+    if (suspect?.copy === work) {
+      suspect.copy = undefined
+      suspect.timer = clock.after(COMES_MS, () => this.#next())
+    }
+    void replace(work, work.deaths)
   }
 
   /** A message has come: perhaps the copy of the suspect. */
   came(work: Work): void {
     const suspect = this.#suspect
     if (!suspect || suspect.copy || work.isAgain || work.key !== suspect.key) return
-    suspect.timer.cancel()
+    suspect.timer?.cancel()
     suspect.copy = work
   }
 
@@ -98,7 +110,7 @@ export class Starts {
   release(): Work[] {
     const works: Work[] = []
     for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) works.push(work)
-    this.#suspect?.timer.cancel()
+    this.#suspect?.timer?.cancel()
     return works
   }
 

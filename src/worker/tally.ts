@@ -25,6 +25,8 @@ export interface WorkerCounts {
   readonly returned: number
   /** Redelivered while the task was still in hand here: not started again. */
   readonly adopted: number
+  /** Times that a message in hand was moved under a lease, or under a newer one. */
+  readonly leased: number
   /** Settled, or about to start, when the message was no longer ours: somebody runs it again. */
   readonly lost: number
 }
@@ -45,6 +47,7 @@ export class Tally {
     dead: 0,
     returned: 0,
     adopted: 0,
+    leased: 0,
     lost: 0,
   } satisfies WorkerCounts
 

@@ -4,6 +4,8 @@ import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
 import { plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
+import { Leased, Returned } from './lease-copy.ts'
+import { startsOf } from './starts.ts'
 import type { Updates } from './updates.ts'
 
 /** A task in this worker's hands, from intake until it is settled. */
@@ -29,6 +31,18 @@ export class Work {
   isPassedOn = false
   /** Called when that copy, which is here, may start. */
   onLeft: (() => void) | undefined
+  /** Starts of it that ended with their worker, as far as the broker can tell. */
+  readonly deaths: number
+  /** How many the broker would tell of, if this worker died now. */
+  wouldTell: number
+  /** It came back from a lease. */
+  readonly isFromLease: boolean
+  /** Waits for a free slot. */
+  isReady = false
+  /** It is being moved under a lease: settles when that has succeeded, or not. */
+  moving: Promise<boolean> | undefined
+  /** It has been moved under a lease. */
+  isLeased = false
   #delivery: Delivery
   #older: Delivery[] | undefined
   #isAckedEarly = false
@@ -43,6 +57,11 @@ export class Work {
   ) {
     this.#delivery = delivery
     this.isAgain = delivery.redelivered
+    this.isFromLease = delivery instanceof Returned
+    const starts = startsOf(delivery.message)
+    this.deaths = starts + (this.isAgain ? 1 : 0)
+    // What is unacknowledged when a worker dies comes redelivered, and redelivered it is once at most.
+    this.wouldTell = starts + 1
     this.request = request
     this.task = task
     this.etaMs = etaMs
@@ -74,6 +93,18 @@ export class Work {
     return this.#delivery.isOurs || this.#older?.some((delivery) => delivery.isOurs) === true
   }
 
+  /** The delivery that was taken first, of those that the broker may take back. */
+  get oldest(): Delivery | undefined {
+    return [...(this.#older ?? []), this.#delivery].find((delivery) => delivery.isOurs)
+  }
+
+  /** It may go back as it is: it is not counted, or is counted before its next start anyway. */
+  get canRequeue(): boolean {
+    const deliveries = [...(this.#older ?? []), this.#delivery]
+    if (!this.isOurs) return true
+    return !deliveries.some((delivery) => delivery instanceof Leased) && (this.isAgain || this.deaths === 0)
+  }
+
   /** Nobody stores or sends what comes of it. */
   get ignoresResult(): boolean {
     return this.request.ignoreResult || this.task?.options.ignoreResult === true
@@ -85,6 +116,14 @@ export class Work {
     const older = (this.#older ??= [])
     older.push(this.#delivery)
     this.#delivery = delivery
+  }
+
+  /** Its message is under a lease, and all deliveries of it but that one are done with. */
+  keepOnly(leased: Delivery): void {
+    for (const delivery of [...(this.#older ?? []), this.#delivery]) if (delivery !== leased) delivery.ack()
+    this.#delivery = leased
+    this.#older = undefined
+    this.isLeased = true
   }
 
   /** False: the message is not ours any more, and somebody else will run it. */

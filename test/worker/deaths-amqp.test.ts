@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, test } from 'vitest'
 import { listDead } from '../../src/broker/dead-letters.ts'
 import { lovage } from '../../src/index.ts'
 import { type Child, startChild } from '../services/child.ts'
@@ -19,10 +19,10 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
     await node.ctl('add_vhost', 'quorum', '--default-queue-type', 'quorum')
     await node.ctl('set_permissions', '-p', 'quorum', 'guest', '.*', '.*', '.*')
   }, 120_000)
-  afterEach(async () => {
+  afterAll(async () => {
     for (const end of ends.splice(0).toReversed()) await end()
+    await node.remove()
   })
-  afterAll(() => node.remove())
 
   async function startWorker(url: string): Promise<Child> {
     const child = startChild(process.execPath, ['scripts/run-ts.mjs', 'test/worker/deaths-process.ts'], {
@@ -35,9 +35,10 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
     return child
   }
 
-  test.each(['classic', 'quorum'])(
+  test.concurrent.for(['classic', 'quorum'])(
     'ends in the dead letters, and those that ran beside it do not: on %s queues',
-    async (type) => {
+    { timeout: 120_000 },
+    async (type, { expect }) => {
       const url = node.url(type)
       const app = lovage('client', { broker: url, defaultQueue: 'tasks' }, { env: {} })
       ends.push(() => app.close())
@@ -72,6 +73,5 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
       ])
       expect(last.exit).toBeUndefined()
     },
-    120_000,
   )
 })

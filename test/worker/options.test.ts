@@ -14,6 +14,7 @@ test('every option has a default', () => {
     maxHeld: 50_000,
     hostname: `lovage@${hostname()}`,
     gracePeriodMs: 30_000,
+    consumerTimeoutMs: 1_800_000,
   })
 })
 
@@ -26,9 +27,15 @@ test('options are taken as given', () => {
     maxHeld: 0,
     hostname: 'w1@here',
     gracePeriod: '2m',
+    consumerTimeout: '1h',
   }
-  const { gracePeriod: _, ...rest } = given
-  expect(worker(app, given).options).toEqual({ ...rest, pool: 'async', gracePeriodMs: 120_000 })
+  const { gracePeriod: _, consumerTimeout: __, ...rest } = given
+  expect(worker(app, given).options).toEqual({
+    ...rest,
+    pool: 'async',
+    gracePeriodMs: 120_000,
+    consumerTimeoutMs: 3_600_000,
+  })
 })
 
 test("Celery's solo runs one task at a time", () => {

@@ -1,8 +1,8 @@
 /**
  * A worker as a process of its own, for tests that end it. It reads the queue `QUEUE` and says what it does on stdout;
- * `HANG` makes its tasks never end; SIGTERM stops it warmly.
+ * `HANG` makes its tasks never end; SIGTERM stops it warmly. `TIMEOUT` is its `consumerTimeout`.
  */
-import { currentTask, lovage } from 'lovage'
+import { currentTask, lovage, onLog } from 'lovage'
 import { worker } from 'lovage/worker'
 
 const app = lovage('worker-process', { defaultQueue: process.env.QUEUE ?? 'celery' })
@@ -17,7 +17,11 @@ const run = async (label: string): Promise<string> => {
 app.task('late', run)
 app.task('early', { acksLate: false }, run)
 
-const made = worker(app, { concurrency: 2, prefetch: 4, gracePeriod: '500ms' })
+const consumerTimeout = Number(process.env.TIMEOUT ?? 1_800_000)
+const made = worker(app, { concurrency: 2, prefetch: 4, gracePeriod: '500ms', consumerTimeout })
+onLog(({ message }) => {
+  if (message === 'message is under a lease') say(message)
+})
 process.once('SIGTERM', () => {
   void made
     .stop()

@@ -39,6 +39,7 @@ export interface AmqpOptions {
 /** A broker on RabbitMQ, over one connection. */
 export class AmqpBroker implements Broker {
   readonly kind = 'amqp'
+  readonly hasConsumerTimeout = true
   readonly admin: BrokerAdmin
   #options: AmqpOptions
   #keeper: Keeper

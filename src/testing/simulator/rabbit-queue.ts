@@ -36,6 +36,8 @@ export class RabbitQueue {
   readonly consumers: RabbitConsumer[] = []
   /** Acknowledged so lately that the disk may not know. */
   lately: { readonly entry: RabbitEntry; readonly atMs: number }[] = []
+  /** Expired, and on their way elsewhere. */
+  readonly moving = new Set<RabbitEntry>()
   /** When it was last used, by which it expires. */
   idleSinceMs = 0
   readonly #maxPriority: number
@@ -59,6 +61,18 @@ export class RabbitQueue {
   /** How long a message may wait; Infinity is for ever. */
   get ttlMs(): number {
     return this.#number('x-message-ttl')
+  }
+
+  /** Where messages go that expire; undefined: nowhere. */
+  get deadLetterExchange(): string | undefined {
+    const value = plainHeader(this.spec.arguments['x-dead-letter-exchange'])
+    return typeof value === 'string' ? value : undefined
+  }
+
+  /** Takes out what has waited too long, as far as nothing younger is before it. */
+  takeExpired(nowMs: number): RabbitEntry[] {
+    const at = this.ready.findIndex(({ expiresAtMs }) => expiresAtMs > nowMs)
+    return this.ready.splice(0, at < 0 ? this.ready.length : at)
   }
 
   /** How many may wait; beyond, the first go. */

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Destination, ExchangeSpec } from '../../broker/broker.ts'
 import type { QueueDeclaration } from '../../broker/open.ts'
-import { exchangeMismatch } from '../../broker/queue-arguments.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { FaultKit } from './faults.ts'
 import type { MessageWatch } from './ledger.ts'
 import { ChannelFault, RabbitChannel, type ChannelSink } from './rabbit-channel.ts'
+import { RabbitExchanges } from './rabbit-exchanges.ts'
 import { type RabbitConsumer, type RabbitEntry, RabbitQueue } from './rabbit-queue.ts'
 import type { Timeline } from './timeline.ts'
 
@@ -15,25 +15,23 @@ interface Connection {
   readonly onDown: () => void
 }
 
-interface Exchange {
-  readonly spec: ExchangeSpec
-  readonly bindings: { readonly queue: string; readonly routingKey: string }[]
-}
+/** Between tries to move on what has expired to a queue that is not there. */
+const MOVE_AGAIN_MS = 1_000
 
 /** Longest time until a message, or an acknowledgement, is on disk. */
 const FSYNC_MS = 8
 
 /**
  * A model of RabbitMQ, as far as Lovage uses it: direct and fanout exchanges, classic queues, credit, confirmations, returns,
- * redelivery, priorities, expiry of messages and queues, queue lengths, faults that close a channel, and death with what was
- * on disk. Not there: topic exchanges, queues that refuse, dead-letter exchanges, alarms, and bytes.
+ * redelivery, priorities, expiry of messages and queues, dead-letter exchanges of what expires, queue lengths, faults that
+ * close a channel, and death with what was on disk. Not there: topic exchanges, queues that refuse, alarms, and bytes.
  */
 export class RabbitServer {
   readonly kit: FaultKit
   readonly #timeline: Timeline
   readonly #watch: MessageWatch
   readonly #queues = new Map<string, RabbitQueue>()
-  readonly #exchanges = new Map<string, Exchange>()
+  readonly #exchanges = new RabbitExchanges()
   readonly #connections = new Map<Connection, Set<RabbitChannel>>()
   #isUp = true
   /** Counts its lives: what one life has planned is nothing to the next. */
@@ -106,6 +104,8 @@ export class RabbitServer {
     }
     for (const queue of [...this.#queues.values()]) {
       queue.consumers.length = 0
+      for (const entry of queue.moving) queue.put(entry)
+      queue.moving.clear()
       if (!queue.spec.durable) {
         this.#forget(queue)
         continue
@@ -124,17 +124,19 @@ export class RabbitServer {
         this.#watch.accepted(entry.message, queue.name)
       }
     }
-    for (const [name, { spec }] of this.#exchanges) if (spec.durable === false) this.#exchanges.delete(name)
+    this.#exchanges.crash()
     for (const { onDown } of gone) onDown()
   }
 
   boot(): void {
     this.#isUp = true
+    for (const queue of this.#queues.values()) this.pump(queue)
   }
 
   /** Returns how long it takes until the message is safe. */
   publish(message: Message, to: Destination, onUnroutable: () => void): number {
-    const queues = this.#route(to)
+    const names = this.#exchanges.route(to)
+    const queues = names.map((name) => this.#queues.get(name)).filter((queue) => queue !== undefined)
     if (queues.length === 0) onUnroutable()
     let safeInMs = 0
     for (const queue of queues) {
@@ -155,16 +157,14 @@ export class RabbitServer {
         this.later(inMs, () => (entry.isSafe = true))
       }
       this.pump(queue)
-      while (queue.ready.length > queue.maxLength) this.#drop(queue)
+      while (queue.ready.length > queue.maxLength)
+        this.#watch.dropped((queue.ready.shift() as RabbitEntry).message, queue.name)
     }
     return safeInMs
   }
 
   declareExchange(spec: ExchangeSpec): void {
-    const there = this.#exchanges.get(spec.name)
-    const problem = there && exchangeMismatch(there.spec, spec)
-    if (problem) throw new ChannelFault(406, `PRECONDITION_FAILED - exchange '${spec.name}': ${problem}`)
-    if (!there) this.#exchanges.set(spec.name, { spec, bindings: [] })
+    this.#exchanges.declare(spec)
   }
 
   declareQueue(spec: QueueDeclaration, connection: object): void {
@@ -183,10 +183,7 @@ export class RabbitServer {
 
   bind(queue: string, exchange: string, routingKey: string): void {
     this.queue(queue, undefined)
-    const there = this.#exchanges.get(exchange)
-    if (!there) throw new ChannelFault(404, `NOT_FOUND - no exchange '${exchange}' in vhost '/'`)
-    const isBound = there.bindings.some((bound) => bound.queue === queue && bound.routingKey === routingKey)
-    if (!isBound) there.bindings.push({ queue, routingKey })
+    this.#exchanges.bind(queue, exchange, routingKey)
   }
 
   /** @throws ChannelFault 404 when it is not there, 405 when it is another connection's */
@@ -248,9 +245,16 @@ export class RabbitServer {
     for (;;) {
       this.#expire(queue)
       const consumer = queue.ready.length > 0 ? queue.nextConsumer() : undefined
-      if (!consumer) return
+      if (!consumer) return this.#lookAgain(queue)
       consumer.channel.hand(queue.ready.shift() as RabbitEntry, consumer)
     }
+  }
+
+  /** What expires without a reader is moved on all the same. */
+  #lookAgain(queue: RabbitQueue): void {
+    const [first] = queue.ready
+    if (!first || queue.deadLetterExchange === undefined) return
+    this.later(Math.max(0, first.expiresAtMs - this.#timeline.monotonic()), () => this.pump(queue))
   }
 
   take(queue: RabbitQueue): RabbitEntry | undefined {
@@ -258,24 +262,24 @@ export class RabbitServer {
     return queue.ready.shift()
   }
 
-  #route({ exchange, routingKey }: Destination): RabbitQueue[] {
-    if (exchange === '') {
-      const queue = this.#queues.get(routingKey)
-      return queue ? [queue] : []
-    }
-    const there = this.#exchanges.get(exchange)
-    if (!there) throw new ChannelFault(404, `NOT_FOUND - no exchange '${exchange}' in vhost '/'`, true)
-    const bound = there.bindings.filter((one) => there.spec.type === 'fanout' || one.routingKey === routingKey)
-    return [...new Set(bound.map((one) => this.#queues.get(one.queue) as RabbitQueue))]
-  }
-
   #expire(queue: RabbitQueue): void {
-    const nowMs = this.#timeline.monotonic()
-    while ((queue.ready[0]?.expiresAtMs ?? Infinity) <= nowMs) this.#drop(queue)
+    for (const entry of queue.takeExpired(this.#timeline.monotonic())) {
+      if (queue.deadLetterExchange === undefined) this.#watch.dropped(entry.message, queue.name)
+      else this.#moveOn(entry, queue, queue.deadLetterExchange)
+    }
   }
 
-  #drop(queue: RabbitQueue): void {
-    this.#watch.dropped((queue.ready.shift() as RabbitEntry).message, queue.name)
+  /** At least once, as quorum queues do it: what has expired is there until it has arrived. */
+  #moveOn(entry: RabbitEntry, queue: RabbitQueue, exchange: string): void {
+    queue.moving.add(entry)
+    const { expirationMs: _, ...message } = entry.message
+    let isTaken = true
+    const safeInMs = this.publish(message, { exchange, routingKey: entry.routingKey }, () => (isTaken = false))
+    this.later(isTaken ? safeInMs : MOVE_AGAIN_MS, () => {
+      queue.moving.delete(entry)
+      if (isTaken) this.acked(entry, queue)
+      else this.#moveOn(entry, queue, exchange)
+    })
   }
 
   #startLapse(queue: RabbitQueue): void {
@@ -291,8 +295,6 @@ export class RabbitServer {
   #forget(queue: RabbitQueue): void {
     this.#queues.delete(queue.name)
     for (const { message } of queue.ready.splice(0)) this.#watch.dropped(message, queue.name)
-    for (const { bindings } of this.#exchanges.values()) {
-      for (let at = bindings.length - 1; at >= 0; at--) if (bindings[at]?.queue === queue.name) bindings.splice(at, 1)
-    }
+    this.#exchanges.unbind(queue.name)
   }
 }
