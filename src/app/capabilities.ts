@@ -5,7 +5,7 @@ import type { Settings } from './settings.ts'
 export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
-export type BackendKind = 'rpc' | 'embedded' | 'memory'
+export type BackendKind = 'rpc' | 'redis' | 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -95,6 +95,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that several processes share',
     kinds: {
       rpc: [true, 'as far as the broker reaches'],
+      redis: [true, ''],
       embedded: [true, 'of one user, on one machine'],
       memory: [false, 'it lies in the memory of one process'],
     },
@@ -104,6 +105,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that stores results',
     kinds: {
       rpc: [false, 'only the process that sent the task'],
+      redis: [true, 'Python too'],
       embedded: [true, ''],
       memory: [true, 'in the one process'],
     },
@@ -113,6 +115,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that keeps results',
     kinds: {
       rpc: [true, 'in the process that sent the task'],
+      redis: [true, 'until `resultExpires`'],
       embedded: [true, 'also after a restart'],
       memory: [true, 'in the one process'],
     },
@@ -120,7 +123,7 @@ export const BACKEND_FEATURES = {
   updates: {
     title: 'STARTED, RETRY and progress are told while the task runs',
     needs: 'a result backend that pushes',
-    kinds: { rpc: [true, ''], embedded: [true, ''], memory: [true, ''] },
+    kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
 
@@ -140,7 +143,15 @@ const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   embedded: 'embedded',
   memory: 'memory',
 }
-const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = {
+  rpc: 'rpc',
+  redis: 'redis',
+  rediss: 'redis',
+  'redis+socket': 'redis',
+  sentinel: 'redis',
+  embedded: 'embedded',
+  memory: 'memory',
+}
 
 type Urls = Pick<Settings, 'broker' | 'backend'>
 

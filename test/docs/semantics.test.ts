@@ -48,7 +48,7 @@ test('the page tells what each broker can do, as the code has it', () => {
 
 test('the page tells what each result backend can do, as the code has it', () => {
   expect(withoutRule(tableAfter('backends'))).toEqual(
-    tableOf(BACKEND_FEATURES, { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }),
+    tableOf(BACKEND_FEATURES, { rpc: 'rpc', redis: 'Redis', embedded: 'embedded', memory: 'memory' }),
   )
 })
 
