@@ -99,7 +99,14 @@ export class Deployment {
   async #spawn(role: Peer['role']): Promise<Peer> {
     const name = `${role}-${++this.#made}`
     const log = join(this.#folder, `${name}.log`)
-    const args = ['scripts/run-ts.mjs', 'test/chaos/embedded/peer-process.ts', `embedded://${this.home}`, log, name, role]
+    const args = [
+      'scripts/run-ts.mjs',
+      'test/chaos/embedded/peer-process.ts',
+      `embedded://${this.home}`,
+      log,
+      name,
+      role,
+    ]
     const child = startChild('nice', ['-n', '5', process.execPath, ...args], { name })
     await child.line(/^ready /, PATIENCE)
     return { name, role, child }
