@@ -4,12 +4,16 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
 import { openBroker } from '../broker/open.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
+import { assertStore } from './capabilities.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { sendable } from './outgoing.ts'
+import { LazyService } from './lazy-service.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
@@ -27,6 +31,8 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Opens broker and backend, not started. Default: those of the URLs in the settings. */
   readonly open?: (settings: Settings) => Client
+  /** Opens the store, not started. Default: that of the URL in the settings. */
+  readonly openStore?: (settings: Settings) => Store
 }
 
 type FindStandIn = (app: App) => App | undefined
@@ -49,6 +55,7 @@ export class App {
   readonly registry: Registry = new Registry()
   readonly #given: GivenSettings
   readonly #connection: Connection
+  readonly #store: LazyService<Store>
   readonly #waiting: Waiting
   readonly #sender: Sender
   /** What tasks send through, wherever they are called. */
@@ -57,7 +64,11 @@ export class App {
   readonly #defaults: ResolvedTaskOptions
 
   /** Made by {@link lovage}. */
-  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env, open }: Surroundings = {}) {
+  constructor(
+    name: string,
+    given: GivenSettings = {},
+    { clock = systemClock, env, open, openStore: opensStore }: Surroundings = {},
+  ) {
     if (typeof name !== 'string' || name === '') {
       const problem = 'must be a text that is not empty'
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
@@ -68,6 +79,10 @@ export class App {
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
     this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
+    this.#store = new LazyService(
+      () => (opensStore ? opensStore(settings) : this.#openStore(clock)),
+      () => new LovageError('STORE_CLOSED'),
+    )
     this.#waiting = {
       clock,
       dues,
@@ -148,9 +163,25 @@ export class App {
     return app
   }
 
-  /** Ends both connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
+  /**
+   * The state that all processes of this application share, started. Opened at first use; all callers share it. Names
+   * whose namespace Lovage does not use are free for yours.
+   * @param what Who needs it, as a sentence begins, for the error: `'A joined request'`.
+   * @throws LovageError `CAPABILITY_MISSING` where there is none, `STORE_UNREACHABLE`, `STORE_CLOSED`, `URL_UNSUPPORTED`
+   */
+  async store(what = 'app.store()'): Promise<Store> {
+    const here = this.#here
+    assertStore(here.settings, what)
+    return here.#store.open()
+  }
+
+  /** Ends all connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
   async close(): Promise<void> {
-    await this.#connection.close()
+    try {
+      await this.#store.close()
+    } finally {
+      await this.#connection.close()
+    }
     this.#waiting.dues.clear()
   }
 
@@ -158,13 +189,32 @@ export class App {
     return findStandIn?.(this) ?? this
   }
 
+  #openStore(clock: Clock): Store {
+    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
+    // A message of the largest size, with its headers.
+    return openStore(store, {
+      clock,
+      home,
+      connectTimeoutMs,
+      maxValueBytes: maxMessageBytes + 2 ** 20,
+    })
+  }
+
   #open(clock: Clock): Client {
     const { settings } = this
-    const { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const {
+      home,
+      publishTimeoutMs,
+      connectTimeoutMs,
+      maxMessageBytes,
+      resultExpiresMs,
+      resultPersistent,
+      maxPendingResults,
+    } = settings
     const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
     const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
     const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, maxPendingResults }
+    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
     const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
     return { broker, backend }
   }

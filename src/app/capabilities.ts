@@ -1,4 +1,5 @@
 import { LovageError } from '../base/errors.ts'
+import { redactUrl } from '../base/redact.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
@@ -6,6 +7,9 @@ export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
 export type BackendKind = 'rpc' | 'redis' | 'embedded' | 'memory'
+
+/** A kind of store. */
+export type StoreKind = 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -80,7 +84,7 @@ export const BROKER_FEATURES = {
     title: 'a message may be held for as long as its task runs',
     needs: 'a broker that takes no message back for its age',
     kinds: {
-      amqp: [false, 'until `consumer_timeout`, 30 minutes by default'],
+      amqp: [true, 'under a lease, before `consumer_timeout` strikes'],
       redis: [true, 'its hold is renewed while its worker lives'],
       embedded: [true, ''],
       memory: [true, ''],
@@ -126,6 +130,23 @@ export const BACKEND_FEATURES = {
     kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
+
+/** What each kind of store can do. */
+export const STORE_FEATURES = {
+  processes: {
+    title: 'several processes share it',
+    needs: 'a store that several processes share',
+    kinds: { embedded: [true, 'of one user, on one machine'], memory: [false, 'it lies in the memory of one process'] },
+  },
+  durable: {
+    title: 'what it has answered outlives its end',
+    needs: 'a store that keeps what it has',
+    kinds: {
+      embedded: [true, 'in the journal of the broker, on disk before the answer'],
+      memory: [false, 'gone with the process'],
+    },
+  },
+} as const satisfies Record<string, Feature<StoreKind>>
 
 /** A feature of brokers. */
 export type BrokerFeature = keyof typeof BROKER_FEATURES
@@ -190,6 +211,18 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
   const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+/**
+ * Refuses what needs a store where there is none.
+ * @param what Who asks, as a sentence begins: `'A joined request'`.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertStore({ store, broker }: Pick<Settings, 'store' | 'broker'>, what: string): void {
+  if (store !== undefined) return
+  const fix = "Add store: 'embedded://' to the settings, or LOVAGE_STORE=embedded://, for the processes of one machine"
+  const kind = `an application on ${redactUrl(broker)} without the setting store`
+  throw new LovageError('CAPABILITY_MISSING', { what, needs: 'a store', kind, fix })
 }
 
 function missing<Kind extends string>(

@@ -4,6 +4,8 @@ import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
+import type { Store } from '../../store/store.ts'
+import { remoteStore } from './remote-store.ts'
 import { openBroker } from '../../broker/open.ts'
 import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -217,7 +219,9 @@ export class World<Made extends MadeApp> {
       return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
     }
     const { makeApp } = this.#options
-    const around: SimulatedSurroundings = { clock: process.clock, env: {}, open, process: process.name, die }
+    const { clock, name } = process
+    const openStore = ({ maxMessageBytes }: Settings): Store => remoteStore(process, this.timeline, maxMessageBytes)
+    const around: SimulatedSurroundings = { clock, env: {}, open, openStore, process: name, die }
     let made: Made
     if (typeof makeApp === 'function') {
       made = makeApp(around)
