@@ -1,7 +1,7 @@
 // On Redis with a visibility timeout of two seconds: tasks that wait for ten run once each, and worker processes that are
 // killed while messages flow lose none.
 import type { Proof, ProofOptions } from '../scripts/prove.mjs'
-import { seeded } from '../src/testing/seeded.ts'
+import { seededRandom } from '../src/testing/seeded.ts'
 import { holdTasks, killWorkers } from '../test/chaos/redis/kills.ts'
 import { RedisNode } from '../test/services/redis-node.ts'
 
@@ -9,7 +9,7 @@ const MESSAGES = 50_000
 
 /** `rounds` times 50,000 messages are sent; workers are killed 20 times in each round. */
 export async function run({ rounds = 1, seed }: ProofOptions): Promise<Proof> {
-  const random = seeded(seed)
+  const random = seededRandom(seed)
   const failures: string[] = []
   const figures: Record<string, unknown> = { rounds }
   const redis = await RedisNode.start()

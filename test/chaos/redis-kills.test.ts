@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { seeded } from '../../src/testing/seeded.ts'
+import { seededRandom } from '../../src/testing/seeded.ts'
 import { describeWith } from '../services/available.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { holdTasks, killWorkers } from './redis/kills.ts'
@@ -21,7 +21,7 @@ describeWith(['redis'], 'workers on a Redis with a visibility timeout of two sec
       messages: 2000,
       workers: 2,
       kills: 2,
-      random: seeded(1),
+      random: seededRandom(1),
     })
     expect(done + dead + waiting).toBe(published)
     expect(done).toBe(published)
