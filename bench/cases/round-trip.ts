@@ -27,7 +27,7 @@ const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
       const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
       figures.push(...(await sideBySide(what, tiny ? 1 : 9, contenders)))
       for (const [name, taken] of Object.entries(times)) {
-        const warm = taken.slice(count)
+        const warm = taken.slice(tiny ? 0 : count)
         const note = `p99 ${quantile(warm, 0.99).toFixed(2)} ms, p99.9 ${quantile(warm, 0.999).toFixed(2)} ms`
         figures.push({ what: `${what}, ${name}, p50`, value: quantile(warm, 0.5), unit: 'ms', note })
       }
