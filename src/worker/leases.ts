@@ -156,7 +156,6 @@ export class Leases {
     const { giveBack } = this.#options
     // Others may have it, instead of one more in the hands of who is busy.
     if (!work.isReady) return this.move(work, work.startedAtMs === undefined ? work.deaths : work.deaths + 1)
-    work.isReady = false
     giveBack(work)
     return true
   }
