@@ -4,14 +4,18 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
 import { openBroker } from '../broker/open.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
+import { assertStore } from './capabilities.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { sendable } from './outgoing.ts'
-import { Registry } from './registry.ts'
-import { type Client, type SendCounts, Sender } from './send.ts'
+import { LazyService } from './lazy-service.ts'
+import { type RegisteredTask, Registry } from './registry.ts'
+import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
 import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
@@ -27,6 +31,20 @@ export interface Surroundings {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Opens broker and backend, not started. Default: those of the URLs in the settings. */
   readonly open?: (settings: Settings) => Client
+  /** Opens the store, not started. Default: that of the URL in the settings. */
+  readonly openStore?: (settings: Settings) => Store
+}
+
+type FindStandIn = (app: App) => App | undefined
+
+let findStandIn: FindStandIn | undefined
+
+/**
+ * For simulators, which have many processes in one: from now on `find` says what stands in for an application where the
+ * calling code runs, undefined is the application itself.
+ */
+export function setStandIns(find: FindStandIn | undefined): void {
+  findStandIn = find
 }
 
 /** An application: its settings, its tasks, and its one connection to broker and results. */
@@ -35,23 +53,36 @@ export class App {
   readonly settings: Settings
   /** The tasks defined here. */
   readonly registry: Registry = new Registry()
+  readonly #given: GivenSettings
   readonly #connection: Connection
+  readonly #store: LazyService<Store>
   readonly #waiting: Waiting
   readonly #sender: Sender
+  /** What tasks send through, wherever they are called. */
+  readonly #sends: Sends = { send: (...call) => this.#here.#sender.send(...call) }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
 
   /** Made by {@link lovage}. */
-  constructor(name: string, given: GivenSettings = {}, { clock = systemClock, env, open }: Surroundings = {}) {
+  constructor(
+    name: string,
+    given: GivenSettings = {},
+    { clock = systemClock, env, open, openStore: opensStore }: Surroundings = {},
+  ) {
     if (typeof name !== 'string' || name === '') {
       const problem = 'must be a text that is not empty'
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
     }
     this.name = name
+    this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
     this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
+    this.#store = new LazyService(
+      () => (opensStore ? opensStore(settings) : this.#openStore(clock)),
+      () => new LovageError('STORE_CLOSED'),
+    )
     this.#waiting = {
       clock,
       dues,
@@ -75,7 +106,7 @@ export class App {
   task<Fn extends TaskFunction>(name: string, options: PositionalOptions<Parameters<Fn>>, fn: Fn): TaskOf<Fn>
   task(name: string, ...rest: readonly unknown[]): unknown {
     const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]]
-    const { registered, task } = localTask(name, options, fn, this.settings, this.#sender)
+    const { registered, task } = localTask(name, options, fn, this.settings, this.#sends)
     this.registry.add(registered)
     return task
   }
@@ -88,7 +119,7 @@ export class App {
     name: string,
     options: SendOptions = {},
   ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
-    return remoteTask(name, options, this.settings, this.#sender) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
+    return remoteTask(name, options, this.settings, this.#sends) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
   }
 
   /**
@@ -104,17 +135,17 @@ export class App {
     const known = this.registry.get(name)
     const check = known && known.check.bind(known)
     const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
-    return this.#sender.send(task, args, kwargs, options)
+    return this.#sends.send(task, args, kwargs, options)
   }
 
   /** The result of a task whose id is known by other means. Over `rpc://` only what this process has sent is known. */
   asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
-    return new AsyncResult<Result>({ id }, this.#waiting)
+    return new AsyncResult<Result>({ id }, this.#here.#waiting)
   }
 
   /** How sending has gone so far. */
   counts(): SendCounts {
-    return { ...this.#sender.counts }
+    return { ...this.#here.#sender.counts }
   }
 
   /**
@@ -122,13 +153,51 @@ export class App {
    * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `BROKER_CLOSED`, `URL_UNSUPPORTED`
    */
   client(): Promise<Client> {
-    return this.#connection.client()
+    return this.#here.#connection.client()
   }
 
-  /** Ends both connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
+  /** The same tasks on other surroundings, as an application of its own. For simulators. */
+  within(around: Surroundings): App {
+    const app = new App(this.name, this.#given, { env: {}, ...around })
+    for (const name of this.registry.names()) app.registry.add({ ...(this.registry.get(name) as RegisteredTask) })
+    return app
+  }
+
+  /**
+   * The state that all processes of this application share, started. Opened at first use; all callers share it. Names
+   * whose namespace Lovage does not use are free for yours.
+   * @param what Who needs it, as a sentence begins, for the error: `'A joined request'`.
+   * @throws LovageError `CAPABILITY_MISSING` where there is none, `STORE_UNREACHABLE`, `STORE_CLOSED`, `URL_UNSUPPORTED`
+   */
+  async store(what = 'app.store()'): Promise<Store> {
+    const here = this.#here
+    assertStore(here.settings, what)
+    return here.#store.open()
+  }
+
+  /** Ends all connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
   async close(): Promise<void> {
-    await this.#connection.close()
+    try {
+      await this.#store.close()
+    } finally {
+      await this.#connection.close()
+    }
     this.#waiting.dues.clear()
+  }
+
+  get #here(): App {
+    return findStandIn?.(this) ?? this
+  }
+
+  #openStore(clock: Clock): Store {
+    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
+    // A message of the largest size, with its headers.
+    return openStore(store, {
+      clock,
+      home,
+      connectTimeoutMs,
+      maxValueBytes: maxMessageBytes + 2 ** 20,
+    })
   }
 
   #open(clock: Clock): Client {

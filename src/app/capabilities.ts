@@ -1,11 +1,15 @@
 import { LovageError } from '../base/errors.ts'
+import { redactUrl } from '../base/redact.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
 export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of result backend. */
-export type BackendKind = 'rpc' | 'embedded' | 'memory'
+export type BackendKind = 'rpc' | 'redis' | 'embedded' | 'memory'
+
+/** A kind of store. */
+export type StoreKind = 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -61,7 +65,7 @@ export const BROKER_FEATURES = {
     needs: 'a broker with priorities',
     kinds: {
       amqp: [true, '`queueMaxPriority`; not on quorum queues'],
-      redis: [true, 'as kombu sorts them, in steps'],
+      redis: [true, '`queueMaxPriority`; in four steps'],
       embedded: [true, '`queueMaxPriority`'],
       memory: [true, '`queueMaxPriority`'],
     },
@@ -95,6 +99,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that several processes share',
     kinds: {
       rpc: [true, 'as far as the broker reaches'],
+      redis: [true, ''],
       embedded: [true, 'of one user, on one machine'],
       memory: [false, 'it lies in the memory of one process'],
     },
@@ -104,6 +109,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that stores results',
     kinds: {
       rpc: [false, 'only the process that sent the task'],
+      redis: [true, 'also Celery’s'],
       embedded: [true, ''],
       memory: [true, 'in the one process'],
     },
@@ -113,6 +119,7 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that keeps results',
     kinds: {
       rpc: [true, 'in the process that sent the task'],
+      redis: [true, 'until it expires'],
       embedded: [true, 'also after a restart'],
       memory: [true, 'in the one process'],
     },
@@ -120,9 +127,26 @@ export const BACKEND_FEATURES = {
   updates: {
     title: 'STARTED, RETRY and progress are told while the task runs',
     needs: 'a result backend that pushes',
-    kinds: { rpc: [true, ''], embedded: [true, ''], memory: [true, ''] },
+    kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
 } as const satisfies Record<string, Feature<BackendKind>>
+
+/** What each kind of store can do. */
+export const STORE_FEATURES = {
+  processes: {
+    title: 'several processes share it',
+    needs: 'a store that several processes share',
+    kinds: { embedded: [true, 'of one user, on one machine'], memory: [false, 'it lies in the memory of one process'] },
+  },
+  durable: {
+    title: 'what it has answered outlives its end',
+    needs: 'a store that keeps what it has',
+    kinds: {
+      embedded: [true, 'in the journal of the broker, on disk before the answer'],
+      memory: [false, 'gone with the process'],
+    },
+  },
+} as const satisfies Record<string, Feature<StoreKind>>
 
 /** A feature of brokers. */
 export type BrokerFeature = keyof typeof BROKER_FEATURES
@@ -140,7 +164,15 @@ const BROKER_SCHEMES: Readonly<Record<string, BrokerKind>> = {
   embedded: 'embedded',
   memory: 'memory',
 }
-const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }
+const BACKEND_SCHEMES: Readonly<Record<string, BackendKind>> = {
+  rpc: 'rpc',
+  redis: 'redis',
+  rediss: 'redis',
+  'redis+socket': 'redis',
+  sentinel: 'redis',
+  embedded: 'embedded',
+  memory: 'memory',
+}
 
 type Urls = Pick<Settings, 'broker' | 'backend'>
 
@@ -179,6 +211,18 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
   const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+/**
+ * Refuses what needs a store where there is none.
+ * @param what Who asks, as a sentence begins: `'A joined request'`.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertStore({ store, broker }: Pick<Settings, 'store' | 'broker'>, what: string): void {
+  if (store !== undefined) return
+  const fix = "Add store: 'embedded://' to the settings, or LOVAGE_STORE=embedded://, for the processes of one machine"
+  const kind = `an application on ${redactUrl(broker)} without the setting store`
+  throw new LovageError('CAPABILITY_MISSING', { what, needs: 'a store', kind, fix })
 }
 
 function missing<Kind extends string>(

@@ -4,7 +4,7 @@ import { placing, type TaskFunction } from './arguments.ts'
 import { shown } from './check.ts'
 import { sendable, type Sendable } from './outgoing.ts'
 import type { RegisteredTask } from './registry.ts'
-import type { Sender } from './send.ts'
+import type { Sends } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { RemoteTask } from './task.ts'
 import { resolveTaskOptions, type TaskOptions } from './task-options.ts'
@@ -20,7 +20,7 @@ export function localTask(
   options: unknown,
   fn: unknown,
   settings: Settings,
-  sender: Sender,
+  sender: Sends,
 ): { registered: RegisteredTask; task: RemoteTask } {
   nameOf(name)
   const { params, input, ...own } = definitionOptions(name, options)
@@ -52,7 +52,7 @@ export function localTask(
 }
 
 /** A task that is defined elsewhere. */
-export function remoteTask(name: string, options: TaskOptions, settings: Settings, sender: Sender): RemoteTask {
+export function remoteTask(name: string, options: TaskOptions, settings: Settings, sender: Sends): RemoteTask {
   nameOf(name)
   const here = (): never => {
     throw new LovageError('TASK_LOCAL_MISSING', { task: name })
@@ -62,7 +62,7 @@ export function remoteTask(name: string, options: TaskOptions, settings: Setting
 }
 
 /** The function with `name`, `delay` and `applyAsync`. `isInput`: its one argument travels as named arguments. */
-function callable(here: (...args: never[]) => unknown, task: Sendable, sender: Sender, isInput: boolean): RemoteTask {
+function callable(here: (...args: never[]) => unknown, task: Sendable, sender: Sends, isInput: boolean): RemoteTask {
   const applyAsync = (args: readonly unknown[], options?: object): unknown => {
     if (!isInput || args.length === 0) return sender.send(task, args, undefined, options)
     const [given, ...rest] = args

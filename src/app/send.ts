@@ -38,6 +38,9 @@ const NO_KWARGS: Kwargs = Object.freeze({})
 /** Queues remembered as declared. Who sends to more queues than this declares some of them again. */
 const MAX_DECLARED = 10_000
 
+/** What a call is sent by. */
+export type Sends = Pick<Sender, 'send'>
+
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
   readonly counts = { sent: 0, failed: 0, unawaited: 0 }

@@ -29,6 +29,11 @@ export interface GivenSettings {
    */
   readonly backend?: string
   /**
+   * URL of the store, for state that processes share: `embedded://` or `memory://<name>`. Environment variable
+   * `LOVAGE_STORE`. Default: where the broker is, if that is embedded or in memory; else none.
+   */
+  readonly store?: string
+  /**
    * Data directory of `embedded://`. Environment variable `LOVAGE_HOME`. Default: `.lovage` beside the nearest package.json,
    * looked for from the working directory upwards.
    */
@@ -68,6 +73,8 @@ export interface GivenSettings {
 export interface Settings {
   readonly broker: string
   readonly backend: string
+  /** Undefined: there is none. */
+  readonly store: string | undefined
   /** Undefined: the one of the project. */
   readonly home: string | undefined
   readonly defaultQueue: string
@@ -103,6 +110,7 @@ type Checked = {
 const ENVIRONMENT = {
   LOVAGE_BROKER_URL: 'broker',
   LOVAGE_RESULT_BACKEND: 'backend',
+  LOVAGE_STORE: 'store',
   LOVAGE_HOME: 'home',
 } as const
 
@@ -131,6 +139,7 @@ const contentType: Check<string> = (value) => {
 const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
+  store: url,
   home: folder,
   defaultQueue: shortText,
   queueMaxPriority: whole(1, 255),
@@ -153,6 +162,11 @@ export const DEFAULT_BROKER = 'embedded://'
 /** Where the results of a broker go when nothing else is said: to the same place, where it keeps results. */
 export function defaultBackend(broker: string): string {
   return /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i.test(broker) ? broker : 'rpc://'
+}
+
+/** Where shared state is kept when nothing else is said: where the broker is, if it keeps any. */
+function defaultStore(broker: string): string | undefined {
+  return /^(?:embedded|memory):/i.test(broker) ? broker : undefined
 }
 
 /**
@@ -183,6 +197,7 @@ export function resolveSettings(
   return Object.freeze({
     broker,
     backend: chosen.backend ?? defaultBackend(broker),
+    store: chosen.store ?? defaultStore(broker),
     home: chosen.home,
     defaultQueue: chosen.defaultQueue ?? 'celery',
     queueMaxPriority: chosen.queueMaxPriority,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
+import { syncBuiltinESMExports } from 'node:module'
+import timersPromises, { setTimeout as delay } from 'node:timers/promises'
 
 /** A timer that can be taken back. */
 export interface Timer {
@@ -86,4 +87,125 @@ export function deadline<T>(clock: Clock, promise: Promise<T>, ms: number, onTim
       },
     )
   })
+}
+
+/** What `setTimeout` of a borrowed clock returns, with the members of Node's. */
+class LentTimer {
+  readonly #begin: () => Timer
+  #timer: Timer
+
+  constructor(begin: (again: () => void) => Timer, isRepeated: boolean) {
+    const again = (): void => {
+      if (isRepeated) this.#timer = begin(again)
+    }
+    this.#begin = () => begin(again)
+    this.#timer = begin(again)
+  }
+
+  close(): void {
+    this.#timer.cancel()
+  }
+
+  refresh(): this {
+    this.#timer.cancel()
+    this.#timer = this.#begin()
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  hasRef(): boolean {
+    return true
+  }
+}
+
+type Callback = (...args: unknown[]) => void
+
+/**
+ * For simulators: until the returned function is called, code for which `find` gives a clock has the time, the timers and
+ * the randomness of that clock in the places of JavaScript's own and of `node:timers/promises`.
+ */
+export function lendTime(find: () => Clock | undefined): () => void {
+  const own = {
+    Date,
+    setTimeout,
+    setInterval,
+    setImmediate,
+    clearTimeout,
+    clearInterval,
+    clearImmediate,
+  }
+  const { random } = Math
+  const now = performance.now.bind(performance)
+  const promised = { setTimeout: timersPromises.setTimeout, setImmediate: timersPromises.setImmediate }
+
+  const timer =
+    (kind: 'setTimeout' | 'setInterval') =>
+    (fn: Callback, ms = 0, ...args: unknown[]): unknown => {
+      const clock = find()
+      if (!clock) return own[kind](fn, ms, ...args)
+      const begin = (again: () => void): Timer =>
+        clock.after(ms, () => {
+          again()
+          fn(...args)
+        })
+      return new LentTimer(begin, kind === 'setInterval')
+    }
+  const clear =
+    (kind: 'clearTimeout' | 'clearInterval' | 'clearImmediate') =>
+    (handle: unknown): void =>
+      handle instanceof LentTimer ? handle.close() : own[kind](handle as never)
+  const immediate = (fn: Callback, ...args: unknown[]): unknown => {
+    const clock = find()
+    if (!clock) return own.setImmediate(fn, ...args)
+    let isWanted = true
+    clock.turn(() => isWanted && fn(...args))
+    return new LentTimer(() => ({ cancel: () => (isWanted = false) }), false)
+  }
+  const lent = {
+    Date: new Proxy(Date, {
+      construct(target, args, newTarget) {
+        const clock = args.length === 0 ? find() : undefined
+        return Reflect.construct(target, clock ? [clock.now()] : args, newTarget) as Date
+      },
+      get: (target, name) => (name === 'now' ? () => find()?.now() ?? target.now() : Reflect.get(target, name)),
+    }),
+    setTimeout: timer('setTimeout'),
+    setInterval: timer('setInterval'),
+    setImmediate: immediate,
+    clearTimeout: clear('clearTimeout'),
+    clearInterval: clear('clearInterval'),
+    clearImmediate: clear('clearImmediate'),
+  }
+  const promises = {
+    setTimeout: async <T>(ms = 0, value?: T, options?: { signal?: AbortSignal }): Promise<T> => {
+      const clock = find()
+      if (!clock) return promised.setTimeout(ms, value, options) as Promise<T>
+      await sleep(clock, ms, options?.signal)
+      return value as T
+    },
+    setImmediate: async <T>(value?: T, options?: object): Promise<T> => {
+      const clock = find()
+      if (clock) await new Promise<void>((resolve) => clock.turn(resolve))
+      return clock ? (value as T) : (promised.setImmediate(value, options) as Promise<T>)
+    },
+  }
+  Object.assign(globalThis, lent)
+  Object.assign(timersPromises, promises)
+  syncBuiltinESMExports()
+  Math.random = () => find()?.random() ?? random()
+  performance.now = () => find()?.monotonic() ?? now()
+  return () => {
+    Object.assign(globalThis, own)
+    Object.assign(timersPromises, promised)
+    syncBuiltinESMExports()
+    Math.random = random
+    performance.now = now
+  }
 }

@@ -4,6 +4,7 @@ import { joinTables, openTables } from '../broker/open.ts'
 import { EmbeddedOperations } from './embedded/embedded-operations.ts'
 import { MemoryOperations } from './memory/memory-operations.ts'
 import { OperationStore } from './operation-store.ts'
+import type { Operations } from './operations.ts'
 import type { Store } from './store.ts'
 
 /** What every kind of store is told. */
@@ -16,7 +17,7 @@ export interface StoreOptions {
   /** Longest wait for an answer, reconnects included. Default 5 s. */
   readonly answerTimeoutMs?: number
   /** Data directory of an embedded store whose URL names none. Default: `.lovage` beside the nearest package.json. */
-  readonly home?: string
+  readonly home?: string | undefined
 }
 
 /**
@@ -27,17 +28,24 @@ export interface StoreOptions {
  */
 export function openStore(url: string, options: StoreOptions = {}): Store {
   const { clock = systemClock, maxValueBytes = 17 * 2 ** 20 } = options
+  return new OperationStore(clock, openOperations(url, options), maxValueBytes)
+}
+
+/**
+ * What a store of this URL does, without the checks of its arguments; not started.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`
+ */
+export function openOperations(url: string, options: Omit<StoreOptions, 'maxValueBytes'> = {}): Operations {
+  const { clock = systemClock } = options
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  if (scheme === 'embedded') {
-    return new OperationStore(clock, new EmbeddedOperations(openTables(url, options)), maxValueBytes)
-  }
+  if (scheme === 'embedded') return new EmbeddedOperations(openTables(url, options))
   if (scheme === 'memory') {
     const name =
       url
         .slice('memory:'.length)
         .replace(/^\/+/, '')
         .replace(/[/?#].*$/s, '') || 'lovage'
-    return new OperationStore(clock, new MemoryOperations(clock, () => joinTables(name, clock)), maxValueBytes)
+    return new MemoryOperations(clock, () => joinTables(name, clock))
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'store',

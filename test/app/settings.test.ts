@@ -19,6 +19,7 @@ test('every setting has its default', () => {
   expect(resolveSettings({}, noEnv)).toEqual({
     broker: 'embedded://',
     backend: 'embedded://',
+    store: 'embedded://',
     home: undefined,
     defaultQueue: 'celery',
     queueMaxPriority: undefined,
@@ -60,6 +61,15 @@ test('results go where the broker is: rpc over AMQP, else the same place', () =>
   expect(resolveSettings({ broker: 'embedded:///var/lib/shop' }, noEnv).backend).toBe('embedded:///var/lib/shop')
   expect(resolveSettings({ broker: 'amqps://there' }, noEnv).backend).toBe('rpc://')
   expect(resolveSettings({ broker: 'memory://mine' }, noEnv).backend).toBe('memory://mine')
+})
+
+test('the store is where the broker is, if that can be; over AMQP there is none unless one is named', () => {
+  expect(resolveSettings({ broker: 'memory://mine' }, noEnv).store).toBe('memory://mine')
+  expect(resolveSettings({ broker: 'embedded:///data?sync=false' }, noEnv).store).toBe('embedded:///data?sync=false')
+  expect(resolveSettings({ broker: 'amqp://there' }, noEnv).store).toBeUndefined()
+  const env = { LOVAGE_STORE: 'embedded:///there' }
+  expect(resolveSettings({ broker: 'amqp://there', store: 'memory://x' }, { env }).store).toBe('embedded:///there')
+  expect(refusal({ store: 'here' })).toMatch('Setting store (from code) is not a URL')
 })
 
 test('durations are texts or milliseconds', () => {

@@ -69,11 +69,31 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     proxy.cut()
     await lost
     const { admin } = (await worker.client()).broker
-    await expect.poll(() => admin?.depth(backend.replyTo ?? '')).toBeUndefined()
-    // The reply queue went with the connection that was cut: the result finds none until the client has made it again.
+    const replies = (): unknown => admin?.depth(backend.replyTo ?? '')
+    await expect.poll(replies).toMatchObject({ messages: 0, consumers: 0 })
     finish()
+    // It waits where the client will look for it.
+    await expect.poll(replies).toMatchObject({ messages: 1, consumers: 0 })
     proxy.mode = 'open'
     expect(await waiting).toBe(result.id)
+    await expect.poll(replies).toMatchObject({ messages: 0, consumers: 1 })
+  })
+
+  test('a result that the broker wrote to a connection already dead comes again on the next one', async () => {
+    const { broker, backend } = await client.client()
+    const far = await worker.client()
+    const to = { replyTo: backend.replyTo ?? '' }
+    const expectation = await backend.expect('a')
+    const replies = (): unknown => far.broker.admin?.depth(to.replyTo)
+    await expect.poll(replies).toMatchObject({ consumers: 1 })
+    proxy.mode = 'black-hole'
+    await far.backend.put(success('a', 1), to)
+    // Neither side knows: to the broker the result is on its way to a consumer that is there.
+    await expect.poll(replies).toMatchObject({ messages: 0, consumers: 1 })
+    expect([broker.state, expectation.latest]).toEqual(['connected', undefined])
+    proxy.mode = 'open'
+    proxy.cut()
+    expect(await expectation.done).toMatchObject({ id: 'a', state: 'SUCCESS' })
   })
 
   test('the reply queue goes with the application', async () => {

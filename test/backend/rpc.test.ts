@@ -41,6 +41,7 @@ async function recorded(url = `memory://${randomUUID()}`): Promise<Recorded> {
   }
   const broker = Object.create(inner, {
     kind: { get: () => inner.kind },
+    state: { get: () => inner.state },
     declare: {
       value: (topology: Topology) => {
         record.declared.push(topology)
@@ -78,16 +79,22 @@ function errorLogs(): LogRecord[] {
   return records
 }
 
-test("the reply queue is Celery's: named by a uuid, not durable, gone with its consumer, read without acks", async () => {
+test('the reply queue is named by a uuid, outlives a connection for an hour, and what is read is acknowledged', async () => {
   const { broker, declared, consumed } = await recorded()
   const backend = await rpc(broker)
   expect(backend.replyTo).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
   expect(declared).toEqual([])
-  await Promise.all([backend.expect('a'), backend.expect('b')])
+  const [a] = await Promise.all([backend.expect('a'), backend.expect('b')])
   expect(declared).toEqual([
-    { queues: [{ name: backend.replyTo, durable: false, autoDelete: true, expiresMs: 86_400_000 }] },
+    { queues: [{ name: backend.replyTo, durable: true, autoDelete: false, expiresMs: 3_600_000 }] },
   ])
-  expect(consumed).toMatchObject([{ queues: [backend.replyTo], noAck: true, prefetch: 0 }])
+  expect(consumed).toMatchObject([{ queues: [backend.replyTo], prefetch: 0 }])
+  expect(consumed[0]?.noAck).toBeUndefined()
+  await backend.put(success('a', 1), { replyTo: backend.replyTo ?? '' })
+  await a.done
+  await backend.stop()
+  // Nothing was left unacknowledged that would keep it.
+  expect(await broker.admin?.depth(backend.replyTo ?? '')).toBeUndefined()
 })
 
 test("a result is the message that Celery's workers publish, and must reach a queue", async () => {

@@ -64,7 +64,7 @@ test.each([
   expect(() => openBroker(url)).not.toThrow(/hunter2/)
 })
 
-test.each(['redis://localhost', 'localhost:5672', '', 'amqpx://u:hunter2@h', 'http://x'])('%s is no broker', (url) => {
+test.each(['localhost:5672', '', 'amqpx://u:hunter2@h', 'http://x'])('%s is no broker', (url) => {
   const refused = expect.objectContaining({ code: 'URL_UNSUPPORTED', message: expect.not.stringContaining('hunter2') })
   expect(() => openBroker(url)).toThrow(refused)
 })

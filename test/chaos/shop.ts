@@ -50,6 +50,11 @@ export function shop(around: SimulatedSurroundings) {
       const result = await add.delay(x, 1)
       return result.id
     }),
+    /** Kills its worker, each time. */
+    doom: app.task('shop.doom', async () => {
+      around.die()
+      await wait(1)
+    }),
     limited: app.task('shop.limited', { softTimeLimit: '100ms' }, async () => {
       const { signal } = currentTask()
       await sleep(around.clock, 10_000, signal)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { isLovageError } from '../../src/base/errors.ts'
 import { simulate, traceOf } from '../../src/testing/testing.ts'
 import { PLANTED } from './planted-bugs.ts'
-import { SHOP } from './trade.ts'
+import { KILLERS, SHOP } from './trade.ts'
 
 const SCHEDULES = 2_000
 const LONG = { timeout: 300_000 }
@@ -27,6 +27,15 @@ describe(`${SCHEDULES} schedules of faults over both brokers`, () => {
     await expect(again).rejects.toMatchObject({ details: { seed, problem } })
   })
 })
+
+test(
+  'tasks that kill their workers end after maxDeliveries, and take none of their neighbours with them',
+  LONG,
+  async () => {
+    const { starts, tasks } = await simulate({ ...KILLERS, seed: 1, schedules: 100 })
+    expect(starts).toBeGreaterThan(tasks)
+  },
+)
 
 describe('a schedule', () => {
   test('is the same every time for the same seed, and another for another', LONG, async () => {

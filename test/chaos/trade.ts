@@ -7,55 +7,70 @@ import { serve } from './serve.ts'
 import { shop, type Shop } from './shop.ts'
 
 type World = SimulatedWorld<Shop>
-type Ask = (tasks: Shop, world: World) => Promise<void>
+type Ask = (tasks: Shop, world: World) => Promise<unknown>
 
-/** Waits for the result; that the connection was lost on the way is no news here, the simulator knows when it may be. */
-async function expectValue<T>(result: PromiseLike<AsyncResult<T>>, value: T): Promise<void> {
-  const sent = await result
-  try {
-    const found = await sent.get({ timeout: '10m' })
-    if (found !== value) throw new Error(`${sent.id} came to ${String(found)}, not to ${String(value)}`)
-  } finally {
-    await sent.forget()
-  }
+/**
+ * Waits for results; that the connection was lost on the way is no news here, the simulator knows when it may be. Any task
+ * may be worn out where chance kills one worker after the other that has its message.
+ */
+const expects = {
+  async value<T>(sending: PromiseLike<AsyncResult<T>>, value: T): Promise<void> {
+    const result = await sending
+    const found = await endOf(result)
+    if (found !== value && found !== 'WorkerLostError')
+      throw new Error(`${result.id} came to ${String(found)}, not to ${String(value)}`)
+  },
+
+  async failure(sending: PromiseLike<AsyncResult>, type: string): Promise<void> {
+    const result = await sending
+    const found = await endOf(result)
+    if (found !== type && found !== 'WorkerLostError')
+      throw new Error(`${result.id} came to ${String(found)}, not to ${type}`)
+  },
 }
 
-async function expectFailure(result: PromiseLike<AsyncResult>, type: string): Promise<void> {
+/** Its value, or the type of its failure. */
+async function endOf(result: AsyncResult): Promise<unknown> {
   try {
-    await expectValue(result, undefined)
+    return await result.get({ timeout: '10m' })
   } catch (error) {
-    if (!(error instanceof TaskError) || error.excType !== type) throw error
+    if (error instanceof TaskError) return error.excType
+    throw error
+  } finally {
+    await result.forget()
   }
 }
 
 const ASKS: readonly Ask[] = [
-  ({ add }) => expectValue(add.delay(2, 3), 5),
-  ({ add }) => expectValue(add.delay(20, 3), 23),
-  ({ add }) => expectValue(add.applyAsync([4, 5], { countdown: '3s' }), 9),
-  ({ slow }) => expectValue(slow.delay(40), 40),
-  ({ slow }) => expectValue(slow.delay(4_000), 4_000),
-  ({ flaky }) => expectValue(flaky.delay(2), 2),
-  ({ again }) => expectValue(again.delay(6), 6),
-  ({ resize }) => expectValue(resize.delay(64), 64),
-  ({ resize }) => expectValue(resize.applyAsync([32], { priority: 9, compression: 'gzip' }), 32),
-  ({ fail }) => expectFailure(fail.delay(), 'ValueError'),
-  ({ limited }) => expectFailure(limited.delay(), 'SoftTimeLimitExceeded'),
-  ({ app }) => expectFailure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
-  ({ early }) => expectValue(early.delay(3), 3),
+  ({ add }) => expects.value(add.delay(2, 3), 5),
+  ({ add }) => expects.value(add.delay(20, 3), 23),
+  ({ add }) => expects.value(add.applyAsync([4, 5], { countdown: '3s' }), 9),
+  ({ slow }) => expects.value(slow.delay(40), 40),
+  ({ slow }) => expects.value(slow.delay(4_000), 4_000),
+  ({ flaky }) => expects.value(flaky.delay(2), 2),
+  ({ again }) => expects.value(again.delay(6), 6),
+  ({ resize }) => expects.value(resize.delay(64), 64),
+  ({ resize }) => expects.value(resize.applyAsync([32], { priority: 9, compression: 'gzip' }), 32),
+  ({ fail }) => expects.failure(fail.delay(), 'ValueError'),
+  ({ limited }) => expects.failure(limited.delay(), 'SoftTimeLimitExceeded'),
+  // Seldom, because it takes long.
+  async ({ doom }, { random }) => random() < 0.3 && expects.failure(doom.delay(), 'WorkerLostError'),
+  ({ app }) => expects.failure(app.sendTask('shop.unknown', [1]), 'NotRegistered'),
+  ({ early }) => expects.value(early.delay(3), 3),
   // Whether it was in time is a matter of luck.
-  ({ add }) => expectValue(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
-  ({ add }) => expectFailure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
+  ({ add }) => expects.value(add.applyAsync([1, 1], { expires: '1s' }), 2).catch(forgiveExpiry),
+  ({ add }) => expects.failure(add.applyAsync([1, 1], { countdown: '2s', expires: '1s' }), 'TaskRevokedError'),
   async ({ refuse }) => drop(await refuse.delay()),
   async ({ pass }) => drop(await pass.delay()),
-  async ({ silent }) => void (await silent.delay()),
-  async ({ parent }) => void (await (await parent.delay(7)).forget()),
+  async ({ silent }) => silent.delay(),
+  async ({ parent }) => drop(await parent.delay(7)),
   sendPickled,
   async ({ app }) => {
     const { broker } = await app.client()
     await requeueDead(broker, 'celery', 'all')
   },
   // One more worker comes, while the others work.
-  async (_tasks, { addWorker, random }) => void (random() < 0.5 && addWorker()),
+  async (_tasks, { addWorker, random }) => random() < 0.5 && addWorker(),
 ]
 
 async function drop(result: AsyncResult): Promise<void> {
@@ -79,7 +94,7 @@ function forgive(error: unknown): void {
 }
 
 function forgiveExpiry(error: unknown): void {
-  if (!(error instanceof TaskError) || error.excType !== 'TaskRevokedError') throw error
+  if (!(error instanceof Error) || !error.message.includes('came to TaskRevokedError')) throw error
 }
 
 async function ask(world: World, tasks: Shop): Promise<void> {
@@ -118,4 +133,30 @@ export const SHOP: SimulateOptions<Shop> = {
     concurrency: 2,
     gracePeriod: '2s',
   }),
+}
+
+/** Tasks that kill their workers each time, and neighbours that have done nothing. */
+export const KILLERS: SimulateOptions<Shop> = {
+  ...SHOP,
+  scenario: async ({ client, dead, insist, random, sleep: pause, starts }) => {
+    const innocent: AsyncResult<number>[] = []
+    const killers: AsyncResult<void>[] = []
+    for (let left = 8; left > 0; left--) {
+      innocent.push(await insist(() => client.slow.delay(200 + Math.floor(random() * 300))))
+      if (left % 4 === 0) killers.push(await insist(() => client.doom.delay()))
+      await pause(random() * 50)
+    }
+    for (const result of killers) {
+      const end = await result.get().catch((error: unknown) => error)
+      if (!(end instanceof TaskError) || end.excType !== 'WorkerLostError') throw new Error(`a killer: ${String(end)}`)
+    }
+    // Throws what became of it, where that is no value.
+    for (const result of innocent) await result.get()
+    await pause(60_000)
+    for (const { id } of killers) {
+      if (starts(id) < 2 || dead(id) === 0) throw new Error(`a killer was started ${starts(id)} times`)
+    }
+  },
+  faults: { crash: 0, stop: 0, stall: 0, cut: 0, restart: 0, closeChannel: 0, duplicate: 0, delay: 0 },
+  workerOptions: { concurrency: 4, gracePeriod: '2s' },
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { BACKEND_FEATURES, BROKER_FEATURES, type Feature } from '../../src/app/capabilities.ts'
+import { BACKEND_FEATURES, BROKER_FEATURES, type Feature, STORE_FEATURES } from '../../src/app/capabilities.ts'
 
 const page = readFileSync(new URL('../../docs/semantics.md', import.meta.url), 'utf8')
 
@@ -48,8 +48,12 @@ test('the page tells what each broker can do, as the code has it', () => {
 
 test('the page tells what each result backend can do, as the code has it', () => {
   expect(withoutRule(tableAfter('backends'))).toEqual(
-    tableOf(BACKEND_FEATURES, { rpc: 'rpc', embedded: 'embedded', memory: 'memory' }),
+    tableOf(BACKEND_FEATURES, { rpc: 'rpc', redis: 'Redis', embedded: 'embedded', memory: 'memory' }),
   )
+})
+
+test('the page tells what each store can do, as the code has it', () => {
+  expect(withoutRule(tableAfter('stores'))).toEqual(tableOf(STORE_FEATURES, { embedded: 'embedded', memory: 'memory' }))
 })
 
 test('the page has a column for every kind that the code knows', () => {

@@ -16,13 +16,13 @@ import { GoneQueues } from './gone-queues.ts'
 export interface RpcBackendOptions {
   readonly broker: Broker
   readonly clock: Clock
-  /** The reply queue goes after so long without us, and so long results are kept for late callers. */
+  /** How long results are kept for late callers. */
   readonly resultExpiresMs: number
   readonly maxPendingResults: number
   readonly types: 'typed' | 'plain'
 }
 
-/** A reply queue that is not there may belong to a client that is just reconnecting: about six seconds in all. */
+/** A reply queue that is not there may belong to a Python client that is just reconnecting: about six seconds in all. */
 const RETRY: Backoff = { baseMs: 200, maxMs: 2_000, jitter: false }
 const TRIES = 6
 
@@ -31,8 +31,11 @@ const MANDATORY = { mandatory: true } as const
 /** Ours, beside the five members that the body has in Celery. Python's clients do not read headers of results. */
 const RUN_MS = 'x-lovage-run-ms'
 
-/** RabbitMQ takes `x-expires` as 32 bits. */
-const LONGEST_EXPIRY_MS = 2 ** 32 - 1
+/**
+ * How long a reply queue waits for its client to come back. Long enough for any outage that a waiter sits out, short enough
+ * that those of clients that were killed do not gather.
+ */
+const STAYS_MS = 60 * 60_000
 
 /**
  * Results over the broker, as Celery's `rpc://`: each client has a reply queue of its own, and workers publish to it.
@@ -79,9 +82,18 @@ export class RpcBackend implements ResultBackend {
     this.#listening = undefined
     this.#consumer = undefined
     const consumer = await listening?.catch(() => undefined)
-    await consumer?.cancel().catch((error: unknown) => {
-      log('debug', 'backend', 'reply queue was not cancelled', { queue: this.replyTo, error: messageOf(error) })
-    })
+    if (consumer) await this.#endQueue(consumer)
+  }
+
+  /** Nobody reads it any more. Where it cannot be removed now it goes at its own time. */
+  async #endQueue(consumer: Consumer): Promise<void> {
+    const { broker } = this.#options
+    try {
+      await consumer.cancel()
+      if (broker.state === 'connected') await broker.admin?.deleteQueue(this.replyTo)
+    } catch (error) {
+      log('debug', 'backend', 'reply queue was not removed', { queue: this.replyTo, error: messageOf(error) })
+    }
   }
 
   async expect(id: string): Promise<Expectation> {
@@ -157,18 +169,22 @@ export class RpcBackend implements ResultBackend {
 
   async #consume(): Promise<Consumer> {
     const { broker, resultExpiresMs } = this.#options
+    // It outlives our connection, and what we have not acknowledged comes again on the next one: a result that was written
+    // to a connection already dead is not lost with it.
     const queue = {
       name: this.replyTo,
-      durable: false,
-      autoDelete: true,
-      expiresMs: Math.min(Math.ceil(resultExpiresMs), LONGEST_EXPIRY_MS),
+      durable: true,
+      autoDelete: false,
+      expiresMs: Math.min(Math.ceil(resultExpiresMs), STAYS_MS),
     }
     await broker.declare({ queues: [queue] })
     return broker.consume({
       queues: [this.replyTo],
       prefetch: 0,
-      noAck: true,
-      onDelivery: (delivery) => this.#receive(delivery),
+      onDelivery: (delivery) => {
+        this.#receive(delivery)
+        delivery.ack()
+      },
     })
   }
 

@@ -9,9 +9,6 @@ import { MOVES } from './scripts.ts'
 /** Tags that go into one script, so that no script holds the server up for long. */
 const BATCH = 1000
 
-/** A session that gave no sign of life for so long is gone, as a connection to RabbitMQ is: others get what it held. */
-const LONGEST_LEASE_MS = 60_000
-
 /** Signs of life within a lease: some may come late, or be lost, and it still holds. */
 const SIGNS = 4
 
@@ -54,11 +51,11 @@ export class Hands {
   #flushing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
 
-  constructor(clock: Clock, visibilityMs: number, readers: () => readonly Reader[]) {
+  constructor(clock: Clock, leaseMs: number, readers: () => readonly Reader[]) {
     this.#clock = clock
     this.#readers = readers
     this.session = clock.uuid()
-    this.leaseMs = Math.min(visibilityMs, LONGEST_LEASE_MS)
+    this.leaseMs = leaseMs
   }
 
   get tagBase(): string {
@@ -110,7 +107,8 @@ export class Hands {
   async attach(link: RedisLink): Promise<void> {
     this.#link = link
     await this.flush()
-    const orphans = this.#orphans.splice(0)
+    // The newest first: what is put in front of all last is the next.
+    const orphans = this.#orphans.splice(0).toSorted().toReversed()
     await restoreTags(link, orphans, false).catch((error: unknown) => {
       this.#orphans.push(...orphans)
       throw error

@@ -21,7 +21,7 @@ local function clock()
 end
 
 -- A server out of memory refuses the first write of a script that could need more, and none after a write that cannot.
--- Scripts that must run even then, because they end work and begin none, write this first.
+-- Scripts that a worker needs even then, to work off what waits, write this first.
 local function openGate() redis.call('DEL', P .. '_lovage.v1.none') end
 
 local function drop(queue)

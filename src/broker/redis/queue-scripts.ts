@@ -9,6 +9,7 @@ export function keysOfQueue(queue: string): string[] {
 /** Gives what is there instead, where that differs. */
 const declareExchange = String.raw`
 local key = own('exchange', ARGV[2])
+openGate()
 local there = redis.call('HGET', key, 'spec')
 if there then return there ~= ARGV[3] and there end
 redis.call('HSET', key, 'spec', ARGV[3], 'type', ARGV[4], 'auto', ARGV[5])
@@ -19,6 +20,7 @@ return false
 const declareQueue = String.raw`
 local queue, spec, session = ARGV[2], ARGV[3], ARGV[4]
 local now = clock()
+openGate()
 local q = known(queue, now)
 if q then
   if q[8] and q[8] ~= session then return 'EXCLUSIVE' end
@@ -38,6 +40,7 @@ return false
 /** Exchange, queue, routing key, the key as kombu's pattern. Gives what is missing. */
 const bind = String.raw`
 local exchange, queue, key, pattern = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+openGate()
 local kind = redis.call('HGET', own('exchange', exchange), 'type')
 if not kind and redis.call('EXISTS', bindings(exchange)) == 0 then return 'exchange' end
 if not there(queue, clock()) then return 'queue' end
@@ -54,6 +57,7 @@ return false
 const attach = String.raw`
 local reader, session, leaseMs = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local now = clock()
+openGate()
 local declared = {}
 for i = 5, #ARGV do
   local q = there(ARGV[i], now)
@@ -82,6 +86,7 @@ return answer
 /** Reader, queues. */
 const detach = String.raw`
 local now = clock()
+openGate()
 for i = 3, #ARGV do
   redis.call('ZREM', own('readers', ARGV[i]), ARGV[2])
   if known(ARGV[i], now) then used(ARGV[i], now) end

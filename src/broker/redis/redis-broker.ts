@@ -29,11 +29,16 @@ import { RedisPublisher } from './redis-publisher.ts'
 import { Sweeper } from './sweeper.ts'
 import { declareAgain, type DeclareContext, declareTopology } from './topology.ts'
 
+/** A session that gave no sign of life for so long is gone, as a connection to RabbitMQ is: others get what it held. */
+const LONGEST_LEASE_MS = 60_000
+
 /** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
 export interface RedisOptions {
   readonly url: RedisBrokerUrl
   readonly clock: Clock
   readonly openLink: OpenRedisLink
+  /** Default 60 s; a shorter visibility timeout shortens it. */
+  readonly longestLeaseMs?: number
   readonly publishTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly heartbeatS: number
@@ -232,8 +237,8 @@ export class RedisBroker implements Broker {
   }
 
   #newHands(): Hands {
-    const { clock, url } = this.#options
-    return new Hands(clock, url.visibilityMs, () => this.#readers.all)
+    const { clock, url, longestLeaseMs = LONGEST_LEASE_MS } = this.#options
+    return new Hands(clock, Math.min(url.visibilityMs, longestLeaseMs), () => this.#readers.all)
   }
 
   #newReaders(): Readers {

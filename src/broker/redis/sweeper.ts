@@ -52,7 +52,7 @@ export class Sweeper {
 
   #arm(): void {
     this.#timer?.cancel()
-    const periodMs = Math.max(SHORTEST_MS, Math.min(LONGEST_MS, this.#visibilityMs / 4))
+    const periodMs = Math.max(SHORTEST_MS, Math.min(LONGEST_MS, this.#hands.leaseMs / 4))
     // Not all at one time: those that find the lock taken have come for nothing.
     const waitMs = periodMs * (0.5 + this.#clock.random())
     this.#timer = this.#clock.after(waitMs, () => this.#tick(), { unref: true })

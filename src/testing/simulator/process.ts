@@ -1,5 +1,7 @@
+import type { App } from '../../app/app.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { FaultKit } from './faults.ts'
+import { type Place, runAt } from './stage.ts'
 import type { Timeline } from './timeline.ts'
 
 /** What can befall a process at one of its steps. */
@@ -20,8 +22,10 @@ export class SimulatedProcess {
   readonly #kit: FaultKit
   readonly #onBlow: ((blow: Blow) => void) | undefined
   #isAlive = true
+  #diedAlone = false
   #stalledUntilMs = 0
   readonly #onDeath: (() => void)[] = []
+  #place: Place | undefined
 
   /** @param onBlow what it does to it; without, nothing befalls it */
   constructor(name: string, timeline: Timeline, kit: FaultKit, onBlow?: (blow: Blow) => void) {
@@ -49,10 +53,16 @@ export class SimulatedProcess {
     else fn()
   }
 
+  /** It died, and its machine lives. Else either may be. */
+  get diedAlone(): boolean {
+    return this.#diedAlone
+  }
+
   /** Ends it, as `kill -9` does: nothing in it goes on. */
-  kill(): void {
+  kill(isAlone = false): void {
     if (!this.#isAlive) return
     this.#isAlive = false
+    this.#diedAlone = isAlone
     for (const fn of this.#onDeath.splice(0)) fn()
   }
 
@@ -69,7 +79,17 @@ export class SimulatedProcess {
       this.#stalledUntilMs = timeline.monotonic() + this.#kit.between(1, STALL_MS)
       return void timeline.at(this.#stalledUntilMs, () => this.run(fn))
     }
-    fn()
+    this.within(fn)
+  }
+
+  /** What code that runs in it finds in the place of these applications. */
+  enter(apps: ReadonlyMap<App, App>): void {
+    this.#place = { clock: this.clock, apps }
+  }
+
+  /** Calls `fn` as code of this process, without a step. */
+  within<T>(fn: () => T): T {
+    return this.#place ? runAt(this.#place, fn) : fn()
   }
 
   /** A step of it at a point of time of the world's. */
@@ -91,8 +111,8 @@ export class SimulatedProcess {
   gate<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       promise.then(
-        (value) => void this.pause().then(() => resolve(value)),
-        (error: unknown) => void this.pause().then(() => reject(error as Error)),
+        (value) => this.at(this.arrivalMs(), () => resolve(value)),
+        (error: unknown) => this.at(this.arrivalMs(), () => reject(error as Error)),
       )
     })
   }

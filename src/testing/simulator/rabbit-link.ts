@@ -49,6 +49,8 @@ export class RabbitLink implements Link {
   readonly #channels = new Set<RabbitLinkChannel>()
   #isOpen = true
   #isCut = false
+  /** What is sent from this step of the world on does not get to the server. */
+  #lostFrom = Infinity
   #toServerMs = 0
   #toClientMs = 0
   #closing: Promise<void> | undefined
@@ -59,7 +61,7 @@ export class RabbitLink implements Link {
   constructor(net: Net, events: LinkOptions['events']) {
     this.net = net
     this.#events = events
-    net.process.onDeath(() => this.cut('its process died'))
+    net.process.onDeath(() => this.#die())
   }
 
   get isOpen(): boolean {
@@ -79,6 +81,7 @@ export class RabbitLink implements Link {
   refuse(): void {
     this.#isOpen = false
     this.#isCut = true
+    this.#lostFrom = 0
   }
 
   openChannel(events: ChannelEvents): Promise<LinkChannel> {
@@ -112,8 +115,9 @@ export class RabbitLink implements Link {
     onPacket()
     if (server.kit.strikes('cut', process.name)) this.cut('it was cut')
     this.#toServerMs = Math.max(this.#toServerMs, process.arrivalMs())
+    const step = timeline.steps
     timeline.at(this.#toServerMs, () => {
-      if (!this.#isCut) fn()
+      if (step < this.#lostFrom) fn()
     })
   }
 
@@ -128,21 +132,35 @@ export class RabbitLink implements Link {
   }
 
   /** Loses the connection. Each side hears of it in its own time. */
-  cut(why: string, mayBeSilent = true): void {
+  cut(why: string, isSilent = this.net.server.kit.between(0, 1) < 0.25): void {
     if (this.#isCut) return
     this.#isCut = true
+    this.#lostFrom = 0
     const { timeline, server, process, onLoss } = this.net
-    const isSilent = mayBeSilent && server.kit.between(0, 1) < 0.25
     const inMs = (): number => timeline.monotonic() + server.kit.between(0, isSilent ? HALF_OPEN_MS : 10)
     onLoss(isSilent ? `${why}, silently` : why)
     timeline.at(inMs(), () => server.disconnect(this.peer))
     process.at(inMs(), () => this.#end(new LinkError('connection', why)))
   }
 
+  /** The death of a process takes nothing back that is sent already, unless its machine died. */
+  #die(): void {
+    const { timeline, server, process, onLoss } = this.net
+    if (!process.diedAlone && server.kit.between(0, 1) < 0.25) return this.cut('its machine died', true)
+    if (this.#isCut) return
+    this.#isCut = true
+    // What was written in this very step was not sent yet.
+    this.#lostFrom = timeline.steps
+    onLoss('its process died')
+    const endMs = Math.max(this.#toServerMs, timeline.monotonic() + server.kit.between(0, 10))
+    timeline.at(endMs, () => server.disconnect(this.peer))
+  }
+
   #end(problem: LinkError): void {
     if (!this.#isOpen) return
     this.#isOpen = false
     this.#isCut = true
+    this.#lostFrom = 0
     this.net.server.disconnect(this.peer)
     for (const channel of [...this.#channels]) channel.end(problem)
     this.#onClosed?.()

@@ -3,6 +3,7 @@ import { onLog } from '../../base/log.ts'
 import type { Strike } from './faults.ts'
 import { runSchedule } from './schedule.ts'
 import type { SimulateOptions } from './simulate.ts'
+import { openStage } from './stage.ts'
 import type { MadeApp, World } from './world.ts'
 
 /** Most runs that are spent on the search for the fewest strikes. */
@@ -17,7 +18,12 @@ interface Finding {
 
 /** The trace of one schedule, as lines of text: milliseconds, who, what. */
 export async function traceOf<Made extends MadeApp>(options: SimulateOptions<Made>, seed: number): Promise<string[]> {
-  return [...(await traced(options, seed, options.strikes)).lines]
+  const close = typeof options.app === 'function' ? () => {} : openStage()
+  try {
+    return [...(await traced(options, seed, options.strikes)).lines]
+  } finally {
+    close()
+  }
 }
 
 /** Finds the fewest strikes with which a schedule fails as it did, and makes the error that tells of it. */

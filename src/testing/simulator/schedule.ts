@@ -2,7 +2,7 @@ import { isDeepStrictEqual, inspect } from 'node:util'
 import { isLovageError, messageOf } from '../../base/errors.ts'
 import { seededRandom } from '../seeded.ts'
 import type { SimulatedWorld, SimulateOptions } from './simulate.ts'
-import { type MadeApp, World } from './world.ts'
+import { type MadeApp, type Peer, World } from './world.ts'
 
 const DAY_MS = 86_400_000
 
@@ -39,43 +39,41 @@ export async function runSchedule<Made extends MadeApp>(
   options: SimulateOptions<Made>,
   which: Which<Made>,
 ): Promise<World<Made>> {
-  const { world, state } = await play(options, which)
-  if (!options.state || world.ledger.problem !== undefined) return world
+  if (!options.state) return (await play(options, which)).world
   const clean = await play(options, { seed: which.seed, strikes: [] })
-  if (clean.world.ledger.problem !== undefined) {
-    world.ledger.blame(clean.world.ledger.problem)
-  } else if (!isDeepStrictEqual(state, clean.state)) {
-    const [found, expected] = [state, clean.state].map((value) => inspect(value, { depth: 6, breakLength: 100 }))
-    world.ledger.blame(`the state is not what it is when nothing goes wrong\nIt is: ${found}\nnot: ${expected}`)
-  }
-  return world
+  const isSound = clean.world.ledger.problem === undefined
+  return (await (isSound ? play(options, which, clean) : play(options, { ...which, strikes: [] }))).world
 }
 
+/** @param clean what came of it without any fault */
 async function play<Made extends MadeApp>(
   options: SimulateOptions<Made>,
   { seed, strikes, isTraced = false, onWorld }: Which<Made>,
+  clean?: { readonly state: unknown },
 ): Promise<{ world: World<Made>; state: unknown }> {
   const { brokers = ['memory', 'amqp'], workers = 3, workerOptions = {}, faults = {}, wrap = {} } = options
   const broker = brokers[seed % brokers.length] ?? 'memory'
   const makeApp = options.app
   const world = new World({ seed, broker, makeApp, workers, workerOptions, faults, strikes, wrap, isTraced })
   onWorld?.(world)
-  const view = viewOf(world)
+  const client = world.peer('client')
+  const view = viewOf(world, client)
   const { kit, ledger } = world
   let state: unknown
   try {
     for (const slot of world.workers) slot.start()
     await phase(world, 'start', CHANGE_MS, () => running(world))
     kit.begin()
-    await phase(world, 'scenario', options.deadlineMs ?? DAY_MS, () => options.scenario(view))
+    await phase(world, 'scenario', options.deadlineMs ?? DAY_MS, () => client.run(() => options.scenario(view)))
     kit.calm()
     await phase(world, 'settling of all messages', CALM_MS, () => quiet(world))
     await phase(world, 'rest', CHANGE_MS, () => world.sleep(REST_MS))
     ledger.judge()
     world.judgeWaits()
     await phase(world, 'invariants', CHANGE_MS, async () => {
-      await options.invariants?.(view)
-      state = structuredClone(options.state?.(view))
+      await client.run(() => options.invariants?.(view))
+      state = structuredClone(client.run(() => options.state?.(view)))
+      if (clean && !isDeepStrictEqual(state, clean.state)) throw new Differs(state, clean.state)
     })
     await phase(world, 'stop', CHANGE_MS, async () => {
       for (const slot of world.workers) slot.end()
@@ -93,6 +91,14 @@ async function play<Made extends MadeApp>(
 /** Thrown to leave a schedule in which a promise was broken; the ledger says which. */
 class Broken extends Error {}
 
+/** Faults have brought about something else. */
+class Differs extends Error {
+  constructor(...states: [found: unknown, clean: unknown]) {
+    const [found, clean] = states.map((state) => inspect(state, { depth: 6, breakLength: 100 }))
+    super(`the state is not what it is when nothing goes wrong\nIt is: ${found}\nnot: ${clean}`)
+  }
+}
+
 /** Lets time pass until the work is done. */
 async function phase<Made extends MadeApp>(
   world: World<Made>,
@@ -106,6 +112,7 @@ async function phase<Made extends MadeApp>(
   work().then(
     () => (isDone = true),
     (error: unknown) => {
+      if (error instanceof Differs) return ledger.blame(error.message)
       ledger.blame(`${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`)
     },
   )
@@ -128,9 +135,8 @@ async function quiet<Made extends MadeApp>(world: World<Made>): Promise<void> {
   }
 }
 
-function viewOf<Made extends MadeApp>(world: World<Made>): SimulatedWorld<Made> {
+function viewOf<Made extends MadeApp>(world: World<Made>, client: Peer<Made>): SimulatedWorld<Made> {
   const { seed, broker } = world
-  const client = world.peer('client')
   return {
     seed,
     broker,

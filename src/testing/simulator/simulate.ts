@@ -1,9 +1,10 @@
-import type { Surroundings } from '../../app/app.ts'
+import type { App, Surroundings } from '../../app/app.ts'
 import { systemClock } from '../../base/clock.ts'
 import type { WorkerOptions } from '../../worker/worker.ts'
 import type { FaultName, Faults } from './faults.ts'
 import { report } from './report.ts'
 import { runSchedule } from './schedule.ts'
+import { openStage } from './stage.ts'
 import type { BrokerModel, MadeApp, Peer, Wrap } from './world.ts'
 
 /** What a scenario works with. */
@@ -49,8 +50,12 @@ export interface SimulatedSurroundings extends Required<Surroundings> {
 
 /** What {@link simulate} takes. */
 export interface SimulateOptions<Made extends MadeApp> {
-  /** Makes the application, and its tasks, for one process: `lovage('shop', settings, around)`. Called for each process. */
-  readonly app: (around: SimulatedSurroundings) => Made
+  /**
+   * The application, as your modules have it: in each process another stands in for it, with the same tasks, and with
+   * simulated time, timers and chance around them. Or a function that makes the application, and whatever goes with it, for
+   * one process: `lovage('shop', settings, around)`; nothing is put in the place of JavaScript's own timers then.
+   */
+  readonly app: App | ((around: SimulatedSurroundings) => Made)
   /** What clients do. It ends when they are done; the faults end then too. */
   readonly scenario: (world: SimulatedWorld<Made>) => Promise<void>
   /** Looks at the world when all is quiet. What it throws fails the schedule. */
@@ -106,6 +111,16 @@ export interface Simulation {
  * @throws LovageError `SIMULATION_FAILED`, with the seed and the strikes that repeat it, and its trace
  */
 export async function simulate<Made extends MadeApp>(options: SimulateOptions<Made>): Promise<Simulation> {
+  if (typeof options.app === 'function') return run(options)
+  const close = openStage()
+  try {
+    return await run(options)
+  } finally {
+    close()
+  }
+}
+
+async function run<Made extends MadeApp>(options: SimulateOptions<Made>): Promise<Simulation> {
   const { schedules = 100, strikes } = options
   const seed = options.seed ?? Math.floor(systemClock.random() * 2 ** 31)
   const sum = { seed, schedules, steps: 0, tasks: 0, starts: 0, faults: {} as Record<FaultName, number> }

@@ -157,11 +157,18 @@ export function watchTasks(app: App, { process, ledger, isBlind }: Watching): vo
 
 /** The object with some members in front of its own. */
 function overlay<T extends object>(object: T, members: Partial<T>): T {
+  /** Bound once: a world asks often. */
+  const bound = new Map<string | symbol, unknown>()
   return new Proxy(object, {
     get(target, name) {
       if (name in members) return Reflect.get(members, name)
+      const known = bound.get(name)
+      if (known) return known
       const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
+      if (typeof value !== 'function') return value
+      const fn: unknown = value.bind(target)
+      bound.set(name, fn)
+      return fn
     },
   })
 }

@@ -45,25 +45,28 @@ export class WorkerSlot {
     const name = `${this.name}.${++this.#life}`
     const process = new SimulatedProcess(name, timeline, kit, (blow) => this.#suffer(blow))
     const app = settle(process, () => {
-      if (this.#now?.process === process) this.crash()
+      if (this.#now?.process === process) this.crash(true)
     })
-    const running = worker(app, { ...options, hostname: `${this.name}@simulated` }, { clock: process.clock })
+    const hostname = `${this.name}@simulated`
+    const running = process.within(() => worker(app, { ...options, hostname }, { clock: process.clock }))
     this.#now = { process, app, worker: running, isStopping: false }
     trace.add(name, 'begins')
-    running.start().catch((error: unknown) => {
-      trace.add(name, `could not start: ${messageOf(error)}`)
-      if (this.#now?.process === process) this.crash()
-    })
+    process
+      .within(() => running.start())
+      .catch((error: unknown) => {
+        trace.add(name, `could not start: ${messageOf(error)}`)
+        if (this.#now?.process === process) this.crash()
+      })
   }
 
   /** Kills the worker; another comes after a while. */
-  crash(): void {
+  crash(isAlone = false): void {
     const now = this.#now
     if (!now) return
     this.#now = undefined
     this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'dies')
-    now.process.kill()
+    now.process.kill(isAlone)
     this.#again()
   }
 
@@ -74,8 +77,10 @@ export class WorkerSlot {
     now.isStopping = true
     this.#grounds.onTrouble()
     this.#grounds.trace.add(now.process.name, 'is told to stop')
-    await now.worker.stop()
-    await now.app.close()
+    await now.process.within(async () => {
+      await now.worker.stop()
+      await now.app.close()
+    })
     if (this.#now !== now) return
     this.#grounds.trace.add(now.process.name, 'has stopped')
     this.#now = undefined

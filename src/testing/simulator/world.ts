@@ -4,6 +4,8 @@ import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { type Clock, sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
+import type { Store } from '../../store/store.ts'
+import { remoteStore } from './remote-store.ts'
 import { openBroker } from '../../broker/open.ts'
 import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -37,7 +39,7 @@ export interface Wrap {
 export interface WorldOptions<Made extends MadeApp> {
   readonly seed: number
   readonly broker: BrokerModel
-  readonly makeApp: (around: SimulatedSurroundings) => Made
+  readonly makeApp: App | ((around: SimulatedSurroundings) => Made)
   readonly workers: number
   readonly workerOptions: WorkerChoice
   readonly faults: Faults
@@ -55,6 +57,8 @@ export interface Peer<Made> extends Required<GatewaySurroundings> {
   readonly isAlive: boolean
   /** Resolves when it is dead. */
   readonly gone: Promise<void>
+  /** Calls `fn` as code of this process: tasks of a module's application are sent by its connection. */
+  run<T>(fn: () => T): T
   /** Ends it, as `kill -9` does. */
   kill(): void
 }
@@ -113,7 +117,7 @@ export class World<Made extends MadeApp> {
       if (blow === 'crash') peer.kill()
     }
     const process = new SimulatedProcess(name, this.timeline, this.kit, isMortal ? onBlow : undefined)
-    const made = this.#settle(process, () => peer.kill())
+    const made = this.#settle(process, () => process.kill(true))
     const peer: Peer<Made> = {
       name,
       made,
@@ -123,6 +127,7 @@ export class World<Made extends MadeApp> {
         return process.isAlive
       },
       gone: new Promise((resolve) => process.onDeath(resolve)),
+      run: (fn) => process.within(fn),
       kill: () => {
         if (process.isAlive) this.trace.add(name, 'dies')
         process.kill()
@@ -213,7 +218,19 @@ export class World<Made extends MadeApp> {
       living.backend = own
       return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
     }
-    const made = this.#options.makeApp({ clock: process.clock, env: {}, open, process: process.name, die })
+    const { makeApp } = this.#options
+    const { clock, name } = process
+    const openStore = ({ maxMessageBytes }: Settings): Store => remoteStore(process, this.timeline, maxMessageBytes)
+    const around: SimulatedSurroundings = { clock, env: {}, open, openStore, process: name, die }
+    let made: Made
+    if (typeof makeApp === 'function') {
+      made = makeApp(around)
+    } else {
+      // The application of a module: its tasks, wherever they are called in this process, are those of this one.
+      const app = makeApp.within(around)
+      process.enter(new Map([[makeApp, app]]))
+      made = { app } as MadeApp as Made
+    }
     living.app = made.app
     watchTasks(made.app, watching)
     return made
