@@ -1,4 +1,4 @@
-import { type Clock, deadline, type Timer } from '../base/clock.ts'
+import { type Clock, deadline, sleep, type Timer } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Broker, Consumer, Delivery, Topology } from '../broker/broker.ts'
@@ -13,6 +13,12 @@ import type { Work } from './work.ts'
  * One that is held when its worker dies is older than that, and goes back at once.
  */
 const TTL_MS = 5_000
+
+/**
+ * How old the queue must be before anything is moved to it: RabbitMQ writes down what was declared up to two seconds late,
+ * and a queue that it has not written down is gone when it is killed.
+ */
+const SETTLES_MS = 3_000
 
 /** When the queue of a dead worker goes: long after all that was in it has gone back, even to a queue that is not there now. */
 const EXPIRES_MS = 86_400_000
@@ -172,6 +178,10 @@ export class Leases {
         this.#awaited.delete(lease)
         throw error
       })
+      if (!work.isOurs || work.isSettled) {
+        this.#awaited.delete(lease)
+        return false
+      }
       const { message, queue } = work.delivery
       const to = { exchange: this.#name, routingKey: queue }
       await broker.publish(copyOf(message, starts, lease), to, { isPassedOn: true })
@@ -202,11 +212,14 @@ export class Leases {
   }
 
   async #begin(): Promise<void> {
-    const { broker } = this.#options
+    const { broker, clock, consumerTimeoutMs } = this.#options
     await broker.declare(leaseTopology(this.#name))
+    if (this.#consumer) return
     const onDelivery = (delivery: Delivery): void => this.#take(delivery)
     // Without limit: what is not held expires.
-    this.#consumer ??= await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
+    this.#consumer = await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
+    // Where there is less time than that, in a test, it must do.
+    await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS))
   }
 
   #take(delivery: Delivery): void {

@@ -154,8 +154,9 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     })
     const made = await start(app)
     const long = await slow.delay('long')
-    const later = await slow.applyAsync(['later'], { countdown: '25s' })
-    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(3)
+    const later = await slow.applyAsync(['later'], { countdown: '35s' })
+    // Its queue of leases has been written down by then.
+    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(12)
     await node.kill()
     await node.start()
     const { leased } = made.stats()

@@ -82,7 +82,7 @@ describe('a message that was given out before', () => {
     await clock.play(0)
     expect(begun).toEqual([])
     gate.open()
-    await clock.play(0)
+    await clock.play(1_000)
     expect(begun).toEqual(['a'])
     // Two starts in vain, a third that has brought it here, and this one.
     expect(tells(copies)).toEqual(['a 4'])
@@ -99,7 +99,7 @@ describe('a message that was given out before', () => {
     await bench.worker(options)
     on.hold = () => Promise.reject(new Error('refused'))
     bench.redeliver(message('a'))
-    await clock.play(0)
+    await clock.play(1_000)
     expect(begun).toEqual(['a'])
     expect(copies).toEqual([])
     expect(bench.happened).toEqual(['ack wait'])
@@ -113,7 +113,7 @@ describe('a message that was given out before', () => {
     const lease = { 'x-lovage-lease': 'old', 'x-lovage-starts': 2 }
     await bench.send(message('first', lease))
     await bench.send(message('second', lease))
-    await clock.play(0)
+    await clock.play(1_000)
     expect(begun).toEqual(['first'])
     expect(tells(copies)).toEqual(['second 2'])
     release()
