@@ -1,5 +1,7 @@
 // The processes of an embedded broker are killed at 200 instants, stopped for 10 s, and its disk is filled: nothing is lost.
+import { join } from 'node:path'
 import type { Proof, ProofOptions } from '../scripts/prove.mjs'
+import { ROOT, run as runProgram } from '../scripts/steps.mjs'
 import { messageOf } from '../src/base/errors.ts'
 import { fillDisk } from '../test/chaos/embedded/full-disk.ts'
 import { type Blow, Deployment, type Verdict } from '../test/chaos/embedded/kills.ts'
@@ -25,6 +27,7 @@ const STOPPED_MS = 10_000
 export async function run({ rounds = 200, seed }: ProofOptions): Promise<Proof> {
   const verdicts: Verdict[] = []
   const failures: string[] = []
+  await runProgram(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])
   for (let done = 0, life = 0; done < rounds; life++) {
     const blows = Array.from(
       { length: Math.min(BLOWS.length, rounds - done) },
@@ -46,7 +49,7 @@ export async function run({ rounds = 200, seed }: ProofOptions): Promise<Proof> 
 }
 
 async function live(seed: number, blows: readonly Blow[], isStopped: boolean): Promise<Verdict> {
-  const deployment = new Deployment(seed)
+  const deployment = new Deployment(seed, { built: true })
   try {
     await deployment.start()
     for (const blow of blows) await deployment.strike(blow)

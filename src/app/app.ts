@@ -202,11 +202,19 @@ export class App {
 
   #open(clock: Clock): Client {
     const { settings } = this
-    const { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes, resultExpiresMs, maxPendingResults } = settings
+    const {
+      home,
+      publishTimeoutMs,
+      connectTimeoutMs,
+      maxMessageBytes,
+      resultExpiresMs,
+      resultPersistent,
+      maxPendingResults,
+    } = settings
     const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
     const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
     const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, maxPendingResults }
+    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
     const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
     return { broker, backend }
   }

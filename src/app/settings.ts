@@ -3,6 +3,7 @@ import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import {
   checkAll,
+  flag,
   listOf,
   oneOf,
   shortText,
@@ -48,6 +49,11 @@ export interface GivenSettings {
   readonly connectTimeout?: Duration
   /** How long results are kept, and the longest that `get()` waits. Default `'1d'`. */
   readonly resultExpires?: Duration
+  /**
+   * Results that travel over the broker (`rpc://`) outlive its restart: Celery's `result_persistent`, which is off there.
+   * Off is up to a third faster. Default true.
+   */
+  readonly resultPersistent?: boolean
   /** Content types of bodies that are read. Default and only choice so far `['application/json']`. */
   readonly acceptContent?: readonly string[]
   /**
@@ -82,6 +88,7 @@ export interface Settings {
   readonly publishTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly resultExpiresMs: number
+  readonly resultPersistent: boolean
   readonly acceptContent: readonly string[]
   readonly jsonTypes: 'typed' | 'plain'
   readonly maxMessageBytes: number
@@ -146,6 +153,7 @@ const CHECKS: Checks<Checked> = {
   publishTimeout: wait,
   connectTimeout: wait,
   resultExpires: wait,
+  resultPersistent: flag,
   acceptContent: listOf(contentType, 1),
   jsonTypes: oneOf('typed', 'plain'),
   maxMessageBytes: whole(1),
@@ -204,6 +212,7 @@ export function resolveSettings(
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
+    resultPersistent: chosen.resultPersistent ?? true,
     acceptContent: chosen.acceptContent ?? Object.freeze(['application/json']),
     jsonTypes: chosen.jsonTypes ?? 'typed',
     maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,

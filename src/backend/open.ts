@@ -18,6 +18,8 @@ export interface BackendOptions {
   readonly clock?: Clock
   /** How long results are kept. Default 1 day. */
   readonly resultExpiresMs?: number
+  /** Over the broker only: results outlive its restart. Default true. */
+  readonly resultPersistent?: boolean
   /** Most results that are waited for or kept. Default 100,000. */
   readonly maxPendingResults?: number
   /** How dates and bytes in results are written. Default `'typed'`. */
@@ -40,6 +42,7 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     broker,
     clock = systemClock,
     resultExpiresMs = 86_400_000,
+    resultPersistent = true,
     maxPendingResults = 100_000,
     types = 'typed',
   } = options
@@ -64,7 +67,8 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
       })
     return new EmbeddedBackend({ clock, results, resultExpiresMs, maxPendingResults, types })
   }
-  if (scheme === 'rpc') return new RpcBackend({ broker, clock, resultExpiresMs, maxPendingResults, types })
+  if (scheme === 'rpc')
+    return new RpcBackend({ broker, clock, resultExpiresMs, resultPersistent, maxPendingResults, types })
   if (scheme && isRedisScheme(scheme)) {
     const { connectTimeoutMs = 5000 } = options
     const redis = { url: parseRedisBackendUrl(url), openLink: openBackendLink, connectTimeoutMs }

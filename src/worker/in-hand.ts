@@ -1,5 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Delivery } from '../broker/broker.ts'
+import { Acked } from './acked.ts'
+import type { Ending } from './settle.ts'
 import type { Work } from './work.ts'
 
 /** Tasks remembered as done although their acknowledgement did not reach the broker. */
@@ -12,6 +14,8 @@ export class InHand {
   readonly #byKey = new Map<string, Work>()
   /** Done, but not acknowledged: when they come again they are acknowledged and not run. */
   readonly #doneUnacked = new Set<string>()
+  /** Done, and acknowledged as far as can be known here. */
+  readonly #acked: Acked
   /** Messages that are no tasks. */
   #others = 0
   #onIdle: (() => void) | undefined
@@ -19,6 +23,7 @@ export class InHand {
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#acked = new Acked(clock)
   }
 
   get isBusy(): boolean {
@@ -71,13 +76,15 @@ export class InHand {
     const work = this.#byKey.get(key)
     // Not by one whose copy is out: what came may be that copy, and would be acknowledged unrun with the original.
     if (work && !work.isSettled && !work.isPassedOn) work.adopt(delivery)
-    else if (!this.#doneUnacked.delete(key)) return false
+    else if (!this.#doneUnacked.delete(key) && !this.#acked.delete(key)) return false
     else if (!delivery.ack()) this.#doneUnacked.add(key)
     return true
   }
 
-  /** The task is done, but the broker has given its message to somebody again: to us, perhaps. */
-  remember({ key }: Work): void {
+  /** The task is done. Its message may come again all the same: for certain where it was lost to us, or by misfortune. */
+  remember({ key }: Work, ending: Ending): void {
+    if (ending === 'acked') this.#acked.add(key)
+    if (ending !== 'lost') return
     this.#doneUnacked.add(key)
     if (this.#doneUnacked.size <= MAX_UNACKED) return
     for (const oldest of this.#doneUnacked) return void this.#doneUnacked.delete(oldest)

@@ -272,7 +272,7 @@ export class Shift {
     try {
       const ending = await this.#settler.settle(work, outcome)
       // What a task refused is for whoever gets it now.
-      if (ending === 'lost' && outcome.state !== 'REJECTED') this.#inHand.remember(work)
+      if (outcome.state !== 'REJECTED') this.#inHand.remember(work, ending)
       this.#tally.settled(work, outcome, ending)
     } catch (error) {
       const { id, task } = work.request

@@ -128,6 +128,8 @@ export class Work {
 
   /** False: the message is not ours any more, and somebody else will run it. */
   ackEarly(): boolean {
+    // First, because the broker may hand out a second copy at once, which is then acknowledged too, and not adopted.
+    this.#isAckedEarly = true
     this.#isAckedEarly = this.#settle((delivery) => delivery.ack())
     return this.#isAckedEarly
   }

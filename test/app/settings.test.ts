@@ -26,6 +26,7 @@ test('every setting has its default', () => {
     publishTimeoutMs: 2_000,
     connectTimeoutMs: 5_000,
     resultExpiresMs: 86_400_000,
+    resultPersistent: true,
     acceptContent: ['application/json'],
     jsonTypes: 'typed',
     maxMessageBytes: 16_777_216,

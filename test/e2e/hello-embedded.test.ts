@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lovage, project, ROOT, run } from '../cli/lovage.ts'
-import type { Child } from '../services/child.ts'
+import { type Child, runChild } from '../services/child.ts'
 import { freePort } from '../services/ports.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
 
@@ -174,5 +174,23 @@ describe('kill -9 of the owner, which is a worker in the middle of a task', () =
     await gateway.line(READY.pattern, READY)
     const found = await run(['result', id, '--url', `http://127.0.0.1:${port}`], { cwd, env })
     expect([found.code, found.text]).toEqual([0, '"later"'])
+  })
+})
+
+describe('a program of a few lines, without any configuration', () => {
+  it.each([
+    ['read from a file', ['main.mjs']],
+    ['given on the command line, with flags of its own', ['--input-type=module', '--eval']],
+  ])('sends a task and ends, %s', async (_how, args) => {
+    const program =
+      "import { lovage } from 'lovage'\n" +
+      "const app = lovage('tiny')\n" +
+      "const { id } = await app.sendTask('tiny.noop')\n" +
+      "await app.close()\nconsole.log('sent ' + typeof id)\n"
+    const cwd = project({ 'main.mjs': program })
+    const code = args.includes('--eval') ? [program] : []
+    const env = { LOVAGE_HOME: undefined, LOVAGE_BROKER_URL: undefined }
+    expect(await runChild(process.execPath, [...args, ...code], { cwd, env })).toEqual(['sent string'])
+    expect(readdirSync(join(cwd, '.lovage/broker')).filter((name) => name.startsWith('journal-'))).toHaveLength(1)
   })
 })

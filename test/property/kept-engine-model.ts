@@ -1,10 +1,11 @@
 import type { QueueSpec } from '../../src/broker/broker.ts'
-import { messageOf } from '../../src/base/errors.ts'
+import { isLovageError } from '../../src/base/errors.ts'
 import type { EngineDelivery } from '../../src/broker/embedded/subscription.ts'
 import { textOf } from '../../src/testing/broker/scene.ts'
 import { seededRandom } from '../../src/testing/seeded.ts'
 import { FakeFiles } from '../broker/embedded/fake-files.ts'
 import { KeptEngine, turns } from '../broker/embedded/kept-engine.ts'
+import { type Known, labelOf, type Progress, reaches } from './kept-engine-known.ts'
 import type { Step } from './kept-engine-steps.ts'
 
 const DEAD: QueueSpec = { name: 'dead' }
@@ -16,21 +17,6 @@ const QUEUES: Record<string, QueueSpec> = {
 /** So small that almost every step begins a file, and empties another. */
 const SEGMENT_BYTES = 300
 
-/** How far something got on its way to the disk: asked for, written, durable. */
-type Progress = 'asked' | 'written' | 'durable' | undefined
-
-interface Known {
-  readonly text: string
-  readonly isKept: boolean
-  queue: string
-  isConfirmed: boolean
-  handed: Progress
-  /** Acked, purged or deleted with its queue. */
-  gone: Progress
-  /** Its way to the dead letters: until that is durable it may be in either queue, or in both. */
-  rejected: Progress
-}
-
 /** An engine beside what must be true of it. */
 export class KeptEngineModel {
   #files = new FakeFiles()
@@ -39,6 +25,8 @@ export class KeptEngineModel {
   #results = new Map<string, { value: string | undefined; progress: Progress; older: (string | undefined)[] }>()
   #held: { delivery: EngineDelivery; known: Known }[] = []
   #generation = 0
+  /** The disk has been full since somebody last made room: what is told may not be written. */
+  #isFull = false
   #count = 0
   /** Dead letters, in the order of their deaths. */
   #deaths: Known[] = []
@@ -50,6 +38,7 @@ export class KeptEngineModel {
   async run(steps: readonly Step[]): Promise<void> {
     await this.#declare()
     for (const step of steps) await this.#take(step)
+    await this.#free()
     await this.#restart(this.#files.afterKill(), 'written')
   }
 
@@ -60,6 +49,8 @@ export class KeptEngineModel {
     if ('key' in step) return this.#put(step.key, undefined)
     if ('queue' in step) return step.do === 'get' ? this.#get(step.queue) : this.#clear(step.queue, step.do)
     if (step.do === 'turn') return this.#turn()
+    if (step.do === 'free') return this.#free()
+    if ('room' in step) return this.#fill(step.room)
     if (step.do === 'hold') return void (this.#files.held ??= [])
     if (step.do === 'durable') return this.#durable()
     if (step.do === 'kill') return this.#restart(this.#files.afterKill(), 'written')
@@ -84,7 +75,7 @@ export class KeptEngineModel {
     const { engine } = this.#engine.server
     const text = `${++this.#count}`.padEnd(size, '.')
     const known: Known = {
-      ...{ text, isKept, queue: queueName, isConfirmed: false },
+      ...{ text, isKept, queue: queueName, isConfirmed: false, isRefused: false },
       ...{ handed: undefined, gone: undefined, rejected: undefined },
     }
     if (!engine.depth(queueName)) engine.declare({ queues: [QUEUES[queueName] as QueueSpec] }, this.#engine.session)
@@ -95,7 +86,8 @@ export class KeptEngineModel {
         if (now === this.#generation) known.isConfirmed = true
       },
       (error: unknown) => {
-        throw new Error(`a publish failed: ${messageOf(error)}`)
+        if (!isLovageError(error, 'PUBLISH_REFUSED') || !this.#isFull) throw error
+        if (now === this.#generation) known.isRefused = true
       },
     )
   }
@@ -152,8 +144,26 @@ export class KeptEngineModel {
     this.#results.set(name, { value, progress: 'asked', older })
   }
 
+  /** Leaves so little room; less than none takes up what is put aside too. */
+  #fill(room: number): void {
+    this.#isFull = true
+    this.#files.room = room
+  }
+
+  /** Makes room, and gives the engine the time to find it. */
+  async #free(): Promise<void> {
+    this.#files.room = Infinity
+    if (!this.#isFull) return
+    await turns(2)
+    this.#engine.clock.advance(1_000)
+    await turns(2)
+    this.#isFull = false
+    await this.#turn()
+  }
+
   async #turn(): Promise<void> {
     await turns(2)
+    if (this.#isFull) return
     this.#advance('asked', 'written')
   }
 
@@ -161,6 +171,7 @@ export class KeptEngineModel {
     this.#files.release()
     await turns(2)
     await this.#engine.durable()
+    if (this.#isFull) return
     this.#advance('asked', 'written')
     this.#advance('written', 'durable')
   }
@@ -191,7 +202,7 @@ export class KeptEngineModel {
     await this.#durable()
     for (const known of this.#known) {
       known.isConfirmed = true
-      known.handed = 'durable'
+      known.handed = this.#isFull ? (known.handed ?? 'asked') : 'durable'
     }
   }
 
@@ -209,15 +220,16 @@ export class KeptEngineModel {
     for (const { redelivered, message, queue: queueName } of deliveries) {
       const known = this.#named(new TextDecoder().decode(message.body))
       if (queueName === 'dead' || known.rejected) continue
-      if (redelivered && !known.handed) throw new Error(`${label(known)} was in nobody's hands`)
-      if (!redelivered && reaches(known.handed, survives)) throw new Error(`${label(known)} was in somebody's hands`)
+      if (redelivered && !known.handed) throw new Error(`${labelOf(known)} was in nobody's hands`)
+      if (!redelivered && reaches(known.handed, survives)) throw new Error(`${labelOf(known)} was in somebody's hands`)
     }
     for (const delivery of deliveries.toReversed()) delivery.requeue()
     return there
   }
 
   #judge(known: Known, places: string[], survives: Progress): void {
-    const where = `${label(known)}, found in [${places.join()}]`
+    const where = `${labelOf(known)}, found in [${places.join()}]`
+    if (known.isRefused && places.length > 0) throw new Error(`${where}, was refused`)
     if (!known.isKept && places.length > 0) throw new Error(`${where}, was not to be kept`)
     if (known.isKept && known.isConfirmed && !known.gone && places.length === 0) throw new Error(`${where}, is lost`)
     if (reaches(known.gone, survives) && places.length > 0) throw new Error(`${where}, was done with`)
@@ -262,14 +274,4 @@ export class KeptEngineModel {
     if (!known) throw new Error(`nobody published ${text}`)
     return known
   }
-}
-
-const PROGRESS: Progress[] = [undefined, 'asked', 'written', 'durable']
-
-function reaches(progress: Progress, survives: Progress): boolean {
-  return PROGRESS.indexOf(progress) >= PROGRESS.indexOf(survives)
-}
-
-function label({ text, isConfirmed, gone, rejected, handed }: Known): string {
-  return `message ${Number.parseInt(text, 10)} ${JSON.stringify({ isConfirmed, gone, rejected, handed })}`
 }

@@ -18,6 +18,11 @@ const STEP = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('turn') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('durable') }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('hold') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('fill'), room: fc.constantFrom(0, 500, 2_000, -262_144, -260_000) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('free') }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('kill') }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('cutPower'), seed: fc.nat(1000) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('stop') }) },

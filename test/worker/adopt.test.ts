@@ -53,6 +53,39 @@ describe('a message that comes again, because the broker lost us for a moment', 
     release()
   })
 
+  test('after it was acknowledged, because that was lost on its way, is acknowledged once more and not run', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    let runs = 0
+    bench.app.task('quick', () => ++runs)
+    const made = await bench.worker()
+    const request = await bench.publish({ task: 'quick' })
+    await clock.play(0)
+    expect(made.stats()).toMatchObject({ succeeded: 1, lost: 0 })
+    bench.redeliver(messageOf(request))
+    await clock.play(0)
+    expect(made.stats()).toMatchObject({ adopted: 1, started: 1 })
+    expect(bench.happened).toEqual(['put SUCCESS', 'ack quick', 'ack quick'])
+    // That was that: the same id may be sent once more, on purpose.
+    bench.redeliver(messageOf(request))
+    await clock.play(0)
+    expect(runs).toBe(2)
+  })
+
+  test('long after it was acknowledged is run: somebody wants it so', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    let runs = 0
+    bench.app.task('quick', () => ++runs)
+    await bench.worker()
+    const request = await bench.publish({ task: 'quick' })
+    await clock.play(0)
+    await clock.play(5 * 60_000)
+    bench.redeliver(messageOf(request))
+    await clock.play(0)
+    expect(runs).toBe(2)
+  })
+
   test('when it was acknowledged early is acknowledged again', async () => {
     await using bench = new Bench()
     const gate = new Gate()

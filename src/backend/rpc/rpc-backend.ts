@@ -6,7 +6,7 @@ import { log } from '../../base/log.ts'
 import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
 import { plainHeader, type Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { Outcome } from '../../protocol/outcome.ts'
+import { isReady, type Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeRpcResult } from '../../protocol/result-record.ts'
 import type { Expectation, ReplyAddress, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
@@ -18,6 +18,8 @@ export interface RpcBackendOptions {
   readonly clock: Clock
   /** How long results are kept for late callers. */
   readonly resultExpiresMs: number
+  /** A restart of the broker must not lose a final outcome. */
+  readonly resultPersistent: boolean
   readonly maxPendingResults: number
   readonly types: 'typed' | 'plain'
 }
@@ -111,7 +113,7 @@ export class RpcBackend implements ResultBackend {
       body: encodeRpcResult(outcome, { types: this.#options.types }),
       contentType: 'application/json',
       contentEncoding: 'utf-8',
-      deliveryMode: 1,
+      deliveryMode: this.#options.resultPersistent && isReady(outcome.state) ? 2 : 1,
       priority: 0,
       correlationId: correlationId || outcome.id,
     }

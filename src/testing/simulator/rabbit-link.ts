@@ -56,7 +56,13 @@ export class RabbitLink implements Link {
   #closing: Promise<void> | undefined
   #onClosed: (() => void) | undefined
   /** What the server knows the connection by. */
-  readonly peer = { onDown: (): void => this.cut('the server went down', false) }
+  readonly peer = {
+    onDown: (): void => {
+      // Also what a process had sent that died before the server.
+      this.#lostFrom = 0
+      this.cut('the server went down', false)
+    },
+  }
 
   constructor(net: Net, events: LinkOptions['events']) {
     this.net = net

@@ -146,7 +146,7 @@ async function alarm({ node, deployments }: Scene): Promise<number> {
   return performance.now()
 }
 
-/** The clients read nothing, so that results gather between the broker and them. */
+/** The clients read nothing, so that results gather between the broker and them; what the sockets hold goes with them. */
 async function restartWithResults({ node, deployments }: Scene): Promise<number> {
   const succeeded = (one: Deployment): number =>
     one.workers.reduce((sum, { worker }) => sum + worker.stats().succeeded, 0)
@@ -157,7 +157,10 @@ async function restartWithResults({ node, deployments }: Scene): Promise<number>
     deployments.every((one, index) => succeeded(one) >= (before[index] as number) + one.gated.amid.length),
   )
   await node.stop()
-  for (const { client } of deployments) client.proxy.mode = 'open'
+  for (const { client } of deployments) {
+    client.proxy.cut()
+    client.proxy.mode = 'open'
+  }
   await node.start()
   return performance.now()
 }

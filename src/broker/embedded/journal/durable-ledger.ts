@@ -217,7 +217,7 @@ export class DurableLedger implements Ledger {
       if (this.#pendingLives.length === 0 && oldest.live.size === 0) this.#dropWhenDurable()
       return
     }
-    for (const one of [...oldest.live]) this.#move(one)
+    for (const one of [...oldest.live.keys()]) this.#move(one)
     const copies = this.#pending.since(0)
     const isTaken = copies.length === 0 || this.#journal.write([copies], isFull)
     if (isTaken) this.#settle(this.#pendingLives)

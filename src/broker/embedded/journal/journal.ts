@@ -167,7 +167,7 @@ export class Journal {
       const file = this.#create(nameOf(number), header)
       this.#leave()
       this.#file = new SegmentFile(file, HEADER_BYTES, this.segmentBytes)
-      this.#tail = { number, bytes: HEADER_BYTES, live: new Set(), liveBytes: 0 }
+      this.#tail = { number, bytes: HEADER_BYTES, live: new Map(), liveBytes: 0 }
       this.#isDirty = true
       this.#hasNewNames = true
       this.segments.push(this.#tail)

@@ -31,7 +31,7 @@ export function recover(
   let damagedBytes = 0
   for (const { number, salt, length } of chainOf(files, path)) {
     const bytes = files.read(nameOf(number))
-    const segment: Segment = { number, bytes: HEADER_BYTES, live: new Set(), liveBytes: 0 }
+    const segment: Segment = { number, bytes: HEADER_BYTES, live: new Map(), liveBytes: 0 }
     const to = Math.min(length ?? Infinity, bytes.length)
     const range = { from: HEADER_BYTES, to, salt, durable: length ?? 0 }
     const scanned = scanRecords(bytes, range, (record, size) => take(record, size, segment))

@@ -4,7 +4,7 @@ import type { ByteWriter } from '../wire/byte-writer.ts'
 export interface Live {
   /** Where its newest record is; undefined while that is not written yet, and when it is done with. */
   segment: Segment | undefined
-  /** Size of that record. */
+  /** Size of the record that was made last. */
   bytes: number
   /** Done with: a record of it that is still to be written says nothing any more. */
   isGone: boolean
@@ -19,8 +19,8 @@ export interface Segment {
   readonly number: number
   /** To the end of its last record. */
   bytes: number
-  /** What would be lost with it. */
-  readonly live: Set<Live>
+  /** What would be lost with it, and the size of its record here: the next one may have another. */
+  readonly live: Map<Live, number>
   liveBytes: number
 }
 
@@ -28,14 +28,16 @@ export interface Segment {
 export function settleIn(segment: Segment, live: Live): void {
   leave(live)
   live.segment = segment
-  segment.live.add(live)
+  segment.live.set(live, live.bytes)
   segment.liveBytes += live.bytes
 }
 
 /** Its record is of no use any more. */
 export function leave(live: Live): void {
   const { segment } = live
-  if (!segment?.live.delete(live)) return
-  segment.liveBytes -= live.bytes
+  const bytes = segment?.live.get(live)
+  if (!segment || bytes === undefined) return
+  segment.live.delete(live)
+  segment.liveBytes -= bytes
   live.segment = undefined
 }

@@ -15,7 +15,8 @@ export class TablesLedger implements TableLedger {
   }
 
   kept(item: Item): void {
-    this.#ledger.keep((item.mark as KeptItem | undefined) ?? new KeptItem(this.#clock, item))
+    const mark = item.mark as KeptItem | undefined
+    this.#ledger.keep(mark && !mark.isGone ? mark : new KeptItem(this.#clock, item))
   }
 
   dropped(item: Item): void {

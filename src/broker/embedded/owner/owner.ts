@@ -45,7 +45,12 @@ export async function becomeOwner(place: Place, clock: Clock, sync: boolean): Pr
 function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
   const workerData: ThreadOptions = { folder: place.folder, socketPath: place.socketPath(SOCKET), sync }
   const name = import.meta.url.endsWith('.ts') ? './engine-thread.ts' : './engine-thread.js'
-  const thread = startThread(new URL(name, import.meta.url), { workerData, name: 'lovage embedded broker' })
+  const thread = startThread(new URL(name, import.meta.url), {
+    workerData,
+    name: 'lovage embedded broker',
+    // Not the program's own flags: loaders and --input-type are for its code, and would slow this down or end it.
+    execArgv: [],
+  })
   let isStopping = false
   const ended = new Promise<void>((resolve) => {
     thread.once('exit', () => {
