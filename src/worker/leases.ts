@@ -4,7 +4,7 @@ import { log } from '../base/log.ts'
 import type { Broker, Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { cancelConsumer } from './ending.ts'
 import type { InHand } from './in-hand.ts'
-import { copyOf, LEASE_PREFIX, Leased, leaseOf, StrayLease } from './lease-copy.ts'
+import { Acknowledged, copyOf, LEASE_PREFIX, Leased, leaseOf, StrayLease } from './lease-copy.ts'
 import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
@@ -68,6 +68,8 @@ export class Leases {
   #consumer: Consumer | undefined
   #timer: Timer | undefined
   #isEnded = false
+  /** Copies that came here and were not acknowledged: they may lie in the queue again. */
+  #unacked = 0
 
   constructor(options: LeaseOptions) {
     this.#options = options
@@ -116,8 +118,8 @@ export class Leases {
     if (!this.#consumer) return
     const { broker, clock, inHand } = this.#options
     await cancelConsumer(clock, this.#consumer)
-    // With something in it, or on its way to it, it is left to expire.
-    if (inHand.isBusy || this.#awaited.size > 0 || broker.state !== 'connected') return
+    // With anything in it, or on its way to it, it is left to expire: what is in it would be lost with it.
+    if (inHand.isBusy || this.#unacked > 0 || this.#awaited.size > 0 || broker.state !== 'connected') return
     await broker.admin?.deleteQueue(this.#name).catch((error: unknown) => {
       log('debug', 'worker', 'queue of leases was not deleted', { queue: this.#name, error: messageOf(error) })
     })
@@ -222,7 +224,9 @@ export class Leases {
     await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS))
   }
 
-  #take(delivery: Delivery): void {
+  #take(given: Delivery): void {
+    this.#unacked++
+    const delivery = new Acknowledged(given, () => this.#unacked--)
     const lease = leaseOf(delivery.message) ?? ''
     const awaited = this.#awaited.get(lease)
     if (!awaited) return this.#options.onStray(new StrayLease(delivery))
