@@ -4,7 +4,7 @@ import { HEADER_BYTES } from '../../../src/broker/embedded/journal/segment-heade
 import type { LogRecord } from '../../../src/base/log.ts'
 import { onLog } from '../../../src/base/log.ts'
 import { seededRandom } from '../../../src/testing/seeded.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 
