@@ -30,8 +30,8 @@ export async function sideBySide(
 ): Promise<Figure[]> {
   const names = Object.keys(contenders)
   const reached = new Map(names.map((name) => [name, [] as number[]]))
-  // The first round warms up: what is compiled then is compiled for all.
-  for (let round = -1; round < rounds; round++) {
+  // The first round warms up: what is compiled then is compiled for all. One round alone is a trial, and needs none.
+  for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
     const from = Math.max(0, round) % names.length
     for (const name of [...names.slice(from), ...names.slice(0, from)]) {
       const value = await (contenders[name] as Contender)()

@@ -19,15 +19,15 @@ const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
     const calls = { lovage: () => add.delay(2, 3).get(), 'bare speaker': bare.call, amqplib: amqplib.call }
     const figures: Figure[] = []
     for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
-      const count = tiny ? 100 : inFlight === 1 ? 500 : 4_000
+      const count = tiny ? 100 : inFlight === 1 ? 300 : 3_000
       const times = Object.fromEntries(Object.keys(calls).map((name) => [name, [] as number[]]))
       const contenders = Object.fromEntries(
         Object.entries(calls).map(([name, call]) => [name, () => callsPerSecond(count, inFlight, call, times[name])]),
       )
       const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 9, contenders)))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders)))
       for (const [name, taken] of Object.entries(times)) {
-        const warm = taken.slice(count)
+        const warm = taken.slice(tiny ? 0 : count)
         const note = `p99 ${quantile(warm, 0.99).toFixed(2)} ms, p99.9 ${quantile(warm, 0.999).toFixed(2)} ms`
         figures.push({ what: `${what}, ${name}, p50`, value: quantile(warm, 0.5), unit: 'ms', note })
       }

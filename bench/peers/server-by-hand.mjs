@@ -1,5 +1,5 @@
-// A worker written by hand: takes a task message, parses it, answers `reply_to`, acknowledges. argv: amqplib or bare, url,
-// queue.
+// A worker written by hand: takes a task message, parses it, answers `reply_to` as durably as Lovage does, acknowledges.
+// argv: amqplib or bare, url, queue.
 import amqp from 'amqplib'
 import { bareSpeaker } from './bare-speaker.mjs'
 
@@ -35,7 +35,7 @@ if (who === 'bare') {
     channel.sendToQueue(replyTo, answerTo(message.content, correlationId), {
       contentType: 'application/json',
       contentEncoding: 'utf-8',
-      deliveryMode: 1,
+      deliveryMode: 2,
       correlationId,
     })
     channel.ack(message)

@@ -84,7 +84,7 @@ export const BROKER_FEATURES = {
     title: 'a message may be held for as long as its task runs',
     needs: 'a broker that takes no message back for its age',
     kinds: {
-      amqp: [false, 'until `consumer_timeout`, 30 minutes by default'],
+      amqp: [true, 'under a lease, before `consumer_timeout` strikes'],
       redis: [true, 'its hold is renewed while its worker lives'],
       embedded: [true, ''],
       memory: [true, ''],

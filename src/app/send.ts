@@ -1,4 +1,4 @@
-import type { ResultBackend } from '../backend/backend.ts'
+import type { Expectation, ResultBackend } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
 import type { Broker, Destination } from '../broker/broker.ts'
@@ -114,7 +114,9 @@ export class Sender {
     const message = encodeTask(request, { expirationMs })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
-      await this.#publish(client.broker, message, route)
+      const published = this.#publish(client.broker, message, route)
+      // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
+      await (expectation && call.taskId === undefined ? taken(published, expectation) : published)
     } catch (error) {
       expectation?.close()
       throw error
@@ -165,6 +167,17 @@ export class Sender {
     const { maxMessageBytes: limit } = this.#settings
     if (body.length > limit) throw new LovageError('MESSAGE_TOO_LARGE', { size: body.length, limit })
   }
+}
+
+/**
+ * Resolves when the broker has confirmed the message, or when something is heard of its task, which proves as much: a
+ * confirmation waits for the disk, or for the worker's acknowledgement, and comes behind the result of a quick task.
+ */
+function taken(published: Promise<void>, expectation: Expectation): Promise<void> {
+  return new Promise((resolve, reject) => {
+    expectation.onFirst(resolve)
+    published.then(resolve, reject)
+  })
 }
 
 /** What the types rule out can still come from JavaScript, and Python would choke on it far away from here. */

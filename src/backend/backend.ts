@@ -12,6 +12,8 @@ export interface ReplyAddress {
 export interface Expectation {
   /** The first final outcome. Rejects when the backend stops or the slot was given up (`RESULT_FORGOTTEN`). */
   readonly done: Promise<Outcome>
+  /** Calls `listener` once, with the first outcome of any kind that comes from now on. There is one such listener an id. */
+  onFirst(listener: () => void): void
   /** Calls `listener` for each outcome that is not final: STARTED, RETRY, progress. Returns how to end that. */
   onUpdate(listener: (outcome: Outcome) => void): () => void
   /** The newest outcome seen, final or not. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
 import { type App, type GivenSettings, lovage } from '../../src/index.ts'
 import { taskRevokedError } from '../../src/protocol/failure.ts'
+import type { Message } from '../../src/protocol/message.ts'
 import type { Outcome } from '../../src/protocol/outcome.ts'
 import { success, told } from '../../src/testing/backend-suite.ts'
 
@@ -30,6 +31,28 @@ test('a wait ends at its timeout, and the result can be asked for again', async 
   })
   await answer(app, success(result.id, 'late'))
   expect(await result.get({ timeout: 0 })).toBe('late')
+})
+
+test('a sending is done when its result comes, also before the broker has confirmed it; not by one of an id of its own', async () => {
+  const app = newApp()
+  const { broker } = await app.client()
+  const published: Message[] = []
+  broker.publish = (message) => {
+    published.push(message)
+    return new Promise(() => {})
+  }
+  const sending = app.sendTask('quick')
+  await expect.poll(() => published.length).toBe(1)
+  await answer(app, success(sending.id, 5))
+  expect(await sending.get()).toBe(5)
+
+  let isSent = false
+  const chosen = app.sendTask('quick', [], {}, { taskId: 'chosen' })
+  void chosen.then(() => (isSent = true))
+  await expect.poll(() => published.length).toBe(2)
+  await answer(app, success('chosen', 'of an older task'))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(isSent).toBe(false)
 })
 
 test('a wait ends when the task expires, whatever its timeout', async () => {

@@ -3,11 +3,14 @@ import datetime
 import json
 import os
 import sys
+import time
 
 from celery import Celery
 
 app = Celery('interop', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
+if 'VISIBILITY' in os.environ:
+    app.conf.broker_transport_options = {'visibility_timeout': float(os.environ['VISIBILITY'])}
 
 
 class Stubborn(Exception):
@@ -36,6 +39,18 @@ def fail(kind):
 @app.task(name='py.nan')
 def nan():
     return [float('nan'), float('inf'), 2 ** 70, 1.0]
+
+
+@app.task(name='shared.who')
+def who():
+    time.sleep(0.02)
+    return 'python'
+
+
+@app.task(name='shared.hold', acks_late=True)
+def hold():
+    print('HOLDING', flush=True)
+    time.sleep(600)
 
 
 @app.task(name='py.describe', bind=True)

@@ -14,12 +14,15 @@ const BATCH = 50
 const LONGEST_MS = 15_000
 const SHORTEST_MS = 250
 
-/** kombu's lock lasts so long when its holder dies. */
-const LOCK_MS = 300_000
+/**
+ * How long kombu's lock outlives us, should we die with it. kombu's workers take it for five minutes, in which nobody
+ * restores; two who restore at a time harm nobody here, as each move is one step and is made once.
+ */
+const LOCK_MS = 5000
 
 /**
  * Brings back what nobody holds any more: messages whose lease has run out, which kombu's workers do as well, and those of
- * a Lovage process that is gone, which need not wait for that. One at a time sweeps, of all that use the queues.
+ * a Lovage process that is gone, which need not wait for that, nor for kombu's lock: no kombu worker touches them.
  */
 export class Sweeper {
   #clock: Clock
@@ -71,12 +74,12 @@ export class Sweeper {
   }
 
   async #sweep(link: RedisLink): Promise<void> {
+    if (this.#clock.monotonic() >= this.#graceEndMs) await this.#buryLapsed(link)
     const token = this.#clock.uuid()
     const lock = `${this.#prefix}unacked_mutex`
     if ((await link.call('SET', [lock, token, 'NX', 'PX', LOCK_MS])) === null) return
     try {
       await this.#restoreExpired(link)
-      if (this.#clock.monotonic() >= this.#graceEndMs) await this.#buryLapsed(link)
     } finally {
       await link.run(MOVES.unlock, [token])
     }

@@ -174,6 +174,25 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
     expect(risks.map(({ fields }) => String(fields.problem).split(' ')[0])).toEqual(['appendonly', 'maxmemory-policy'])
   })
 
+  test('where the server cannot tell of new messages, it is said, and queues are looked at', async () => {
+    await command('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
+    const said: LogRecord[] = []
+    const end = onLog((record) => said.push(record))
+    const reader = openBroker(redis.url().replace('//', '//deaf:secret@'))
+    open.push(reader)
+    await reader.start()
+    await reader.declare({ queues: [{ name: queue }] })
+    const inbox = new Inbox()
+    await reader.consume({ queues: [queue], prefetch: 10, onDelivery: (delivery) => inbox.take(delivery) })
+    const producer = await started()
+    for (const text of ['a', 'b', 'c']) {
+      await producer.publish(textMessage(text), toQueue(queue))
+      expect(await inbox.texts(1)).toEqual([text])
+    }
+    end()
+    expect(said.filter(({ message }) => message.startsWith('this Redis does not tell'))).toHaveLength(1)
+  })
+
   test('a wrong password and an unknown database are BROKER_REFUSED at once', async () => {
     for (const url of [`redis://:wrong@127.0.0.1:${redis.port}`, redis.url(99)]) {
       await expect(openBroker(url).start()).rejects.toMatchObject({ code: 'BROKER_REFUSED' })

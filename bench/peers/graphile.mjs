@@ -1,0 +1,41 @@
+// graphile-worker at its best: jobs added in batches, taken through a local queue, their ends written in batches.
+
+/** @param {any} graphile @param {string} connectionString */
+export async function openGraphile({ run, makeWorkerUtils, Logger }, connectionString) {
+  const logger = new Logger(() => () => {})
+  const utils = await makeWorkerUtils({ connectionString, logger })
+  await utils.migrate()
+  const preset = { worker: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
+  return {
+    /** @param {number} count */
+    async send(count) {
+      for (let i = 0; i < count; i += 1_000) {
+        const size = Math.min(1_000, count - i)
+        await utils.addJobs(Array.from({ length: size }, () => ({ identifier: 'add', payload: { args: [2, 3] } })))
+      }
+    },
+    /** @param {number} count @returns {Promise<number>} milliseconds from the first job to the last */
+    async drain(count) {
+      let left = count
+      let from = 0
+      let tookMs = 0
+      /** @type {any} */
+      let runner
+      await new Promise((resolve, reject) => {
+        const add = async () => {
+          if (from === 0) from = performance.now()
+          if (--left > 0) return
+          tookMs = performance.now() - from
+          resolve(undefined)
+        }
+        const options = { connectionString, logger, concurrency: 24, noHandleSignals: true, preset, taskList: { add } }
+        run(options).then((/** @type {any} */ started) => (runner = started), reject)
+      })
+      await runner.stop()
+      return tookMs
+    },
+    purge: () =>
+      utils.withPgClient((/** @type {any} */ client) => client.query('truncate graphile_worker._private_jobs')),
+    close: () => utils.release(),
+  }
+}
