@@ -200,7 +200,8 @@ export class Ledger implements MessageWatch {
 
   #judgeTask(task: TaskFacts): void {
     const { name, confirmed, accepted, settled } = task
-    if (!this.isCoarse && accepted !== settled && !this.#isExpired(task)) this.blame(`${accepted - settled} messages of ${name} were never settled`)
+    if (!this.isCoarse && accepted !== settled && !this.#isExpired(task))
+      this.blame(`${accepted - settled} messages of ${name} were never settled`)
     if (!this.isCoarse && !this.isTroubled && task.starts > accepted) {
       this.blame(`${name} was started ${task.starts} times for ${accepted} messages, and nothing had gone wrong`)
     }

@@ -3,7 +3,8 @@ import { isLovageError, messageOf } from '../../base/errors.ts'
 import { loadEngineServer } from '../../broker/open.ts'
 import { seededRandom } from '../seeded.ts'
 import type { SimulatedWorld, SimulateOptions } from './simulate.ts'
-import { type MadeApp, type Peer, World } from './world.ts'
+import type { MadeApp, Peer } from './peer.ts'
+import { World } from './world.ts'
 
 const DAY_MS = 86_400_000
 

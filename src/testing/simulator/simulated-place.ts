@@ -64,7 +64,10 @@ export class SimulatedPlace {
       fail = reject
       process.at(process.clock.monotonic() + this.#options.kit.between(0, READ_MS), () => {
         const onFailed = (error: unknown): void => this.#options.onOwnerLost(`the disk failed: ${String(error)}`)
-        owner.server = new Engine({ clock: process.clock, files: this.#files, sync: true, segmentBytes: SEGMENT_BYTES, onFailed }, 'simulated')
+        owner.server = new Engine(
+          { clock: process.clock, files: this.#files, sync: true, segmentBytes: SEGMENT_BYTES, onFailed },
+          'simulated',
+        )
         resolve()
       })
     })

@@ -2,15 +2,15 @@ import type { App } from '../../app/app.ts'
 import type { Settings } from '../../app/settings.ts'
 import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
-import { type Clock, sleep } from '../../base/clock.ts'
+import { sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
 import type { Store } from '../../store/store.ts'
 import { remoteStore } from './remote-store.ts'
 import { type EnginePost, type EngineServer, openBroker } from '../../broker/open.ts'
-import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { FaultKit, type Faults } from './faults.ts'
 import { Ledger, type TaskFacts } from './ledger.ts'
+import type { BrokerModel, MadeApp, Peer, Wrap } from './peer.ts'
 import { type Blow, SimulatedProcess } from './process.ts'
 import { openRabbitLink, type RabbitLink } from './rabbit-link.ts'
 import { RabbitServer } from './rabbit-server.ts'
@@ -21,20 +21,6 @@ import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
 import { countedBroker, remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
 import { WorkerSlot } from './worker-slot.ts'
-
-/** Brokers that a world can have. */
-export type BrokerModel = 'memory' | 'amqp' | 'embedded'
-
-/** What is made for each process of a world: an application, and whatever goes with it. */
-export interface MadeApp {
-  readonly app: App
-}
-
-/** Something put around the broker and the backend of each process, for experiments: how does it end if this breaks? */
-export interface Wrap {
-  readonly broker?: (broker: Broker, process: string) => Broker
-  readonly backend?: (backend: ResultBackend, process: string) => ResultBackend
-}
 
 /** How a world is made. */
 export interface WorldOptions<Made extends MadeApp> {
@@ -49,21 +35,6 @@ export interface WorldOptions<Made extends MadeApp> {
   /** The durable engine, where that is the broker. */
   readonly Engine: typeof EngineServer | undefined
   readonly isTraced: boolean
-}
-
-/** A process of a world, with what was made in it; it can be the surroundings of a gateway: `gateway(app, {}, peer)`. */
-export interface Peer<Made> extends Required<GatewaySurroundings> {
-  readonly name: string
-  readonly made: Made
-  /** Its time. */
-  readonly clock: Clock
-  readonly isAlive: boolean
-  /** Resolves when it is dead. */
-  readonly gone: Promise<void>
-  /** Calls `fn` as code of this process: tasks of a module's application are sent by its connection. */
-  run<T>(fn: () => T): T
-  /** Ends it, as `kill -9` does. */
-  kill(): void
 }
 
 interface Living {
