@@ -41,7 +41,7 @@ export class FakeFiles implements JournalFiles {
     const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
     this.names.set(name, inode)
     return {
-      write: (parts, at) => this.#write(inode, Buffer.concat(parts), at),
+      write: (parts, at) => this.#write(inode, parts, at),
       truncate: (length) => {
         this.room += Math.max(0, inode.content.length - length)
         inode.content = resized(inode.content, length)
@@ -131,17 +131,18 @@ export class FakeFiles implements JournalFiles {
     return inode
   }
 
-  #write(inode: Inode, bytes: Buffer, at: number): number {
+  #write(inode: Inode, parts: readonly Uint8Array[], at: number): number {
     this.onStep?.()
-    const more = Math.max(0, at + bytes.length - inode.content.length)
-    const taken = bytes.length - Math.max(0, more - this.room)
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    const more = Math.max(0, at + length - inode.content.length)
+    const taken = length - Math.max(0, more - this.room)
     if (taken <= 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
-    const end = at + taken
-    if (end > inode.content.length) {
-      this.room -= end - inode.content.length
-      inode.content = resized(inode.content, end)
+    this.room -= Math.max(0, at + taken - inode.content.length)
+    if (at === inode.content.length && taken === length) inode.content = Buffer.concat([inode.content, ...parts])
+    else {
+      if (at + taken > inode.content.length) inode.content = resized(inode.content, at + taken)
+      Buffer.concat(parts).copy(inode.content, at, 0, taken)
     }
-    bytes.copy(inode.content, at, 0, taken)
     return taken
   }
 
