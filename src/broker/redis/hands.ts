@@ -61,6 +61,7 @@ export class Hands {
   #isScheduled = false
   #flushing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
+  #heardMs = -Infinity
 
   constructor({ clock, leaseMs, readers, onUseless }: HandsOptions) {
     this.#clock = clock
@@ -68,6 +69,11 @@ export class Hands {
     this.#onUseless = onUseless
     this.session = clock.uuid()
     this.leaseMs = leaseMs
+  }
+
+  /** How long ago the server last heard of us. */
+  get unheardMs(): number {
+    return this.#clock.monotonic() - this.#heardMs
   }
 
   get tagBase(): string {
@@ -161,6 +167,7 @@ export class Hands {
     if (!link) return
     const readers = this.#readers().flatMap(({ name, queues }) => queues.flatMap((queue) => [queue, name]))
     const tags = [...this.#held.keys()]
+    const sinceMs = this.#clock.monotonic()
     for (let from = 0; from === 0 || from < tags.length; from += BATCH) {
       const pairs = from === 0 ? readers : []
       const batch = tags.slice(from, from + BATCH)
@@ -168,6 +175,7 @@ export class Hands {
       const gone = (await link.run(MOVES.renew, [...head, ...pairs, ...batch])) as string[]
       for (const tag of gone) this.#lose(tag)
     }
+    this.#heardMs = sinceMs
   }
 
   #lose(tag: string): void {
