@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { nameOf } from '../../../src/broker/embedded/journal/chain.ts'
 import { seededRandom } from '../../../src/testing/seeded.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 
 const SMALL = { segmentBytes: 4096 }

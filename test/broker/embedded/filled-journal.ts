@@ -1,5 +1,5 @@
 import { nameOf } from '../../../src/broker/embedded/journal/chain.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine } from './kept-engine.ts'
 
 /** The first file of a journal. */

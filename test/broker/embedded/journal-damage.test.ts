@@ -4,7 +4,7 @@ import { type LogRecord, onLog } from '../../../src/base/log.ts'
 import { nameOf } from '../../../src/broker/embedded/journal/chain.ts'
 import { HEADER_BYTES } from '../../../src/broker/embedded/journal/segment-header.ts'
 import { seededRandom } from '../../../src/testing/seeded.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { filled, FIRST, numbered, SMALL, writtenIn } from './filled-journal.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 

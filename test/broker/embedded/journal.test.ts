@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { FIRST, numbered } from './filled-journal.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 

@@ -9,7 +9,7 @@ import { tell } from '../../tell.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
 import { type Line, type LineEvents, openLine } from './line.ts'
 import type { LineUser } from './line-user.ts'
-import { joinPost, type Post } from './post.ts'
+import { type EnginePost, joinPost, type OpenPost } from './post.ts'
 
 /** Short: who waits for the new owner to begin must not lose the second in which work goes on. */
 const AGAIN: Backoff = { baseMs: 20, maxMs: 200 }
@@ -29,6 +29,8 @@ export interface EngineClientOptions {
   /** For errors and logs. */
   readonly url: string
   readonly connectTimeoutMs: number
+  /** Default: the post of this process. */
+  readonly openPost?: OpenPost | undefined
 }
 
 /**
@@ -41,7 +43,7 @@ export class EngineClient implements Service {
   #clock: Clock
   #state: BrokerState = 'stopped'
   #listeners = new Set<(state: BrokerState) => void>()
-  #post: Post | undefined
+  #post: EnginePost | undefined
   #line: Line | undefined
   #running: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -159,7 +161,8 @@ export class EngineClient implements Service {
     this.#abort = new AbortController()
     this.#enter('connecting')
     try {
-      this.#post = joinPost(this.#options.home, this.#options.sync)
+      const { home, sync, openPost = joinPost } = this.#options
+      this.#post = openPost(home, sync)
       await this.#connect(this.#clock.monotonic() + this.#options.connectTimeoutMs)
     } catch (error) {
       await this.#leave()
@@ -218,7 +221,7 @@ export class EngineClient implements Service {
   }
 
   async #attempt(timeoutMs: number): Promise<void> {
-    const line = await this.#reach(this.#post as Post, timeoutMs)
+    const line = await this.#reach(this.#post as EnginePost, timeoutMs)
     try {
       this.#abort.signal.throwIfAborted()
       const late = (): Error => new Error('it took too long to begin')
@@ -237,7 +240,7 @@ export class EngineClient implements Service {
     this.#waiters.clear()
   }
 
-  async #reach(post: Post, timeoutMs: number): Promise<Line> {
+  async #reach(post: EnginePost, timeoutMs: number): Promise<Line> {
     const endMs = this.#clock.monotonic() + timeoutMs
     try {
       return await this.#open(post, timeoutMs)
@@ -249,7 +252,7 @@ export class EngineClient implements Service {
     return this.#open(post, Math.max(1, endMs - this.#clock.monotonic()))
   }
 
-  #open(post: Post, timeoutMs: number): Promise<Line> {
+  #open(post: EnginePost, timeoutMs: number): Promise<Line> {
     this.#abort.signal.throwIfAborted()
     const events: LineEvents = {
       onSay: (kind, frame, line) => {
@@ -260,7 +263,7 @@ export class EngineClient implements Service {
       },
       onClosed: (line, problem) => this.#onLost(line, problem),
     }
-    return openLine({ path: post.socketPath, clock: this.#clock, home: this.#options.home, timeoutMs, events })
+    return openLine({ connect: () => post.connect(), clock: this.#clock, home: this.#options.home, timeoutMs, events })
   }
 
   #tellDown(): void {

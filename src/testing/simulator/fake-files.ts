@@ -1,4 +1,4 @@
-import type { JournalFile, JournalFiles } from '../../../src/broker/embedded/journal/journal-files.ts'
+import type { JournalFile, JournalFiles } from '../../broker/open.ts'
 
 /** What a disk writes in one piece; in truth it is more. */
 const SECTOR_BYTES = 128
@@ -17,6 +17,8 @@ export class FakeFiles implements JournalFiles {
   syncError: Error | undefined
   /** As long as it is set, nothing becomes durable; call it to let that happen. */
   held: (() => void)[] | undefined
+  /** When something becomes durable. Default: at once. */
+  later: ((fn: () => void) => void) | undefined
   syncs = 0
   /** Called before each change. */
   onStep: (() => void) | undefined
@@ -149,6 +151,8 @@ export class FakeFiles implements JournalFiles {
   #sync(make: () => void): Promise<void> {
     this.syncs++
     if (this.syncError) return Promise.reject(this.syncError)
+    const { later } = this
+    if (later) return new Promise((resolve) => later(() => resolve(make())))
     if (!this.held) {
       make()
       return Promise.resolve()
