@@ -1,4 +1,5 @@
 // RabbitMQ is stopped, killed, cut off and blocked under load: nothing is lost, and work goes on when it is back.
+import { cpus, loadavg } from 'node:os'
 import type { Proof, ProofOptions } from '../scripts/prove.mjs'
 import { FAULTS } from '../test/chaos/rabbitmq/faults.ts'
 import { FAST_TICK, playRound, type Report } from '../test/chaos/rabbitmq/round.ts'
@@ -10,7 +11,7 @@ const WORKERS = [1, 3]
 /** `rounds` are rounds of each fault, each with one worker and with three. */
 export async function run({ rounds = 50 }: ProofOptions): Promise<Proof> {
   const node = await RabbitmqNode.start({ advanced: FAST_TICK })
-  const figures: Record<string, unknown> = { rounds, faults: {} }
+  const figures: Record<string, unknown> = { rounds, cores: cpus().length, faults: {} }
   const failures: string[] = []
   try {
     for (const fault of FAULTS) {
@@ -50,5 +51,7 @@ function summary(reports: readonly Report[]): object {
     ranThroughTwice: sum((report) => report.throughTwice),
     startedAgainAfterRedelivery: sum((report) => report.duplicates),
     startedAgainAfterResending: sum((report) => report.resent),
+    // Beside figures of time: how many wanted a core of the machine in the last minute.
+    load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
   }
 }

@@ -19,7 +19,7 @@ const gateway: BenchCase = async ({ tiny, amqpUrl }) => {
     for (const connections of tiny ? [16] : [64, 1_000]) {
       const load = (port: number) => async (): Promise<number> => {
         const url = `http://127.0.0.1:${port}/add?x=2&y=3`
-        const result = await autocannon({ url, connections, duration: tiny ? 1 : 3, timeout: 20 })
+        const result = await autocannon({ url, connections, duration: tiny ? 1 : 2, timeout: 20 })
         if (result.errors > 0 || result.non2xx > 0) {
           throw new Error(`${result.errors} errors, ${result.non2xx} answers that are not 2xx from ${url}`)
         }
@@ -28,7 +28,7 @@ const gateway: BenchCase = async ({ tiny, amqpUrl }) => {
       const contenders: Record<string, Contender> = {}
       for (const [i, name] of names.entries()) contenders[name] = load(portOf(peers[i]))
       const what = `gateway, ${connections.toLocaleString('en-US')} connections`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders)))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders)))
     }
     return figures
   } finally {

@@ -19,7 +19,7 @@ if (who === 'bare') {
   await speaker.consume(queue, false, ({ body, replyTo, correlationId, tag }) => {
     speaker.publish(
       replyTo,
-      { body: answerTo(body, correlationId), headers, persistent: false, correlationId },
+      { body: answerTo(body, correlationId), headers, persistent: true, correlationId },
       () => {},
     )
     speaker.ack(tag)

@@ -10,6 +10,8 @@ import { DurableBroker } from './embedded/client/durable-broker.ts'
 import { EngineClient } from './embedded/client/engine-client.ts'
 import { type KeptResults, type ResultListener, ServedResults } from './embedded/client/kept-results.ts'
 import { parseEmbeddedUrl, projectHome } from './embedded/client/embedded-url.ts'
+import type { OpenPost } from './embedded/client/post.ts'
+import type { EngineServer } from './embedded/owner/engine-server.ts'
 import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
@@ -19,6 +21,9 @@ import { openRedisLink } from './redis/redis-link.ts'
 import { parseRedisBrokerUrl } from './redis/redis-options.ts'
 
 export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
+export type { EnginePost, OpenPost } from './embedded/client/post.ts'
+export type { JournalFile, JournalFiles } from './embedded/journal/journal-files.ts'
+export type { EngineServer } from './embedded/owner/engine-server.ts'
 export { joinTables } from './embedded/tables/shared-tables.ts'
 export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
@@ -49,6 +54,8 @@ export interface BrokerOptions {
   readonly home?: string | undefined
   /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
   readonly openLink?: OpenLink
+  /** Embedded only: what reaches the engine, and runs it. A simulator gives one of its own. Default: this machine's. */
+  readonly openPost?: OpenPost
 }
 
 /**
@@ -65,7 +72,9 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
   const connectTimeoutMs = options.connectTimeoutMs ?? 5000
   if (scheme === 'embedded') {
     const { shown, home = options.home ?? projectHome(), sync } = parseEmbeddedUrl(url)
-    return new DurableBroker({ url: shown, home, sync, clock, maxMessageBytes, publishTimeoutMs, connectTimeoutMs })
+    const { openPost } = options
+    const timeouts = { publishTimeoutMs, connectTimeoutMs }
+    return new DurableBroker({ url: shown, home, sync, clock, maxMessageBytes, ...timeouts, openPost })
   }
   if (scheme === 'memory') {
     const name =
@@ -104,6 +113,11 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     scheme: scheme ? `${scheme}://` : redactUrl(url),
     known: 'embedded://, memory://, amqp://, amqps://, redis://, rediss://, redis+socket://, sentinel://',
   })
+}
+
+/** The durable engine itself, for simulators. Loaded by this alone: brokers speak to it, and run it in a thread. */
+export async function loadEngineServer(): Promise<typeof EngineServer> {
+  return (await import('./embedded/owner/engine-server.ts')).EngineServer
 }
 
 /** The data directory that an `embedded://` URL means. @throws LovageError `OPTION_INVALID` */

@@ -21,4 +21,4 @@ export {
   type WorkerChoice,
 } from './simulator/simulate.ts'
 export type { Faults } from './simulator/faults.ts'
-export type { BrokerModel, MadeApp, Peer, Wrap } from './simulator/world.ts'
+export type { BrokerModel, MadeApp, Peer, Wrap } from './simulator/peer.ts'

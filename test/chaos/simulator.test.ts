@@ -37,6 +37,15 @@ test(
   },
 )
 
+test(
+  'schedules over the durable engine, whose owners die with a disk that loses what it may, lose nothing',
+  LONG,
+  async () => {
+    const { tasks, starts } = await simulate({ ...SHOP, brokers: ['embedded'], seed: 1, schedules: 150 })
+    expect(starts).toBeGreaterThan(tasks)
+  },
+)
+
 describe('a schedule', () => {
   test('is the same every time for the same seed, and another for another', LONG, async () => {
     for (const seed of [3, 14, 165, 1007]) {

@@ -13,15 +13,17 @@ export class RedisNode {
   readonly port: number
   readonly folder: string
   #server: Child | undefined
+  #more: readonly string[]
 
-  private constructor(port: number, folder: string) {
+  private constructor(port: number, folder: string, more: readonly string[]) {
     this.port = port
     this.folder = folder
+    this.#more = more
   }
 
-  /** Starts one and resolves when it answers. */
-  static async start(): Promise<RedisNode> {
-    const node = new RedisNode(await freePort(), temporaryFolder('redis'))
+  /** Starts one and resolves when it answers. `more` are arguments, beside ours. */
+  static async start(more: readonly string[] = []): Promise<RedisNode> {
+    const node = new RedisNode(await freePort(), temporaryFolder('redis'), more)
     try {
       await node.start()
     } catch (error) {
@@ -40,7 +42,7 @@ export class RedisNode {
     const command = findCommand('redis-server')
     if (!command) throw new Error('There is no Redis on this machine; ask available("redis") first')
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder]
-    const server = startChild(command, [...args, '--appendonly', 'yes', '--save', ''], {
+    const server = startChild(command, [...args, '--appendonly', 'yes', '--save', '', ...this.#more], {
       name: 'redis-server',
       cwd: join(this.folder),
     })

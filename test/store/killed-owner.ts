@@ -21,7 +21,7 @@ export interface Verdict {
   readonly uncertain: number
   /** Entries of the due list that were done a second time. */
   readonly doneAgain: number
-  /** From the kill to the next confirmation. */
+  /** The longest time without a confirmation after the kill. */
   readonly silentMs: number
 }
 
@@ -84,11 +84,14 @@ export async function killTheOwner(seed: number, changes: number): Promise<Verdi
     let uncertain = 0
     let killedMs: number | undefined
     let silentMs = 0
+    let lastMs = 0
     const change = async (what: keyof typeof known, nth: number, call: Promise<number | undefined>): Promise<void> => {
       try {
         known[what].set(nth, (await call) ?? 0)
         confirmed++
-        if (killedMs !== undefined && silentMs === 0) silentMs = Math.max(1, systemClock.monotonic() - killedMs)
+        const nowMs = systemClock.monotonic()
+        if (killedMs !== undefined) silentMs = Math.max(silentMs, nowMs - Math.max(lastMs, killedMs))
+        lastMs = nowMs
       } catch (error) {
         round.check(isLovageError(error, 'STORE_UNREACHABLE'), `${what} ${nth} failed: ${String(error)}`)
         uncertain++

@@ -60,6 +60,8 @@ export class RedisConnection {
   #isCorked = false
   #owed = 0
   #heardMs: number
+  /** Bytes that the system has taken from us. */
+  #leftUs = 0
   #watch: Timer | undefined
   #problem = 'the connection was closed'
 
@@ -193,6 +195,11 @@ export class RedisConnection {
   #look(): void {
     const { clock, silenceMs } = this.#options
     if (!this.#isOpen) return
+    const { bytesWritten, writableLength } = this.#redis.stream
+    // What waits here waits because the other side has not taken what is before it: when it grows less, somebody is there.
+    const leftUs = bytesWritten - writableLength
+    if (writableLength > 0 && leftUs > this.#leftUs) this.#heardMs = clock.monotonic()
+    this.#leftUs = leftUs
     const silentMs = clock.monotonic() - this.#heardMs
     if (this.#owed > 0 && silentMs >= silenceMs) return this.#destroy(`no sign of life for ${Math.round(silentMs)} ms`)
     if (this.#owed === 0 && silentMs >= silenceMs / 2) {

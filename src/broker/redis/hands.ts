@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { RedisArgument } from '../../base/redis/redis-connection.ts'
+import { isPassing } from './redis-errors.ts'
 import { restoreTags } from './restore.ts'
 import type { RedisLink } from './redis-link.ts'
 import { MOVES } from './scripts.ts'
@@ -30,6 +31,15 @@ export interface Reader {
   readonly queues: readonly string[]
 }
 
+export interface HandsOptions {
+  readonly clock: Clock
+  readonly leaseMs: number
+  /** Who reads, whose sign of life goes along. */
+  readonly readers: () => readonly Reader[]
+  /** The connection is there, and of no use. */
+  readonly onUseless: (link: RedisLink, problem: string) => void
+}
+
 /**
  * What this broker has taken and not settled. The server keeps it under tags of this session (`unacked`); here it is
  * remembered which, so that it can be acknowledged in batches, given back in order, and its lease renewed.
@@ -40,6 +50,7 @@ export class Hands {
   readonly leaseMs: number
   #clock: Clock
   #readers: () => readonly Reader[]
+  #onUseless: HandsOptions['onUseless']
   #link: RedisLink | undefined
   #held = new Map<string, Held>()
   #lastNumber = 0
@@ -50,12 +61,19 @@ export class Hands {
   #isScheduled = false
   #flushing: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
+  #heardMs = -Infinity
 
-  constructor(clock: Clock, leaseMs: number, readers: () => readonly Reader[]) {
+  constructor({ clock, leaseMs, readers, onUseless }: HandsOptions) {
     this.#clock = clock
     this.#readers = readers
+    this.#onUseless = onUseless
     this.session = clock.uuid()
     this.leaseMs = leaseMs
+  }
+
+  /** How long ago the server last heard of us. */
+  get unheardMs(): number {
+    return this.#clock.monotonic() - this.#heardMs
   }
 
   get tagBase(): string {
@@ -149,6 +167,7 @@ export class Hands {
     if (!link) return
     const readers = this.#readers().flatMap(({ name, queues }) => queues.flatMap((queue) => [queue, name]))
     const tags = [...this.#held.keys()]
+    const sinceMs = this.#clock.monotonic()
     for (let from = 0; from === 0 || from < tags.length; from += BATCH) {
       const pairs = from === 0 ? readers : []
       const batch = tags.slice(from, from + BATCH)
@@ -156,6 +175,7 @@ export class Hands {
       const gone = (await link.run(MOVES.renew, [...head, ...pairs, ...batch])) as string[]
       for (const tag of gone) this.#lose(tag)
     }
+    this.#heardMs = sinceMs
   }
 
   #lose(tag: string): void {
@@ -173,7 +193,7 @@ export class Hands {
   #sign(): void {
     const link = this.#link
     this.renew()
-      .catch((error: unknown) => log('debug', 'broker', 'leases not renewed', { problem: messageOf(error) }))
+      .catch((error: unknown) => this.#failed(link, 'leases not renewed', error))
       .finally(() => {
         if (link && this.#link === link) this.#arm()
       })
@@ -206,7 +226,7 @@ export class Hands {
         await link.run(MOVES.ack, batch)
       } catch (error) {
         this.#acks.push(...tags.slice(from))
-        return notSettled(error)
+        return this.#failed(link, 'not settled yet', error)
       }
     }
   }
@@ -226,11 +246,12 @@ export class Hands {
       await restoreTags(link, tags, true)
     } catch (error) {
       this.#returns.push(...returns)
-      notSettled(error)
+      this.#failed(link, 'not settled yet', error)
     }
   }
-}
 
-function notSettled(error: unknown): void {
-  log('debug', 'broker', 'not settled yet', { problem: messageOf(error) })
+  #failed(link: RedisLink | undefined, what: string, error: unknown): void {
+    log('debug', 'broker', what, { problem: messageOf(error) })
+    if (link && isPassing(error)) this.#onUseless(link, messageOf(error))
+  }
 }

@@ -1,5 +1,5 @@
 import { type Clock, deadline } from '../../base/clock.ts'
-import { LovageError } from '../../base/errors.ts'
+import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
 import { clusterRefused } from '../../base/redis/redis-url.ts'
@@ -22,7 +22,7 @@ import { channelOf } from './channels.ts'
 import { Hands } from './hands.ts'
 import { Readers } from './readers.ts'
 import { redisAdmin } from './redis-admin.ts'
-import { isRefusal, serverError } from './redis-errors.ts'
+import { isPassing, isRefusal, serverError } from './redis-errors.ts'
 import type { OpenRedisLink, RedisLink } from './redis-link.ts'
 import type { RedisBrokerUrl } from './redis-options.ts'
 import { RedisPublisher } from './redis-publisher.ts'
@@ -238,7 +238,12 @@ export class RedisBroker implements Broker {
 
   #newHands(): Hands {
     const { clock, url, longestLeaseMs = LONGEST_LEASE_MS } = this.#options
-    return new Hands(clock, Math.min(url.visibilityMs, longestLeaseMs), () => this.#readers.all)
+    return new Hands({
+      clock,
+      leaseMs: Math.min(url.visibilityMs, longestLeaseMs),
+      readers: () => this.#readers.all,
+      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
+    })
   }
 
   #newReaders(): Readers {
@@ -269,7 +274,8 @@ export class RedisBroker implements Broker {
         try {
           return await work(link)
         } catch (error) {
-          if (link.isOpen || error instanceof LovageError) throw serverError(error, url.url.redacted)
+          if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
+          else if (link.isOpen || error instanceof LovageError) throw serverError(error, url.url.redacted)
         }
       }
     }

@@ -31,7 +31,7 @@ export class Sweeper {
   #prefix: string
   #link: RedisLink | undefined
   #timer: Timer | undefined
-  /** Before it, a session that seems gone may only be as new to this connection as we are. */
+  /** Before it, what seems to be gone may only be as new to this connection as we are, or as late. */
   #graceEndMs = 0
 
   constructor(clock: Clock, hands: Hands, visibilityMs: number, prefix: string) {
@@ -74,7 +74,11 @@ export class Sweeper {
   }
 
   async #sweep(link: RedisLink): Promise<void> {
-    if (this.#clock.monotonic() >= this.#graceEndMs) await this.#buryLapsed(link)
+    const { leaseMs, unheardMs } = this.#hands
+    // When we are late ourselves, the machine stood still, and others may be as late as we are: let them speak first.
+    if (unheardMs > leaseMs / 2) this.#graceEndMs = this.#clock.monotonic() + leaseMs
+    if (this.#clock.monotonic() < this.#graceEndMs) return
+    await this.#buryLapsed(link)
     const token = this.#clock.uuid()
     const lock = `${this.#prefix}unacked_mutex`
     if ((await link.call('SET', [lock, token, 'NX', 'PX', LOCK_MS])) === null) return

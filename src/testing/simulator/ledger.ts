@@ -55,6 +55,11 @@ export class Ledger implements MessageWatch {
   readonly tasks = new Map<string, TaskFacts>()
   /** Names of tasks that are acknowledged before their start. */
   readonly ackedEarly = new Set<string>()
+  /**
+   * The broker says only what it has confirmed, and not what it has: nothing is known of single messages, and only the ends
+   * of tasks are judged.
+   */
+  isCoarse = false
   /** Something happened for which a task may be started more than once a message. */
   isTroubled = false
   readonly #trace: Trace
@@ -83,7 +88,10 @@ export class Ledger implements MessageWatch {
   /** Messages of tasks that wait, or that somebody has in hand. */
   get unsettled(): number {
     let count = 0
-    for (const task of this.tasks.values()) if (!this.#isExpired(task)) count += task.accepted - task.settled
+    for (const task of this.tasks.values()) {
+      if (this.#isExpired(task)) continue
+      count += this.isCoarse ? Number(task.confirmed > 0 && !this.#isOver(task)) : task.accepted - task.settled
+    }
     return count
   }
 
@@ -137,7 +145,7 @@ export class Ledger implements MessageWatch {
     this.#trace.add(process, `starts ${task.name}`)
     task.starts++
     const isOver = task.outcomes.length > 0 && task.accepted === task.settled
-    if (isOver && !isBlind && !task.isAckedEarly) {
+    if (isOver && !this.isCoarse && !isBlind && !task.isAckedEarly) {
       this.blame(
         `${task.name} was started in ${process} after its outcome was stored and all its messages acknowledged`,
       )
@@ -191,16 +199,19 @@ export class Ledger implements MessageWatch {
   }
 
   #judgeTask(task: TaskFacts): void {
-    const { name, confirmed, accepted, settled, outcomes, dead, ends } = task
-    const isExpired = this.#isExpired(task)
-    if (accepted !== settled && !isExpired) this.blame(`${accepted - settled} messages of ${name} were never settled`)
-    if (!this.isTroubled && task.starts > accepted) {
+    const { name, confirmed, accepted, settled } = task
+    if (!this.isCoarse && accepted !== settled && !this.#isExpired(task))
+      this.blame(`${accepted - settled} messages of ${name} were never settled`)
+    if (!this.isCoarse && !this.isTroubled && task.starts > accepted) {
       this.blame(`${name} was started ${task.starts} times for ${accepted} messages, and nothing had gone wrong`)
     }
-    if (confirmed === 0) return
-    const isOver = outcomes.length > 0 || dead > 0 || isExpired || task.isAckedEarly
-    if (!isOver && !(task.isUnstored && ends > 0))
-      this.blame(`the message of ${name} was confirmed, and has no outcome`)
+    if (confirmed > 0 && !this.#isOver(task)) this.blame(`the message of ${name} was confirmed, and has no outcome`)
+  }
+
+  /** It has come to an end that may be one. */
+  #isOver(task: TaskFacts): boolean {
+    const { outcomes, dead, isAckedEarly, isUnstored, ends } = task
+    return outcomes.length > 0 || dead > 0 || this.#isExpired(task) || isAckedEarly || (isUnstored && ends > 0)
   }
 
   #judgeWaiter({ id, process, lossesBefore, hasHeard }: Waiter): void {

@@ -4,7 +4,8 @@ import type { Strike } from './faults.ts'
 import { runSchedule } from './schedule.ts'
 import type { SimulateOptions } from './simulate.ts'
 import { openStage } from './stage.ts'
-import type { MadeApp, World } from './world.ts'
+import type { MadeApp } from './peer.ts'
+import type { World } from './world.ts'
 
 /** Most runs that are spent on the search for the fewest strikes. */
 const MOST_RUNS = 300

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual, inspect } from 'node:util'
 import { isLovageError, messageOf } from '../../base/errors.ts'
+import { loadEngineServer } from '../../broker/open.ts'
 import { seededRandom } from '../seeded.ts'
 import type { SimulatedWorld, SimulateOptions } from './simulate.ts'
-import { type MadeApp, type Peer, World } from './world.ts'
+import type { MadeApp, Peer } from './peer.ts'
+import { World } from './world.ts'
 
 const DAY_MS = 86_400_000
 
@@ -54,7 +56,8 @@ async function play<Made extends MadeApp>(
   const { brokers = ['memory', 'amqp'], workers = 3, workerOptions = {}, faults = {}, wrap = {} } = options
   const broker = brokers[seed % brokers.length] ?? 'memory'
   const makeApp = options.app
-  const world = new World({ seed, broker, makeApp, workers, workerOptions, faults, strikes, wrap, isTraced })
+  const Engine = broker === 'embedded' ? await loadEngineServer() : undefined
+  const world = new World({ seed, broker, makeApp, workers, workerOptions, faults, strikes, wrap, Engine, isTraced })
   onWorld?.(world)
   const client = world.peer('client')
   const view = viewOf(world, client)

@@ -5,7 +5,7 @@ import type { FaultName, Faults } from './faults.ts'
 import { report } from './report.ts'
 import { runSchedule } from './schedule.ts'
 import { openStage } from './stage.ts'
-import type { BrokerModel, MadeApp, Peer, Wrap } from './world.ts'
+import type { BrokerModel, MadeApp, Peer, Wrap } from './peer.ts'
 
 /** What a scenario works with. */
 export interface SimulatedWorld<Made extends MadeApp> extends Pick<Peer<Made>, 'clock'> {

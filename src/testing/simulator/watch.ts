@@ -40,6 +40,21 @@ export function watchBroker(broker: Broker, { process, ledger, kit }: Watching):
   })
 }
 
+/** A broker whose queues cannot be looked into: what it confirmed counts as there, what is acknowledged as done with. */
+export function countedBroker(broker: Broker, { process, ledger }: Watching): Broker {
+  return overlay<Broker>(broker, {
+    async publish(message, to, options) {
+      await broker.publish(message, to, options)
+      ledger.accepted(message, to.routingKey)
+    },
+    consume: (options) =>
+      broker.consume({
+        ...options,
+        onDelivery: (delivery) => options.onDelivery(watchDelivery(delivery, process, ledger)),
+      }),
+  })
+}
+
 /** A broker in memory, with the time that everything takes, for a process that may die. */
 export function remoteBroker(broker: Broker, { process, ledger }: Watching): Broker {
   return overlay<Broker>(broker, {

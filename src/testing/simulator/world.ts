@@ -2,38 +2,25 @@ import type { App } from '../../app/app.ts'
 import type { Settings } from '../../app/settings.ts'
 import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
-import { type Clock, sleep } from '../../base/clock.ts'
+import { sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
 import type { Store } from '../../store/store.ts'
 import { remoteStore } from './remote-store.ts'
-import { openBroker } from '../../broker/open.ts'
-import type { GatewaySurroundings } from '../../gateway/gateway.ts'
+import { type EnginePost, type EngineServer, openBroker } from '../../broker/open.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { FaultKit, type Faults } from './faults.ts'
 import { Ledger, type TaskFacts } from './ledger.ts'
+import type { BrokerModel, MadeApp, Peer, Wrap } from './peer.ts'
 import { type Blow, SimulatedProcess } from './process.ts'
 import { openRabbitLink, type RabbitLink } from './rabbit-link.ts'
 import { RabbitServer } from './rabbit-server.ts'
 import type { SimulatedSurroundings, WorkerChoice } from './simulate.ts'
+import { SimulatedPlace } from './simulated-place.ts'
 import { simulatedHttp } from './simulated-http.ts'
 import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
-import { remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
+import { countedBroker, remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
 import { WorkerSlot } from './worker-slot.ts'
-
-/** Brokers that a world can have. */
-export type BrokerModel = 'memory' | 'amqp'
-
-/** What is made for each process of a world: an application, and whatever goes with it. */
-export interface MadeApp {
-  readonly app: App
-}
-
-/** Something put around the broker and the backend of each process, for experiments: how does it end if this breaks? */
-export interface Wrap {
-  readonly broker?: (broker: Broker, process: string) => Broker
-  readonly backend?: (backend: ResultBackend, process: string) => ResultBackend
-}
 
 /** How a world is made. */
 export interface WorldOptions<Made extends MadeApp> {
@@ -45,22 +32,9 @@ export interface WorldOptions<Made extends MadeApp> {
   readonly faults: Faults
   readonly strikes: readonly number[] | undefined
   readonly wrap: Wrap
+  /** The durable engine, where that is the broker. */
+  readonly Engine: typeof EngineServer | undefined
   readonly isTraced: boolean
-}
-
-/** A process of a world, with what was made in it; it can be the surroundings of a gateway: `gateway(app, {}, peer)`. */
-export interface Peer<Made> extends Required<GatewaySurroundings> {
-  readonly name: string
-  readonly made: Made
-  /** Its time. */
-  readonly clock: Clock
-  readonly isAlive: boolean
-  /** Resolves when it is dead. */
-  readonly gone: Promise<void>
-  /** Calls `fn` as code of this process: tasks of a module's application are sent by its connection. */
-  run<T>(fn: () => T): T
-  /** Ends it, as `kill -9` does. */
-  kill(): void
 }
 
 interface Living {
@@ -85,6 +59,7 @@ export class World<Made extends MadeApp> {
   readonly #options: WorldOptions<Made>
   readonly #server: RabbitServer
   readonly #living = new Set<Living>()
+  readonly #place: SimulatedPlace | undefined
 
   constructor(options: WorldOptions<Made>) {
     const { seed, broker, faults, strikes, workers, isTraced } = options
@@ -102,6 +77,13 @@ export class World<Made extends MadeApp> {
     })
     this.ledger = new Ledger(this.trace, () => this.timeline.monotonic())
     this.#server = new RabbitServer(this.timeline, this.kit, this.ledger)
+    if (options.Engine) {
+      this.ledger.isCoarse = true
+      const onOwnerLost = (why: string): void => {
+        for (const { process } of this.#living) this.ledger.lost(process.name, why)
+      }
+      this.#place = new SimulatedPlace({ timeline: this.timeline, kit: this.kit, Engine: options.Engine, onOwnerLost })
+    }
     for (let at = 0; at < workers; at++) this.#addSlot()
   }
 
@@ -212,7 +194,7 @@ export class World<Made extends MadeApp> {
     const watching: Watching = { process, ledger, kit, isBlind }
     const open = (settings: Settings): { broker: Broker; backend: ResultBackend } => {
       const { wrap } = this.#options
-      const transport = this.broker === 'amqp' ? this.#rabbit(living, settings) : this.#memory(watching, settings)
+      const transport = this.#transport(living, watching, settings)
       const broker = watchBroker(wrap.broker?.(transport, process.name) ?? transport, watching)
       const own = this.#backend(broker, process, settings)
       living.backend = own
@@ -234,6 +216,11 @@ export class World<Made extends MadeApp> {
     living.app = made.app
     watchTasks(made.app, watching)
     return made
+  }
+
+  #transport(living: Living, watching: Watching, settings: Settings): Broker {
+    if (this.broker === 'amqp') return this.#rabbit(living, settings)
+    return this.broker === 'memory' ? this.#memory(watching, settings) : this.#embedded(watching, settings)
   }
 
   #rabbit({ process, links }: Living, settings: Settings): Broker {
@@ -265,10 +252,23 @@ export class World<Made extends MadeApp> {
     return remoteBroker(broker, watching)
   }
 
+  /** Its engine runs in one of the processes. */
+  #embedded(watching: Watching, { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }: Settings): Broker {
+    const { process } = watching
+    const openPost = (): EnginePost => (this.#place as SimulatedPlace).postOf(process)
+    const times = { clock: process.clock, publishTimeoutMs, connectTimeoutMs }
+    return countedBroker(openBroker('embedded:///simulated', { ...times, maxMessageBytes, openPost }), watching)
+  }
+
   #backend(broker: Broker, process: SimulatedProcess, settings: Settings): ResultBackend {
     const { resultExpiresMs, maxPendingResults, jsonTypes: types } = settings
     const options = { broker, resultExpiresMs, maxPendingResults, types }
     if (this.broker === 'amqp') return openBackend('rpc://', { ...options, clock: process.clock })
+    if (this.broker === 'embedded') {
+      // Results go over the broker in one half of the schedules, and are kept by the engine in the other.
+      const url = this.seed % 4 < 2 ? 'rpc://' : 'embedded:///simulated'
+      return openBackend(url, { ...options, clock: process.clock })
+    }
     const backend = openBackend('memory://simulated', { ...options, clock: this.timeline })
     process.onDeath(() => void backend.stop())
     return backend

@@ -5,7 +5,7 @@ import { onLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import type { Line } from '../../../src/broker/embedded/client/line.ts'
 import { reach } from '../../../src/broker/embedded/client/reach.ts'
-import type { Post } from '../../../src/broker/embedded/client/post.ts'
+import type { EnginePost } from '../../../src/broker/embedded/client/post.ts'
 import { ServedDelivery } from '../../../src/broker/embedded/client/served-consumer.ts'
 import { sleep } from '../../../src/base/clock.ts'
 import { ByteReader } from '../../../src/broker/embedded/wire/byte-reader.ts'
@@ -28,7 +28,7 @@ test('who becomes the owner reads its journal to the end, however long the calle
     await sleep(clock, 60_000)
     isOwner = true
   }
-  const reached = reach({ takeOver } as unknown as Post, clock, 5000, () =>
+  const reached = reach({ takeOver } as unknown as EnginePost, clock, 5000, () =>
     isOwner ? Promise.resolve(line) : nobody(),
   )
   await turns()
@@ -38,7 +38,7 @@ test('who becomes the owner reads its journal to the end, however long the calle
 
 test('who finds a new owner that does not serve yet says so', async () => {
   const clock = new VirtualClock({ seed: 1 })
-  const reached = reach({ takeOver: async () => {} } as unknown as Post, clock, 5000, nobody)
+  const reached = reach({ takeOver: async () => {} } as unknown as EnginePost, clock, 5000, nobody)
   await expect(reached).rejects.toThrow('still reads the journal')
 })
 

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { onLog, type LogRecord } from '../../../src/base/log.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 
 const KiB = 1024

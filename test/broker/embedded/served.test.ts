@@ -4,7 +4,7 @@ import type { ByteWriter } from '../../../src/broker/embedded/wire/byte-writer.t
 import { writeTable } from '../../../src/broker/embedded/wire/value-codec.ts'
 import type { Headers } from '../../../src/protocol/headers.ts'
 import { FakeClient } from './fake-client.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 
 const MiB = 2 ** 20

@@ -4,7 +4,7 @@ import type { Answer, Operation, OperationName } from '../../../src/broker/embed
 import { seededRandom } from '../../../src/testing/seeded.ts'
 import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { type Machine, play, restart, run, step, wait } from '../../property/store-steps.ts'
-import { FakeFiles } from './fake-files.ts'
+import { FakeFiles } from '../../../src/testing/simulator/fake-files.ts'
 import { KeptEngine, turns } from './kept-engine.ts'
 
 const ttlMs = 60_000

@@ -39,7 +39,7 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
   })
 
   const started = async (options: BrokerOptions = {}): Promise<Broker> => {
-    const one = openBroker(proxy.urlFor(redis.url()), { publishTimeoutMs: 500, ...options })
+    const one = openBroker(proxy.urlFor(redis.url()), { publishTimeoutMs: 10_000, ...options })
     open.push(one)
     await one.start()
     await one.declare({ queues: [{ name: queue }] })
@@ -57,7 +57,8 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
 
   /** Publishes numbers while `hurt` runs, and some more; all that were confirmed are read, and nothing stands still. */
   const flow = async (hurt: () => Promise<unknown>, options: BrokerOptions = {}): Promise<Flow> => {
-    const [producer, reader] = [await started(options), await started(options)]
+    // Short, so that many are sent while it hurts.
+    const [producer, reader] = [await started({ publishTimeoutMs: 500, ...options }), await started(options)]
     const seen = new Set<string>()
     const inbox = new Inbox()
     const onDelivery = (delivery: Parameters<Inbox['take']>[0]): void => {

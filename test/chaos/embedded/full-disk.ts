@@ -31,7 +31,10 @@ export async function fillDisk(): Promise<FullDisk | undefined> {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', disk])
   const opened: Broker[] = []
   const open = async (): Promise<Broker> => {
-    const broker = openBroker(`embedded://${join(disk, 'home')}`, { publishTimeoutMs: 20_000 })
+    const broker = openBroker(`embedded://${join(disk, 'home')}`, {
+      publishTimeoutMs: 60_000,
+      connectTimeoutMs: 60_000,
+    })
     opened.push(broker)
     await broker.start()
     return broker

@@ -87,7 +87,9 @@ export class Deployment {
     for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) {
       const from = asked.lines.length
       asked.write(`outcomes ${ids.slice(at, at + ASKED_AT_ONCE).join(' ')}\n`)
-      await asked.line(/^outcomes told$/, { ...PATIENCE, from }).catch(() => {})
+      await asked.line(/^outcomes told$/, { ...PATIENCE, from })
+      // What is lost is lost: there is no need to wait as long for the rest.
+      if (asked.lines.some((line) => line.startsWith('no outcome'))) break
     }
     await this.clear(false)
     return this.#judge(this.#facts())

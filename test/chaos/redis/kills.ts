@@ -51,6 +51,8 @@ export async function killWorkers(
       waits.push(result.get({ timeout: PATIENCE_MS }).then(() => done++))
     }
     const sending = inLanes(messages, MOST_SENDING, send)
+    // Awaited in the end; until then its failure is not nobody's.
+    sending.catch(() => {})
     for (let kill = 1; kill <= kills; kill++) {
       const goal = Math.floor((messages * kill) / (kills + 1))
       while (done < goal) await sleep(systemClock, 5)
@@ -124,7 +126,7 @@ export async function holdTasks(
 
 function openApp(redis: RedisNode, queue: string): { app: App; urls: { broker: string; backend: string } } {
   const urls = { broker: `${redis.url(0)}?visibility_timeout=${VISIBILITY_S}`, backend: redis.url(1) }
-  const app = lovage(queue, { ...urls, defaultQueue: queue, publishTimeout: '30s' }, { env: {} })
+  const app = lovage(queue, { ...urls, defaultQueue: queue, publishTimeout: '60s', connectTimeout: '60s' }, { env: {} })
   return { app, urls }
 }
 

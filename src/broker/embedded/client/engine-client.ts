@@ -9,7 +9,7 @@ import { tell } from '../../tell.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
 import { type Line, type LineEvents, openLine } from './line.ts'
 import type { LineUser } from './line-user.ts'
-import { joinPost, type Post } from './post.ts'
+import { type EnginePost, joinPost, type OpenPost } from './post.ts'
 import { reach } from './reach.ts'
 
 /** Short: who waits for the new owner to begin must not lose the second in which work goes on. */
@@ -30,6 +30,8 @@ export interface EngineClientOptions {
   /** For errors and logs. */
   readonly url: string
   readonly connectTimeoutMs: number
+  /** Default: the post of this process. */
+  readonly openPost?: OpenPost | undefined
 }
 
 /**
@@ -42,7 +44,7 @@ export class EngineClient implements Service {
   #clock: Clock
   #state: BrokerState = 'stopped'
   #listeners = new Set<(state: BrokerState) => void>()
-  #post: Post | undefined
+  #post: EnginePost | undefined
   #line: Line | undefined
   #running: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -160,7 +162,8 @@ export class EngineClient implements Service {
     this.#abort = new AbortController()
     this.#enter('connecting')
     try {
-      this.#post = joinPost(this.#options.home, this.#options.sync)
+      const { home, sync, openPost = joinPost } = this.#options
+      this.#post = openPost(home, sync)
       await this.#connect(this.#clock.monotonic() + this.#options.connectTimeoutMs)
     } catch (error) {
       await this.#leave()
@@ -223,7 +226,7 @@ export class EngineClient implements Service {
   }
 
   async #attempt(timeoutMs: number): Promise<void> {
-    const post = this.#post as Post
+    const post = this.#post as EnginePost
     const line = await reach(post, this.#clock, timeoutMs, (leftMs) => this.#open(post, leftMs))
     try {
       this.#abort.signal.throwIfAborted()
@@ -243,7 +246,7 @@ export class EngineClient implements Service {
     this.#waiters.clear()
   }
 
-  #open(post: Post, timeoutMs: number): Promise<Line> {
+  #open(post: EnginePost, timeoutMs: number): Promise<Line> {
     this.#abort.signal.throwIfAborted()
     const events: LineEvents = {
       onSay: (kind, frame, line) => {
@@ -254,7 +257,7 @@ export class EngineClient implements Service {
       },
       onClosed: (line, problem) => this.#onLost(line, problem),
     }
-    return openLine({ path: post.socketPath, clock: this.#clock, home: this.#options.home, timeoutMs, events })
+    return openLine({ connect: () => post.connect(), clock: this.#clock, home: this.#options.home, timeoutMs, events })
   }
 
   #tellDown(): void {

@@ -30,6 +30,8 @@ export class ServedResults implements KeptResults {
   #isOwn: boolean
   #onResult: ResultListener
   #watched = new Set<string>()
+  /** The connection that was told of all that is watched. Others may have to wait for it still. */
+  #line: Line | undefined
   #leave: (() => void) | undefined
 
   /** `isOwn`: nobody else starts and stops the client. */
@@ -43,16 +45,19 @@ export class ServedResults implements KeptResults {
   async start(): Promise<void> {
     this.#leave ??= this.#client.join({
       onUp: (line) => this.#watchAgain(line),
+      onDown: () => (this.#line = undefined),
       onSay: (kind, frame) => this.#onSay(kind, frame),
     })
-    if (this.#isOwn) await this.#client.start()
-    else this.#client.assertOpen()
+    if (this.#isOwn) return this.#client.start()
+    this.#client.assertOpen()
+    this.#line ??= this.#client.line
   }
 
   async stop(): Promise<void> {
     for (const key of [...this.#watched]) this.unwatch(key)
     this.#leave?.()
     this.#leave = undefined
+    this.#line = undefined
     if (this.#isOwn) await this.#client.stop()
   }
 
@@ -78,14 +83,15 @@ export class ServedResults implements KeptResults {
     if (this.#watched.has(key)) return
     this.#watched.add(key)
     // While there is no connection: the next one begins with all that is watched.
-    this.#client.line?.say(ASK.watch, (writer) => writer.text(key))
+    this.#line?.say(ASK.watch, (writer) => writer.text(key))
   }
 
   unwatch(key: string): void {
-    if (this.#watched.delete(key)) this.#client.line?.say(ASK.unwatch, (writer) => writer.text(key))
+    if (this.#watched.delete(key)) this.#line?.say(ASK.unwatch, (writer) => writer.text(key))
   }
 
   async #watchAgain(line: Line): Promise<void> {
+    this.#line = line
     const keys = [...this.#watched]
     for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
       line.say(ASK.watch, (writer) => {

@@ -1,4 +1,4 @@
-import { createConnection, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { type Clock, deadline } from '../../../base/clock.ts'
 import { type ErrorCode, ERRORS, LovageError, messageOf } from '../../../base/errors.ts'
 import { log } from '../../../base/log.ts'
@@ -32,7 +32,7 @@ export interface LineEvents {
 }
 
 export interface LineOptions {
-  readonly path: string
+  readonly connect: () => Socket
   readonly clock: Clock
   readonly timeoutMs: number
   readonly home: string
@@ -75,12 +75,12 @@ export class Line {
   #onGreeted!: { resolve: () => void; reject: (error: Error) => void }
   readonly #closed: Promise<void>
 
-  constructor({ path, clock, home, events }: LineOptions) {
+  constructor({ connect, clock, home, events }: LineOptions) {
     this.#clock = clock
     this.#home = home
     this.#events = events
     this.greeted = new Promise((resolve, reject) => (this.#onGreeted = { resolve, reject }))
-    this.#socket = createConnection(path)
+    this.#socket = connect()
     this.#socket.on('data', (chunk: Buffer) => this.#take(chunk))
     this.#socket.on('drain', () => events.onRoom())
     this.#socket.on('error', (error) => {

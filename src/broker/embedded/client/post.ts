@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { createConnection, type Socket } from 'node:net'
 import type { Clock } from '../../../base/clock.ts'
 import { becomeOwner, type Owner, SOCKET } from '../owner/owner.ts'
 import { openPlace, type Place } from '../owner/place.ts'
@@ -17,8 +18,19 @@ export function joinPost(home: string, sync: boolean): Post {
   return post
 }
 
+/** How an engine is reached, and run where nobody runs it. */
+export interface EnginePost {
+  /** Connects to who runs it. */
+  connect(): Socket
+  takeOver(clock: Clock): Promise<void>
+  leave(): Promise<void>
+}
+
+/** Called by each who uses an engine. */
+export type OpenPost = (home: string, sync: boolean) => EnginePost
+
 /** What this process has of one data directory. */
-export class Post {
+export class Post implements EnginePost {
   users = 0
   #home: string
   #sync: boolean
@@ -32,9 +44,9 @@ export class Post {
     this.#place = openPlace(home)
   }
 
-  /** Where its owner serves, in this process or another. */
-  get socketPath(): string {
-    return this.#place.socketPath(SOCKET)
+  /** Connects to its owner, in this process or another. */
+  connect(): Socket {
+    return createConnection(this.#place.socketPath(SOCKET))
   }
 
   /**

@@ -1,6 +1,6 @@
 import { type Clock, deadline } from '../../../base/clock.ts'
 import type { Line } from './line.ts'
-import type { Post } from './post.ts'
+import type { EnginePost } from './post.ts'
 
 /** Longest that this process reads a journal. A gigabyte is read in less on a slow machine. */
 const READING_MS = 300_000
@@ -13,7 +13,7 @@ const GREETING_MS = 1000
  * @throws LovageError `HOME_OWNED`, `HOME_UNUSABLE`; an error that says what is to be waited for
  */
 export async function reach(
-  post: Post,
+  post: EnginePost,
   clock: Clock,
   timeoutMs: number,
   open: (timeoutMs: number) => Promise<Line>,

@@ -1,4 +1,4 @@
-import type { JournalFile, JournalFiles } from '../../../src/broker/embedded/journal/journal-files.ts'
+import type { JournalFile, JournalFiles } from '../../broker/open.ts'
 
 /** What a disk writes in one piece; in truth it is more. */
 const SECTOR_BYTES = 128
@@ -17,6 +17,8 @@ export class FakeFiles implements JournalFiles {
   syncError: Error | undefined
   /** As long as it is set, nothing becomes durable; call it to let that happen. */
   held: (() => void)[] | undefined
+  /** When something becomes durable. Default: at once. */
+  later: ((fn: () => void) => void) | undefined
   syncs = 0
   /** Called before each change. */
   onStep: (() => void) | undefined
@@ -41,7 +43,7 @@ export class FakeFiles implements JournalFiles {
     const inode: Inode = { content: Buffer.alloc(0), durable: Buffer.alloc(0) }
     this.names.set(name, inode)
     return {
-      write: (parts, at) => this.#write(inode, Buffer.concat(parts), at),
+      write: (parts, at) => this.#write(inode, parts, at),
       truncate: (length) => {
         this.room += Math.max(0, inode.content.length - length)
         inode.content = resized(inode.content, length)
@@ -131,23 +133,26 @@ export class FakeFiles implements JournalFiles {
     return inode
   }
 
-  #write(inode: Inode, bytes: Buffer, at: number): number {
+  #write(inode: Inode, parts: readonly Uint8Array[], at: number): number {
     this.onStep?.()
-    const more = Math.max(0, at + bytes.length - inode.content.length)
-    const taken = bytes.length - Math.max(0, more - this.room)
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    const more = Math.max(0, at + length - inode.content.length)
+    const taken = length - Math.max(0, more - this.room)
     if (taken <= 0) throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' })
-    const end = at + taken
-    if (end > inode.content.length) {
-      this.room -= end - inode.content.length
-      inode.content = resized(inode.content, end)
+    this.room -= Math.max(0, at + taken - inode.content.length)
+    if (at === inode.content.length && taken === length) inode.content = Buffer.concat([inode.content, ...parts])
+    else {
+      if (at + taken > inode.content.length) inode.content = resized(inode.content, at + taken)
+      Buffer.concat(parts).copy(inode.content, at, 0, taken)
     }
-    bytes.copy(inode.content, at, 0, taken)
     return taken
   }
 
   #sync(make: () => void): Promise<void> {
     this.syncs++
     if (this.syncError) return Promise.reject(this.syncError)
+    const { later } = this
+    if (later) return new Promise((resolve) => later(() => resolve(make())))
     if (!this.held) {
       make()
       return Promise.resolve()
