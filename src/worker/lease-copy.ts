@@ -72,6 +72,22 @@ class Disguised implements Delivery {
   }
 }
 
+/** A delivery that tells when it has been acknowledged. */
+export class Acknowledged extends Disguised {
+  readonly #onAck: () => void
+
+  constructor(delivery: Delivery, onAck: () => void) {
+    super(delivery, delivery.message, delivery)
+    this.#onAck = onAck
+  }
+
+  override ack(): boolean {
+    const isAcked = super.ack()
+    if (isAcked) this.#onAck()
+    return isAcked
+  }
+}
+
 /** A message that came back to its queue when the lease of its worker had ended; without the traces of that. */
 export class Returned extends Disguised {
   constructor(delivery: Delivery) {

@@ -1,10 +1,10 @@
-import { type Clock, deadline, type Timer } from '../base/clock.ts'
+import { type Clock, deadline, sleep, type Timer } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Broker, Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { cancelConsumer } from './ending.ts'
 import type { InHand } from './in-hand.ts'
-import { copyOf, LEASE_PREFIX, Leased, leaseOf, StrayLease } from './lease-copy.ts'
+import { Acknowledged, copyOf, LEASE_PREFIX, Leased, leaseOf, StrayLease } from './lease-copy.ts'
 import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
@@ -13,6 +13,12 @@ import type { Work } from './work.ts'
  * One that is held when its worker dies is older than that, and goes back at once.
  */
 const TTL_MS = 5_000
+
+/**
+ * How old the queue must be before anything is moved to it: RabbitMQ writes down what was declared up to two seconds late,
+ * and a queue that it has not written down is gone when it is killed.
+ */
+const SETTLES_MS = 3_000
 
 /** When the queue of a dead worker goes: long after all that was in it has gone back, even to a queue that is not there now. */
 const EXPIRES_MS = 86_400_000
@@ -62,6 +68,8 @@ export class Leases {
   #consumer: Consumer | undefined
   #timer: Timer | undefined
   #isEnded = false
+  /** Copies that came here and were not acknowledged: they may lie in the queue again. */
+  #unacked = 0
 
   constructor(options: LeaseOptions) {
     this.#options = options
@@ -110,8 +118,8 @@ export class Leases {
     if (!this.#consumer) return
     const { broker, clock, inHand } = this.#options
     await cancelConsumer(clock, this.#consumer)
-    // With something in it, or on its way to it, it is left to expire.
-    if (inHand.isBusy || this.#awaited.size > 0 || broker.state !== 'connected') return
+    // With anything in it, or on its way to it, it is left to expire: what is in it would be lost with it.
+    if (inHand.isBusy || this.#unacked > 0 || this.#awaited.size > 0 || broker.state !== 'connected') return
     await broker.admin?.deleteQueue(this.#name).catch((error: unknown) => {
       log('debug', 'worker', 'queue of leases was not deleted', { queue: this.#name, error: messageOf(error) })
     })
@@ -156,7 +164,6 @@ export class Leases {
     const { giveBack } = this.#options
     // Others may have it, instead of one more in the hands of who is busy.
     if (!work.isReady) return this.move(work, work.startedAtMs === undefined ? work.deaths : work.deaths + 1)
-    work.isReady = false
     giveBack(work)
     return true
   }
@@ -173,6 +180,10 @@ export class Leases {
         this.#awaited.delete(lease)
         throw error
       })
+      if (!work.isOurs || work.isSettled) {
+        this.#awaited.delete(lease)
+        return false
+      }
       const { message, queue } = work.delivery
       const to = { exchange: this.#name, routingKey: queue }
       await broker.publish(copyOf(message, starts, lease), to, { isPassedOn: true })
@@ -203,14 +214,19 @@ export class Leases {
   }
 
   async #begin(): Promise<void> {
-    const { broker } = this.#options
+    const { broker, clock, consumerTimeoutMs } = this.#options
     await broker.declare(leaseTopology(this.#name))
+    if (this.#consumer) return
     const onDelivery = (delivery: Delivery): void => this.#take(delivery)
     // Without limit: what is not held expires.
-    this.#consumer ??= await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
+    this.#consumer = await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
+    // Where there is less time than that, in a test, it must do.
+    await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS))
   }
 
-  #take(delivery: Delivery): void {
+  #take(given: Delivery): void {
+    this.#unacked++
+    const delivery = new Acknowledged(given, () => this.#unacked--)
     const lease = leaseOf(delivery.message) ?? ''
     const awaited = this.#awaited.get(lease)
     if (!awaited) return this.#options.onStray(new StrayLease(delivery))

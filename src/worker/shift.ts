@@ -93,7 +93,10 @@ export class Shift {
       tally,
       onStray: (delivery) => void this.#leaving.stray(delivery),
       onChange: () => this.#fitCredit(),
-      giveBack: (work) => this.#leaving.giveBack(work, work.isAgain),
+      giveBack: (work) => {
+        this.#slots.withdraw(work)
+        this.#leaving.giveBack(work, work.isAgain)
+      },
     })
     const { isPossible } = this.#leases
     this.#starts = new Starts({

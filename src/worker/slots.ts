@@ -6,6 +6,7 @@ export class Slots {
   readonly #hasRoom: (starting: number) => boolean
   readonly #launch: (work: Work) => void
   readonly #ready = new Ring<Work>()
+  #waiting = 0
   /** Tasks that are about to run, and have a slot already. */
   #starting = 0
   #isClosed = false
@@ -17,13 +18,20 @@ export class Slots {
   }
 
   get waiting(): number {
-    return this.#ready.size
+    return this.#waiting
   }
 
   enter(work: Work): void {
-    if (this.#ready.size === 0 && this.#isFree) return this.#launch(work)
+    if (this.#waiting === 0 && this.#isFree) return this.#launch(work)
     work.isReady = true
+    this.#waiting++
     this.#ready.push(work)
+  }
+
+  /** It waits no longer. */
+  withdraw(work: Work): void {
+    work.isReady = false
+    this.#waiting--
   }
 
   /** A slot is free. */
@@ -51,9 +59,8 @@ export class Slots {
 
   #next(): Work | undefined {
     for (let work = this.#ready.shift(); work; work = this.#ready.shift()) {
-      // Not so of one that was given back while it waited.
       if (!work.isReady) continue
-      work.isReady = false
+      this.withdraw(work)
       return work
     }
     return undefined

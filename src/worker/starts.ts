@@ -76,7 +76,7 @@ export class Starts {
       this.#suspect = { key: work.key, copy: work }
     }
     if (work.wouldTell > deaths) return run(work)
-    log('warn', 'worker', 'task starts again', { id, task, starts: deaths, limit })
+    if (deaths > 0) log('warn', 'worker', 'task starts again', { id, task, starts: deaths, limit })
     if (record) record(work)
     else this.passOn(work)
   }

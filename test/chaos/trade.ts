@@ -132,6 +132,8 @@ export const SHOP: SimulateOptions<Shop> = {
     queues: at % 3 === 0 ? ['celery'] : at % 3 === 1 ? ['images'] : ['celery', 'images'],
     concurrency: 2,
     gracePeriod: '2s',
+    // Short, so that much is moved under leases while it is in hand.
+    consumerTimeout: at % 3 === 2 ? '30m' : '500ms',
   }),
 }
 

@@ -22,11 +22,9 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
   let stopListening: () => void
 
   beforeAll(async () => {
-    node = await RabbitmqNode.start()
-    // Its configuration file takes no limit below a minute.
-    for (const setting of [`consumer_timeout, ${TIMEOUT_MS}`, 'channel_tick_interval, 200']) {
-      await node.ctl('eval', `application:set_env(rabbit, ${setting}).`)
-    }
+    // Its other configuration file takes no limit below a minute.
+    const settings = `[{consumer_timeout, ${TIMEOUT_MS}}, {channel_tick_interval, 200}]`
+    node = await RabbitmqNode.start({ advanced: `[{rabbit, ${settings}}].` })
     stopListening = onLog((record) => void records.push(record))
   }, 120_000)
   afterEach(async () => {
@@ -144,4 +142,30 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     gate.open()
     expect(await Promise.all([running, held].map((one) => one.get({ timeout: '30s' })))).toEqual(['running', 'held'])
   }, 60_000)
+
+  test('are not lost, and not run twice, when RabbitMQ itself is killed', async () => {
+    const app = open()
+    const gate = new Gate()
+    const begun: string[] = []
+    const slow = app.task('slow', async (label: string) => {
+      begun.push(label)
+      if (label === 'long') await gate.passed
+      return label
+    })
+    const made = await start(app)
+    const long = await slow.delay('long')
+    const later = await slow.applyAsync(['later'], { countdown: '35s' })
+    // Its queue of leases has been written down by then.
+    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(12)
+    await node.kill()
+    await node.start()
+    const { leased } = made.stats()
+    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(leased + 2)
+    gate.open()
+    expect(await Promise.all([long, later].map((one) => one.get({ timeout: '40s' })))).toEqual(['long', 'later'])
+    await expect.poll(() => made.stats()).toMatchObject({ succeeded: 2, running: 0, held: 0, lost: 0 })
+    expect(begun).toEqual(['long', 'later'])
+    const { broker } = await app.client()
+    await expect.poll(async () => (await broker.admin?.depth(app.settings.defaultQueue))?.messages).toBe(0)
+  }, 120_000)
 })

@@ -1,7 +1,8 @@
 /**
  * A worker as a process of its own, for tests that end it. It reads the queue `QUEUE` and says what it does on stdout;
- * `HANG` makes its tasks never end; SIGTERM stops it warmly. `TIMEOUT` is its `consumerTimeout`.
+ * `HANG` makes its tasks never end, `LASTS` makes them last so many milliseconds; SIGTERM stops it warmly. `TIMEOUT` is its `consumerTimeout`.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { currentTask, lovage, onLog } from 'lovage'
 import { worker } from 'lovage/worker'
 
@@ -12,6 +13,7 @@ const run = async (label: string): Promise<string> => {
   const { delivery } = currentTask()
   say(`began ${label}${delivery.redelivered ? ' again' : ''}`)
   if (process.env.HANG) await new Promise<never>(() => {})
+  if (process.env.LASTS) await sleep(Number(process.env.LASTS))
   return label
 }
 app.task('late', run)

@@ -83,7 +83,7 @@ export class AmqpConsumer implements Consumer {
     const isMore = prefetch === 0 || (this.#prefetch !== 0 && prefetch > this.#prefetch)
     this.#prefetch = prefetch
     const channel = this.#hold?.channel
-    if (!channel?.isOpen || this.#options.noAck) return
+    if (!channel?.isOpen || this.#options.noAck || this.#cancelling) return
     if (!this.#hasOwnCredit) channel.qos(prefetch, true).catch(ignoreLoss)
     // The server gives each of its consumers the credit that was set when it began.
     else if (isMore) this.#beginAgain(channel, prefetch).catch(ignoreLoss)

@@ -25,6 +25,25 @@ describe('a channel', () => {
     ])
   })
 
+  test('lets others be answered before its consumers, which RabbitMQ has the queues answer', async () => {
+    const scene = await opened()
+    const channel = await channelOf(scene)
+    const heard: string[] = []
+    const ended = [
+      channel.consume('q', 'new', false).then(() => heard.push('consume')),
+      channel.cancel('one').then(() => heard.push('cancel one')),
+      channel.cancel('two').then(() => heard.push('cancel two')),
+      channel.call('basic.qos', { prefetchCount: 3 }).then(() => heard.push('qos')),
+    ]
+    await scene.turn()
+    scene.server(methodFrame(1, 'basic.qos-ok', {}))
+    scene.server(methodFrame(1, 'basic.cancel-ok', { consumerTag: 'two' }))
+    scene.server(methodFrame(1, 'basic.consume-ok', { consumerTag: 'new' }))
+    scene.server(methodFrame(1, 'basic.cancel-ok', { consumerTag: 'one' }))
+    await Promise.all(ended)
+    expect(heard).toEqual(['qos', 'cancel two', 'consume', 'cancel one'])
+  })
+
   test('sends all of one turn in one write, and the acks of the turn with it', async () => {
     const scene = await opened()
     const tags: number[] = []

@@ -252,7 +252,8 @@ export class AmqpChannel {
   ): Promise<Reply> {
     this.#assertOpen()
     this.#send(method, args)
-    return this.#calls.wait(method, onReply)
+    const { consumerTag } = args as { readonly consumerTag?: string }
+    return this.#calls.wait(method, consumerTag, onReply)
   }
 
   /** A new error for each: a shared one would have the stack of whoever came first. */
