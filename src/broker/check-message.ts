@@ -1,6 +1,8 @@
 import { LovageError } from '../base/errors.ts'
+import { checkHeaders } from './check-headers.ts'
+import { queueArguments } from './queue-arguments.ts'
 import type { Message } from '../protocol/message.ts'
-import type { Destination, Topology } from './broker.ts'
+import type { Destination, QueueSpec, Topology } from './broker.ts'
 
 /** A short text of AMQP has its length in one byte. */
 const MOST_TEXT_BYTES = 255
@@ -50,6 +52,23 @@ export function checkNames({ exchanges = [], queues = [], bindings = [] }: Topol
   for (const { name } of exchanges) checkName(name, '$.exchange')
   for (const { name } of queues) checkName(name, '$.queue')
   for (const { routingKey } of bindings) checkName(routingKey, '$.routingKey')
+}
+
+/**
+ * Refuses a queue whose limits or arguments have no form on the wire.
+ * @throws LovageError `ENCODE_FAILED`
+ */
+export function checkQueue(spec: QueueSpec): void {
+  checkName(spec.name, '$.queue')
+  checkHeaders(queueArguments(spec), '$.arguments')
+  for (const name of ['expiresMs', 'messageTtlMs', 'maxLength'] as const) {
+    const limit = spec[name]
+    if (limit === undefined || (typeof limit === 'number' && limit >= 0)) continue
+    throw new LovageError('ENCODE_FAILED', { path: `$.${name}`, problem: 'it is not a number from 0 up' })
+  }
+  const { maxPriority } = spec
+  if (maxPriority === undefined || isInteger(maxPriority, 255)) return
+  throw refused('maxPriority', 'is not an integer from 0 to 255')
 }
 
 function isInteger(value: number, most = Number.MAX_SAFE_INTEGER): boolean {

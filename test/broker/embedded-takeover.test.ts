@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, test } from 'vitest'
 import type { Broker } from '../../src/broker/broker.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, textOf, toQueue, until } from '../../src/testing/broker/scene.ts'
@@ -272,3 +272,19 @@ describe('the data directory', () => {
     expect(() => openBroker(url)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }) as Error)
   })
 })
+
+test(
+  'who removes the directory of living processes removes what is in it, and nothing that is sent later',
+  { timeout: 60_000 },
+  async () => {
+    const home = place()
+    const [worker] = (await clients(home, 1)) as [Child]
+    worker.write('consume q\n')
+    await worker.line('consuming q')
+    rmSync(home, { recursive: true })
+    const [client] = (await clients(home, 1)) as [Child]
+    client.write('publish q 5 later\n')
+    await client.line('published later')
+    await until('all came to the one who was there before', () => got(worker).length === 5)
+  },
+)

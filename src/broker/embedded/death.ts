@@ -1,3 +1,5 @@
+import { messageOf } from '../../base/errors.ts'
+import { log } from '../../base/log.ts'
 import { type HeaderValue, WireValue, plainHeader } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Entry } from './waiting.ts'
@@ -13,7 +15,9 @@ type Death = { readonly [name: string]: HeaderValue }
  * in which nobody rejects it: it would do so for ever.
  */
 export function withDeath(entry: Entry, queue: string, reason: DeathReason, nowMs: number): Message | undefined {
-  const { expirationMs: _, ...message } = plainMessage(entry.message)
+  const plain = readable(entry, queue)
+  if (!plain) return undefined
+  const { expirationMs: _, ...message } = plain
   const before = deathsOf(message)
   const again = before.find((death) => plainHeader(death.queue) === queue && plainHeader(death.reason) === reason)
   const isRejectedSomewhere = reason === 'rejected' || before.some((death) => plainHeader(death.reason) === 'rejected')
@@ -29,6 +33,16 @@ export function withDeath(entry: Entry, queue: string, reason: DeathReason, nowM
   const first = before.length > 0 ? {} : firstDeath(reason, queue, entry.exchange)
   const deaths = [death, ...before.filter((other) => other !== again)]
   return { ...message, headers: { ...message.headers, 'x-death': deaths, ...first } }
+}
+
+/** A message of another writer may be none: that is no reason to end the engine, which comes here by itself. */
+function readable({ message }: Entry, queue: string): Message | undefined {
+  try {
+    return plainMessage(message)
+  } catch (error) {
+    log('error', 'broker', 'a dead letter cannot be read', { queue, error: messageOf(error) })
+    return undefined
+  }
 }
 
 function firstDeath(reason: DeathReason, queue: string, exchange: string): Death {

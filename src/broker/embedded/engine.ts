@@ -3,9 +3,9 @@ import { LovageError } from '../../base/errors.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { BindingSpec, Destination, QueueDepth, QueueSpec, Topology } from '../broker.ts'
 import { queueFull, unroutable } from '../publish-errors.ts'
-import { queueArguments, queueMismatch } from '../queue-arguments.ts'
+import { queueMismatch } from '../queue-arguments.ts'
 import { Aging } from './aging.ts'
-import { checkHeaders } from '../check-headers.ts'
+import { checkQueue } from '../check-message.ts'
 import { type DeathReason, withDeath } from './death.ts'
 import type { Ledger } from './ledger.ts'
 import { Orphans } from './orphans.ts'
@@ -246,7 +246,7 @@ export class Engine {
       if (problem) throw new LovageError('TOPOLOGY_MISMATCH', { entity: `queue ${spec.name}`, problem })
       return this.#aging.startLapse(there)
     }
-    checkHeaders(queueArguments(spec), '$.arguments')
+    checkQueue(spec)
     const queue = new EngineQueue(spec, spec.exclusive ? session : undefined)
     this.#queues.set(spec.name, queue)
     for (const subscription of this.#orphans.take(spec.name)) this.#join(subscription, queue)

@@ -5,9 +5,13 @@ import type { Engine } from './engine.ts'
 import { EngineDelivery, type Settlement, type Subscription } from './subscription.ts'
 import type { EngineQueue } from './queue.ts'
 import type { Entry } from './waiting.ts'
+import { sizeOfMessage } from './wire/packed-message.ts'
 
 /** Deliveries on their way to one session's handlers; more wait in their queues. */
 const OUTBOX_ROOM = 512
+
+/** The same, for large ones: what is on its way is there twice. */
+const OUTBOX_BYTES = 4 * 2 ** 20
 
 /** Deliveries handed out in microtasks before timers and sockets get their turn. */
 const DELIVERIES_A_TURN = 512
@@ -19,6 +23,7 @@ export class Session {
   #clock: Clock
   #unsettled = new Set<EngineDelivery>()
   #outbox: EngineDelivery[] = []
+  #outboxBytes = 0
   #scheduled = false
   #sinceTurn = 0
   #ended = false
@@ -33,7 +38,11 @@ export class Session {
   }
 
   get hasRoom(): boolean {
-    return this.#outbox.length < OUTBOX_ROOM && !this.#isBlocked
+    return !this.#isOutboxFull && !this.#isBlocked
+  }
+
+  get #isOutboxFull(): boolean {
+    return this.#outbox.length >= OUTBOX_ROOM || this.#outboxBytes >= OUTBOX_BYTES
   }
 
   /** Whoever stands behind the handlers cannot take more now. */
@@ -51,6 +60,7 @@ export class Session {
     }
     this.#engine.handed(entry, subscription.noAck)
     this.#outbox.push(delivery)
+    this.#outboxBytes += sizeOfMessage(entry.message)
     this.#schedule()
   }
 
@@ -85,6 +95,7 @@ export class Session {
     const back: EngineDelivery[] = []
     for (const delivery of this.#outbox) (delivery.source.subscription === subscription ? back : kept).push(delivery)
     this.#outbox = kept
+    for (const { message } of back) this.#outboxBytes -= sizeOfMessage(message)
     this.#giveBack(back)
     this.#engine.unsubscribe(subscription)
   }
@@ -127,8 +138,9 @@ export class Session {
 
   #flush(): void {
     this.#scheduled = false
-    const batch = this.#outbox
+    const [batch, wasFull] = [this.#outbox, this.#isOutboxFull]
     this.#outbox = []
+    this.#outboxBytes = 0
     this.#sinceTurn += batch.length
     for (let i = 0; i < batch.length; i++) {
       const delivery = batch[i] as EngineDelivery
@@ -144,7 +156,7 @@ export class Session {
         log('error', 'broker', 'delivery handler threw', { queue: delivery.queue, error: messageOf(error) })
       }
     }
-    if (batch.length >= OUTBOX_ROOM) for (const subscription of this.subscriptions) this.#engine.feed(subscription)
+    if (wasFull) for (const subscription of this.subscriptions) this.#engine.feed(subscription)
   }
 
   #giveBackUnseen(delivery: EngineDelivery): void {

@@ -11,6 +11,7 @@ import {
 } from '../../base/redis/redis-connection.ts'
 import { type RedisFacts, readInfo } from '../../base/redis/redis-info.ts'
 import type { RedisUrl } from '../../base/redis/redis-url.ts'
+import { MOVES } from './scripts.ts'
 
 /** What a broker needs of its Redis. All of it ends together. */
 export interface RedisLink extends Kept {
@@ -74,6 +75,9 @@ class ServerLink implements RedisLink {
     const asks = await RedisConnection.open({ ...options, onClosed: (problem) => own.link?.onEnd(problem) })
     try {
       const facts = readInfo(String(await asks.call('INFO')))
+      // Before there are thousands on their way that would each learn that the server does not know them.
+      const loads = Object.values(MOVES).map(({ text }) => asks.call('SCRIPT', ['LOAD', text]))
+      await Promise.all(loads)
       return (own.link = new ServerLink(options, asks, facts))
     } catch (error) {
       asks.close()

@@ -217,3 +217,11 @@ describe('on a file system that other machines have mounted too', () => {
     expect(hostname()).not.toBe('elsewhere')
   })
 })
+
+test('the owner of a directory that was removed leaves the record of the next one alone', () => {
+  const unsay = leaveOwnerRecord(openPlace(home))
+  const record = join(home, 'broker', 'owner.json')
+  writeFileSync(record, JSON.stringify({ pid: 1, host: 'another', boot: 'one' }))
+  unsay()
+  expect(existsSync(record)).toBe(true)
+})

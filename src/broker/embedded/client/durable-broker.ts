@@ -16,9 +16,8 @@ import type {
   QueueDepth,
   Topology,
 } from '../../broker.ts'
-import { checkMessage, checkNames } from '../../check-message.ts'
+import { checkMessage, checkNames, checkQueue } from '../../check-message.ts'
 import { Declared } from '../../declared.ts'
-import { queueArguments } from '../../queue-arguments.ts'
 import { checkHeaders } from '../../check-headers.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
 import { ASK, SAY } from '../wire/frames.ts'
@@ -99,7 +98,7 @@ export class DurableBroker implements Broker {
   async declare(topology: Topology): Promise<void> {
     this.#client.assertOpen()
     checkNames(topology)
-    for (const spec of topology.queues ?? []) checkHeaders(queueArguments(spec), '$.arguments')
+    for (const spec of topology.queues ?? []) checkQueue(spec)
     await this.#client.ask(ASK.declare, (writer) => writeTable(writer, tableOf(topology)))
     this.#declared.add(topology)
   }

@@ -10,6 +10,7 @@ import type { ByteWriter } from '../wire/byte-writer.ts'
 import { type Line, type LineEvents, openLine } from './line.ts'
 import type { LineUser } from './line-user.ts'
 import { type EnginePost, joinPost, type OpenPost } from './post.ts'
+import { reach } from './reach.ts'
 
 /** Short: who waits for the new owner to begin must not lose the second in which work goes on. */
 const AGAIN: Backoff = { baseMs: 20, maxMs: 200 }
@@ -204,6 +205,7 @@ export class EngineClient implements Service {
 
   /** Tries until it is connected, or `endMs` has passed. */
   async #connect(endMs: number): Promise<void> {
+    let told = ''
     for (let attempt = 0; ; attempt++) {
       const leftMs = Math.min(endMs - this.#clock.monotonic(), this.#options.connectTimeoutMs)
       try {
@@ -214,14 +216,18 @@ export class EngineClient implements Service {
         if (endMs !== Infinity && isLovageError(error) && FINAL.includes(error.code)) throw error
         const waitMs = backoffMs(attempt, isLovageError(error) ? TROUBLE : AGAIN, this.#clock.random())
         if (this.#clock.monotonic() + waitMs >= endMs) throw this.unreachable()
-        log('debug', 'broker', 'not connected yet', { attempt, waitMs, problem: this.#lastProblem })
+        // What only waiting mends is told once; the rest is the daily bread of every change of owners.
+        const isNews = isLovageError(error) && this.#lastProblem !== told
+        if (isNews) told = this.#lastProblem
+        log(isNews ? 'warn' : 'debug', 'broker', 'not connected yet', { attempt, waitMs, problem: this.#lastProblem })
         await sleep(this.#clock, waitMs, this.#abort.signal)
       }
     }
   }
 
   async #attempt(timeoutMs: number): Promise<void> {
-    const line = await this.#reach(this.#post as EnginePost, timeoutMs)
+    const post = this.#post as EnginePost
+    const line = await reach(post, this.#clock, timeoutMs, (leftMs) => this.#open(post, leftMs))
     try {
       this.#abort.signal.throwIfAborted()
       const late = (): Error => new Error('it took too long to begin')
@@ -238,18 +244,6 @@ export class EngineClient implements Service {
     this.#enter('connected')
     for (const wake of this.#waiters) wake(line)
     this.#waiters.clear()
-  }
-
-  async #reach(post: EnginePost, timeoutMs: number): Promise<Line> {
-    const endMs = this.#clock.monotonic() + timeoutMs
-    try {
-      return await this.#open(post, timeoutMs)
-    } catch (error) {
-      if (!isNobodyThere(error)) throw error
-    }
-    const reading = (): Error => new Error('its new owner still reads the journal')
-    await deadline(this.#clock, post.takeOver(this.#clock), timeoutMs, reading)
-    return this.#open(post, Math.max(1, endMs - this.#clock.monotonic()))
   }
 
   #open(post: EnginePost, timeoutMs: number): Promise<Line> {
@@ -288,8 +282,4 @@ export class EngineClient implements Service {
     this.#state = state
     for (const listener of this.#listeners) tell(listener, state)
   }
-}
-
-function isNobodyThere(error: unknown): boolean {
-  return ['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

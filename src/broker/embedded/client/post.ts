@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import type { Clock } from '../../../base/clock.ts'
 import { becomeOwner, type Owner, SOCKET } from '../owner/owner.ts'
-import { openPlace, type Place } from '../owner/place.ts'
+import { isThere, openPlace, type Place } from '../owner/place.ts'
 
 const posts = new Map<string, Post>()
 
@@ -70,7 +69,7 @@ export class Post implements EnginePost {
   async #take(clock: Clock): Promise<void> {
     if (this.#owner) return this.#owner.ready
     // Somebody may have removed the directory, and begun another of the same name.
-    if (!existsSync(this.#place.folder)) {
+    if (!isThere(this.#place)) {
       this.#place.leave()
       this.#place = openPlace(this.#home)
     }

@@ -13,6 +13,9 @@ import { unpackMessage } from '../wire/packed-message.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Line } from './line.ts'
 
+/** A body that is a smaller part than this of what it came in. */
+const SMALL_PART = 4
+
 /** Longest wait for the owner to say that a consumer is cancelled. */
 const CANCEL_MS = 5000
 
@@ -35,7 +38,7 @@ export class ServedDelivery implements Delivery {
     this.queue = frame.text()
     this.exchange = frame.text()
     this.routingKey = frame.text()
-    this.message = unpackMessage(frame.rest())
+    this.message = withOwnBody(unpackMessage(frame.rest()))
     this.#isSettled = noAck
   }
 
@@ -65,6 +68,12 @@ export class ServedDelivery implements Delivery {
     })
     return true
   }
+}
+
+/** A small body is copied: it may be held for long, and a view would hold all that came with it, acknowledged or not. */
+function withOwnBody(message: Message): Message {
+  const { body } = message
+  return body.byteLength * SMALL_PART < body.buffer.byteLength ? { ...message, body: Buffer.from(body) } : message
 }
 
 /** What a consumer needs of its broker. */

@@ -42,7 +42,13 @@ export function writeRecord(writer: ByteWriter, salt: number, kind: number, fill
   const lengthAt = writer.gap()
   const crcAt = writer.gap()
   writer.u8(kind)
-  fill()
+  try {
+    fill()
+  } catch (error) {
+    // Half a record would be taken for damage.
+    writer.cut(from)
+    throw error
+  }
   const length = writer.length - from - FRAME_BYTES
   writer.patch(lengthAt, length)
   writer.patch(crcAt, checksum(writer.since(from + FRAME_BYTES), length, salt))

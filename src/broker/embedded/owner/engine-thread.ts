@@ -7,9 +7,13 @@ import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
 import { onLog } from '../../../base/log.ts'
 import { filesIn } from '../journal/journal-files.ts'
 import { EngineServer } from './engine-server.ts'
+import { watchOwnerRecord } from './guard.ts'
 import type { ThreadOptions, ThreadReport } from './thread-report.ts'
 
 const { folder, socketPath, sync } = workerData as ThreadOptions
+/** Between two looks at whether the directory is still there. */
+const LOOK_MS = 1000
+
 const tell = (report: ThreadReport): void => parentPort?.postMessage(report)
 
 onLog((record) => tell({ kind: 'log', record: { ...record, fields: JSON.parse(JSON.stringify(record.fields)) } }))
@@ -25,6 +29,7 @@ try {
     chmodSync(newPath, 0o600)
     renameSync(newPath, socketPath)
     tell({ kind: 'ready' })
+    look(watchOwnerRecord(folder))
   })
   server.on('error', fail)
   parentPort?.once('message', () => {
@@ -33,6 +38,20 @@ try {
   })
 } catch (error) {
   fail(error)
+}
+
+/** What is written to files that were removed is lost with the process, and whoever comes later begins another directory. */
+function look(isThere: () => boolean): void {
+  systemClock.after(
+    LOOK_MS,
+    () => {
+      if (isThere()) return look(isThere)
+      const problem = 'it was removed while it was in use'
+      const fix = 'Stop all processes that use it before you remove it'
+      fail(new LovageError('HOME_UNUSABLE', { path: folder, problem, fix }))
+    },
+    { unref: true },
+  )
 }
 
 /** Nothing can be promised any more: the thread ends, and whoever comes next reads what is on the disk. */

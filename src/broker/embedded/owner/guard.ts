@@ -46,7 +46,28 @@ export function leaveOwnerRecord(place: Place): () => void {
   } finally {
     remove(written)
   }
-  return () => remove(path)
+  const isOwn = watchOwnerRecord(place.folder)
+  return () => {
+    // Where the directory was removed and begun again it is another's.
+    if (isOwn()) remove(path)
+  }
+}
+
+/**
+ * What is told from time to time: whether the record is still the one that is there now. It goes, or becomes another's,
+ * when somebody removes the directory under a living owner, whose files then have no names any more.
+ */
+export function watchOwnerRecord(folder: string): () => boolean {
+  const path = join(folder, NAME)
+  const own = readFileSync(path, 'utf8')
+  return () => {
+    try {
+      return readFileSync(path, 'utf8') === own
+    } catch (error) {
+      // Whatever else it is, it does not say that the record is gone.
+      return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+    }
+  }
 }
 
 function readRecord(folder: string): OwnerRecord | undefined {

@@ -52,11 +52,15 @@ function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
     execArgv: [],
   })
   let isStopping = false
+  let reason: string | undefined
   const ended = new Promise<void>((resolve) => {
     thread.once('exit', () => {
       // Only now has the last byte been written.
       onEnded()
-      if (!isStopping) log('error', 'broker', 'the embedded broker of this process has ended', { folder: place.folder })
+      if (!isStopping) {
+        const fields = { folder: place.folder, error: reason ?? 'its thread was ended' }
+        log('error', 'broker', 'the embedded broker of this process has ended', fields)
+      }
       resolve()
     })
   })
@@ -67,11 +71,18 @@ function startEngine(place: Place, sync: boolean, onEnded: () => void): Owner {
         if (!isStopping) thread.unref()
         resolve()
       }
-      if (report.kind === 'failed') reject(new LovageError(report.code as ErrorCode, report.details))
+      if (report.kind === 'failed') {
+        const error = new LovageError(report.code as ErrorCode, report.details)
+        reason = error.message
+        reject(error)
+      }
       if (report.kind === 'log')
         log(report.record.level, report.record.room, report.record.message, report.record.fields)
     })
-    thread.once('error', (error) => reject(error))
+    thread.once('error', (error) => {
+      reason = messageOf(error)
+      reject(error)
+    })
     thread.once('exit', () => reject(new LovageError('BROKER_CLOSED')))
   })
   ready.catch((error: unknown) => {

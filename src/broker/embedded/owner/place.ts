@@ -34,13 +34,23 @@ export function openPlace(home: string): Place {
     }
     makeFolder(folder)
     if ((statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700)
-    const { dev, ino } = statSync(folder, { bigint: true })
-    return { folder, identity: `${dev}-${ino}`, sharedAs: sharedFileSystemOf(folder), ...socketsOf(folder) }
+    const identity = identityOf(statSync(folder, { bigint: true }))
+    return { folder, identity, sharedAs: sharedFileSystemOf(folder), ...socketsOf(folder) }
   } catch (error) {
     if (error instanceof LovageError) throw error
     const fix = 'Point LOVAGE_HOME at a directory that this user may write to'
     throw new LovageError('HOME_UNUSABLE', { path: folder, problem: messageOf(error), fix }, { cause: error })
   }
+}
+
+/** False when the folder was removed, be it that there is another of the same name. */
+export function isThere({ folder, identity }: Place): boolean {
+  const now = statSync(folder, { bigint: true, throwIfNoEntry: false })
+  return now !== undefined && identityOf(now) === identity
+}
+
+function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
+  return `${dev}-${ino}`
 }
 
 /** With those above it. Node's own way of it never ends where the system makes no folders, as below /proc. */

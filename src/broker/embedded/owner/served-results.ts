@@ -13,6 +13,8 @@ export class ServedResults {
   #results: Results
   #whenDurable: (fn: () => void) => void
   #watched = new Set<string>()
+  /** Keys of which it has not been told, because it reads more slowly than results come. */
+  #late = new Set<string>()
   readonly #onResult = (result: KeptResult): void => this.#send(result)
 
   constructor(served: Served, results: Results, whenDurable: (fn: () => void) => void) {
@@ -25,7 +27,7 @@ export class ServedResults {
   answer(id: number, kind: number, frame: ByteReader): boolean {
     switch (kind) {
       case ASK.putResult:
-        this.#results.put(frame.text(), Buffer.from(frame.bytes()), frame.f64(), frame.u8() === 1)
+        this.#put(frame.text(), Buffer.from(frame.bytes()), frame.f64(), frame.u8() === 1)
         this.#whenDurable(() => this.#served.done(id))
         return true
       case ASK.getResult:
@@ -38,6 +40,11 @@ export class ServedResults {
       default:
         return false
     }
+  }
+
+  #put(key: string, value: Buffer, keepMs: number, isFinal: boolean): void {
+    if (!(keepMs >= 0)) throw new RangeError(`a result is to be kept for ${keepMs} ms`)
+    this.#results.put(key, value, keepMs, isFinal)
   }
 
   /** Tells of what is there under these keys, and of all that comes. */
@@ -55,14 +62,28 @@ export class ServedResults {
 
   unwatch(key: string): void {
     if (this.#watched.delete(key)) this.#results.unwatch(key, this.#onResult)
+    this.#late.delete(key)
   }
 
   end(): void {
     for (const key of this.#watched) this.#results.unwatch(key, this.#onResult)
     this.#watched.clear()
+    this.#late.clear()
+  }
+
+  /** Tells of what it was not told of before, as it stands now, as far as there is room. */
+  sendLate(): void {
+    for (const key of this.#late) {
+      if (this.#served.isBehind) return
+      this.#late.delete(key)
+      const result = this.#results.get(key)
+      if (result) this.#send(result)
+    }
   }
 
   #send({ key, value }: KeptResult): void {
+    // Its keys are bounded and what is kept is, what is said of it is not.
+    if (this.#served.isBehind) return void this.#late.add(key)
     this.#served.say(SAY.result, (writer) => {
       writer.text(key)
       writer.raw(value)

@@ -5,6 +5,7 @@ import type { ByteReader } from '../wire/byte-reader.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, SAY, writeFrame } from '../wire/frames.ts'
 import { readTable } from '../wire/value-codec.ts'
+import { checkOperation } from './check-operation.ts'
 import type { EngineServer } from './engine-server.ts'
 
 /** What an operation costs in the journal beside its value, at most. */
@@ -63,7 +64,7 @@ export class ServedTables {
    * @throws LovageError as `Tables.apply` does, and `STORE_FULL` for want of room on the disk
    */
   #operate(frame: ByteReader, answer: (value: HeaderValue) => void): void {
-    const operation = readTable(frame) as unknown as Operation
+    const operation = checkOperation(readTable(frame))
     const value = 'value' in operation ? operation.value : undefined
     // Of its own: a view would keep the whole chunk in memory for as long as the value is kept.
     const owned = value instanceof Uint8Array ? { ...operation, value: new Uint8Array(value) } : operation

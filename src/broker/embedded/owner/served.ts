@@ -8,7 +8,7 @@ import { type EngineDelivery, Subscription } from '../subscription.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
-import { packedMessage, PackedMessage } from '../wire/packed-message.ts'
+import { checkPacked, packedMessage, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
 import type { EngineServer } from './engine-server.ts'
 import { ServedResults } from './served-results.ts'
@@ -31,6 +31,7 @@ export class Served {
   #lastDelivery = 0
   #isGreeted = false
   #results: ServedResults
+  #isBlocked = false
 
   constructor(server: EngineServer, socket: Socket) {
     this.#server = server
@@ -40,7 +41,7 @@ export class Served {
     this.#tables = new ServedTables(server, () => server.willWrite(this))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('drain', () => {
-      this.#session.setBlocked(false)
+      this.#setBlocked(false)
       server.willWrite(this)
     })
     socket.on('error', () => {
@@ -71,6 +72,11 @@ export class Served {
     })
   }
 
+  /** More is on its way to it than it reads: what can wait, waits. */
+  get isBehind(): boolean {
+    return this.#socket.writableLength + this.#writer.length > MOST_UNSENT_BYTES
+  }
+
   /** Says what was not asked for. */
   say(kind: number, fill: (writer: ByteWriter) => void): void {
     writeFrame(this.#writer, kind, () => fill(this.#writer))
@@ -87,13 +93,20 @@ export class Served {
       })
     }
     if (this.#socket.writableLength <= MOST_UNSENT_BYTES) this.#tables.write(this.#writer)
+    this.#results.sendLate()
     if (this.#writer.length === 0 || this.#socket.destroyed) return
     this.#socket.write(this.#writer.take())
-    if (this.#socket.writableLength > MOST_UNSENT_BYTES) this.#session.setBlocked(true)
+    this.#setBlocked(this.isBehind)
   }
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  #setBlocked(isBlocked: boolean): void {
+    if (this.#isBlocked === isBlocked) return
+    this.#isBlocked = isBlocked
+    this.#session.setBlocked(isBlocked)
   }
 
   #take(chunk: Buffer): void {
@@ -140,8 +153,14 @@ export class Served {
     const id = frame.u32()
     const isMandatory = frame.u8() === 1
     const to = { exchange: frame.text(), routingKey: frame.text() }
-    // A copy: a view would keep the whole chunk in memory for as long as the message waits.
-    this.#server.publish(this, id, new PackedMessage(Buffer.from(frame.rest())), to, isMandatory)
+    try {
+      // A copy: a view would keep the whole chunk in memory for as long as the message waits.
+      const message = new PackedMessage(Buffer.from(frame.rest()))
+      checkPacked(message)
+      this.#server.publish(this, id, message, to, isMandatory)
+    } catch (error) {
+      this.fail(id, error)
+    }
   }
 
   #settle(frame: ByteReader): void {
@@ -232,6 +251,7 @@ export class Served {
       writer.u32(consumer)
       writeDelivery(writer, tag, delivery)
     })
+    if (this.isBehind) this.#setBlocked(true)
   }
 
   #get(id: number, queue: string): void {

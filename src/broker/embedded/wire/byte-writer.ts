@@ -1,9 +1,14 @@
 /** Room made at a time; what is larger gets a chunk of its own. */
 const CHUNK_BYTES = 64 * 1024
 
+/** A larger chunk is not kept for what comes next: after one huge message its memory would be held for good. */
+const MOST_KEPT_BYTES = 2 ** 20
+
+const NOTHING = Buffer.allocUnsafeSlow(0)
+
 /** Writes values one after the other into chunks of memory; what was taken out is never written to again. */
 export class ByteWriter {
-  #chunk = Buffer.allocUnsafeSlow(0)
+  #chunk = NOTHING
   #start = 0
   #end = 0
 
@@ -16,12 +21,14 @@ export class ByteWriter {
   take(): Buffer {
     const taken = this.#chunk.subarray(this.#start, this.#end)
     this.#start = this.#end
+    this.#letGo()
     return taken
   }
 
   /** Forgets what was written after `length` was so. */
   cut(length: number): void {
     this.#end = this.#start + length
+    if (length === 0) this.#letGo()
   }
 
   u8(value: number): void {
@@ -84,6 +91,12 @@ export class ByteWriter {
   /** What was written from `at` on; valid until the next write. */
   since(at: number): Buffer {
     return this.#chunk.subarray(this.#start + at, this.#end)
+  }
+
+  #letGo(): void {
+    if (this.#chunk.length <= MOST_KEPT_BYTES) return
+    this.#chunk = NOTHING
+    this.#start = this.#end = 0
   }
 
   #room(bytes: number): void {

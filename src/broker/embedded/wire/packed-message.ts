@@ -2,7 +2,7 @@ import type { Headers } from '../../../protocol/headers.ts'
 import type { Message } from '../../../protocol/message.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { readTable, writeTable } from './value-codec.ts'
+import { readTable, skipTable, writeTable } from './value-codec.ts'
 
 /** Properties that are texts, in the order of their bits. They are in journals: the order never changes. */
 const TEXTS = ['correlationId', 'replyTo', 'messageId', 'type', 'appId', 'userId'] as const
@@ -54,6 +54,11 @@ export class PackedMessage implements Message {
   }
 }
 
+/** Its bytes, but for what is small; nothing is unpacked for that. */
+export function sizeOfMessage(message: Message): number {
+  return message instanceof PackedMessage ? message.bytes.byteLength : message.body.byteLength
+}
+
 /** The message with all its fields at hand. */
 export function plainMessage(message: Message): Message {
   return message instanceof PackedMessage ? unpackMessage(message.bytes) : message
@@ -88,6 +93,21 @@ export function packMessage(writer: ByteWriter, message: Message): void {
   }
   writeTable(writer, message.headers)
   writer.raw(message.body)
+}
+
+/**
+ * What passes here can be unpacked: a message that nobody can read would end each client that gets it, and then the next.
+ * @throws RangeError for bytes that are no message
+ */
+export function checkPacked({ bytes, expirationMs }: PackedMessage): void {
+  const flags = bytes.readUInt16LE(0)
+  const reader = new ByteReader(bytes, FIXED_BYTES)
+  if (expirationMs !== undefined && !(expirationMs >= 0)) throw new RangeError(`its expiration is ${expirationMs}`)
+  if (flags & HAS_TIMESTAMP) reader.f64()
+  reader.bytes()
+  reader.bytes()
+  for (let bit = 0; bit < TEXTS.length; bit++) if (flags & (1 << bit)) reader.bytes()
+  skipTable(reader)
 }
 
 /** @throws RangeError for bytes that are no message */

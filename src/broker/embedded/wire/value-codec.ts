@@ -158,3 +158,39 @@ function readWireValue(reader: ByteReader, kind: number): WireValue {
       throw new RangeError(`there is no kind of value ${kind}`)
   }
 }
+
+/**
+ * Goes through a table without making anything of it: what passes here can be read.
+ * @throws RangeError for bytes that are no table
+ */
+export function skipTable(reader: ByteReader): void {
+  for (let left = reader.u32(); left > 0; left--) {
+    reader.bytes()
+    skipValue(reader)
+  }
+}
+
+function skipValue(reader: ByteReader): void {
+  const kind = reader.u8()
+  if (kind === KIND.text || kind === KIND.bytes) reader.bytes()
+  else if (kind === KIND.int32) reader.i32()
+  else if (kind === KIND.double) reader.f64()
+  else if (kind === KIND.table) skipTable(reader)
+  else if (kind === KIND.list) for (let left = reader.u32(); left > 0; left--) skipValue(reader)
+  else if (kind === KIND.bigint) checkBigint(reader)
+  else if (kind > KIND.false) skipWireValue(reader, kind)
+}
+
+function skipWireValue(reader: ByteReader, kind: number): void {
+  reader.u8()
+  if (kind === KIND.wireNumber) reader.f64()
+  else if (kind === KIND.wireBigint) checkBigint(reader)
+  else if (kind === KIND.wireBytes) reader.bytes()
+  else if (kind === KIND.wireDecimal) reader.raw(16)
+  else throw new RangeError(`there is no kind of value ${kind}`)
+}
+
+function checkBigint(reader: ByteReader): void {
+  const digits = reader.text()
+  if (!/^-?\d+$/.test(digits)) throw new RangeError(`${digits.slice(0, 40)} is no integer`)
+}
