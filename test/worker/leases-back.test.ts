@@ -162,6 +162,23 @@ test('a worker that gives up before its queue of leases is old enough sends noth
   expect(await broker.admin?.depth(on.exchange())).toBeUndefined()
 })
 
+test('a task that is acknowledged early does not start in a worker that gives up while its message is being moved', async () => {
+  await using on = await stage()
+  const { bench, clock, copies } = on
+  const begun: string[] = []
+  bench.app.task('wait', { acksLate: false }, (label: string) => void begun.push(label))
+  const made = await bench.worker({ consumerTimeout: '8m' })
+  // Seen after a minute, moved after three: its time comes while the queue of leases is young.
+  await bench.send(message('a', { eta: new Date(clock.now() + 181_000).toISOString() }))
+  await clock.play(181_500)
+  expect(made.stats()).toMatchObject({ held: 0, running: 0, leased: 0 })
+  const stopping = made.stop()
+  await clock.play(20_000)
+  await stopping
+  expect({ begun, copies, happened: bench.happened }).toEqual({ begun: [], copies: [], happened: ['requeue wait'] })
+  expect(await bench.depth()).toBe(1)
+})
+
 test('the copy of a message that was handed back here is what comes again when the connection is lost', async () => {
   await using on = await stage()
   const { bench, clock } = on
