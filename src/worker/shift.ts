@@ -97,6 +97,7 @@ export class Shift {
         this.#slots.withdraw(work)
         this.#leaving.giveBack(work, work.isAgain)
       },
+      giveUp: this.#giveUp.signal,
     })
     const { isPossible } = this.#leases
     this.#starts = new Starts({

@@ -73,6 +73,11 @@ export class Work {
     return workKey(this.request)
   }
 
+  /** Its function has been called, or is about to be. */
+  get hasStarted(): boolean {
+    return this.job !== undefined || this.startedAtMs !== undefined
+  }
+
   /** The newest delivery of its message. */
   get delivery(): Delivery {
     return this.#delivery
