@@ -26,8 +26,8 @@ const EXPIRES_MS = 86_400_000
 /** Copies that are published before the first of them are confirmed. */
 const AT_ONCE = 100
 
-/** Most copies that are waited for; they are forgotten when they come back to their queue instead. */
-const MAX_AWAITED = 1_000
+/** Most copies that are late and known; of others it is not known which task they are of, but by its id. */
+const MAX_LATE = 1_000
 
 /** What leasing needs. */
 export interface LeaseOptions {
@@ -62,7 +62,10 @@ interface Awaited {
 export class Leases {
   readonly #options: LeaseOptions
   readonly #name: string
+  /** One for each move that is under way. */
   readonly #awaited = new Map<string, Awaited>()
+  /** Of moves that have failed: they may come all the same. */
+  readonly #late = new Map<string, Awaited>()
   /** Since when, monotonic, the oldest delivery of each task is known here. */
   readonly #seen = new WeakMap<Delivery, number>()
   #size = 0
@@ -121,7 +124,8 @@ export class Leases {
     const { broker, clock, inHand } = this.#options
     await cancelConsumer(clock, this.#consumer)
     // With anything in it, or on its way to it, it is left to expire: what is in it would be lost with it.
-    if (inHand.isBusy || this.#unacked > 0 || this.#awaited.size > 0 || broker.state !== 'connected') return
+    if (inHand.isBusy || this.#unacked > 0 || this.#awaited.size + this.#late.size > 0) return
+    if (broker.state !== 'connected') return
     await broker.admin?.deleteQueue(this.#name).catch((error: unknown) => {
       log('debug', 'worker', 'queue of leases was not deleted', { queue: this.#name, error: messageOf(error) })
     })
@@ -176,7 +180,6 @@ export class Leases {
     if (!work.isOurs || work.isSettled) return false
     const lease = clock.uuid()
     const arrival = new Promise<Leased>((arrived) => this.#awaited.set(lease, { work, arrived }))
-    if (this.#awaited.size > MAX_AWAITED) this.#awaited.delete(this.#awaited.keys().next().value as string)
     try {
       await this.#open().catch((error: unknown) => {
         this.#awaited.delete(lease)
@@ -206,12 +209,20 @@ export class Leases {
       return true
     } catch (error) {
       // Else it may be there all the same. When it comes it is held as one more copy of the same.
-      if (isLovageError(error, 'UNROUTABLE')) this.#awaited.delete(lease)
+      if (!isLovageError(error, 'UNROUTABLE')) this.#keepLate(lease)
+      this.#awaited.delete(lease)
       log('warn', 'worker', 'message could not be moved under a lease', { id, task, error: messageOf(error) })
       // Perhaps somebody deleted the queue: it is declared again, the next time.
       if (!this.#isEnded) this.#opening = undefined
       return false
     }
+  }
+
+  #keepLate(lease: string): void {
+    const awaited = this.#awaited.get(lease)
+    if (!awaited) return
+    this.#late.set(lease, awaited)
+    if (this.#late.size > MAX_LATE) this.#late.delete(this.#late.keys().next().value as string)
   }
 
   #open(): Promise<void> {
@@ -234,9 +245,10 @@ export class Leases {
     this.#unacked++
     const delivery = new Acknowledged(given, () => this.#unacked--)
     const lease = leaseOf(delivery.message) ?? ''
-    const awaited = this.#awaited.get(lease)
+    const awaited = this.#awaited.get(lease) ?? this.#late.get(lease)
     if (!awaited) return this.#options.onStray(new StrayLease(delivery))
     this.#awaited.delete(lease)
+    this.#late.delete(lease)
     const { work, arrived } = awaited
     // Done with, or given back, all of it, or known to be the broker's again: what was copied is as safe as ever.
     if (work.isSettled || !this.#options.inHand.has(work)) return void delivery.ack()

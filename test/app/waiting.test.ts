@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
-import { type App, type GivenSettings, lovage } from '../../src/index.ts'
+import { type App, type AsyncResult, type GivenSettings, lovage } from '../../src/index.ts'
 import { taskRevokedError } from '../../src/protocol/failure.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import type { Outcome } from '../../src/protocol/outcome.ts'
@@ -40,11 +40,17 @@ test('a result that came after its wait had ended is kept for whoever asks later
   const late = await app.sendTask('slow')
   await expect(late.get({ timeout: 10 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
   await put(late.id)
-  for (let i = 0; i < 120; i++) {
+  const got: AsyncResult[] = []
+  for (let i = 0; i < 101; i++) {
     const quick = await app.sendTask('quick')
     await put(quick.id)
     await quick.get()
+    got.push(quick)
   }
+  const [first, second] = got
+  expect(await first?.get()).toBe(first?.id)
+  await expect(app.asyncResult(String(first?.id)).get({ timeout: 0 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+  expect(await app.asyncResult(String(second?.id)).get({ timeout: 0 })).toBe(second?.id)
   expect(await app.asyncResult(late.id).get({ timeout: 100 })).toBe(late.id)
 })
 

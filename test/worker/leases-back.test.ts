@@ -162,6 +162,21 @@ test('a worker that gives up before its queue of leases is old enough sends noth
   expect(await broker.admin?.depth(on.exchange())).toBeUndefined()
 })
 
+test('a worker takes as many leases at a time as it has messages in hand', async () => {
+  await using on = await stage()
+  const { bench, clock } = on
+  const { begun } = waiting(bench)
+  const made = await bench.worker({ ...options, concurrency: 1_500 })
+  const gate = new Gate()
+  on.hold = () => gate.passed
+  for (let i = 0; i < 1_500; i++) bench.redeliver(message(`${i}`))
+  await clock.play(1_000)
+  gate.open()
+  await clock.play(0)
+  expect(made.stats()).toMatchObject({ leased: 1_500, adopted: 0, running: 1_500 })
+  expect(begun).toHaveLength(1_500)
+})
+
 test('a task that is acknowledged early does not start in a worker that gives up while its message is being moved', async () => {
   await using on = await stage()
   const { bench, clock, copies } = on
