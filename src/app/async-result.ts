@@ -172,7 +172,9 @@ export class AsyncResult<Result = unknown> {
           ? dues.add(untilExpiryMs, () => void (isRunning(expectation) || fail(untilExpiryMs)()))
           : undefined
       const onAbort = (): void => settle(() => reject(signal?.reason as Error))
+      let isOver = false
       const settle = (how: () => void): void => {
+        isOver = true
         end.cancel()
         expiry?.cancel()
         signal?.removeEventListener('abort', onAbort)
@@ -181,7 +183,8 @@ export class AsyncResult<Result = unknown> {
       signal?.addEventListener('abort', onAbort, { once: true })
       expectation.done.then(
         (outcome) => {
-          expectation.handed()
+          // Who has given up waiting has not got it: it is kept for when he asks again.
+          if (!isOver) expectation.handed()
           settle(() => resolve(outcome))
         },
         (error: unknown) => settle(() => reject(error as Error)),

@@ -27,6 +27,18 @@ export function copyOf(message: Message, starts: number, lease?: string): Messag
   return { ...rest, headers, ...(lease === undefined && expirationMs !== undefined && { expirationMs }) }
 }
 
+/**
+ * How often RabbitMQ may have given out one message of a quorum queue before a new one takes its place when it goes back.
+ * From version 4 on it throws away what comes back for the twenty-first time.
+ */
+const MAX_RETURNS = 10
+
+/** It has come back so often that the broker may throw it away soon. */
+export function isWornOut({ headers }: Message): boolean {
+  const returns = Number(plainHeader(headers['x-delivery-count']) ?? 0)
+  return returns >= MAX_RETURNS
+}
+
 /** The lease that a message is, or was, under. */
 export function leaseOf({ headers }: Message): string | undefined {
   const lease = plainHeader(headers[LEASE_HEADER])

@@ -44,6 +44,8 @@ export interface LeaseOptions {
   readonly onChange: () => void
   /** Gives back a task that waits for a slot. */
   readonly giveBack: (work: Work) => void
+  /** Aborts when the worker cannot wait any longer; what is not on its way by then stays where it is. */
+  readonly giveUp: AbortSignal
 }
 
 /** A copy on its way to us. */
@@ -91,7 +93,7 @@ export class Leases {
 
   /**
    * Moves a message under a lease, or under a newer one. Never rejects; false: its deliveries are what they were.
-   * @param starts what the broker is to tell of it if this worker dies: see `Work.wouldTell`
+   * @param starts what the broker is to tell of it at least if this worker dies: see `Work.wouldTell`
    */
   move(work: Work, starts: number): Promise<boolean> {
     const before = work.moving ?? Promise.resolve(true)
@@ -163,13 +165,13 @@ export class Leases {
   #renew(work: Work): Promise<boolean> | boolean {
     const { giveBack } = this.#options
     // Others may have it, instead of one more in the hands of who is busy.
-    if (!work.isReady) return this.move(work, work.startedAtMs === undefined ? work.deaths : work.deaths + 1)
+    if (!work.isReady) return this.move(work, work.deaths)
     giveBack(work)
     return true
   }
 
-  async #move(work: Work, starts: number): Promise<boolean> {
-    const { broker, clock, inHand, tally, onChange } = this.#options
+  async #move(work: Work, atLeast: number): Promise<boolean> {
+    const { broker, clock, inHand, tally, onChange, giveUp } = this.#options
     const { id, task } = work.request
     if (!work.isOurs || work.isSettled) return false
     const lease = clock.uuid()
@@ -180,10 +182,12 @@ export class Leases {
         this.#awaited.delete(lease)
         throw error
       })
-      if (!work.isOurs || work.isSettled) {
+      // Given back by a worker that ends, it would be there twice if a copy were sent now.
+      if (!work.isOurs || work.isSettled || giveUp.aborted) {
         this.#awaited.delete(lease)
         return false
       }
+      const starts = Math.max(atLeast, startsIn(work))
       const { message, queue } = work.delivery
       const to = { exchange: this.#name, routingKey: queue }
       await broker.publish(copyOf(message, starts, lease), to, { isPassedOn: true })
@@ -197,6 +201,8 @@ export class Leases {
       tally.counts.leased++
       log('debug', 'worker', 'message is under a lease', { id, task, queue })
       onChange()
+      // Started while its copy was on the way: the broker would take that for a wait.
+      if (startsIn(work) > starts) await this.#move(work, startsIn(work))
       return true
     } catch (error) {
       // Else it may be there all the same. When it comes it is held as one more copy of the same.
@@ -214,14 +220,14 @@ export class Leases {
   }
 
   async #begin(): Promise<void> {
-    const { broker, clock, consumerTimeoutMs } = this.#options
+    const { broker, clock, consumerTimeoutMs, giveUp } = this.#options
     await broker.declare(leaseTopology(this.#name))
     if (this.#consumer) return
     const onDelivery = (delivery: Delivery): void => this.#take(delivery)
     // Without limit: what is not held expires.
     this.#consumer = await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
     // Where there is less time than that, in a test, it must do.
-    await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS))
+    await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS), giveUp)
   }
 
   #take(given: Delivery): void {
@@ -238,6 +244,11 @@ export class Leases {
     work.adopt(copy)
     arrived(copy)
   }
+}
+
+/** Starts of a task that would not have ended if this worker died now. */
+function startsIn({ deaths, hasStarted }: Work): number {
+  return hasStarted ? deaths + 1 : deaths
 }
 
 /** A queue whose messages expire into the queues that their routing keys name, and the exchange that leads to it. */

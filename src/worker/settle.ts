@@ -127,7 +127,7 @@ export class Settler {
   async #giveBack(work: Work): Promise<Ending> {
     if (!work.isAckedEarly) return (await this.handBack(work)) ? 'back' : 'lost'
     if (!work.isCutOff) {
-      await this.republish(work.delivery, copyOf(work.delivery.message, work.deaths))
+      await this.#sendCopy(work)
       return 'back'
     }
     // It was to run once at most, and has been started: who waits must hear that it will not end.
@@ -145,8 +145,19 @@ export class Settler {
   async handBack(work: Work, asNew = false): Promise<boolean> {
     if (work.moving) await work.moving
     if (work.canRequeue && !asNew) return work.requeue()
-    await this.republish(work.delivery, copyOf(work.delivery.message, work.deaths))
+    await this.#sendCopy(work)
     return work.ack()
+  }
+
+  async #sendCopy(work: Work): Promise<void> {
+    // The copy may come here at once: then it is what comes again when the connection is lost, and not this.
+    work.isPassedOn = true
+    try {
+      await this.republish(work.delivery, copyOf(work.delivery.message, work.deaths))
+    } catch (error) {
+      work.isPassedOn = false
+      throw error
+    }
   }
 
   /** To the very queue it came from, and not to others that its exchange may feed. */

@@ -97,6 +97,7 @@ export class Shift {
         this.#slots.withdraw(work)
         this.#leaving.giveBack(work, work.isAgain)
       },
+      giveUp: this.#giveUp.signal,
     })
     const { isPossible } = this.#leases
     this.#starts = new Starts({
@@ -239,9 +240,9 @@ export class Shift {
     }
     const acknowledge = (): void => {
       // A turn later the acknowledgement is on its way: a task that kills this process does not come back.
-      if (work.ackEarly()) return this.#clock.turn(start)
+      if (!this.#isClosing && work.ackEarly()) return this.#clock.turn(start)
       free()
-      this.#leaving.lose(work)
+      this.#leaving[this.#isClosing ? 'giveBack' : 'lose'](work)
     }
     if (work.moving) void work.moving.then(acknowledge)
     else acknowledge()

@@ -4,7 +4,7 @@ import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
 import { plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
-import { Leased, Returned } from './lease-copy.ts'
+import { isWornOut, Leased, Returned } from './lease-copy.ts'
 import { startsOf } from './starts.ts'
 import type { Updates } from './updates.ts'
 
@@ -73,6 +73,11 @@ export class Work {
     return workKey(this.request)
   }
 
+  /** Its function has been called, or is about to be. */
+  get hasStarted(): boolean {
+    return this.job !== undefined || this.startedAtMs !== undefined
+  }
+
   /** The newest delivery of its message. */
   get delivery(): Delivery {
     return this.#delivery
@@ -102,7 +107,8 @@ export class Work {
   get canRequeue(): boolean {
     const deliveries = [...(this.#older ?? []), this.#delivery]
     if (!this.isOurs) return true
-    return !deliveries.some((delivery) => delivery instanceof Leased) && (this.isAgain || this.deaths === 0)
+    if (deliveries.some((delivery) => delivery instanceof Leased || isWornOut(delivery.message))) return false
+    return this.isAgain || this.deaths === 0
   }
 
   /** Nobody stores or sends what comes of it. */

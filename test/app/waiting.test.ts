@@ -33,6 +33,21 @@ test('a wait ends at its timeout, and the result can be asked for again', async 
   expect(await result.get({ timeout: 0 })).toBe('late')
 })
 
+test('a result that came after its wait had ended is kept for whoever asks later, however many are handed out', async () => {
+  const app = newApp({ backend: 'rpc://' })
+  const { backend } = await app.client()
+  const put = (id: string): Promise<void> => backend.put(success(id, id), { replyTo: backend.replyTo })
+  const late = await app.sendTask('slow')
+  await expect(late.get({ timeout: 10 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' })
+  await put(late.id)
+  for (let i = 0; i < 120; i++) {
+    const quick = await app.sendTask('quick')
+    await put(quick.id)
+    await quick.get()
+  }
+  expect(await app.asyncResult(late.id).get({ timeout: 100 })).toBe(late.id)
+})
+
 test('a sending is done when its result comes, also before the broker has confirmed it; not by one of an id of its own', async () => {
   const app = newApp()
   const { broker } = await app.client()

@@ -4,7 +4,7 @@ import { type ChannelEvents, type Link, type LinkChannel, LinkError } from '../.
 import { VirtualClock } from '../../src/testing/testing.ts'
 
 /** A connection whose channels the test closes as the server does; `onConsume` is told of each begin of a consumer. */
-function scene(onConsume: (channel: FakeChannel) => void) {
+function scene(onConsume: (channel: FakeChannel) => void = () => {}) {
   const channels: FakeChannel[] = []
   const link = {
     isOpen: true,
@@ -27,11 +27,29 @@ class FakeChannel {
     this.#onConsume = onConsume
   }
 
-  async qos(): Promise<void> {}
+  /** Tags of the consumers that it has. */
+  readonly tags = new Set<string>()
+  /** What each of its consumers was begun with, the last one last. */
+  readonly credits: number[] = []
+  #credit = 0
 
-  async consume(): Promise<void> {
+  async qos(prefetch: number): Promise<void> {
+    this.#credit = prefetch
+  }
+
+  async consume(_queue: string, tag: string): Promise<void> {
     this.#onConsume(this)
     if (!this.isOpen) throw new LinkError('channel', 'the channel was closed', 406)
+    this.tags.add(tag)
+    this.credits.push(this.#credit)
+  }
+
+  async cancel(tag: string): Promise<void> {
+    this.tags.delete(tag)
+  }
+
+  async close(): Promise<void> {
+    this.isOpen = false
   }
 
   closeByServer(): void {
@@ -54,4 +72,37 @@ test('a channel that is closed while its consumers begin is replaced by one chan
   await clock.play(60_000)
   expect(channels.map(({ isOpen }) => isOpen)).toEqual([false, false, true])
   expect(begun).toBe(6)
+})
+
+test('credit that is raised twice at once leaves one consumer for each queue, with the credit that was set last', async () => {
+  const clock = new VirtualClock()
+  const { link, channels } = scene()
+  const host = { clock, ensureQueue: async () => true, hasOwnCredit: () => true, forget: () => {} }
+  const consumer = new AmqpConsumer(host, { queues: ['one', 'two'], prefetch: 3, onDelivery: () => {} })
+  await consumer.attach(link)
+  for (const prefetch of [4, 5, 6]) consumer.setPrefetch(prefetch)
+  await clock.play(1_000)
+  expect(channels[0]?.tags.size).toBe(2)
+  expect(channels[0]?.credits.slice(-2)).toEqual([6, 6])
+  await consumer.cancel()
+  expect(channels[0]?.tags.size).toBe(0)
+})
+
+test('a channel on which not all queues could be read is closed before another is opened', async () => {
+  const clock = new VirtualClock()
+  const { link, channels } = scene()
+  let isRefused = true
+  const ensureQueue = async (queue: string): Promise<boolean> => {
+    if (queue === 'two' && isRefused) throw new LinkError('channel', 'ACCESS_REFUSED', 403)
+    return true
+  }
+  const host = { clock, ensureQueue, hasOwnCredit: () => false, forget: () => {} }
+  const consumer = new AmqpConsumer(host, { queues: ['one', 'two'], prefetch: 3, onDelivery: () => {} })
+  await consumer.attachAgain(link)
+  await clock.play(60_000)
+  expect(channels.length).toBeGreaterThan(2)
+  expect(channels.filter(({ isOpen }) => isOpen)).toEqual([])
+  isRefused = false
+  await clock.play(60_000)
+  expect(channels.filter(({ isOpen }) => isOpen).map(({ tags }) => tags.size)).toEqual([2])
 })

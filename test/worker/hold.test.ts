@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { Bench, waiting } from './bench.ts'
 
@@ -18,6 +19,27 @@ describe('a task for later', () => {
     expect(ranAt).toEqual([eta.getTime()])
     expect(bench.happened).toEqual(['put SUCCESS', 'ack later'])
     expect(bench.logged('task done')).toMatchObject([{ waitMs: 0 }])
+  })
+
+  test('goes back as a new message when it has come so often that a quorum queue may throw it away', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    waiting(bench)
+    const made = await bench.worker()
+    const body = encodeBody(['a'], {})
+    const request = newRequest({ id: 'a', task: 'wait', eta: '2026-01-01T01:00:00+00:00', body })
+    const { headers, ...rest } = encodeTask(request)
+    await bench.send({ ...rest, headers: { ...headers, 'x-delivery-count': 10 } })
+    await clock.play(0)
+    expect(made.stats()).toMatchObject({ held: 1 })
+    const stopping = made.stop()
+    await clock.play(10_000)
+    await stopping
+    expect(bench.happened).toEqual(['ack wait'])
+    const { broker } = await bench.app.client()
+    const found: unknown[] = []
+    await broker.admin?.visit('celery', 9, ({ message }) => void found.push(message.headers))
+    expect(found).toEqual([headers])
   })
 
   test('keeps nobody behind it waiting: each lets one more message come', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { currentTask } from '../../src/index.ts'
+import { currentTask, Reject } from '../../src/index.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import { Gate, waiting } from './bench.ts'
 import { message, options, stage, tells, TIMEOUT_MS } from './lease-stage.ts'
@@ -121,6 +121,80 @@ describe('a message that was given out before', () => {
     expect(begun).toEqual(['first', 'second'])
     expect(tells(copies)).toEqual(['second 2', 'second 3'])
   })
+})
+
+test('a task that starts while its wait is being told of is told of as a start', async () => {
+  await using on = await stage()
+  const { bench, clock, copies } = on
+  const { begun, release } = waiting(bench)
+  await bench.worker(options)
+  const lease = { 'x-lovage-lease': 'old', 'x-lovage-starts': 2 }
+  await bench.send(message('first', lease))
+  await bench.send(message('second', lease))
+  // The queue of leases is young, and takes nothing yet.
+  await clock.play(TIMEOUT_MS / 32)
+  release()
+  await clock.play(0)
+  expect(begun).toEqual(['first', 'second'])
+  expect(copies).toEqual([])
+  const gate = new Gate()
+  on.hold = () => gate.passed
+  await clock.play(TIMEOUT_MS / 16)
+  gate.open()
+  await clock.play(0)
+  expect(tells(copies)).toEqual(['second 3'])
+})
+
+test('a worker that gives up before its queue of leases is old enough sends nothing there', async () => {
+  await using on = await stage()
+  const { bench, clock, copies, broker } = on
+  const { begun } = waiting(bench)
+  const made = await bench.worker({ consumerTimeout: '30m' })
+  bench.redeliver(message('a'))
+  await clock.play(1_000)
+  const stopping = made.stop()
+  await clock.play(20_000)
+  await stopping
+  expect(copies).toEqual([])
+  expect(begun).toEqual([])
+  expect(bench.happened).toEqual(['requeue wait'])
+  expect(bench.logged('stopped with messages in hand')).toEqual([])
+  expect(await broker.admin?.depth(on.exchange())).toBeUndefined()
+})
+
+test('a task that is acknowledged early does not start in a worker that gives up while its message is being moved', async () => {
+  await using on = await stage()
+  const { bench, clock, copies } = on
+  const begun: string[] = []
+  bench.app.task('wait', { acksLate: false }, (label: string) => void begun.push(label))
+  const made = await bench.worker({ consumerTimeout: '8m' })
+  // Seen after a minute, moved after three: its time comes while the queue of leases is young.
+  await bench.send(message('a', { eta: new Date(clock.now() + 181_000).toISOString() }))
+  await clock.play(181_500)
+  expect(made.stats()).toMatchObject({ held: 0, running: 0, leased: 0 })
+  const stopping = made.stop()
+  await clock.play(20_000)
+  await stopping
+  expect({ begun, copies, happened: bench.happened }).toEqual({ begun: [], copies: [], happened: ['requeue wait'] })
+  expect(await bench.depth()).toBe(1)
+})
+
+test('the copy of a message that was handed back here is what comes again when the connection is lost', async () => {
+  await using on = await stage()
+  const { bench, clock } = on
+  let starts = 0
+  bench.app.task('wait', async (_label: string) => {
+    if (++starts === 1) throw new Reject('not now', { requeue: true })
+    await new Promise(() => {})
+  })
+  const made = await bench.worker(options)
+  await bench.send(message('a', { 'x-lovage-starts': 1 }))
+  await clock.play(0)
+  expect(starts).toBe(2)
+  bench.redeliver(message('a', { 'x-lovage-starts': 1 }))
+  await clock.play(1_000)
+  expect(made.stats()).toMatchObject({ adopted: 1, running: 1 })
+  expect(starts).toBe(2)
 })
 
 test('a copy under lease that nobody knows goes back to its queue, without the start that was not', async () => {

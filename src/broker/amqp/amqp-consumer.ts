@@ -40,6 +40,8 @@ export class AmqpConsumer implements Consumer {
   /** Came, and not handed over: more than the credit, or before `consume` has resolved. */
   #held = new Ring<LinkDelivery>()
   #isOpen = false
+  /** The channel on which consumers are just begun again. */
+  #renewing: LinkChannel | undefined
   #cancelling: Promise<void> | undefined
 
   constructor(host: ConsumerHost, options: ConsumeOptions) {
@@ -86,7 +88,7 @@ export class AmqpConsumer implements Consumer {
     if (!channel?.isOpen || this.#options.noAck || this.#cancelling) return
     if (!this.#hasOwnCredit) channel.qos(prefetch, true).catch(ignoreLoss)
     // The server gives each of its consumers the credit that was set when it began.
-    else if (isMore) this.#beginAgain(channel, prefetch).catch(ignoreLoss)
+    else if (isMore) void this.#renew(channel)
     this.#handHeld()
   }
 
@@ -129,6 +131,19 @@ export class AmqpConsumer implements Consumer {
     this.#tags.clear()
     this.#queueOf.clear()
     this.#hasOwnCredit = this.#host.hasOwnCredit(this.#queues)
+    try {
+      await this.#beginAll(channel, hold, link)
+      isComplete = true
+      if (closed) throw closed
+    } catch (error) {
+      // Whoever tries again opens another; this one would go on giving us messages that nobody knows the queue of.
+      if (hold === this.#hold) this.#hold = undefined
+      if (channel.isOpen) channel.close().catch(ignoreLoss)
+      throw error
+    }
+  }
+
+  async #beginAll(channel: LinkChannel, hold: Hold, link: Link): Promise<void> {
     if (!this.#options.noAck) await channel.qos(this.#prefetch, !this.#hasOwnCredit)
     for (const queue of this.#queues) {
       if (this.#cancelling) break
@@ -136,8 +151,6 @@ export class AmqpConsumer implements Consumer {
       if (await this.#host.ensureQueue(queue, link)) await this.#begin(queue, channel)
       else this.#tryLater(queue, hold, 0)
     }
-    isComplete = true
-    if (closed) throw closed
   }
 
   async #begin(queue: string, channel: LinkChannel): Promise<void> {
@@ -149,10 +162,26 @@ export class AmqpConsumer implements Consumer {
     if (this.#cancelling) await channel.cancel(tag)
   }
 
+  /** Once at a time: two who end the same consumer would each begin one in its place, and one of them nobody would know. */
+  async #renew(channel: LinkChannel): Promise<void> {
+    if (this.#renewing === channel) return
+    this.#renewing = channel
+    try {
+      for (let given: number | undefined; given !== this.#prefetch && !this.#cancelling;) {
+        given = this.#prefetch
+        await this.#beginAgain(channel, given)
+      }
+    } catch {
+      ignoreLoss()
+    }
+    if (this.#renewing === channel) this.#renewing = undefined
+  }
+
   async #beginAgain(channel: LinkChannel, prefetch: number): Promise<void> {
     await channel.qos(prefetch, false)
     for (const [queue, tag] of this.#tags) {
       await channel.cancel(tag)
+      if (this.#cancelling) return
       await this.#begin(queue, channel)
     }
   }
