@@ -286,5 +286,6 @@ test(
     client.write('publish q 5 later\n')
     await client.line('published later')
     await until('all came to the one who was there before', () => got(worker).length === 5)
+    expect(got(worker).toSorted()).toEqual(got(client).concat(confirmed(client)).toSorted())
   },
 )
