@@ -70,6 +70,7 @@ export class Leases {
   readonly #seen = new WeakMap<Delivery, number>()
   #size = 0
   #opening: Promise<void> | undefined
+  #isSettled = false
   #consumer: Consumer | undefined
   #timer: Timer | undefined
   #isEnded = false
@@ -87,6 +88,16 @@ export class Leases {
   /** The broker takes messages back, and can be made to send them back. */
   get isPossible(): boolean {
     return this.#options.broker.hasConsumerTimeout === true
+  }
+
+  /** Whether a message can be moved at once. Where not, it is seen to that it soon can. */
+  isReady(): boolean {
+    if (!this.isPossible || this.#isSettled || this.#isEnded || this.#opening) return this.#isSettled
+    this.#open().catch((error: unknown) => {
+      this.#opening = undefined
+      log('warn', 'worker', 'there is no queue of leases', { queue: this.#name, error: messageOf(error) })
+    })
+    return false
   }
 
   /** Tasks in hand that take no credit of their consumer. */
@@ -214,6 +225,7 @@ export class Leases {
       log('warn', 'worker', 'message could not be moved under a lease', { id, task, error: messageOf(error) })
       // Perhaps somebody deleted the queue: it is declared again, the next time.
       if (!this.#isEnded) this.#opening = undefined
+      this.#isSettled = false
       return false
     }
   }
@@ -233,12 +245,13 @@ export class Leases {
   async #begin(): Promise<void> {
     const { broker, clock, consumerTimeoutMs, giveUp } = this.#options
     await broker.declare(leaseTopology(this.#name))
-    if (this.#consumer) return
+    if (this.#consumer) return void (this.#isSettled = true)
     const onDelivery = (delivery: Delivery): void => this.#take(delivery)
     // Without limit: what is not held expires.
     this.#consumer = await broker.consume({ queues: [this.#name], prefetch: 0, onDelivery })
     // Where there is less time than that, in a test, it must do.
     await sleep(clock, Math.min(SETTLES_MS, consumerTimeoutMs / 16 || SETTLES_MS), giveUp)
+    this.#isSettled = true
   }
 
   #take(given: Delivery): void {

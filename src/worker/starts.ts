@@ -27,12 +27,11 @@ export interface StartsOptions {
   /** Highest count. */
   readonly limit: number
   readonly run: (work: Work) => void
-  /**
-   * Has the broker know of a start before it happens, and enters the task again. Undefined: this broker cannot be told
-   * but by a copy at the end of the queue.
-   */
-  readonly record: ((work: Work) => void) | undefined
-  /** Has the broker know how often a task that waits was started, and that it waits. Undefined as above. */
+  /** The broker can be told of a start without a copy at the end of the queue, and now. */
+  readonly canRecord: () => boolean
+  /** Has the broker know of a start before it happens, and enters the task again. */
+  readonly record: (work: Work) => void
+  /** Has the broker know how often a task that waits was started, and that it waits. Undefined: this broker cannot be told. */
   readonly keep: ((work: Work) => void) | undefined
   /** Sends a copy in place of a message that came again, and settles that. Never rejects. */
   readonly replace: (work: Work, starts: number) => Promise<void>
@@ -63,7 +62,7 @@ export class Starts {
 
   /** Starts a task, now or when its turn has come. */
   start(work: Work): void {
-    const { limit, run, record, keep, exhaust } = this.#options
+    const { limit, run, canRecord, record, keep, exhaust } = this.#options
     const { deaths, isAgain, isFromLease } = work
     const { id, task } = work.request
     if (deaths > limit) return exhaust(work, exhausted(id, task, deaths, limit))
@@ -77,7 +76,7 @@ export class Starts {
     }
     if (work.wouldTell > deaths) return run(work)
     if (deaths > 0) log('warn', 'worker', 'task starts again', { id, task, starts: deaths, limit })
-    if (record) record(work)
+    if (canRecord()) record(work)
     else this.passOn(work)
   }
 

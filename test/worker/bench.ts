@@ -133,7 +133,7 @@ export class Bench implements AsyncDisposable {
     const consume = broker.consume.bind(broker) as Broker['consume']
     broker.consume = async (options: ConsumeOptions) => {
       const onDelivery = (delivery: Delivery): void => options.onDelivery(this.#noting(delivery))
-      this.#deliver = options.onDelivery
+      if (!options.queues.some((queue) => queue.startsWith('lovage.lease.'))) this.#deliver = options.onDelivery
       this.prefetches.push(options.prefetch)
       const consumer = await consume({ ...options, onDelivery })
       const setPrefetch = consumer.setPrefetch.bind(consumer)

@@ -78,18 +78,32 @@ describe('a message that was given out before', () => {
     const made = await bench.worker(options)
     const gate = new Gate()
     on.hold = () => gate.passed
+    bench.redeliver(message('first'))
+    await clock.play(1_000)
     bench.redeliver(message('a', { 'x-lovage-starts': 2 }))
     await clock.play(0)
-    expect(begun).toEqual([])
+    expect(begun).toEqual(['first'])
     gate.open()
     await clock.play(1_000)
-    expect(begun).toEqual(['a'])
+    expect(begun).toEqual(['first', 'a'])
     // Two starts in vain, a third that has brought it here, and this one.
     expect(tells(copies)).toEqual(['a 4'])
-    expect(bench.happened).toEqual(['ack wait'])
+    expect(bench.happened).toEqual(['ack wait', 'ack wait'])
     release()
     await clock.play(0)
-    expect(made.stats()).toMatchObject({ succeeded: 1 })
+    expect(made.stats()).toMatchObject({ succeeded: 2 })
+  })
+
+  test('goes to the end of its queue, counted, and starts at once where there is no queue of leases yet', async () => {
+    await using on = await stage()
+    const { bench, clock, copies } = on
+    const { begun } = waiting(bench)
+    await bench.worker({ consumerTimeout: '30m' })
+    bench.redeliver(message('a'))
+    await clock.play(0)
+    expect(begun).toEqual(['a'])
+    expect(copies).toEqual([])
+    expect(bench.happened).toEqual(['ack wait'])
   })
 
   test('goes to the end of its queue, counted, when there is no lease to be had', async () => {
@@ -149,14 +163,16 @@ test('a worker that gives up before its queue of leases is old enough sends noth
   await using on = await stage()
   const { bench, clock, copies, broker } = on
   const { begun } = waiting(bench)
-  const made = await bench.worker({ consumerTimeout: '30m' })
-  bench.redeliver(message('a'))
-  await clock.play(1_000)
+  const made = await bench.worker({ consumerTimeout: '8m', gracePeriod: 500 })
+  await bench.send(message('a'))
+  // The third look at it finds it a quarter of its time old: the queue is declared, and too young.
+  await clock.play(3 * 60_000 + 1_000)
+  expect(on.exchange()).not.toBe('')
   const stopping = made.stop()
   await clock.play(20_000)
   await stopping
   expect(copies).toEqual([])
-  expect(begun).toEqual([])
+  expect(begun).toEqual(['a'])
   expect(bench.happened).toEqual(['requeue wait'])
   expect(bench.logged('stopped with messages in hand')).toEqual([])
   expect(await broker.admin?.depth(on.exchange())).toBeUndefined()
@@ -166,15 +182,17 @@ test('a worker takes as many leases at a time as it has messages in hand', async
   await using on = await stage()
   const { bench, clock } = on
   const { begun } = waiting(bench)
-  const made = await bench.worker({ ...options, concurrency: 1_500 })
+  const made = await bench.worker({ ...options, concurrency: 1_501 })
   const gate = new Gate()
   on.hold = () => gate.passed
+  bench.redeliver(message('first'))
+  await clock.play(1_000)
   for (let i = 0; i < 1_500; i++) bench.redeliver(message(`${i}`))
   await clock.play(1_000)
   gate.open()
   await clock.play(0)
-  expect(made.stats()).toMatchObject({ leased: 1_500, adopted: 0, running: 1_500 })
-  expect(begun).toHaveLength(1_500)
+  expect(made.stats()).toMatchObject({ leased: 1_500, adopted: 0, running: 1_501 })
+  expect(begun).toHaveLength(1_501)
 })
 
 test('a task that is acknowledged early does not start in a worker that gives up while its message is being moved', async () => {
