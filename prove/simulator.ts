@@ -57,8 +57,11 @@ export async function run({ rounds = 200_000, seconds = Infinity, seed }: ProofO
 
 function play(worker: Worker, part: { readonly seed: number; readonly schedules: number }): Promise<Told> {
   return new Promise((resolve, reject) => {
-    worker.once('message', resolve)
     worker.once('error', reject)
+    worker.once('message', (told: Told) => {
+      worker.off('error', reject)
+      resolve(told)
+    })
     worker.postMessage(part)
   })
 }
