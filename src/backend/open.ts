@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { memoryName, schemeOf } from '../base/url.ts'
 import type { Broker } from '../broker/broker.ts'
 import { openKeptResults } from '../broker/open.ts'
 import type { ResultBackend } from './backend.ts'
@@ -46,14 +47,9 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     maxPendingResults = 100_000,
     types = 'typed',
   } = options
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const scheme = schemeOf(url)
   if (scheme === 'memory') {
-    const name =
-      url
-        .slice('memory:'.length)
-        .replace(/^\/+/, '')
-        .replace(/[/?#].*$/s, '') || 'lovage'
-    const store = (): ReturnType<typeof sharedStore> => sharedStore(name, clock, maxPendingResults)
+    const store = (): ReturnType<typeof sharedStore> => sharedStore(memoryName(url), clock, maxPendingResults)
     return new MemoryBackend({ clock, store, resultExpiresMs, maxPendingResults, types })
   }
   if (scheme === 'embedded') {

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
+import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { memoryName, schemeOf } from '../base/url.ts'
 import { AmqpBroker } from './amqp/amqp-broker.ts'
 import { parseAmqpUrl } from './amqp/amqp-url.ts'
 import type { OpenLink } from './amqp/link.ts'
@@ -15,7 +17,6 @@ import type { EngineServer } from './embedded/owner/engine-server.ts'
 import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
-import { isRedisScheme } from '../base/redis/redis-url.ts'
 import { RedisBroker } from './redis/redis-broker.ts'
 import { openRedisLink } from './redis/redis-link.ts'
 import { parseRedisBrokerUrl } from './redis/redis-options.ts'
@@ -65,7 +66,7 @@ export interface BrokerOptions {
  * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` (a Redis Cluster)
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const scheme = schemeOf(url)
   const clock = options.clock ?? systemClock
   const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
   const publishTimeoutMs = options.publishTimeoutMs ?? 2000
@@ -77,12 +78,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new DurableBroker({ url: shown, home, sync, clock, maxMessageBytes, ...timeouts, openPost })
   }
   if (scheme === 'memory') {
-    const name =
-      url
-        .slice('memory:'.length)
-        .replace(/^\/+/, '')
-        .replace(/[/?#].*$/s, '') || 'lovage'
-    return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(name, clock) })
+    return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(memoryName(url), clock) })
   }
   if (scheme === 'amqp' || scheme === 'amqps') {
     return new AmqpBroker({
