@@ -48,22 +48,22 @@ export class Shift {
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
-    const { settings, registry } = app
-    const { broker, backend } = client
+    const { settings, registry, hooks } = app
+    const { broker } = client
     this.#options = options
     this.#clock = clock
     this.#tally = tally
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     this.#rules = { registry, accept, maxBodyBytes }
     const { pool: kind, concurrency: size } = options
-    this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    this.#pool = openPool({ kind, registry, hooks, size, clock, accept, types, maxBodyBytes })
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, this.#giveUp.signal)
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     this.#settler = new Settler({
-      broker,
-      backend,
+      ...client,
       clock,
+      hooks,
       bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp: this.#giveUp.signal,
