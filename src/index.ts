@@ -3,7 +3,7 @@ export type { Client, SendCounts } from './app/send.ts'
 export type { AsyncResult, GetOptions, TaskUpdate } from './app/async-result.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from './app/control-flow.ts'
-export { currentTask, type CurrentTask, type DeliveryInfo, type RetryOptions } from './app/current-task.ts'
+export { currentTask, type CurrentTask, type DeliveryInfo, retry, type RetryOptions } from './app/current-task.ts'
 export type {
   ChildEvent,
   Hook,

@@ -64,7 +64,12 @@ export interface HookEvents {
   /** It will be run again after `delayMs`. `error`: why, where that is known. */
   taskRetry: TaskEvent & { readonly error: unknown; readonly delayMs: number }
   /** It was dropped before it ran, or ended while it did; in the worker's own process. */
-  taskRevoked: { readonly task: string; readonly id: string; readonly isExpired: boolean; readonly isTerminated: boolean }
+  taskRevoked: {
+    readonly task: string
+    readonly id: string
+    readonly isExpired: boolean
+    readonly isTerminated: boolean
+  }
   /** Before a message goes to the broker. `headers` may be changed: those of your own on the message. */
   beforeTaskPublish: PublishEvent & { readonly headers: Record<string, HeaderValue> }
   /** The broker has it. */

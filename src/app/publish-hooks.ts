@@ -19,7 +19,12 @@ export async function beforePublish(hooks: Hooks, request: TaskRequest, about: P
     const checked = SEND_CHECKS.headers(headers)
     return { ...request, custom: sent === undefined ? checked : { ...checked, [SENT_HEADER]: sent } }
   } catch (error) {
-    log('error', 'app', 'headers of a hook are left out', { hook: 'beforeTaskPublish', task, id, error: messageOf(error) })
+    log('error', 'app', 'headers of a hook are left out', {
+      hook: 'beforeTaskPublish',
+      task,
+      id,
+      error: messageOf(error),
+    })
     return request
   }
 }

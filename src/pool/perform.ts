@@ -107,7 +107,8 @@ class Performance {
     let came: Came
     let outcome: Outcome
     try {
-      if (task.handlers || this.#options.hooks?.watchesRuns) await runWithTask(current, () => this.#begin(task, current))
+      if (task.handlers || this.#options.hooks?.watchesRuns)
+        await runWithTask(current, () => this.#begin(task, current))
       const value = runWithTask(current, () => task.call(body.args, body.kwargs))
       // Not awaited where there is nothing to wait for: that would be a promise and a turn for each short task.
       const result = isThenable(value) ? await value : value

@@ -51,7 +51,8 @@ export class Telling {
     const event = this.#event
     if (state === 'SUCCESS') await this.#tell('onSuccess', 'taskSuccess', { ...event, result })
     else if (state === 'FAILURE') await this.#tell('onFailure', 'taskFailure', { ...event, error })
-    else if (state === 'RETRY') await this.#tell('onRetry', 'taskRetry', { ...event, error, delayMs: retry?.delayMs ?? 0 })
+    else if (state === 'RETRY')
+      await this.#tell('onRetry', 'taskRetry', { ...event, error, delayMs: retry?.delayMs ?? 0 })
     const came = state === 'SUCCESS' ? { result } : { error }
     await this.#tell('afterReturn', 'taskPostrun', { ...event, state, ...came })
   }
