@@ -139,12 +139,6 @@ export interface Broker extends Service {
   readonly delays?: BrokerDelays
 }
 
-/**
- * What is due sooner than this goes straight into its queue, and is held by whoever takes it; what is due later waits with
- * the broker, in nobody's hands.
- */
-export const SHORT_DELAY_MS = 2000
-
 /** Where a message with a time is: it waits with the broker, or is in its queue already, for its reader to hold. */
 export type DelayedTo = 'kept' | 'queued'
 

@@ -43,9 +43,10 @@ export function checkMessage(message: Message, to: Destination, limit: number): 
  * A message as it waits for its time: without its expiration, which would count from now.
  * @throws LovageError `ENCODE_FAILED` for a time that is none
  */
-export function delayedMessage({ expirationMs: _, ...message }: Message, atMs: number): Message {
+export function delayedMessage(message: Message, atMs: number): Message {
   if (!Number.isFinite(atMs)) throw refused('atMs', 'is not a time in milliseconds')
-  return message
+  const { expirationMs: _, ...rest } = message
+  return rest
 }
 
 /** @throws LovageError `ENCODE_FAILED` when a short text is too long, or none */

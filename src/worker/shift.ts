@@ -46,6 +46,7 @@ export class Shift {
   readonly #leases: Leases
   readonly #leaving: Leaving
   #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
   #isHurried = false
   readonly #giveUp = new AbortController()
@@ -146,7 +147,10 @@ export class Shift {
       gates: this.#gates,
       lanes: this.#lanes,
       credit: this.#credit,
+      delays: broker.delays,
       giveBack: (work) => this.#leaving.giveBack(work),
+      lose: (work) => this.#leaving.lose(work),
+      kept: (work) => this.#leaving.kept(work),
     })
   }
 
@@ -159,6 +163,7 @@ export class Shift {
     await shift.#lanes.start()
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.ask()
       shift.#consumer = await broker.consume({
         queues,
@@ -166,6 +171,7 @@ export class Shift {
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })
     } catch (error) {
+      await shift.#stopMoving?.()
       await shift.#lanes.stop()
       throw error
     }
@@ -202,6 +208,7 @@ export class Shift {
     for (const work of unstarted) this.#leaving.giveBack(work)
     await this.#finish()
     await this.#leases.end()
+    await this.#stopMoving?.()
   }
 
   async #finish(): Promise<void> {
