@@ -14,7 +14,9 @@ export class RedisReplyError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'RedisReplyError'
-    this.code = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? 'ERR'
+    // Servers before 7 wrap what a command in a script was answered.
+    const inner = /^ERR Error running script .*: -?([A-Z]+ .*)$/s.exec(message)?.[1] ?? message
+    this.code = /^-?([A-Z]+)\b/.exec(inner)?.[1] ?? 'ERR'
   }
 }
 
@@ -94,17 +96,8 @@ export class RedisConnection {
   }
 
   /** @throws RedisReplyError, RedisLostError */
-  async call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
-    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
-    this.#cork()
-    this.#owed++
-    try {
-      return await this.#redis.call(command, args as RedisArgument[])
-    } catch (error) {
-      throw this.#errorOf(error)
-    } finally {
-      this.#owed--
-    }
+  call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
+    return this.#ask('call', command, args)
   }
 
   /** Runs a script, and loads it where the server does not know it. */
@@ -113,12 +106,12 @@ export class RedisConnection {
     args: readonly RedisArgument[],
     keys: readonly RedisArgument[] = [],
   ): Promise<unknown> {
-    try {
-      return await this.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
-    } catch (error) {
-      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
-      return await this.call('EVAL', [script.text, keys.length, ...keys, ...args])
-    }
+    return await this.#run('call', script, [keys.length, ...keys, ...args])
+  }
+
+  /** As {@link run}, with bytes for texts in the answer. */
+  async runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    return await this.#run('callBuffer', script, [0, ...args])
   }
 
   async subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void> {
@@ -145,6 +138,28 @@ export class RedisConnection {
   close(): void {
     this.#isOpen = false
     this.#destroy('the connection was closed')
+  }
+
+  async #run(how: 'call' | 'callBuffer', script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    try {
+      return await this.#ask(how, 'EVALSHA', [script.sha, ...args])
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
+      return await this.#ask(how, 'EVAL', [script.text, ...args])
+    }
+  }
+
+  async #ask(how: 'call' | 'callBuffer', command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
+    this.#cork()
+    this.#owed++
+    try {
+      return await this.#redis[how](command, args as RedisArgument[])
+    } catch (error) {
+      throw this.#errorOf(error)
+    } finally {
+      this.#owed--
+    }
   }
 
   async #begin(): Promise<void> {

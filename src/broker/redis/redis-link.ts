@@ -4,12 +4,12 @@ import type { Kept } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import {
   type RedisArgument,
-  RedisConnection,
-  RedisLostError,
+  type RedisConnection,
   RedisReplyError,
   type RedisScript,
 } from '../../base/redis/redis-connection.ts'
-import { type RedisFacts, readInfo } from '../../base/redis/redis-info.ts'
+import type { RedisFacts } from '../../base/redis/redis-info.ts'
+import { RedisLines } from '../../base/redis/redis-lines.ts'
 import type { RedisUrl } from '../../base/redis/redis-url.ts'
 import { MOVES } from './scripts.ts'
 
@@ -58,35 +58,27 @@ export const openRedisLink: OpenRedisLink = (options) => ServerLink.open(options
 /** Up to three connections: one that asks, and from the first reading on one that reads and one that listens. */
 class ServerLink implements RedisLink {
   readonly facts: RedisFacts
-  #options: RedisLinkOptions
-  #asks: RedisConnection
-  #reading: Promise<Reading> | undefined
+  readonly #options: RedisLinkOptions
+  readonly #lines: RedisLines
+  #reading: Promise<RedisConnection> | undefined
   #rings = true
-  #isOpen = true
 
-  private constructor(options: RedisLinkOptions, asks: RedisConnection, facts: RedisFacts) {
+  private constructor(options: RedisLinkOptions, lines: RedisLines) {
     this.#options = options
-    this.#asks = asks
-    this.facts = facts
+    this.#lines = lines
+    this.facts = lines.facts
   }
 
   static async open(options: RedisLinkOptions): Promise<ServerLink> {
-    const own: { link?: ServerLink } = {}
-    const asks = await RedisConnection.open({ ...options, onClosed: (problem) => own.link?.onEnd(problem) })
-    try {
-      const facts = readInfo(String(await asks.call('INFO')))
-      // Before there are thousands on their way that would each learn that the server does not know them.
-      const loads = Object.values(MOVES).map(({ text }) => asks.call('SCRIPT', ['LOAD', text]))
-      await Promise.all(loads)
-      return (own.link = new ServerLink(options, asks, facts))
-    } catch (error) {
-      asks.close()
-      throw error
+    const onMessage = (channel: string, text: string, pattern: string | undefined): void => {
+      if (pattern !== undefined) options.onHeard(pattern, channel, text)
+      else if (channel === INVALIDATIONS) options.onBell()
     }
+    return new ServerLink(options, await RedisLines.open({ ...options, onMessage, scripts: Object.values(MOVES) }))
   }
 
   get isOpen(): boolean {
-    return this.#isOpen && this.#asks.isOpen
+    return this.#lines.isOpen
   }
 
   get rings(): boolean {
@@ -94,75 +86,49 @@ class ServerLink implements RedisLink {
   }
 
   run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#asks.run(script, [this.#options.prefix, ...args])
+    return this.#lines.run(script, [this.#options.prefix, ...args])
   }
 
   call(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#asks.call(command, args)
+    return this.#lines.call(command, args)
   }
 
   async read(script: RedisScript, args: readonly RedisArgument[], keys: readonly string[]): Promise<unknown> {
-    const { reads } = await this.#openReading()
+    const reads = await this.#openReading()
     const { prefix } = this.#options
     const named = keys.map((key) => prefix + key)
     return await reads.run(script, [prefix, ...args], named)
   }
 
   async listen(patterns: readonly string[]): Promise<void> {
-    const { hears } = await this.#openReading()
-    await hears.subscribe([], patterns)
+    await this.#openReading()
+    await this.#lines.subscribe([], patterns)
   }
 
   async unlisten(patterns: readonly string[]): Promise<void> {
-    const { hears } = await this.#openReading()
-    await hears.unsubscribe([], patterns)
+    await this.#openReading()
+    await this.#lines.unsubscribe([], patterns)
   }
 
   close(): void {
-    this.#isOpen = false
-    this.#asks.close()
-    this.#reading?.then(closeBoth, () => {})
+    this.#lines.close()
   }
 
-  onEnd(problem: string): void {
-    if (!this.#isOpen) return
-    this.close()
-    this.#options.onClosed(problem)
-  }
-
-  #openReading(): Promise<Reading> {
-    if (!this.#isOpen) return Promise.reject(new RedisLostError('the connection was closed'))
+  #openReading(): Promise<RedisConnection> {
     if (this.#reading) return this.#reading
     const reading = this.#beginReading()
     this.#reading = reading
-    reading.then(
-      (both) => this.#isOpen || closeBoth(both),
-      (error: unknown) => this.onEnd(messageOf(error)),
-    )
+    reading.catch((error: unknown) => this.#lines.end(messageOf(error)))
     return reading
   }
 
-  async #beginReading(): Promise<Reading> {
-    const options = { ...this.#options, onClosed: (problem: string) => this.onEnd(problem) }
-    const hears = await RedisConnection.open({
-      ...options,
-      onMessage: (channel, text, pattern) => {
-        if (pattern !== undefined) this.#options.onHeard(pattern, channel, text)
-        else if (channel === INVALIDATIONS) this.#options.onBell()
-      },
-    })
-    let reads: RedisConnection | undefined
-    try {
-      const id = Number(await hears.call('CLIENT', ['ID']))
-      await hears.subscribe([INVALIDATIONS], [])
-      reads = await RedisConnection.open(options)
-      await this.#track(reads, id)
-      return { hears, reads }
-    } catch (error) {
-      hears.close()
-      reads?.close()
-      throw error
-    }
+  async #beginReading(): Promise<RedisConnection> {
+    const hears = await this.#lines.listener()
+    const id = Number(await hears.call('CLIENT', ['ID']))
+    await hears.subscribe([INVALIDATIONS], [])
+    const reads = await this.#lines.another()
+    await this.#track(reads, id)
+    return reads
   }
 
   /** Servers before 6, some proxies and some hosts cannot tell of changed keys. */
@@ -180,14 +146,4 @@ class ServerLink implements RedisLink {
       })
     }
   }
-}
-
-interface Reading {
-  readonly hears: RedisConnection
-  readonly reads: RedisConnection
-}
-
-function closeBoth({ hears, reads }: Reading): void {
-  hears.close()
-  reads.close()
 }
