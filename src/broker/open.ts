@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
+import type { OpenRedisLine } from '../base/redis/redis-connection.ts'
 import { isRedisScheme } from '../base/redis/redis-url.ts'
 import { memoryName, schemeOf } from '../base/url.ts'
 import { AmqpBroker } from './amqp/amqp-broker.ts'
@@ -18,7 +19,7 @@ import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
 import { RedisBroker } from './redis/redis-broker.ts'
-import { openRedisLink } from './redis/redis-link.ts'
+import { redisLinks } from './redis/redis-link.ts'
 import { parseRedisBrokerUrl } from './redis/redis-options.ts'
 
 export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
@@ -55,6 +56,8 @@ export interface BrokerOptions {
   readonly home?: string | undefined
   /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
   readonly openLink?: OpenLink
+  /** Redis only: what opens connections; as `openLink`. */
+  readonly openRedisLine?: OpenRedisLine | undefined
   /** Embedded only: what reaches the engine, and runs it. A simulator gives one of its own. Default: this machine's. */
   readonly openPost?: OpenPost
 }
@@ -96,7 +99,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new RedisBroker({
       url: parseRedisBrokerUrl(url),
       clock,
-      openLink: openRedisLink,
+      openLink: redisLinks(options.openRedisLine),
       maxMessageBytes,
       publishTimeoutMs: options.publishTimeoutMs ?? 2000,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,

@@ -8,7 +8,7 @@ import { MemoryOperations } from './memory/memory-operations.ts'
 import { OperationStore } from './operation-store.ts'
 import type { Operations } from './operations.ts'
 import { parseRedisStoreUrl, RedisOperations } from './redis/redis-operations.ts'
-import { openStoreLink } from './redis/store-link.ts'
+import { storeLinks } from './redis/store-link.ts'
 import type { Store } from './store.ts'
 
 /** What every kind of store is told. */
@@ -47,7 +47,7 @@ export function openOperations(url: string, options: Omit<StoreOptions, 'maxValu
   if (scheme && isRedisScheme(scheme)) {
     const { connectTimeoutMs = 5000, answerTimeoutMs = 5000 } = options
     const timeouts = { connectTimeoutMs, answerTimeoutMs }
-    return new RedisOperations({ url: parseRedisStoreUrl(url), clock, openLink: openStoreLink, ...timeouts })
+    return new RedisOperations({ url: parseRedisStoreUrl(url), clock, openLink: storeLinks(), ...timeouts })
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'store',

@@ -1,6 +1,11 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Kept } from '../../base/keeper.ts'
-import type { RedisArgument, RedisScript } from '../../base/redis/redis-connection.ts'
+import {
+  type OpenRedisLine,
+  openRedisLine,
+  type RedisArgument,
+  type RedisScript,
+} from '../../base/redis/redis-connection.ts'
 import type { RedisFacts } from '../../base/redis/redis-info.ts'
 import { RedisLines } from '../../base/redis/redis-lines.ts'
 import type { RedisUrl } from '../../base/redis/redis-url.ts'
@@ -25,7 +30,9 @@ export interface BackendLinkOptions {
   readonly onMessage: (channel: string, text: string) => void
 }
 
-/** Opens a link; a simulator opens one to a model of the server. */
 export type OpenBackendLink = (options: BackendLinkOptions) => Promise<BackendLink>
 
-export const openBackendLink: OpenBackendLink = (options) => RedisLines.open(options)
+/** What opens links over such lines. Default: those of this machine's network. */
+export function backendLinks(openLine: OpenRedisLine = openRedisLine): OpenBackendLink {
+  return (options) => RedisLines.open(options, openLine)
+}

@@ -51,11 +51,31 @@ export interface RedisConnectionOptions {
   readonly onMessage?: (channel: string, text: string, pattern: string | undefined) => void
 }
 
+/** What is needed of a connection to one Redis. */
+export interface RedisLine {
+  readonly isOpen: boolean
+  /** @throws RedisReplyError, RedisLostError */
+  call(command: string, args?: readonly RedisArgument[]): Promise<unknown>
+  /** Runs a script, and loads it where the server does not know it. */
+  run(script: RedisScript, args: readonly RedisArgument[], keys?: readonly RedisArgument[]): Promise<unknown>
+  /** As {@link run}, with bytes (a `Buffer`) for each text in the answer. */
+  runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
+  subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
+  unsubscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
+  /** Ends it; what is on its way is rejected. */
+  close(): void
+}
+
+/** Opens a connection; a simulator opens one to a model of the server. */
+export type OpenRedisLine = (options: RedisConnectionOptions) => Promise<RedisLine>
+
+export const openRedisLine: OpenRedisLine = (options) => RedisConnection.open(options)
+
 /**
  * One connection to one Redis: it does not come back when it is lost, and then every command on its way is rejected.
  * What is asked in one turn of the event loop goes out as one write.
  */
-export class RedisConnection {
+export class RedisConnection implements RedisLine {
   #redis: Redis
   #options: RedisConnectionOptions
   #isOpen = false
@@ -95,12 +115,10 @@ export class RedisConnection {
     return this.#isOpen
   }
 
-  /** @throws RedisReplyError, RedisLostError */
   call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
     return this.#ask('call', command, args)
   }
 
-  /** Runs a script, and loads it where the server does not know it. */
   async run(
     script: RedisScript,
     args: readonly RedisArgument[],
@@ -109,7 +127,6 @@ export class RedisConnection {
     return await this.#run('call', script, [keys.length, ...keys, ...args])
   }
 
-  /** As {@link run}, with bytes for texts in the answer. */
   async runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
     return await this.#run('callBuffer', script, [0, ...args])
   }
@@ -134,7 +151,6 @@ export class RedisConnection {
     }
   }
 
-  /** Ends it; what is on its way is rejected. */
   close(): void {
     this.#isOpen = false
     this.#destroy('the connection was closed')

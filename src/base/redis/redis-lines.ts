@@ -1,9 +1,10 @@
 import { messageOf } from '../errors.ts'
 import type { Kept } from '../keeper.ts'
 import {
+  type OpenRedisLine,
   type RedisArgument,
-  RedisConnection,
   type RedisConnectionOptions,
+  type RedisLine,
   RedisLostError,
   type RedisScript,
 } from './redis-connection.ts'
@@ -27,26 +28,28 @@ type OnMessage = NonNullable<RedisConnectionOptions['onMessage']>
 export class RedisLines implements Kept {
   readonly facts: RedisFacts
   readonly #options: RedisConnectionOptions
-  readonly #asks: RedisConnection
-  readonly #others = new Set<RedisConnection>()
-  #listening: Promise<RedisConnection> | undefined
+  readonly #openLine: OpenRedisLine
+  readonly #asks: RedisLine
+  readonly #others = new Set<RedisLine>()
+  #listening: Promise<RedisLine> | undefined
   #isOpen = true
 
-  private constructor(options: RedisConnectionOptions, asks: RedisConnection, facts: RedisFacts) {
+  private constructor(options: RedisConnectionOptions, openLine: OpenRedisLine, asks: RedisLine, facts: RedisFacts) {
     this.#options = options
+    this.#openLine = openLine
     this.#asks = asks
     this.facts = facts
   }
 
   /** @throws RedisReplyError, RedisLostError */
-  static async open({ scripts = [], ...options }: RedisLinesOptions): Promise<RedisLines> {
+  static async open({ scripts = [], ...options }: RedisLinesOptions, openLine: OpenRedisLine): Promise<RedisLines> {
     const own: { lines?: RedisLines } = {}
     const { onMessage: _, ...rest } = options
-    const asks = await RedisConnection.open({ ...rest, onClosed: (problem) => own.lines?.end(problem) })
+    const asks = await openLine({ ...rest, onClosed: (problem) => own.lines?.end(problem) })
     try {
       const facts = readInfo(String(await asks.call('INFO')))
       await Promise.all(scripts.map(({ text }) => asks.call('SCRIPT', ['LOAD', text])))
-      return (own.lines = new RedisLines(options, asks, facts))
+      return (own.lines = new RedisLines(options, openLine, asks, facts))
     } catch (error) {
       asks.close()
       throw error
@@ -81,7 +84,7 @@ export class RedisLines implements Kept {
   }
 
   /** The connection that listens; opened when it is first wanted. Where it cannot be opened, all end. */
-  listener(): Promise<RedisConnection> {
+  listener(): Promise<RedisLine> {
     if (this.#listening) return this.#listening
     const { onMessage } = this.#options
     const listening = this.another(onMessage)
@@ -91,11 +94,11 @@ export class RedisLines implements Kept {
   }
 
   /** One more connection, to the same server. */
-  async another(onMessage?: OnMessage): Promise<RedisConnection> {
+  async another(onMessage?: OnMessage): Promise<RedisLine> {
     const { onMessage: _, ...rest } = this.#options
     const options = { ...rest, ...(onMessage && { onMessage }), onClosed: (problem: string) => this.end(problem) }
     if (!this.#isOpen) throw new RedisLostError('the connection was closed')
-    const other = await RedisConnection.open(options)
+    const other = await this.#openLine(options)
     if (!this.#isOpen) {
       other.close()
       throw new RedisLostError('the connection was closed')

@@ -3,8 +3,10 @@ import { messageOf } from '../../base/errors.ts'
 import type { Kept } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import {
+  type OpenRedisLine,
+  openRedisLine,
   type RedisArgument,
-  type RedisConnection,
+  type RedisLine,
   RedisReplyError,
   type RedisScript,
 } from '../../base/redis/redis-connection.ts'
@@ -47,20 +49,22 @@ export interface RedisLinkOptions {
   readonly onHeard: (pattern: string, channel: string, text: string) => void
 }
 
-/** Opens a link; a simulator opens one to a model of the server. */
 export type OpenRedisLink = (options: RedisLinkOptions) => Promise<RedisLink>
 
 /** Where the server tells of changed keys. */
 const INVALIDATIONS = '__redis__:invalidate'
 
-export const openRedisLink: OpenRedisLink = (options) => ServerLink.open(options)
+/** What opens links over such lines. Default: those of this machine's network. */
+export function redisLinks(openLine: OpenRedisLine = openRedisLine): OpenRedisLink {
+  return (options) => ServerLink.open(options, openLine)
+}
 
 /** Up to three connections: one that asks, and from the first reading on one that reads and one that listens. */
 class ServerLink implements RedisLink {
   readonly facts: RedisFacts
   readonly #options: RedisLinkOptions
   readonly #lines: RedisLines
-  #reading: Promise<RedisConnection> | undefined
+  #reading: Promise<RedisLine> | undefined
   #rings = true
 
   private constructor(options: RedisLinkOptions, lines: RedisLines) {
@@ -69,12 +73,13 @@ class ServerLink implements RedisLink {
     this.facts = lines.facts
   }
 
-  static async open(options: RedisLinkOptions): Promise<ServerLink> {
+  static async open(options: RedisLinkOptions, openLine: OpenRedisLine): Promise<ServerLink> {
     const onMessage = (channel: string, text: string, pattern: string | undefined): void => {
       if (pattern !== undefined) options.onHeard(pattern, channel, text)
       else if (channel === INVALIDATIONS) options.onBell()
     }
-    return new ServerLink(options, await RedisLines.open({ ...options, onMessage, scripts: Object.values(MOVES) }))
+    const lines = await RedisLines.open({ ...options, onMessage, scripts: Object.values(MOVES) }, openLine)
+    return new ServerLink(options, lines)
   }
 
   get isOpen(): boolean {
@@ -114,7 +119,7 @@ class ServerLink implements RedisLink {
     this.#lines.close()
   }
 
-  #openReading(): Promise<RedisConnection> {
+  #openReading(): Promise<RedisLine> {
     if (this.#reading) return this.#reading
     const reading = this.#beginReading()
     this.#reading = reading
@@ -122,7 +127,7 @@ class ServerLink implements RedisLink {
     return reading
   }
 
-  async #beginReading(): Promise<RedisConnection> {
+  async #beginReading(): Promise<RedisLine> {
     const hears = await this.#lines.listener()
     const id = Number(await hears.call('CLIENT', ['ID']))
     await hears.subscribe([INVALIDATIONS], [])
@@ -132,7 +137,7 @@ class ServerLink implements RedisLink {
   }
 
   /** Servers before 6, some proxies and some hosts cannot tell of changed keys. */
-  async #track(reads: RedisConnection, id: number): Promise<void> {
+  async #track(reads: RedisLine, id: number): Promise<void> {
     try {
       await reads.call('CLIENT', ['TRACKING', 'ON', 'REDIRECT', id, 'NOLOOP'])
     } catch (error) {
