@@ -55,8 +55,8 @@ export class Shift {
     this.#tally = tally
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     this.#rules = { registry, accept, maxBodyBytes }
-    const { pool: kind, concurrency: size } = options
-    this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
+    this.#pool = openPool({ kind, registry, size, stallMs, clock, accept, types, maxBodyBytes })
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, this.#giveUp.signal)
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
@@ -140,12 +140,8 @@ export class Shift {
     return this.#hold.size
   }
 
-  get running(): number {
-    return this.#pool.running
-  }
-
-  get abandoned(): number {
-    return this.#pool.abandoned
+  get pool(): Pool {
+    return this.#pool
   }
 
   /** Ends warmly: see `WorkerOptions.gracePeriod`. */
