@@ -49,7 +49,7 @@ export function captureStack(
   const scripts = new Map<string, Script>()
   let isPaused = false
   link.listen((method, params) => {
-    if (method === 'Debugger.scriptParsed') return void scripts.set((params as Script).scriptId, params as Script)
+    if (method === 'Debugger.scriptParsed') scripts.set((params as Script).scriptId, params as Script)
     if (method !== 'Debugger.paused' || isPaused) return
     isPaused = true
     onPaused()

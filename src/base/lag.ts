@@ -91,6 +91,13 @@ export function lagFigures(buffer: SharedArrayBuffer): LagFigures | undefined {
   return { p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) }
 }
 
+/** The figures of the loop that is latest most of the time, of those that have any. */
+export function worstLag(all: readonly (LagFigures | undefined)[]): LagFigures | undefined {
+  let worst: LagFigures | undefined
+  for (const lag of all) if (lag && (!worst || lag.p99Ms > worst.p99Ms)) worst = lag
+  return worst
+}
+
 function cellsOf(buffer: SharedArrayBuffer): Int32Array {
   return new Int32Array(buffer, 0, SLOTS + 2)
 }

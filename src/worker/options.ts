@@ -40,6 +40,14 @@ export interface WorkerOptions {
    * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
    */
   readonly maxHeld?: number
+  /**
+   * High water mark: so many messages may wait in memory for a slot of a full pool while another pool has free ones, or
+   * for the rate limit of their task. Then no more are taken until only `lowWater` of them wait. Each of them is kept from
+   * other workers. Default 1000.
+   */
+  readonly highWater?: number
+  /** Low water mark: see `highWater`, and at most that. Default: half of it. */
+  readonly lowWater?: number
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
   /**
@@ -67,6 +75,8 @@ export interface ResolvedWorkerOptions {
   readonly concurrency: number
   readonly prefetch: number
   readonly maxHeld: number
+  readonly highWater: number
+  readonly lowWater: number
   readonly hostname: string
   readonly gracePeriodMs: number
   readonly consumerTimeoutMs: number
@@ -102,6 +112,8 @@ const CHECKS: Checks<Checked> = {
   concurrency: whole(1, MAX_PREFETCH - 1),
   prefetch: whole(1, MAX_PREFETCH),
   maxHeld: whole(0),
+  highWater: whole(0, MAX_PREFETCH),
+  lowWater: whole(0, MAX_PREFETCH),
   hostname: shortText,
   gracePeriod: duration,
   consumerTimeout: duration,
@@ -125,12 +137,20 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
     const problem = `is ${prefetch}, less than concurrency (${concurrency}): slots would stay empty`
     throw invalid('prefetch', problem, `Raise prefetch to ${concurrency} or more, or lower concurrency`)
   }
+  const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
+  const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
+  if (lowWater > highWater) {
+    const problem = `is ${lowWater}, more than highWater (${highWater})`
+    throw invalid('lowWater', problem, `Lower it to ${highWater} or less, or raise highWater`)
+  }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
     pool: checked.pool ?? 'async',
     concurrency,
     prefetch,
     maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
+    highWater,
+    lowWater,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,

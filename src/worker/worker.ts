@@ -60,8 +60,7 @@ export class Worker implements Service {
   }
 
   stats(): WorkerStats {
-    const { waiting = 0, held = 0, pool } = this.#shift ?? {}
-    const { running = 0, abandoned = 0, lag } = pool ?? {}
+    const { running = 0, waiting = 0, held = 0, abandoned = 0, lag } = this.#shift ?? {}
     return { ...this.#tally.counts, running, waiting, held, abandoned, lag }
   }
 
@@ -112,7 +111,7 @@ export class Worker implements Service {
     await starting.catch(() => {})
     if (!this.#shift) return
     if (this.#isHurried) this.#shift.hurry()
-    log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.pool.running })
+    log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
     await this.#shift.end()
     const { succeeded, failed, returned } = this.#tally.counts
     log('info', 'worker', 'worker stopped', { hostname: this.hostname, succeeded, failed, returned })
