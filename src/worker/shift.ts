@@ -52,8 +52,8 @@ export class Shift {
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
-    const { settings, registry } = app
-    const { broker, backend } = client
+    const { settings, registry, hooks } = app
+    const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, giveUp)
@@ -63,13 +63,13 @@ export class Shift {
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
     const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
-    const main = openPool({ kind, registry, size, stallMs, clock, accept, types, maxBodyBytes })
+    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
-      broker,
-      backend,
+      ...client,
       clock,
+      hooks,
       bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp,
