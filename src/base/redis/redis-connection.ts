@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { type Clock, deadline, type Timer } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { clientOptions } from './client-options.ts'
 import type { RedisUrl } from './redis-url.ts'
 
 /** The server answered with an error. Never leaves the seam's kind: who asked says what it means. */
@@ -100,7 +99,7 @@ export class RedisConnection implements RedisLine {
   static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
     // Only programs that use Redis load the client.
     const { Redis } = await import('ioredis')
-    const connection = new RedisConnection(new Redis(await clientOptions(options)), options)
+    const connection = new RedisConnection(new Redis(await clientOptions(options.url, options.timeoutMs)), options)
     const late = (): Error => new RedisLostError(`no answer within ${options.timeoutMs} ms`)
     try {
       await deadline(options.clock, connection.#begin(), options.timeoutMs, late)
@@ -263,40 +262,6 @@ export class RedisConnection implements RedisLine {
     if (this.#redis.status === 'ready') return error as Error
     return new RedisLostError(this.#problem)
   }
-}
-
-async function clientOptions({ url, timeoutMs }: RedisConnectionOptions): Promise<RedisOptions> {
-  const { at, tls } = url
-  const secure = tls && {
-    rejectUnauthorized: tls.verify,
-    ca: tls.caFile && (await readFile(tls.caFile)),
-    cert: tls.certFile && (await readFile(tls.certFile)),
-    key: tls.keyFile && (await readFile(tls.keyFile)),
-    ...(at.kind === 'server' && isIP(at.host) === 0 && { servername: at.host }),
-  }
-  return {
-    // What comes back, and when, is for the one who holds the connection to say: the client retries nothing.
-    lazyConnect: true,
-    retryStrategy: null,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    connectTimeout: timeoutMs,
-    // Pushes of RESP3 would come between the answers of the connection that asks.
-    protocol: 2,
-    ...(secure && { tls: secure as NonNullable<RedisOptions['tls']> }),
-    ...(at.kind === 'server' && { host: at.host, port: at.port }),
-    ...(at.kind === 'socket' && { path: at.path }),
-    ...(at.kind === 'sentinels' && {
-      sentinels: [...at.sentinels],
-      name: at.masterName,
-      ...(at.user !== undefined && { sentinelUsername: at.user }),
-      ...(at.password !== undefined && { sentinelPassword: at.password }),
-      ...(secure && { enableTLSForSentinelMode: true }),
-      sentinelRetryStrategy: null,
-    }),
-  } as RedisOptions
 }
 
 function ignoreReply(error: unknown): void {
