@@ -12,7 +12,7 @@ import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
 import { Demand } from './demand.ts'
-import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
+import { ABORTED_MS, cancelConsumer, cutOff, type StopStep } from './ending.ts'
 import { Ends } from './ends.ts'
 import { Expiry } from './expiry.ts'
 import { Gates } from './gate.ts'
@@ -47,7 +47,7 @@ export class Shift {
   readonly #leaving: Leaving
   #consumer: Consumer | undefined
   #isClosing = false
-  #isHurried = false
+  #step: StopStep | undefined
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
@@ -188,8 +188,9 @@ export class Shift {
     return this.#lanes.abandoned
   }
 
-  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
-  async end(): Promise<void> {
+  /** Ends. What has not started goes back first. */
+  async end(step: StopStep): Promise<void> {
+    this.#step ??= step
     this.#isClosing = true
     this.#arrivals.close()
     await cancelConsumer(this.#clock, this.#consumer)
@@ -205,7 +206,12 @@ export class Shift {
   }
 
   async #finish(): Promise<void> {
-    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
+    const { gracePeriodMs, softShutdownTimeoutMs } = this.#options
+    const patience = { warm: gracePeriodMs, soft: softShutdownTimeoutMs, cold: 0 }
+    for (let step: StopStep | undefined; step !== this.#step && this.#inHand.isBusy;) {
+      step = this.#step ?? 'warm'
+      await this.#inHand.idle(patience[step], true)
+    }
     if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#lanes)
     await this.#lanes.stop()
     if (!this.#inHand.isBusy) return
@@ -215,9 +221,9 @@ export class Shift {
     if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
   }
 
-  /** The grace period is over now. */
-  hurry(): void {
-    this.#isHurried = true
+  /** Ends with less patience from now on. */
+  hurry(step: StopStep): void {
+    this.#step = step
     this.#inHand.hurry()
   }
 
