@@ -66,6 +66,11 @@ export interface WorkerOptions {
    * limit. Default `'30m'`, RabbitMQ's own.
    */
   readonly consumerTimeout?: Duration
+  /**
+   * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
+   * 0: never. Default `'1s'`.
+   */
+  readonly stallThreshold?: Duration
 }
 
 /** Options as everything reads them. */
@@ -81,6 +86,7 @@ export interface ResolvedWorkerOptions {
   readonly gracePeriodMs: number
   readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
+  readonly stallThresholdMs: number
 }
 
 type Checked = {
@@ -118,6 +124,7 @@ const CHECKS: Checks<Checked> = {
   gracePeriod: duration,
   softShutdownTimeout: duration,
   consumerTimeout: duration,
+  stallThreshold: duration,
 }
 
 /**
@@ -155,5 +162,6 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
+    stallThresholdMs: checked.stallThreshold ?? 1_000,
   })
 }
