@@ -3,7 +3,7 @@ import { type Clock, deadline } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Consumer } from '../broker/broker.ts'
-import type { Pool } from '../pool/pool.ts'
+import type { Pools } from '../pool/pools.ts'
 import type { InHand } from './in-hand.ts'
 
 /** Longest wait for the broker to say that it will send nothing more. */
@@ -23,7 +23,7 @@ export async function cancelConsumer(clock: Clock, consumer: Consumer | undefine
 }
 
 /** Aborts what runs, waits a moment, and gives up what is left: the pool hands it back. */
-export async function cutOff(inHand: InHand, pool: Pool): Promise<void> {
+export async function cutOff(inHand: InHand, pool: Pools): Promise<void> {
   const reason = new WorkerStopping()
   let count = 0
   for (const work of inHand.works) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Pool } from '../pool/pool.ts'
+import type { Pools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Settler } from './settle.ts'
 import type { Tally } from './tally.ts'
@@ -8,7 +8,7 @@ import type { Work } from './work.ts'
 
 /** What running tasks needs. */
 export interface RunOptions {
-  readonly pool: Pool
+  readonly pool: Pools
   readonly clock: Clock
   readonly tally: Tally
   readonly settler: Settler

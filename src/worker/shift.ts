@@ -7,8 +7,7 @@ import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Delivery, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
-import { openPool } from '../pool/open.ts'
-import type { Pool } from '../pool/pool.ts'
+import { Pools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Credit } from './credit.ts'
 import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
@@ -32,7 +31,7 @@ export class Shift {
   readonly #clock: Clock
   readonly #tally: Tally
   readonly #rules: IntakeRules
-  readonly #pool: Pool
+  readonly #pool: Pools
   readonly #settler: Settler
   readonly #running: RunOptions
   readonly #hold: Hold
@@ -55,8 +54,7 @@ export class Shift {
     this.#tally = tally
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     this.#rules = { registry, accept, maxBodyBytes }
-    const { pool: kind, concurrency: size } = options
-    this.#pool = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    this.#pool = new Pools({ ...options, kind: options.pool, app, clock, accept, types, maxBodyBytes })
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, this.#giveUp.signal)
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }

@@ -4,13 +4,7 @@ import { DueHeap } from '../../base/due-heap.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
-import type { Job, JobReport, Pool } from '../pool.ts'
-
-/** How an {@link AsyncPool} is made. */
-export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
-  readonly registry: Registry
-  readonly size: number
-}
+import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
 
 /**
  * Tasks on the event loop of the worker itself: truly concurrent where they wait, one after the other where they
@@ -29,12 +23,13 @@ export class AsyncPool implements Pool {
     abandoned: (change) => void (this.#abandoned += change),
   }
 
-  constructor({ registry, size, ...options }: AsyncPoolOptions) {
-    this.#registry = registry
+  constructor({ app, size, clock, accept, types, maxBodyBytes }: PoolOptions) {
+    this.#registry = app.registry
     this.#size = size
     // Time limits alone need not keep a process alive: who waits for the task does.
-    this.#dues = new DueHeap(options.clock, { unref: true })
-    this.#options = { ...options, dues: this.#dues }
+    this.#dues = new DueHeap(clock, { unref: true })
+    const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
+    this.#options = { clock, accept, types, ...limits, dues: this.#dues }
   }
 
   get size(): number {
@@ -69,6 +64,12 @@ export class AsyncPool implements Pool {
     const control = this.#running.get(job)
     control?.abort(reason)
     return control !== undefined
+  }
+
+  end(job: Job, outcome: Outcome, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control?.giveUp(outcome) === true
   }
 
   resize(size: number): void {
