@@ -1,5 +1,6 @@
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
+import { schemeOf } from '../base/url.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
@@ -178,13 +179,13 @@ type Urls = Pick<Settings, 'broker' | 'backend'>
 
 /** Whether the broker of the settings has a feature. Of a scheme that nobody knows it is true: opening it tells more. */
 export function brokerHas(feature: BrokerFeature, { broker }: Pick<Urls, 'broker'>): boolean {
-  const kind = BROKER_SCHEMES[schemeOf(broker)]
+  const kind = BROKER_SCHEMES[schemeOf(broker) ?? '']
   return kind === undefined || BROKER_FEATURES[feature].kinds[kind][0]
 }
 
 /** Whether the result backend of the settings has a feature. */
 export function backendHas(feature: BackendFeature, { backend }: Pick<Urls, 'backend'>): boolean {
-  const kind = BACKEND_SCHEMES[schemeOf(backend)]
+  const kind = BACKEND_SCHEMES[schemeOf(backend) ?? '']
   return kind === undefined || BACKEND_FEATURES[feature].kinds[kind][0]
 }
 
@@ -208,7 +209,7 @@ export function assertShared(settings: Urls, what: string, instead: string): voi
  */
 export function assertBroker(feature: BrokerFeature, settings: Urls, what: string, instead: string): void {
   if (brokerHas(feature, settings)) return
-  const kind = BROKER_SCHEMES[schemeOf(settings.broker)] as BrokerKind
+  const kind = BROKER_SCHEMES[schemeOf(settings.broker) ?? ''] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
 }
@@ -234,8 +235,4 @@ function missing<Kind extends string>(
 ): LovageError {
   const [, why] = kinds[kind]
   return new LovageError('CAPABILITY_MISSING', { what, needs, kind: why === '' ? url : `${url} (${why})`, fix })
-}
-
-function schemeOf(url: string): string {
-  return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase() ?? ''
 }

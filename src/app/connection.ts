@@ -1,16 +1,20 @@
 import { LovageError } from '../base/errors.ts'
+import type { Service } from '../base/service.ts'
+import { LazyService } from './lazy-service.ts'
 import type { Client } from './send.ts'
 
 /** The application's one connection: opened when it is first wanted, shared by all, closed once. */
 export class Connection {
-  readonly #make: () => Client
-  #opening: Promise<Client> | undefined
+  readonly #service: LazyService<ClientService>
   #open: Client | undefined
-  #closing: Promise<void> | undefined
+  #isClosing = false
 
   /** `make` gives broker and backend, not started. */
   constructor(make: () => Client) {
-    this.#make = make
+    this.#service = new LazyService(
+      () => new ClientService(make()),
+      () => new LovageError('BROKER_CLOSED'),
+    )
   }
 
   clientIfOpen(): Client | undefined {
@@ -18,41 +22,44 @@ export class Connection {
   }
 
   /** All who call while it opens share that; after a failure the next call tries again. */
-  client(): Promise<Client> {
-    if (this.#closing) return Promise.reject(new LovageError('BROKER_CLOSED'))
-    if (this.#opening) return this.#opening
-    const opening = (this.#opening = this.#start())
-    opening.catch(() => {
-      if (this.#opening === opening) this.#opening = undefined
-    })
-    return opening
-  }
-
-  close(): Promise<void> {
-    this.#closing ??= this.#stop()
-    return this.#closing
-  }
-
-  async #start(): Promise<Client> {
-    const client = this.#make()
-    try {
-      await client.broker.start()
-      await client.backend.start()
-    } catch (error) {
-      await Promise.allSettled([client.backend.stop(), client.broker.stop()])
-      throw error
-    }
-    if (!this.#closing) this.#open = client
+  async client(): Promise<Client> {
+    const { client } = await this.#service.open()
+    if (!this.#isClosing) this.#open = client
     return client
   }
 
-  async #stop(): Promise<void> {
+  close(): Promise<void> {
+    this.#isClosing = true
     this.#open = undefined
-    const client = await this.#opening?.catch(() => undefined)
+    return this.#service.close()
+  }
+}
+
+/** Broker and backend as one: results may travel over the broker, so it comes first and goes last. */
+class ClientService implements Service {
+  readonly client: Client
+
+  constructor(client: Client) {
+    this.client = client
+  }
+
+  async start(): Promise<void> {
+    const { broker, backend } = this.client
     try {
-      await client?.backend.stop()
+      await broker.start()
+      await backend.start()
+    } catch (error) {
+      await Promise.allSettled([backend.stop(), broker.stop()])
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    const { broker, backend } = this.client
+    try {
+      await backend.stop()
     } finally {
-      await client?.broker.stop()
+      await broker.stop()
     }
   }
 }

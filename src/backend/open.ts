@@ -1,13 +1,15 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
+import type { OpenRedisLine } from '../base/redis/redis-connection.ts'
 import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { memoryName, schemeOf } from '../base/url.ts'
 import type { Broker } from '../broker/broker.ts'
 import { openKeptResults } from '../broker/open.ts'
 import type { ResultBackend } from './backend.ts'
 import { EmbeddedBackend, type EmbeddedBackendOptions } from './embedded/embedded-backend.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
 import { sharedStore } from './memory/result-store.ts'
-import { openBackendLink } from './redis/backend-link.ts'
+import { backendLinks } from './redis/backend-link.ts'
 import { parseRedisBackendUrl, RedisBackend } from './redis/redis-backend.ts'
 import { RpcBackend } from './rpc/rpc-backend.ts'
 
@@ -28,6 +30,8 @@ export interface BackendOptions {
   readonly home?: string | undefined
   /** Embedded and Redis only: longest wait for the engine, or the server. Default 5 s. */
   readonly connectTimeoutMs?: number
+  /** Redis only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
+  readonly openRedisLine?: OpenRedisLine | undefined
 }
 
 /**
@@ -46,14 +50,9 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     maxPendingResults = 100_000,
     types = 'typed',
   } = options
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const scheme = schemeOf(url)
   if (scheme === 'memory') {
-    const name =
-      url
-        .slice('memory:'.length)
-        .replace(/^\/+/, '')
-        .replace(/[/?#].*$/s, '') || 'lovage'
-    const store = (): ReturnType<typeof sharedStore> => sharedStore(name, clock, maxPendingResults)
+    const store = (): ReturnType<typeof sharedStore> => sharedStore(memoryName(url), clock, maxPendingResults)
     return new MemoryBackend({ clock, store, resultExpiresMs, maxPendingResults, types })
   }
   if (scheme === 'embedded') {
@@ -71,7 +70,7 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     return new RpcBackend({ broker, clock, resultExpiresMs, resultPersistent, maxPendingResults, types })
   if (scheme && isRedisScheme(scheme)) {
     const { connectTimeoutMs = 5000 } = options
-    const redis = { url: parseRedisBackendUrl(url), openLink: openBackendLink, connectTimeoutMs }
+    const redis = { url: parseRedisBackendUrl(url), openLink: backendLinks(options.openRedisLine), connectTimeoutMs }
     return new RedisBackend({ ...redis, clock, resultExpiresMs, maxPendingResults, types })
   }
   throw new LovageError('URL_UNSUPPORTED', {

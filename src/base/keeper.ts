@@ -6,7 +6,7 @@ import { log } from './log.ts'
 /** Short, because work waits: a server that is back is used within a second. */
 const RECONNECT: Backoff = { baseMs: 50, maxMs: 1000 }
 
-/** Longest wait for a new connection to have all that the one before had. */
+/** Longest wait for a new connection to have all that the one before had. Heartbeats, where there are any, are faster. */
 const PREPARE_MS = 60_000
 
 /** Whether there is a connection. */
@@ -15,7 +15,7 @@ export type KeptState = 'connecting' | 'connected' | 'lost' | 'stopped'
 /** What is kept. */
 export interface Kept {
   readonly isOpen: boolean
-  close(): void
+  close(): void | Promise<void>
 }
 
 export interface KeeperOptions<K extends Kept> {
@@ -26,10 +26,11 @@ export interface KeeperOptions<K extends Kept> {
   readonly url: string
   readonly connectTimeoutMs: number
   /** Opens one; `onClosed` is called when it ends by itself. */
-  readonly open: (timeoutMs: number, onClosed: (problem: string) => void) => Promise<K>
-  /** Makes a new connection fit for use, before anybody else has it. */
+  readonly open: (timeoutMs: number, onClosed: (problem: Error) => void) => Promise<K>
+  /** Makes a new connection fit for use, before anybody else has it. Rejects when it is lost meanwhile. */
   readonly onUp: (kept: K) => Promise<void>
-  readonly onDown: () => void
+  /** The connection is gone. */
+  readonly onDown: (problem: unknown) => void
   /** It will be so at each try: `start` fails at once. Gives the error to throw, or nothing. */
   readonly fatal: (error: unknown) => Error | undefined
   readonly unreachable: (problem: string) => Error
@@ -77,9 +78,9 @@ export class Keeper<K extends Kept> {
     this.#stopping.abort(this.#options.closed())
     for (const wake of this.#waiters) wake(undefined)
     this.#waiters.clear()
-    this.#kept?.close()
+    const kept = this.#kept
     this.#kept = undefined
-    await this.#reconnecting
+    await Promise.all([kept?.close(), this.#reconnecting])
     this.#enter('stopped')
   }
 
@@ -103,10 +104,11 @@ export class Keeper<K extends Kept> {
   /** Gives a connection up that is open and of no use, so that another is opened. */
   giveUp(kept: K, problem: string): void {
     if (this.#kept !== kept) return
-    kept.close()
-    this.#onLost(kept, problem)
+    void kept.close()
+    this.#onLost(kept, new Error(problem))
   }
 
+  /** Tries until it is connected, or `endMs` has passed. What is fatal ends it at once where there is an end. */
   async #connect(endMs: number): Promise<void> {
     const { clock, connectTimeoutMs, fatal } = this.#options
     for (let attempt = 0; ; attempt++) {
@@ -115,7 +117,9 @@ export class Keeper<K extends Kept> {
         return await this.#attempt(Math.max(leftMs, 1))
       } catch (error) {
         this.#stopping.signal.throwIfAborted()
-        this.#lastProblem = messageOf(error)
+        // A last try that was cut short by the deadline says less than the one before.
+        const isCutShort = attempt > 0 && clock.monotonic() >= endMs - 1
+        if (!isCutShort) this.#lastProblem = messageOf(error)
         const end = endMs === Infinity ? undefined : fatal(error)
         if (end) throw end
         const waitMs = backoffMs(attempt, RECONNECT, clock.random())
@@ -138,8 +142,8 @@ export class Keeper<K extends Kept> {
       this.#stopping.signal.throwIfAborted()
       if (!kept.isOpen) throw new Error('the connection was closed')
     } catch (error) {
-      onDown()
-      kept.close()
+      onDown(error)
+      await kept.close()
       throw error
     }
     isUp = true
@@ -149,13 +153,13 @@ export class Keeper<K extends Kept> {
     this.#waiters.clear()
   }
 
-  #onLost(kept: K, problem: string): void {
+  #onLost(kept: K, problem: Error): void {
     if (this.#kept !== kept) return
     const { room, url, onDown } = this.#options
     this.#kept = undefined
-    this.#lastProblem = problem
-    log('warn', room, 'connection lost', { url, problem })
-    onDown()
+    this.#lastProblem = problem.message
+    log('warn', room, 'connection lost', { url, problem: problem.message })
+    onDown(problem)
     this.#enter('lost')
     this.#reconnecting = this.#connect(Infinity).then(
       () => log('info', room, 'connected again', { url }),

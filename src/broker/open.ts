@@ -1,6 +1,9 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
+import type { OpenRedisLine } from '../base/redis/redis-connection.ts'
+import { isRedisScheme } from '../base/redis/redis-url.ts'
+import { memoryName, schemeOf } from '../base/url.ts'
 import { AmqpBroker } from './amqp/amqp-broker.ts'
 import { parseAmqpUrl } from './amqp/amqp-url.ts'
 import type { OpenLink } from './amqp/link.ts'
@@ -15,9 +18,8 @@ import type { EngineServer } from './embedded/owner/engine-server.ts'
 import { TablesClient } from './embedded/client/tables-client.ts'
 import { EmbeddedBroker } from './embedded/embedded-broker.ts'
 import { sharedEngine } from './embedded/shared-engines.ts'
-import { isRedisScheme } from '../base/redis/redis-url.ts'
 import { RedisBroker } from './redis/redis-broker.ts'
-import { openRedisLink } from './redis/redis-link.ts'
+import { redisLinks } from './redis/redis-link.ts'
 import { parseRedisBrokerUrl } from './redis/redis-options.ts'
 
 export type { KeptResults, ResultListener } from './embedded/client/kept-results.ts'
@@ -54,6 +56,8 @@ export interface BrokerOptions {
   readonly home?: string | undefined
   /** AMQP only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
   readonly openLink?: OpenLink
+  /** Redis only: what opens connections; as `openLink`. */
+  readonly openRedisLine?: OpenRedisLine | undefined
   /** Embedded only: what reaches the engine, and runs it. A simulator gives one of its own. Default: this machine's. */
   readonly openPost?: OpenPost
 }
@@ -65,7 +69,7 @@ export interface BrokerOptions {
  * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` (a Redis Cluster)
  */
 export function openBroker(url: string, options: BrokerOptions = {}): Broker {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const scheme = schemeOf(url)
   const clock = options.clock ?? systemClock
   const maxMessageBytes = options.maxMessageBytes ?? 16 * 1024 * 1024
   const publishTimeoutMs = options.publishTimeoutMs ?? 2000
@@ -77,12 +81,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new DurableBroker({ url: shown, home, sync, clock, maxMessageBytes, ...timeouts, openPost })
   }
   if (scheme === 'memory') {
-    const name =
-      url
-        .slice('memory:'.length)
-        .replace(/^\/+/, '')
-        .replace(/[/?#].*$/s, '') || 'lovage'
-    return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(name, clock) })
+    return new EmbeddedBroker({ clock, maxMessageBytes, engine: () => sharedEngine(memoryName(url), clock) })
   }
   if (scheme === 'amqp' || scheme === 'amqps') {
     return new AmqpBroker({
@@ -100,7 +99,7 @@ export function openBroker(url: string, options: BrokerOptions = {}): Broker {
     return new RedisBroker({
       url: parseRedisBrokerUrl(url),
       clock,
-      openLink: openRedisLink,
+      openLink: redisLinks(options.openRedisLine),
       maxMessageBytes,
       publishTimeoutMs: options.publishTimeoutMs ?? 2000,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,

@@ -9,6 +9,7 @@ import type { Broker } from '../broker/broker.ts'
 import { embeddedHome, openBroker } from '../broker/open.ts'
 import { openBackend } from '../backend/open.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
+import { openStore } from '../store/open.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { DoctorOptions } from './doctor.ts'
 import { shownMs } from './paint.ts'
@@ -126,6 +127,7 @@ async function brokerFindings(target: Target, findings: Finding[]): Promise<void
   }
   try {
     await backendFinding(target.app, broker, findings)
+    await storeFinding(target.app, findings)
     await queueFindings(target, broker, findings)
   } catch (error) {
     findings.push(wrongBy('queues', error))
@@ -156,6 +158,21 @@ async function backendFinding({ settings }: App, broker: Broker, findings: Findi
       )
   } catch (error) {
     findings.push(wrongBy('results', error))
+  }
+}
+
+async function storeFinding({ settings }: App, findings: Finding[]): Promise<void> {
+  const { store: url, home, connectTimeoutMs } = settings
+  if (url === undefined) return void findings.push(skipped('store', 'none: nothing here needs one (LOVAGE_STORE)'))
+  const store = openStore(url, { home, connectTimeoutMs, answerTimeoutMs: connectTimeoutMs })
+  try {
+    await store.start()
+    await store.get('doctor:probe')
+    findings.push(ok('store', /^memory:/i.test(url) ? 'in memory, inside each process' : `${redactUrl(url)} answers`))
+  } catch (error) {
+    findings.push(wrongBy('store', error))
+  } finally {
+    await store.stop().catch(() => undefined)
   }
 }
 

@@ -1,12 +1,17 @@
 import { Option, type Command } from 'commander'
+import type { App } from '../app/app.ts'
+import { backendHas } from '../app/capabilities.ts'
 import { deadline, systemClock } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
+import { redactUrl } from '../base/redact.ts'
 import { decodeJson, encodeJson } from '../protocol/json.ts'
+import { isReady, payloadValue } from '../protocol/outcome.ts'
 import { addCommonOptions, newCommand, optionsOf, type CommonOptions } from './command-options.ts'
 import { complaintLines } from './complaint.ts'
 import { EXIT } from './exit.ts'
 import { harmless, paintFor } from './paint.ts'
-import { isConfigured, loadTarget } from './target.ts'
+import { printOutcome } from './print-outcome.ts'
+import { isConfigured, loadTarget, loadTargetOrBroker } from './target.ts'
 import { gatewaysOf } from './workload.ts'
 
 interface ResultOptions extends CommonOptions {
@@ -27,7 +32,7 @@ interface TaskState {
 
 export function command(): Command {
   const description =
-    'Prints the result of a task, as JSON. Results travel to the process that asked for the task and are held there, so a gateway is asked: it knows those of the tasks that it has sent.'
+    'Prints the result of a task, as JSON: from the result backend, where any process can read it (embedded, Redis). Over rpc:// results travel to the process that asked for the task, so a gateway is asked: it knows those of the tasks that it has sent.'
   return addCommonOptions(
     newCommand('result', description, [
       'lovage result 7d0c2f4e-1b0a-4b5e-9f43-3f3a0c1f7c55',
@@ -36,12 +41,44 @@ export function command(): Command {
   )
     .argument('<id>', 'id of the task')
     .addOption(
-      new Option('--url <url>', 'gateway to ask (default: that of the configuration, else http://127.0.0.1:8000)'),
+      new Option(
+        '--url <url>',
+        'gateway to ask (default: none where the backend can be read, else that of the configuration, or http://127.0.0.1:8000)',
+      ),
     )
     .action((id: string, _options, self: Command) => run(id, optionsOf<ResultOptions>(self)))
 }
 
 async function run(id: string, options: ResultOptions): Promise<void> {
+  if (options.url !== undefined) return fromGateway(id, options)
+  // What is not configured has no backend that could be read; a gateway may still be there.
+  const isKnown = isConfigured(options) || process.env['LOVAGE_BROKER_URL'] !== undefined
+  const target = isKnown ? await loadTargetOrBroker(options) : undefined
+  const settings = target?.app.settings
+  const canRead = settings && backendHas('anyReader', settings) && backendHas('processes', settings)
+  return canRead ? fromBackend(id, target.app) : fromGateway(id, options)
+}
+
+async function fromBackend(id: string, app: App): Promise<void> {
+  try {
+    const { backend } = await app.client()
+    const outcome = await backend.get(id)
+    if (!outcome) {
+      const what = `${redactUrl(app.settings.backend)} has no result of a task ${id}`
+      return fail(
+        EXIT.noResult,
+        what,
+        'It may not have ended or begun yet, or its result has expired; lovage queues shows what waits',
+      )
+    }
+    if (isReady(outcome.state)) return void (process.exitCode = printOutcome(outcome))
+    notYet(id, outcome.state, outcome.state === 'STARTED' ? undefined : payloadValue(outcome.result))
+  } finally {
+    await app.close()
+  }
+}
+
+async function fromGateway(id: string, options: ResultOptions): Promise<void> {
   const base = options.url ?? (await configuredUrl(options))
   const answer = await ask(`${base.replace(/\/+$/, '')}/tasks/${encodeURIComponent(id)}`)
   if (typeof answer === 'string')
@@ -67,12 +104,13 @@ async function run(id: string, options: ResultOptions): Promise<void> {
       body.error?.code,
     )
   }
-  const progress = body.progress === undefined ? '' : ` ${encodeJson(body.progress, { types: 'plain' })}`
-  fail(
-    EXIT.noResult,
-    `Task ${id} has no result yet: ${body.state}${progress}`,
-    'Ask again later; lovage queues shows what waits',
-  )
+  notYet(id, body.state, body.progress)
+}
+
+function notYet(id: string, state: string, progress: unknown): void {
+  const told = progress === undefined ? '' : ` ${encodeJson(progress, { types: 'plain' })}`
+  const next = 'Ask again later; lovage queues shows what waits'
+  fail(EXIT.noResult, `Task ${id} has no result yet: ${state}${told}`, next)
 }
 
 /** The state that the gateway tells, or what is wrong with it. */

@@ -22,11 +22,13 @@ export interface JobReport {
 }
 
 /** What of an application a pool needs. */
-export type PoolApp = Pick<App, 'name' | 'registry'>
+export type PoolApp = Pick<App, 'name' | 'registry' | 'hooks'>
 
 /** What every kind of pool is told. */
 export interface PoolOptions {
   readonly app: PoolApp
+  /** Name of the worker node, `lovage@host` say. */
+  readonly hostname: string
   /** Most jobs at once. */
   readonly size: number
   readonly clock: Clock

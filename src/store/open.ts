@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
+import { memoryName, schemeOf } from '../base/url.ts'
 import { joinTables, openTables } from '../broker/open.ts'
 import { EmbeddedOperations } from './embedded/embedded-operations.ts'
 import { MemoryOperations } from './memory/memory-operations.ts'
@@ -37,16 +38,9 @@ export function openStore(url: string, options: StoreOptions = {}): Store {
  */
 export function openOperations(url: string, options: Omit<StoreOptions, 'maxValueBytes'> = {}): Operations {
   const { clock = systemClock } = options
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const scheme = schemeOf(url)
   if (scheme === 'embedded') return new EmbeddedOperations(openTables(url, options))
-  if (scheme === 'memory') {
-    const name =
-      url
-        .slice('memory:'.length)
-        .replace(/^\/+/, '')
-        .replace(/[/?#].*$/s, '') || 'lovage'
-    return new MemoryOperations(clock, () => joinTables(name, clock))
-  }
+  if (scheme === 'memory') return new MemoryOperations(clock, () => joinTables(memoryName(url), clock))
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'store',
     // What has no scheme is not shown: where its password stands cannot be told.

@@ -62,6 +62,14 @@ export interface WorkerOptions {
    * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
    */
   readonly maxHeld?: number
+  /**
+   * High water mark: so many messages may wait in memory for a slot of a full pool while another pool has free ones, or
+   * for the rate limit of their task. Then no more are taken until only `lowWater` of them wait. Each of them is kept from
+   * other workers. Default 1000.
+   */
+  readonly highWater?: number
+  /** Low water mark: see `highWater`, and at most that. Default: half of it. */
+  readonly lowWater?: number
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
   /**
@@ -93,6 +101,8 @@ export interface ResolvedWorkerOptions {
   readonly modules: readonly string[]
   readonly prefetch: number
   readonly maxHeld: number
+  readonly highWater: number
+  readonly lowWater: number
   readonly hostname: string
   readonly gracePeriodMs: number
   readonly consumerTimeoutMs: number
@@ -156,6 +166,8 @@ const CHECKS: Checks<Checked> = {
   module: modulePaths,
   prefetch: whole(1, MAX_PREFETCH),
   maxHeld: whole(0),
+  highWater: whole(0, MAX_PREFETCH),
+  lowWater: whole(0, MAX_PREFETCH),
   hostname: shortText,
   gracePeriod: duration,
   consumerTimeout: duration,
@@ -189,6 +201,12 @@ export function resolveWorkerOptions(
     const problem = `is ${prefetch}, less than ${slots === counts[pool] ? 'concurrency' : 'the slots of all pools'} (${slots}): slots would stay empty`
     throw invalid('prefetch', problem, `Raise prefetch to ${slots} or more, or lower concurrency`)
   }
+  const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
+  const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
+  if (lowWater > highWater) {
+    const problem = `is ${lowWater}, more than highWater (${highWater})`
+    throw invalid('lowWater', problem, `Lower it to ${highWater} or less, or raise highWater`)
+  }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
     pool,
@@ -201,6 +219,8 @@ export function resolveWorkerOptions(
     modules: checked.module ?? [],
     prefetch,
     maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
+    highWater,
+    lowWater,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,

@@ -99,11 +99,17 @@ export class Worker implements Service {
     this.#state = 'starting'
     this.#shift = undefined
     this.#warn()
+    const { hooks } = this.#app
+    const event = { hostname: this.hostname }
+    await hooks.run('workerInit', event)
+    // The one child of this pool is the process itself.
+    if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
     this.#shift = await Shift.begin(this.#app, this.options, this.#clock, this.#tally)
     if (!this.#stopping) this.#state = 'running'
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
     log('info', 'worker', 'worker ready', { hostname, queues, pool, concurrency, prefetch, tasks })
+    await hooks.run('workerReady', event)
   }
 
   async #stop(starting: Promise<void>): Promise<void> {
@@ -112,7 +118,13 @@ export class Worker implements Service {
     if (!this.#shift) return
     if (this.#isHurried) this.#shift.hurry()
     log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
+    const { hooks } = this.#app
+    const event = { hostname: this.hostname }
+    // At once with the stop, not before it: others wait for what is handed back.
+    const told = hooks.run('workerShuttingDown', { ...event, how: this.#isHurried ? 'cold' : 'warm' })
     await this.#shift.end()
+    await told
+    if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts
     log('info', 'worker', 'worker stopped', { hostname: this.hostname, succeeded, failed, returned })
   }

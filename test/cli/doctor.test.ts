@@ -37,6 +37,7 @@ describe('lovage doctor', () => {
     expect(text).toMatch(/✓ +tasks +1: shop\.add/)
     expect(text).toMatch(/✓ +broker setting +embedded:\/\/ \(the default\)/)
     expect(text).toMatch(/✓ +broker +reachable, a message makes its way in .*, data in \.lovage/)
+    expect(text).toMatch(/✓ +store +embedded:\/\/ answers/)
     expect(text).toMatch(new RegExp(`✓ +port ${port} +free`))
     expect(text).toContain('Nothing is wrong.')
     expect(text).not.toContain('✗')

@@ -1,5 +1,5 @@
 import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Child } from '../services/child.ts'
 import { freePort } from '../services/ports.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
@@ -238,5 +238,31 @@ export const nap = app.task('slow.nap', async (ms: number) => {
     expect((await second.ended()).code).toBe(130)
     const { messageCount } = await channel.checkQueue('slow')
     expect(messageCount).toBe(1)
+  })
+})
+
+describe('on the embedded broker,', () => {
+  it('lovage result reads what any process has stored', async () => {
+    const cwd = project(FILES)
+    const shop = (...args: string[]): ReturnType<typeof run> => run(args, { cwd })
+    const worker = lovage(['worker', '-n', 'w1'], { cwd })
+    try {
+      await worker.line('Ctrl-C stops it')
+      const { text: id } = await shop('call', 'shop.add', '2', '3', '--no-wait')
+      await worker.line(`shop.add[${id}] done`)
+      expect(await shop('result', id)).toEqual({ code: 0, text: '5' })
+
+      const { text: failed } = await shop('call', 'shop.fail', '--no-wait')
+      await worker.line(`shop.fail[${failed}] FAILURE`)
+      const said = await shop('result', failed)
+      expect(said.text).toContain('TypeError: not like this')
+      expect(said.code).toBe(3)
+
+      const unknown = await shop('result', 'nobodys')
+      expect(unknown.text).toContain('embedded:// has no result of a task nobodys')
+      expect(unknown.code).toBe(4)
+    } finally {
+      await worker.kill()
+    }
   })
 })

@@ -7,6 +7,7 @@ import { app } from '../../src/testing/pool/tasks.ts'
 poolSuite({ test, expect }, (size) =>
   openPool('async', {
     app,
+    hostname: 'lovage@suite',
     size,
     clock: systemClock,
     accept: ['application/json'],

@@ -11,6 +11,7 @@ vi.setConfig({ testTimeout: 60_000 })
 poolSuite({ test, expect }, (size) =>
   openPool('threads', {
     app,
+    hostname: 'lovage@suite',
     size,
     clock: systemClock,
     accept: ['application/json'],

@@ -10,7 +10,9 @@ import { PoolScene } from '../../src/testing/pool/scene.ts'
 function open(define: (app: ReturnType<typeof lovage>) => void, size = 10): PoolScene {
   const app = lovage('async-pool', {}, { env: {} })
   define(app)
-  return new PoolScene(new AsyncPool({ app, size, clock: systemClock, accept: ['application/json'], types: 'typed' }))
+  return new PoolScene(
+    new AsyncPool({ app, hostname: 'here', size, clock: systemClock, accept: ['application/json'], types: 'typed' }),
+  )
 }
 
 describe('a function that is given up', () => {

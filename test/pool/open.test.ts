@@ -16,7 +16,8 @@ test('what Celery calls prefork are processes', () => {
 })
 
 test('each kind is opened by its name, and has nothing running', () => {
-  const options = { app: lovage('open'), size: 3, clock: systemClock, accept: [], types: 'typed' } as const
+  const app = lovage('open')
+  const options = { app, hostname: 'here', size: 3, clock: systemClock, accept: [], types: 'typed' } as const
   for (const kind of ['async', 'threads', 'processes'] as const) {
     expect(openPool(kind, options)).toMatchObject({ kind, size: 3, running: 0, abandoned: 0 })
   }

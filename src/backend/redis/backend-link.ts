@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Kept } from '../../base/keeper.ts'
 import {
+  type OpenRedisLine,
+  openRedisLine,
   type RedisArgument,
-  RedisConnection,
+  type RedisLine,
   RedisLostError,
   type RedisScript,
 } from '../../base/redis/redis-connection.ts'
@@ -31,32 +33,36 @@ export interface BackendLinkOptions {
   readonly onMessage: (channel: string, text: string) => void
 }
 
-/** Opens a link; a simulator opens one to a model of the server. */
 export type OpenBackendLink = (options: BackendLinkOptions) => Promise<BackendLink>
 
-export const openBackendLink: OpenBackendLink = (options) => ServerLink.open(options)
+/** What opens links over such lines. Default: those of this machine's network. */
+export function backendLinks(openLine: OpenRedisLine = openRedisLine): OpenBackendLink {
+  return (options) => ServerLink.open(options, openLine)
+}
 
 /** One connection that asks, and from the first subscription on one that listens: workers only ask. */
 class ServerLink implements BackendLink {
   readonly facts: RedisFacts
   #options: BackendLinkOptions
-  #asks: RedisConnection
-  #listening: Promise<RedisConnection> | undefined
+  #openLine: OpenRedisLine
+  #asks: RedisLine
+  #listening: Promise<RedisLine> | undefined
   #isOpen = true
 
-  private constructor(options: BackendLinkOptions, asks: RedisConnection, facts: RedisFacts) {
+  private constructor(options: BackendLinkOptions, openLine: OpenRedisLine, asks: RedisLine, facts: RedisFacts) {
     this.#options = options
+    this.#openLine = openLine
     this.#asks = asks
     this.facts = facts
   }
 
-  static async open(options: BackendLinkOptions): Promise<ServerLink> {
+  static async open(options: BackendLinkOptions, openLine: OpenRedisLine): Promise<ServerLink> {
     const own: { link?: ServerLink } = {}
     const { onMessage: _, ...rest } = options
-    const asks = await RedisConnection.open({ ...rest, onClosed: (problem) => own.link?.onEnd(problem) })
+    const asks = await openLine({ ...rest, onClosed: (problem) => own.link?.onEnd(problem) })
     try {
       const facts = readInfo(String(await asks.call('INFO')))
-      return (own.link = new ServerLink(options, asks, facts))
+      return (own.link = new ServerLink(options, openLine, asks, facts))
     } catch (error) {
       asks.close()
       throw error
@@ -100,11 +106,11 @@ class ServerLink implements BackendLink {
     this.#options.onClosed(problem)
   }
 
-  #listen(): Promise<RedisConnection> {
+  #listen(): Promise<RedisLine> {
     if (!this.#isOpen) return Promise.reject(new RedisLostError('the connection was closed'))
     if (this.#listening) return this.#listening
     const { onMessage, ...options } = this.#options
-    const listening = RedisConnection.open({
+    const listening = this.#openLine({
       ...options,
       onClosed: (problem) => this.onEnd(problem),
       onMessage: (channel, text) => onMessage(channel, text),

@@ -94,7 +94,7 @@ export class RedisBackend implements ResultBackend {
           timeoutMs,
           name: 'lovage results',
           silenceMs: SILENCE_MS,
-          onClosed,
+          onClosed: (problem) => onClosed(new Error(problem)),
           onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
         }),
       onUp: (link) => this.#onUp(link),

@@ -49,11 +49,29 @@ export interface RedisConnectionOptions {
   readonly onMessage?: (channel: string, text: string, pattern: string | undefined) => void
 }
 
+/** What is needed of a connection to one Redis. */
+export interface RedisLine {
+  readonly isOpen: boolean
+  /** @throws RedisReplyError, RedisLostError */
+  call(command: string, args?: readonly RedisArgument[]): Promise<unknown>
+  /** Runs a script, and loads it where the server does not know it. */
+  run(script: RedisScript, args: readonly RedisArgument[], keys?: readonly RedisArgument[]): Promise<unknown>
+  subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
+  unsubscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
+  /** Ends it; what is on its way is rejected. */
+  close(): void
+}
+
+/** Opens a connection; a simulator opens one to a model of the server. */
+export type OpenRedisLine = (options: RedisConnectionOptions) => Promise<RedisLine>
+
+export const openRedisLine: OpenRedisLine = (options) => RedisConnection.open(options)
+
 /**
  * One connection to one Redis: it does not come back when it is lost, and then every command on its way is rejected.
  * What is asked in one turn of the event loop goes out as one write.
  */
-export class RedisConnection {
+export class RedisConnection implements RedisLine {
   #redis: Redis
   #options: RedisConnectionOptions
   #isOpen = false
@@ -93,7 +111,6 @@ export class RedisConnection {
     return this.#isOpen
   }
 
-  /** @throws RedisReplyError, RedisLostError */
   async call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
     if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
     this.#cork()
@@ -107,7 +124,6 @@ export class RedisConnection {
     }
   }
 
-  /** Runs a script, and loads it where the server does not know it. */
   async run(
     script: RedisScript,
     args: readonly RedisArgument[],
@@ -141,7 +157,6 @@ export class RedisConnection {
     }
   }
 
-  /** Ends it; what is on its way is rejected. */
   close(): void {
     this.#isOpen = false
     this.#destroy('the connection was closed')

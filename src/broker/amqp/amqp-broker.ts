@@ -1,5 +1,7 @@
 import { type Clock, deadline } from '../../base/clock.ts'
 import { isLovageError, LovageError } from '../../base/errors.ts'
+import type { Keeper } from '../../base/keeper.ts'
+import { Lifecycle } from '../../base/lifecycle.ts'
 import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
@@ -15,12 +17,13 @@ import type {
 } from '../broker.ts'
 import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
+import { tell } from '../tell.ts'
 import { AmqpConsumer, type ConsumerHost } from './amqp-consumer.ts'
 import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
 import type { AmqpUrl } from './amqp-url.ts'
 import { Desk } from './desk.ts'
-import { Keeper } from './keeper.ts'
 import { type Link, type LinkChannel, LinkError, type OpenLink } from './link.ts'
+import { linkKeeper } from './link-keeper.ts'
 import { Publisher } from './publisher.ts'
 import { declareAgain, declareTopology, topologyError } from './topology.ts'
 
@@ -42,26 +45,27 @@ export class AmqpBroker implements Broker {
   readonly hasConsumerTimeout = true
   readonly admin: BrokerAdmin
   #options: AmqpOptions
-  #keeper: Keeper
+  #keeper: Keeper<Link>
   #publisher: Publisher
   #desk: Desk
   #declared = new Declared()
   #consumers = new Set<AmqpConsumer>()
   /** Queues whose kind takes no credit over several consumers, as the server told us. */
   #ownCredit = new Set<string>()
-  #running: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
+  #listeners = new Set<(state: BrokerState) => void>()
+  #lifecycle = new Lifecycle(() => new LovageError('BROKER_CLOSED'))
   #isClosing = false
 
   constructor(options: AmqpOptions) {
     this.#options = options
     const { clock } = options
-    this.#keeper = new Keeper({
+    this.#keeper = linkKeeper({
       ...options,
       onUp: (link) => this.#onUp(link),
       onDown: (problem) => this.#onDown(problem),
       onBlocked: (isBlocked) => this.#publisher.setBlocked(isBlocked),
       onRoom: () => this.#publisher.room(),
+      onState: (state) => this.#listeners.forEach((listener) => tell(listener, state)),
     })
     this.#publisher = new Publisher(clock, () => this.#keeper.unreachable())
     const connected = (timeoutMs: number): Promise<Link> => this.#keeper.connected(timeoutMs)
@@ -87,28 +91,19 @@ export class AmqpBroker implements Broker {
   }
 
   start(): Promise<void> {
-    if (this.#running) return this.#running
-    const stopping = this.#stopping
-    const begin = async (): Promise<void> => {
-      await stopping
-      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
+    return this.#lifecycle.start(async () => {
       this.#isClosing = false
-      await this.#keeper.start()
-    }
-    const running = Promise.resolve().then(begin)
-    this.#running = running
-    running.catch(() => {
-      if (this.#running === running) this.#running = undefined
-      this.#publisher.end(this.#keeper.unreachable())
+      try {
+        await this.#keeper.start()
+      } catch (error) {
+        this.#publisher.end(this.#keeper.unreachable())
+        throw error
+      }
     })
-    return running
   }
 
   stop(): Promise<void> {
-    const running = this.#running
-    if (!running) return this.#stopping ?? Promise.resolve()
-    this.#running = undefined
-    this.#stopping = (async () => {
+    return this.#lifecycle.stop(async (running) => {
       this.#isClosing = true
       // What was asked before the stop is still confirmed, where the broker takes it.
       const idle = this.#keeper.state === 'connected' ? this.#publisher.idle() : Promise.resolve()
@@ -119,8 +114,7 @@ export class AmqpBroker implements Broker {
       this.#publisher.end(new LovageError('BROKER_CLOSED'))
       this.#consumers.clear()
       this.#declared = new Declared()
-    })()
-    return this.#stopping
+    })
   }
 
   async declare(topology: Topology): Promise<void> {
@@ -169,7 +163,8 @@ export class AmqpBroker implements Broker {
   }
 
   onState(listener: (state: BrokerState) => void): () => void {
-    return this.#keeper.onState(listener)
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   async #onUp(link: Link): Promise<void> {
@@ -193,7 +188,7 @@ export class AmqpBroker implements Broker {
         if (link.isOpen) throw topologyError(error, `queue ${consumer.queues.join(', ')}`, this.#options.url.redacted)
       }
       if (consumer.isCancelled) return
-      if (link !== this.#keeper.link) continue
+      if (link !== this.#keeper.kept) continue
       this.#consumers.add(consumer)
       return
     }
@@ -287,7 +282,7 @@ export class AmqpBroker implements Broker {
     if (this.#isClosed()) throw new LovageError('BROKER_CLOSED')
   }
 
-  #noAnswer(): LovageError {
+  #noAnswer(): Error {
     if (this.#isClosed()) return new LovageError('BROKER_CLOSED')
     if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
     const problem = `no answer within ${this.#options.connectTimeoutMs} ms`

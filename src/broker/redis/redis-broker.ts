@@ -1,6 +1,7 @@
 import { type Clock, deadline } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
+import { Lifecycle } from '../../base/lifecycle.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
 import { clusterRefused } from '../../base/redis/redis-url.ts'
 import type { Message } from '../../protocol/message.ts'
@@ -58,8 +59,7 @@ export class RedisBroker implements Broker {
   #readers: Readers
   #declared = new Declared()
   #listeners = new Set<(state: BrokerState) => void>()
-  #running: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
+  #lifecycle = new Lifecycle(() => new LovageError('BROKER_CLOSED'))
   #isClosing = false
 
   constructor(options: RedisOptions) {
@@ -100,29 +100,19 @@ export class RedisBroker implements Broker {
   }
 
   start(): Promise<void> {
-    if (this.#running) return this.#running
-    const stopping = this.#stopping
-    const begin = async (): Promise<void> => {
-      await stopping
-      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
+    return this.#lifecycle.start(async () => {
       this.#isClosing = false
-      await this.#keeper.start()
-    }
-    const running = Promise.resolve().then(begin)
-    this.#running = running
-    running.catch(() => {
-      if (this.#running === running) this.#running = undefined
-      this.#publisher.end(this.#keeper.unreachable())
+      try {
+        await this.#keeper.start()
+      } catch (error) {
+        this.#publisher.end(this.#keeper.unreachable())
+        throw error
+      }
     })
-    return running
   }
 
   stop(): Promise<void> {
-    const running = this.#running
-    if (!running) return this.#stopping ?? Promise.resolve()
-    this.#running = undefined
-    this.#stopping = this.#stop(running)
-    return this.#stopping
+    return this.#lifecycle.stop((running) => this.#stop(running))
   }
 
   async declare(topology: Topology): Promise<void> {
@@ -189,7 +179,7 @@ export class RedisBroker implements Broker {
     this.#sweeper = this.#newSweeper()
   }
 
-  #open(timeoutMs: number, onClosed: (problem: string) => void): Promise<RedisLink> {
+  #open(timeoutMs: number, onClosed: (problem: Error) => void): Promise<RedisLink> {
     const { url, clock, name, heartbeatS, openLink } = this.#options
     return openLink({
       url: url.url,
@@ -199,7 +189,7 @@ export class RedisBroker implements Broker {
       timeoutMs,
       // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
       silenceMs: heartbeatS * 500,
-      onClosed,
+      onClosed: (problem) => onClosed(new Error(problem)),
       onBell: () => this.#readers.ring(),
       onHeard: (pattern, _channel, text) => this.#readers.onHeard(pattern, text),
     })

@@ -3,8 +3,10 @@ import { messageOf } from '../../base/errors.ts'
 import type { Kept } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import {
+  type OpenRedisLine,
+  openRedisLine,
   type RedisArgument,
-  RedisConnection,
+  type RedisLine,
   RedisLostError,
   RedisReplyError,
   type RedisScript,
@@ -47,38 +49,42 @@ export interface RedisLinkOptions {
   readonly onHeard: (pattern: string, channel: string, text: string) => void
 }
 
-/** Opens a link; a simulator opens one to a model of the server. */
 export type OpenRedisLink = (options: RedisLinkOptions) => Promise<RedisLink>
 
 /** Where the server tells of changed keys. */
 const INVALIDATIONS = '__redis__:invalidate'
 
-export const openRedisLink: OpenRedisLink = (options) => ServerLink.open(options)
+/** What opens links over such lines. Default: those of this machine's network. */
+export function redisLinks(openLine: OpenRedisLine = openRedisLine): OpenRedisLink {
+  return (options) => ServerLink.open(options, openLine)
+}
 
 /** Up to three connections: one that asks, and from the first reading on one that reads and one that listens. */
 class ServerLink implements RedisLink {
   readonly facts: RedisFacts
   #options: RedisLinkOptions
-  #asks: RedisConnection
+  #openLine: OpenRedisLine
+  #asks: RedisLine
   #reading: Promise<Reading> | undefined
   #rings = true
   #isOpen = true
 
-  private constructor(options: RedisLinkOptions, asks: RedisConnection, facts: RedisFacts) {
+  private constructor(options: RedisLinkOptions, openLine: OpenRedisLine, asks: RedisLine, facts: RedisFacts) {
     this.#options = options
+    this.#openLine = openLine
     this.#asks = asks
     this.facts = facts
   }
 
-  static async open(options: RedisLinkOptions): Promise<ServerLink> {
+  static async open(options: RedisLinkOptions, openLine: OpenRedisLine): Promise<ServerLink> {
     const own: { link?: ServerLink } = {}
-    const asks = await RedisConnection.open({ ...options, onClosed: (problem) => own.link?.onEnd(problem) })
+    const asks = await openLine({ ...options, onClosed: (problem) => own.link?.onEnd(problem) })
     try {
       const facts = readInfo(String(await asks.call('INFO')))
       // Before there are thousands on their way that would each learn that the server does not know them.
       const loads = Object.values(MOVES).map(({ text }) => asks.call('SCRIPT', ['LOAD', text]))
       await Promise.all(loads)
-      return (own.link = new ServerLink(options, asks, facts))
+      return (own.link = new ServerLink(options, openLine, asks, facts))
     } catch (error) {
       asks.close()
       throw error
@@ -144,18 +150,18 @@ class ServerLink implements RedisLink {
 
   async #beginReading(): Promise<Reading> {
     const options = { ...this.#options, onClosed: (problem: string) => this.onEnd(problem) }
-    const hears = await RedisConnection.open({
+    const hears = await this.#openLine({
       ...options,
       onMessage: (channel, text, pattern) => {
         if (pattern !== undefined) this.#options.onHeard(pattern, channel, text)
         else if (channel === INVALIDATIONS) this.#options.onBell()
       },
     })
-    let reads: RedisConnection | undefined
+    let reads: RedisLine | undefined
     try {
       const id = Number(await hears.call('CLIENT', ['ID']))
       await hears.subscribe([INVALIDATIONS], [])
-      reads = await RedisConnection.open(options)
+      reads = await this.#openLine(options)
       await this.#track(reads, id)
       return { hears, reads }
     } catch (error) {
@@ -166,7 +172,7 @@ class ServerLink implements RedisLink {
   }
 
   /** Servers before 6, some proxies and some hosts cannot tell of changed keys. */
-  async #track(reads: RedisConnection, id: number): Promise<void> {
+  async #track(reads: RedisLine, id: number): Promise<void> {
     try {
       await reads.call('CLIENT', ['TRACKING', 'ON', 'REDIRECT', id, 'NOLOOP'])
     } catch (error) {
@@ -183,8 +189,8 @@ class ServerLink implements RedisLink {
 }
 
 interface Reading {
-  readonly hears: RedisConnection
-  readonly reads: RedisConnection
+  readonly hears: RedisLine
+  readonly reads: RedisLine
 }
 
 function closeBoth({ hears, reads }: Reading): void {

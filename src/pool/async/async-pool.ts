@@ -29,7 +29,7 @@ export class AsyncPool implements Pool {
     // Time limits alone need not keep a process alive: who waits for the task does.
     this.#dues = new DueHeap(clock, { unref: true })
     const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
-    this.#options = { clock, accept, types, ...limits, dues: this.#dues }
+    this.#options = { clock, accept, types, ...limits, hooks: app.hooks, dues: this.#dues }
   }
 
   get size(): number {

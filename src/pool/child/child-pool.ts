@@ -47,7 +47,8 @@ export class ChildPool implements Pool {
   #isPlanned = false
 
   constructor(options: ChildPoolOptions) {
-    const { kind, app, modules = [], accept, types, maxBodyBytes, clock, maxTasksPerChild, maxMemoryPerChild } = options
+    const { kind, app, hostname, modules = [], accept, types, maxBodyBytes } = options
+    const { clock, maxTasksPerChild, maxMemoryPerChild } = options
     this.kind = kind
     this.#options = options
     this.#perChild = options.perChild ?? 1
@@ -57,7 +58,7 @@ export class ChildPool implements Pool {
       kind,
       clock,
       start: kind === 'threads' ? startThreadChild : startProcess,
-      beginning: { kind, modules, app: app.name, tasks: app.registry.names(), accept, types, maxBodyBytes },
+      beginning: { kind, hostname, modules, app: app.name, tasks: app.registry.names(), accept, types, maxBodyBytes },
       perChild: this.#perChild,
       size: this.#children,
       maxTasksPerChild,

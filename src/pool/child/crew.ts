@@ -1,26 +1,24 @@
-import { backoffMs } from '../../base/backoff.ts'
-import type { Clock, Timer } from '../../base/clock.ts'
-import { type ErrorCode, isLovageError, LovageError } from '../../base/errors.ts'
+import type { Clock } from '../../base/clock.ts'
+import { type ErrorCode, LovageError } from '../../base/errors.ts'
 import { isLogged, log } from '../../base/log.ts'
 import { describeDeath } from '../child-death.ts'
 import type { Carrier, CarrierEvents, ChildExit } from './carrier.ts'
 import { Child, type ChildEvents } from './child.ts'
 import { showLine } from './child-output.ts'
 import type { Beginning, Report } from './messages.ts'
+import { Restarts } from './restarts.ts'
 
 /** Longest time to load the tasks. */
 const START_MS = 60_000
 
 /** Longest time from being told to go to being gone. */
-const END_MS = 5_000
+const END_MS = 11_000
 
 /** A child that is ended and not gone by then sits in native code. */
 const STUCK_MS = 1_000
 
 /** How long a function may go on after it was given up, before its child is ended. */
 const LET_GO_MS = 200
-
-const RESTART = { baseMs: 100, maxMs: 10_000, jitter: true }
 
 /** How many children there are, and for how long. */
 export interface CrewOptions {
@@ -53,10 +51,7 @@ export class Crew {
   readonly #waiters = new Set<(error?: Error) => void>()
   #size: number
   #count = 0
-  #recycled = 0
-  /** Starts that failed, one after the other. */
-  #failures = 0
-  #pause: Timer | undefined
+  readonly #restarts: Restarts
   #isStopping = false
   #wanted = 0
 
@@ -64,6 +59,7 @@ export class Crew {
     this.#options = options
     this.#clock = options.clock
     this.#size = options.size
+    this.#restarts = new Restarts(options.clock, () => this.want(this.#wanted))
     this.#events = {
       onReady: (child) => this.#ready(child),
       onReport: (child, report) => this.#report(child, report),
@@ -84,14 +80,10 @@ export class Crew {
     return count
   }
 
-  get recycled(): number {
-    return this.#recycled
-  }
-
   /** Starts the first, and waits until it is ready: what is wrong with the tasks shows at once. */
   async begin(): Promise<void> {
     if (this.#children.size > 0) return
-    await this.#ready1(this.#spawn(false))
+    await this.#untilReady(this.#spawn(false))
   }
 
   /** The child that the next job goes to: the one with the fewest. Undefined where none has room. */
@@ -108,7 +100,7 @@ export class Crew {
   /** Has as many children as so many jobs need. */
   want(jobs: number): void {
     this.#wanted = jobs
-    if (this.#isStopping || this.#pause) return
+    if (this.#isStopping || this.#restarts.isPaused) return
     const wanted = Math.min(jobs, this.#size)
     let serving = 0
     for (const child of this.#children) if (!child.isQuarantine && !child.leaving && !this.#isNearEnd(child)) serving++
@@ -133,7 +125,6 @@ export class Crew {
     if (child.leaving || child.isGone) return
     child.leaving = why
     if (why === 'tasks' || why === 'memory') {
-      this.#recycled++
       const { number, id, taken } = child
       const memory = child.memory.at(-1)?.bytes
       log('info', 'pool', 'child recycled', {
@@ -149,13 +140,13 @@ export class Crew {
   }
 
   /** A job has left it. */
-  settled(child: Child): void {
+  settled(child: Child, patienceMs = END_MS): void {
     if (!child.leaving || child.running.size > 0 || child.isTold) return
     // A function that does not let go will not do so for being asked.
     if (child.abandoned > 0) return this.kill(child, 'end')
     child.isTold = true
     child.order({ kind: 'end' })
-    child.patience = this.#clock.after(END_MS, () => this.kill(child, 'end'), { unref: true })
+    child.patience = this.#clock.after(patienceMs, () => this.kill(child, 'end'), { unref: true })
   }
 
   kill(child: Child, why: 'job' | 'end'): void {
@@ -168,14 +159,15 @@ export class Crew {
   /** Ends all; resolves when they are gone. */
   async stop(): Promise<void> {
     this.#isStopping = true
-    this.#pause?.cancel()
+    this.#restarts.stop()
     for (const wake of this.#waiters) wake(new LovageError('BROKER_CLOSED'))
     const all = [...this.#children]
     for (const child of all) {
       child.leaving ??= 'stop'
+      const isBusy = child.running.size > 0
       child.running.clear()
-      if (child.isReady) this.settled(child)
-      else this.kill(child, 'end')
+      if (!child.isReady) this.kill(child, 'end')
+      else this.settled(child, isBusy ? STUCK_MS : END_MS)
     }
     while (this.#children.size > 0) await new Promise<void>((resolve) => this.#waiters.add(() => resolve()))
   }
@@ -210,7 +202,7 @@ export class Crew {
 
   #ready(child: Child): void {
     child.patience?.cancel()
-    this.#failures = 0
+    this.#restarts.succeeded()
     this.#wake()
     this.#options.onRoom()
   }
@@ -254,18 +246,10 @@ export class Crew {
   }
 
   /** None can be started, it seems: not again at once. */
-  #failed(error: Error): void {
+  #failed(error: LovageError): void {
     const isAwaited = this.#waiters.size > 0
     this.#wake(error)
-    const waitMs = backoffMs(this.#failures++, RESTART, this.#clock.random())
-    const fix = isLovageError(error) ? error.fix : undefined
-    if (!isAwaited) log('error', 'pool', 'child could not start', { error: error.message, fix, waitMs })
-    if (this.#isStopping) return
-    this.#pause?.cancel()
-    this.#pause = this.#clock.after(waitMs, () => {
-      this.#pause = undefined
-      this.want(this.#wanted)
-    })
+    if (!this.#isStopping) this.#restarts.failed(error, isAwaited)
   }
 
   #gone(child: Child, exit: ChildExit): void {
@@ -304,7 +288,7 @@ export class Crew {
     for (const wake of waiters) wake(error)
   }
 
-  #ready1(child: Child): Promise<void> {
+  #untilReady(child: Child): Promise<void> {
     if (child.isReady) return Promise.resolve()
     return new Promise((resolve, reject) => this.#waiters.add((error) => (error ? reject(error) : resolve())))
   }

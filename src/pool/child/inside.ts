@@ -1,6 +1,7 @@
 import { type App } from '../../app/app.ts'
 import { enterChild } from '../../app/child-place.ts'
 import { loadModules } from '../../app/load-module.ts'
+import type { ChildEvent } from '../../app/hooks.ts'
 import type { Clock } from '../../base/clock.ts'
 import { DueHeap } from '../../base/due-heap.ts'
 import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
@@ -18,8 +19,11 @@ import { reviveReason } from './reasons.ts'
 /** Least time between two looks at the memory. */
 const WEIGH_MS = 100
 
-/** Longest time for resources and connections to close. */
-const CLOSE_MS = 3_000
+/** Longest time for hooks to run, and for connections to close. */
+const CLOSE_MS = 10_000
+
+/** Longest time for the last words to leave. */
+const LAST_WORDS_MS = 1_000
 
 /** How a child reaches its pool. */
 export interface Outside {
@@ -39,6 +43,7 @@ export class Inside {
   #app: App | undefined
   #options: PerformOptions | undefined
   #kind: Beginning['kind'] = 'processes'
+  #event: ChildEvent | undefined
   #weighedMs = -Infinity
   #isWeighing = false
   #isEnding = false
@@ -68,6 +73,7 @@ export class Inside {
     const { clock, exit } = this.#outside
     clock.after(CLOSE_MS, () => exit(0))
     try {
+      if (this.#event) await this.#app?.hooks.run('childExit', this.#event)
       await this.#app?.close()
     } catch (error) {
       this.#tell({
@@ -98,8 +104,11 @@ export class Inside {
       this.#tell({ kind: 'unfit', code, details: plain(details) })
       return
     }
+    const { hooks } = this.#app
+    this.#event = { pool: kind, hostname: beginning.hostname }
+    await hooks.run('childInit', this.#event)
     const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
-    this.#options = { clock, dues: new DueHeap(clock), accept, types, ...limits }
+    this.#options = { clock, dues: new DueHeap(clock), accept, types, ...limits, hooks }
     this.#tell({ kind: 'ready' })
     this.#weigh()
   }
@@ -146,7 +155,7 @@ export class Inside {
     const fault: ChildFault = { origin, message: `${name}${messageOf(error)}`, stack: tracebackOf(error) }
     this.#told.push({ kind: 'fault', fault })
     const { clock, exit } = this.#outside
-    clock.after(CLOSE_MS, () => exit(1))
+    clock.after(LAST_WORDS_MS, () => exit(1))
     this.#post(() => exit(1))
   }
 

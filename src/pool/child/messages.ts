@@ -11,6 +11,8 @@ export interface Beginning {
   readonly number: number
   /** Paths of the modules that define the tasks. */
   readonly modules: readonly string[]
+  /** Name of the worker node. */
+  readonly hostname: string
   /** Name of the application. */
   readonly app: string
   /** The tasks it must have. */

@@ -6,7 +6,7 @@ import { RedisLostError } from '../../../src/base/redis/redis-connection.ts'
 import type { Broker } from '../../../src/broker/broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts'
-import { openRedisLink, type OpenRedisLink } from '../../../src/broker/redis/redis-link.ts'
+import { redisLinks, type OpenRedisLink } from '../../../src/broker/redis/redis-link.ts'
 import { parseRedisBrokerUrl } from '../../../src/broker/redis/redis-options.ts'
 import { MOVES } from '../../../src/broker/redis/scripts.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
@@ -122,7 +122,7 @@ describeWith(['redis'], 'leases', () => {
     }
     await leave('of-nobody', '', queue)
     await raw.zadd('unacked_index', now, 'of-nobody')
-    const one = await withLink(openRedisLink, 400)
+    const one = await withLink(redisLinks(), 400)
     const inbox = await inboxOf(one)
     expect((await inbox.next()).redelivered).toBe(true)
     await inbox.next()
@@ -173,7 +173,7 @@ describeWith(['redis'], 'leases', () => {
   test('a taking whose answer is lost loses nothing: it comes over the next connection, as new', async () => {
     let taken = 0
     const one = await withLink(async (options) => {
-      const link = await openRedisLink(options)
+      const link = await redisLinks()(options)
       return {
         run: (...args) => link.run(...args),
         call: (...args) => link.call(...args),

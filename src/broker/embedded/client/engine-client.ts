@@ -1,6 +1,7 @@
 import { type Backoff, backoffMs } from '../../../base/backoff.ts'
 import { type Clock, deadline, sleep } from '../../../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
+import { Lifecycle } from '../../../base/lifecycle.ts'
 import { log } from '../../../base/log.ts'
 import type { Service } from '../../../base/service.ts'
 import type { HeaderValue } from '../../../protocol/headers.ts'
@@ -46,8 +47,7 @@ export class EngineClient implements Service {
   #listeners = new Set<(state: BrokerState) => void>()
   #post: EnginePost | undefined
   #line: Line | undefined
-  #running: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
+  #lifecycle = new Lifecycle(() => new LovageError('BROKER_CLOSED'))
   #isClosing = false
   #abort = new AbortController()
   #reconnecting: Promise<void> | undefined
@@ -86,26 +86,11 @@ export class EngineClient implements Service {
 
   /** @throws LovageError `BROKER_UNREACHABLE`, `HOME_UNUSABLE`, `HOME_OWNED`, `BROKER_CLOSED` (stopped) */
   start(): Promise<void> {
-    if (this.#running) return this.#running
-    const stopping = this.#stopping
-    const running = Promise.resolve().then(async () => {
-      await stopping
-      if (this.#running !== running) throw new LovageError('BROKER_CLOSED')
-      await this.#begin()
-    })
-    this.#running = running
-    running.catch(() => {
-      if (this.#running === running) this.#running = undefined
-    })
-    return running
+    return this.#lifecycle.start(() => this.#begin())
   }
 
   stop(): Promise<void> {
-    const running = this.#running
-    if (!running) return this.#stopping ?? Promise.resolve()
-    this.#running = undefined
-    this.#isClosing = true
-    return (this.#stopping = this.#finish(running))
+    return this.#lifecycle.stop((running) => this.#finish(running))
   }
 
   /** @throws LovageError `BROKER_CLOSED` */
@@ -172,6 +157,7 @@ export class EngineClient implements Service {
   }
 
   async #finish(running: Promise<void>): Promise<void> {
+    this.#isClosing = true
     if (this.#state === 'connected') await Promise.all([...this.#users].map(async ({ onStopping }) => onStopping?.()))
     this.#abort.abort(new LovageError('BROKER_CLOSED'))
     for (const wake of this.#waiters) wake(undefined)
