@@ -7,8 +7,14 @@ import { worker, type WorkerOptions } from '../../src/worker/worker.ts'
 
 const app = lovage('options', { defaultQueue: 'shop' }, { env: {} })
 
+const CORES = availableParallelism()
+const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
+
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
+    ...POOLS,
+    sizes: { async: 100, threads: CORES, processes: CORES },
+    slots: 100,
     queues: ['shop'],
     pool: 'async',
     concurrency: 100,
@@ -37,6 +43,9 @@ test('options are taken as given', () => {
   }
   const { gracePeriod: _, consumerTimeout: __, ...rest } = given
   expect(worker(app, given).options).toEqual({
+    ...POOLS,
+    sizes: { async: 5, threads: CORES, processes: CORES },
+    slots: 5,
     ...rest,
     pool: 'async',
     gracePeriodMs: 120_000,
@@ -110,10 +119,9 @@ test('a queue whose dead letters could have no queue is refused', () => {
 })
 
 test('threads and processes are as many as there are cores, each with perChild slots', () => {
-  const cores = availableParallelism()
   const module = import.meta.url
   expect(worker(app, { pool: 'prefork', module, perChild: 3 }).options).toMatchObject({
-    ...{ pool: 'processes', concurrency: cores, slots: cores * 3, prefetch: cores * 3 + 1 },
+    ...{ pool: 'processes', concurrency: CORES, slots: CORES * 3, prefetch: CORES * 3 + 1 },
     modules: [fileURLToPath(module)],
   })
   expect(worker(app, { pool: 'threads', module, concurrency: 5 }).options).toMatchObject({ slots: 5, prefetch: 6 })
