@@ -1,8 +1,10 @@
 import { didYouMean, shown } from '../app/check.ts'
+import { systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { AsyncPool } from './async/async-pool.ts'
 import { ChildPool } from './child/child-pool.ts'
 import type { Pool, PoolKind, PoolOptions } from './pool.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /**
  * Names of pools. Celery's are understood: what it runs on one loop (`gevent`, `eventlet`, `solo`, and `asyncio` of
@@ -34,5 +36,9 @@ export function poolKind(name: string, where = 'the worker'): PoolKind {
 
 /** The pool of a kind, not started. */
 export function openPool(kind: PoolKind, options: PoolOptions): Pool {
-  return kind === 'async' ? new AsyncPool(options) : new ChildPool({ ...options, kind })
+  if (kind !== 'async') return new ChildPool({ ...options, kind })
+  const { stallMs, clock } = options
+  // On virtual time nothing stalls.
+  const isWatched = stallMs !== undefined && clock === systemClock
+  return new AsyncPool(options, isWatched ? new StallWatch({ thresholdMs: stallMs }) : undefined)
 }

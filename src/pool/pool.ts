@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import type { Clock } from '../base/clock.ts'
+import type { LagFigures } from '../base/lag.ts'
 import type { Service } from '../base/service.ts'
 import type { JsonTypes } from '../protocol/json.ts'
 import type { Outcome } from '../protocol/outcome.ts'
@@ -44,6 +45,8 @@ export interface PoolOptions {
   readonly maxTasksPerChild?: number | undefined
   /** Bytes above which a thread or process is replaced, between two tasks. Default: any number. */
   readonly maxMemoryPerChild?: number | undefined
+  /** How long an event loop of the tasks may stand still before that is reported; 0: never. Default: it is not watched. */
+  readonly stallMs?: number | undefined
   /** Paths of the modules that define the tasks: what threads and processes load. */
   readonly modules?: readonly string[] | undefined
 }
@@ -65,6 +68,8 @@ export interface Pool extends Service {
   readonly running: number
   /** Functions that were given up, at a time limit or a stop, and have not returned. They hold no slot. */
   readonly abandoned: number
+  /** How late the event loop of the tasks was in the last minute, the worst where there are several; undefined: not known. */
+  readonly lag?: LagFigures | undefined
   /**
    * Runs the job and resolves to its outcome; never rejects: what goes wrong is an outcome. The caller keeps `running`
    * within `size`.

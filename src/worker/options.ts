@@ -83,6 +83,11 @@ export interface WorkerOptions {
    * limit. Default `'30m'`, RabbitMQ's own.
    */
   readonly consumerTimeout?: Duration
+  /**
+   * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
+   * 0: never. Default `'1s'`.
+   */
+  readonly stallThreshold?: Duration
 }
 
 /** Options as everything reads them. */
@@ -106,6 +111,7 @@ export interface ResolvedWorkerOptions {
   readonly hostname: string
   readonly gracePeriodMs: number
   readonly consumerTimeoutMs: number
+  readonly stallThresholdMs: number
 }
 
 type Checked = {
@@ -171,6 +177,7 @@ const CHECKS: Checks<Checked> = {
   hostname: shortText,
   gracePeriod: duration,
   consumerTimeout: duration,
+  stallThreshold: duration,
 }
 
 /**
@@ -224,5 +231,6 @@ export function resolveWorkerOptions(
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
+    stallThresholdMs: checked.stallThreshold ?? 1_000,
   })
 }

@@ -3,6 +3,7 @@ import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
+import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
@@ -61,7 +62,8 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const pools = openPools({ ...options, kind: options.pool, app, clock, accept, types, maxBodyBytes })
+    const { pool: kind, stallThresholdMs: stallMs } = options
+    const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
@@ -185,6 +187,10 @@ export class Shift {
 
   get abandoned(): number {
     return this.#lanes.abandoned
+  }
+
+  get lag(): LagFigures | undefined {
+    return this.#lanes.lag
   }
 
   /** Ends warmly: see `WorkerOptions.gracePeriod`. */

@@ -2,6 +2,7 @@ import type { App } from '../app/app.ts'
 import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { childPlace } from '../app/child-place.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
@@ -23,6 +24,8 @@ export interface WorkerStats extends WorkerCounts {
   readonly held: number
   /** Functions that were given up at a time limit and have not returned. */
   readonly abandoned: number
+  /** How late the event loop of the tasks was in the last minute; undefined where that is not measured. */
+  readonly lag: LagFigures | undefined
 }
 
 /**
@@ -58,8 +61,8 @@ export class Worker implements Service {
   }
 
   stats(): WorkerStats {
-    const { running = 0, waiting = 0, held = 0, abandoned = 0 } = this.#shift ?? {}
-    return { ...this.#tally.counts, running, waiting, held, abandoned }
+    const { running = 0, waiting = 0, held = 0, abandoned = 0, lag } = this.#shift ?? {}
+    return { ...this.#tally.counts, running, waiting, held, abandoned, lag }
   }
 
   /**
