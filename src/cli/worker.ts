@@ -35,9 +35,10 @@ export function command(): Command {
     .addOption(new Option('-Q, --queues <names>', 'queues to read, with commas between').argParser(names))
     .addOption(new Option('-c, --concurrency <count>', 'most tasks at once (default: 100)').argParser(positive))
     .addOption(
-      new Option('-P, --pool <name>', "where tasks run: async; Celery's gevent, eventlet and solo mean it").argParser(
-        pool,
-      ),
+      new Option(
+        '-P, --pool <name>',
+        "where tasks run: async (Celery's gevent, eventlet, solo), threads, processes (prefork)",
+      ).argParser(pool),
     )
     .addOption(new Option('-n, --hostname <name>', 'name of this worker; %h host, %n its first part, %d its domain'))
     .addOption(
@@ -72,6 +73,7 @@ async function run(name: string | undefined, options: WorkerOptions, self: Comma
       prefetch: options.prefetch,
       hostname: options.hostname,
       softShutdownTimeout: options.softShutdownTimeout,
+      module: target.taskFiles,
     }
     const worker = await makeWorker(app, choice)
     const stop = async (how: StopStep): Promise<void> => {
