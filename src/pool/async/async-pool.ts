@@ -1,16 +1,12 @@
 import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
+import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
-import type { Job, JobReport, Pool } from '../pool.ts'
-
-/** How an {@link AsyncPool} is made. */
-export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
-  readonly registry: Registry
-  readonly size: number
-}
+import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
+import type { StallWatch } from '../stall-watch.ts'
 
 /**
  * Tasks on the event loop of the worker itself: truly concurrent where they wait, one after the other where they
@@ -22,6 +18,7 @@ export class AsyncPool implements Pool {
   readonly #options: PerformOptions
   readonly #dues: DueHeap
   readonly #running = new Map<Job, JobControl>()
+  readonly #watch: StallWatch | undefined
   #size: number
   #abandoned = 0
   readonly #watcher: JobWatcher = {
@@ -29,12 +26,15 @@ export class AsyncPool implements Pool {
     abandoned: (change) => void (this.#abandoned += change),
   }
 
-  constructor({ registry, size, ...options }: AsyncPoolOptions) {
-    this.#registry = registry
+  /** `watch` sees to the loop that the tasks share; started and stopped with the pool. */
+  constructor({ app, size, clock, accept, types, maxBodyBytes }: PoolOptions, watch?: StallWatch) {
+    this.#registry = app.registry
     this.#size = size
+    this.#watch = watch
     // Time limits alone need not keep a process alive: who waits for the task does.
-    this.#dues = new DueHeap(options.clock, { unref: true })
-    this.#options = { ...options, dues: this.#dues }
+    this.#dues = new DueHeap(clock, { unref: true })
+    const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
+    this.#options = { clock, accept, types, ...limits, hooks: app.hooks, dues: this.#dues }
   }
 
   get size(): number {
@@ -49,7 +49,13 @@ export class AsyncPool implements Pool {
     return this.#abandoned
   }
 
-  async start(): Promise<void> {}
+  get lag(): LagFigures | undefined {
+    return this.#watch?.lag
+  }
+
+  async start(): Promise<void> {
+    this.#watch?.start()
+  }
 
   async stop(): Promise<void> {
     for (const [job, control] of this.#running) {
@@ -57,18 +63,31 @@ export class AsyncPool implements Pool {
       control.giveUp(handedBack(job.request))
     }
     this.#dues.clear()
+    this.#watch?.stop()
   }
 
   run(job: Job, report: JobReport): Promise<Outcome> {
     const control = new JobControl(job, this.#watcher)
     this.#running.set(job, control)
-    return perform(this.#registry, job, report, this.#options, control)
+    if (!this.#watch) return perform(this.#registry, job, report, this.#options, control)
+    const { marks } = this.#watch
+    const mark = marks.enter(job.request.task, job.request.id)
+    control.onReturn = (): void => marks.leave(mark)
+    const outcome = perform(this.#registry, job, report, this.#options, control)
+    marks.called()
+    return outcome
   }
 
   abort(job: Job, reason: Error): boolean {
     const control = this.#running.get(job)
     control?.abort(reason)
     return control !== undefined
+  }
+
+  end(job: Job, outcome: Outcome, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control?.giveUp(outcome) === true
   }
 
   resize(size: number): void {
