@@ -7,13 +7,13 @@ import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
-import { openPool } from '../pool/open.ts'
+import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
 import { Demand } from './demand.ts'
-import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
+import { ABORTED_MS, cancelConsumer, cutOff, type StopStep } from './ending.ts'
 import { Ends } from './ends.ts'
 import { Expiry } from './expiry.ts'
 import { Gates } from './gate.ts'
@@ -49,7 +49,7 @@ export class Shift {
   #consumer: Consumer | undefined
   #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
-  #isHurried = false
+  #step: StopStep | undefined
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
@@ -63,9 +63,9 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
-    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
-    this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
+    const { pool: kind, stallThresholdMs: stallMs } = options
+    const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
+    this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
@@ -199,8 +199,9 @@ export class Shift {
     return this.#lanes.lag
   }
 
-  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
-  async end(): Promise<void> {
+  /** Ends. What has not started goes back first. */
+  async end(step: StopStep): Promise<void> {
+    this.#step ??= step
     this.#isClosing = true
     this.#arrivals.close()
     await cancelConsumer(this.#clock, this.#consumer)
@@ -217,7 +218,12 @@ export class Shift {
   }
 
   async #finish(): Promise<void> {
-    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
+    const { gracePeriodMs, softShutdownTimeoutMs } = this.#options
+    const patience = { warm: gracePeriodMs, soft: softShutdownTimeoutMs, cold: 0 }
+    for (let step: StopStep | undefined; step !== this.#step && this.#inHand.isBusy;) {
+      step = this.#step ?? 'warm'
+      await this.#inHand.idle(patience[step], true)
+    }
     if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#lanes)
     await this.#lanes.stop()
     if (!this.#inHand.isBusy) return
@@ -227,9 +233,9 @@ export class Shift {
     if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
   }
 
-  /** The grace period is over now. */
-  hurry(): void {
-    this.#isHurried = true
+  /** Ends with less patience from now on. */
+  hurry(step: StopStep): void {
+    this.#step = step
     this.#inHand.hurry()
   }
 
