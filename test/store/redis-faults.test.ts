@@ -138,9 +138,12 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
     ['scripts forgotten', () => command('SCRIPT', 'FLUSH')],
   ]
 
-  test.each(hurts)('%s: what was answered is there, in order and once, and nothing stands still', (_, hurt, options) => {
-    return flow(hurt, options)
-  })
+  test.each(hurts)(
+    '%s: what was answered is there, in order and once, and nothing stands still',
+    (_, hurt, options) => {
+      return flow(hurt, options)
+    },
+  )
 
   test('a server that is away fails calls by name, in time; those it gets back in time are answered', async () => {
     const store = await started({ answerTimeoutMs: 300 })
