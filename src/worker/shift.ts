@@ -47,6 +47,7 @@ export class Shift {
   readonly #leases: Leases
   readonly #leaving: Leaving
   #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
   #step: StopStep | undefined
   readonly #giveUp = new AbortController()
@@ -147,7 +148,10 @@ export class Shift {
       gates: this.#gates,
       lanes: this.#lanes,
       credit: this.#credit,
+      delays: broker.delays,
       giveBack: (work) => this.#leaving.giveBack(work),
+      lose: (work) => this.#leaving.lose(work),
+      kept: (work) => this.#leaving.kept(work),
     })
   }
 
@@ -160,6 +164,7 @@ export class Shift {
     await shift.#lanes.start()
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.ask()
       shift.#consumer = await broker.consume({
         queues,
@@ -167,6 +172,7 @@ export class Shift {
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })
     } catch (error) {
+      await shift.#stopMoving?.()
       await shift.#lanes.stop()
       throw error
     }
@@ -208,6 +214,7 @@ export class Shift {
     for (const work of unstarted) this.#leaving.giveBack(work)
     await this.#finish()
     await this.#leases.end()
+    await this.#stopMoving?.()
   }
 
   async #finish(): Promise<void> {
