@@ -1,4 +1,4 @@
-import { type Clock, deadline } from '../../base/clock.ts'
+import { deadline } from '../../base/clock.ts'
 import { isLovageError, LovageError } from '../../base/errors.ts'
 import type { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
@@ -6,6 +6,7 @@ import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
+  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
@@ -18,32 +19,22 @@ import type {
 import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { tell } from '../tell.ts'
+import { AmqpDelays } from './amqp-delays.ts'
 import { AmqpConsumer, type ConsumerHost } from './amqp-consumer.ts'
 import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
-import type { AmqpUrl } from './amqp-url.ts'
+import type { AmqpOptions } from './amqp-options.ts'
 import { Desk } from './desk.ts'
-import { type Link, type LinkChannel, LinkError, type OpenLink } from './link.ts'
+import { type Link, type LinkChannel, LinkError } from './link.ts'
 import { linkKeeper } from './link-keeper.ts'
 import { Publisher } from './publisher.ts'
 import { declareAgain, declareTopology, topologyError } from './topology.ts'
-
-/** How an {@link AmqpBroker} is made; the defaults are those of `openBroker`. */
-export interface AmqpOptions {
-  readonly url: AmqpUrl
-  readonly clock: Clock
-  readonly openLink: OpenLink
-  readonly publishTimeoutMs: number
-  readonly connectTimeoutMs: number
-  readonly heartbeatS: number
-  readonly maxMessageBytes: number
-  readonly name: string
-}
 
 /** A broker on RabbitMQ, over one connection. */
 export class AmqpBroker implements Broker {
   readonly kind = 'amqp'
   readonly hasConsumerTimeout = true
   readonly admin: BrokerAdmin
+  readonly delays: BrokerDelays
   #options: AmqpOptions
   #keeper: Keeper<Link>
   #publisher: Publisher
@@ -70,6 +61,13 @@ export class AmqpBroker implements Broker {
     this.#publisher = new Publisher(clock, () => this.#keeper.unreachable())
     const connected = (timeoutMs: number): Promise<Link> => this.#keeper.connected(timeoutMs)
     this.#desk = new Desk(clock, connected, options.connectTimeoutMs, () => this.#noAnswer())
+    this.delays = new AmqpDelays({
+      clock,
+      queueType: options.url.delayQueueType,
+      publishTimeoutMs: options.publishTimeoutMs,
+      ask: (entity, work) => this.#ask(entity, work),
+      publish: (message, to, how) => this.publish(message, to, how),
+    })
     this.admin = {
       depth: (queue) => this.#depth(queue),
       purge: (queue) => this.#ask(`queue ${queue}`, (channel) => channel.purgeQueue(queue)),

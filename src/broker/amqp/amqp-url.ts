@@ -13,6 +13,8 @@ export interface AmqpUrl {
   readonly heartbeatS: number | undefined
   /** EXTERNAL: the client's TLS certificate says who we are. */
   readonly mechanism: 'PLAIN' | 'EXTERNAL'
+  /** How the queues are kept in which messages wait for their time. Default quorum. */
+  readonly delayQueueType: 'quorum' | 'classic'
   /** Undefined for `amqp://`. Files are PEM. */
   readonly tls: AmqpTls | undefined
 }
@@ -39,13 +41,14 @@ const PARAMETERS = [
   'keyfile',
   'verify',
   'server_name_indication',
+  'delay_queue_type',
 ]
 
 const FORM = /^(amqps?):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
 
 /**
  * Reads a URL of RabbitMQ's form: `amqp://user:password@host:port/vhost?heartbeat=30`, with `auth_mechanism` (`plain`, the
- * default, or `external`); for `amqps` also `cacertfile`, `certfile`, `keyfile`, `verify` (`verify_peer`, the default, or
+ * default, or `external`) and `delay_queue_type` (`quorum`, the default, or `classic`: see docs/guide-delays.md); for `amqps` also `cacertfile`, `certfile`, `keyfile`, `verify` (`verify_peer`, the default, or
  * `verify_none`) and `server_name_indication`. Without a path, and with an empty one, the virtual host is `/`, as in
  * Celery. Several hosts stand with commas between them; as in Celery, also several URLs with semicolons between them,
  * which may differ only in the host.
@@ -87,6 +90,9 @@ function parseOne(text: string, redacted: string, invalid: Invalid): AmqpUrl {
   const mechanism = (query.get('auth_mechanism') ?? 'plain').toUpperCase()
   if (mechanism !== 'PLAIN' && mechanism !== 'EXTERNAL')
     throw invalid('has an auth_mechanism other than plain, external')
+  const delayQueueType = query.get('delay_queue_type') ?? 'quorum'
+  if (delayQueueType !== 'quorum' && delayQueueType !== 'classic')
+    throw invalid('has a delay_queue_type other than quorum, classic')
   const isTls = scheme.toLowerCase() === 'amqps'
   const [user = '', password = ''] = login === undefined ? ['guest', 'guest'] : splitOnce(login)
   return {
@@ -97,6 +103,7 @@ function parseOne(text: string, redacted: string, invalid: Invalid): AmqpUrl {
     vhost: decode(path, invalid) || '/',
     heartbeatS: heartbeat === null ? undefined : Number(heartbeat),
     mechanism,
+    delayQueueType,
     tls: isTls ? readTls(query) : undefined,
   }
 }

@@ -47,6 +47,8 @@ export interface LinkChannel {
   declareExchange(spec: ExchangeSpec): Promise<void>
   declareQueue(queue: QueueDeclaration): Promise<void>
   bindQueue(queue: string, exchange: string, routingKey: string): Promise<void>
+  /** Has what comes to one exchange go on to another. */
+  bindExchange(to: string, from: string, routingKey: string): Promise<void>
   /** Fails with 404 when it is not there. */
   inspectQueue(name: string): Promise<{ messages: number; consumers: number }>
   deleteQueue(name: string): Promise<void>

@@ -88,6 +88,10 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('queue.bind', { queue, exchange, routingKey })
   }
 
+  async bindExchange(destination: string, source: string, routingKey: string): Promise<void> {
+    await this.#channel.call('exchange.bind', { destination, source, routingKey })
+  }
+
   async inspectQueue(queue: string): Promise<{ messages: number; consumers: number }> {
     const { messageCount, consumerCount } = await this.#channel.call('queue.declare', { queue, passive: true })
     return { messages: messageCount, consumers: consumerCount }

@@ -67,6 +67,10 @@ export class RabbitLinkChannel implements LinkChannel {
     return this.#ask((peer) => peer.bindQueue(queue, exchange, routingKey))
   }
 
+  bindExchange(): Promise<void> {
+    return Promise.reject(new LinkError('channel', 'the model binds no exchanges to exchanges', 540))
+  }
+
   inspectQueue(name: string): Promise<{ messages: number; consumers: number }> {
     return this.#ask((peer) => peer.inspectQueue(name))
   }
