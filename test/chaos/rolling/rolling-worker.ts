@@ -30,7 +30,7 @@ process.on('SIGTERM', () => {
 })
 
 // In a child of a pool there is nothing to start.
-if (process.connected !== true) {
+if (!process.connected) {
   const { broker } = await app.client()
   const consume = broker.consume.bind(broker)
   broker.consume = (options) =>
