@@ -30,6 +30,13 @@ export class Admission {
     return this.#hold.size
   }
 
+  /** Takes a task out of hold before its time. False: it is not there. */
+  unhold(work: Work): boolean {
+    const isRemoved = this.#hold.remove(work)
+    if (isRemoved) this.#options.credit.changed()
+    return isRemoved
+  }
+
   admit(work: Work): void {
     const { gates, credit, giveBack } = this.#options
     if (this.#isClosed) return giveBack(work)

@@ -96,7 +96,7 @@ export class Shift {
       onStray: (delivery) => void this.#leaving.stray(delivery),
       onChange: () => this.#credit.changed(),
       giveBack: (work) => {
-        this.#lanes.of(work).slots.withdraw(work)
+        work.waitsIn?.withdraw(work)
         this.#leaving.giveBack(work, work.isAgain)
       },
       giveUp,
