@@ -1,3 +1,4 @@
+import { type LagFigures, worstLag } from '../base/lag.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Slots } from './slots.ts'
 import type { Work } from './work.ts'
@@ -41,6 +42,11 @@ export class Lanes {
 
   get abandoned(): number {
     return this.#sum(({ pool }) => pool.abandoned)
+  }
+
+  /** Of the worst event loop. */
+  get lag(): LagFigures | undefined {
+    return worstLag(this.#lanes.map(({ pool }) => pool.lag))
   }
 
   /** Tasks that wait for a slot. */

@@ -61,6 +61,11 @@ export interface WorkerOptions {
    * limit. Default `'30m'`, RabbitMQ's own.
    */
   readonly consumerTimeout?: Duration
+  /**
+   * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
+   * 0: never. Default `'1s'`.
+   */
+  readonly stallThreshold?: Duration
 }
 
 /** Options as everything reads them. */
@@ -75,6 +80,7 @@ export interface ResolvedWorkerOptions {
   readonly hostname: string
   readonly gracePeriodMs: number
   readonly consumerTimeoutMs: number
+  readonly stallThresholdMs: number
 }
 
 type Checked = {
@@ -111,6 +117,7 @@ const CHECKS: Checks<Checked> = {
   hostname: shortText,
   gracePeriod: duration,
   consumerTimeout: duration,
+  stallThreshold: duration,
 }
 
 /**
@@ -147,5 +154,6 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
+    stallThresholdMs: checked.stallThreshold ?? 1_000,
   })
 }

@@ -3,6 +3,7 @@ import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
+import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
@@ -51,8 +52,8 @@ export class Shift {
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
-    const { settings, registry } = app
-    const { broker, backend } = client
+    const { settings, registry, hooks } = app
+    const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, giveUp)
@@ -61,14 +62,14 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const { pool: kind, concurrency: size } = options
-    const main = openPool({ kind, registry, size, clock, accept, types, maxBodyBytes })
+    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
+    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
-      broker,
-      backend,
+      ...client,
       clock,
+      hooks,
       bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp,
@@ -186,6 +187,10 @@ export class Shift {
 
   get abandoned(): number {
     return this.#lanes.abandoned
+  }
+
+  get lag(): LagFigures | undefined {
+    return this.#lanes.lag
   }
 
   /** Ends warmly: see `WorkerOptions.gracePeriod`. */

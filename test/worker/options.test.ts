@@ -17,6 +17,7 @@ test('every option has a default', () => {
     hostname: `lovage@${hostname()}`,
     gracePeriodMs: 30_000,
     consumerTimeoutMs: 1_800_000,
+    stallThresholdMs: 1_000,
   })
 })
 
@@ -39,6 +40,7 @@ test('options are taken as given', () => {
     pool: 'async',
     gracePeriodMs: 120_000,
     consumerTimeoutMs: 3_600_000,
+    stallThresholdMs: 1_000,
   })
 })
 
