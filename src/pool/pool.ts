@@ -42,6 +42,11 @@ export interface Pool extends Service {
   run(job: Job, report: JobReport): Promise<Outcome>
   /** Asks a job to stop: its `currentTask().signal` aborts with `reason`. False when it does not run here. */
   abort(job: Job, reason: Error): boolean
+  /**
+   * Ends a job with this outcome, whatever its function does: it is given up, and where it does not let go its thread or
+   * process is ended. `reason` is what its signal aborts with. False when it does not run here.
+   */
+  end(job: Job, outcome: Outcome, reason: Error): boolean
   /** Changes `size`, from the next `run` on. */
   resize(size: number): void
 }

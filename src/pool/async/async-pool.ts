@@ -90,6 +90,12 @@ export class AsyncPool implements Pool {
     return control !== undefined
   }
 
+  end(job: Job, outcome: Outcome, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control?.giveUp(outcome) === true
+  }
+
   resize(size: number): void {
     this.#size = size
   }
