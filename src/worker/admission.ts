@@ -11,6 +11,8 @@ export interface AdmissionOptions {
   readonly gates: Gates
   readonly lanes: Lanes
   readonly credit: Credit
+  /** More tasks run or wait, or fewer. */
+  readonly onLoad: () => void
   readonly giveBack: (work: Work) => void
 }
 
@@ -28,6 +30,10 @@ export class Admission {
   /** Tasks that wait for their time. */
   get held(): number {
     return this.#hold.size
+  }
+
+  get works(): Iterable<Work> {
+    return this.#hold.works
   }
 
   /** Takes a task out of hold before its time. False: it is not there. */
@@ -54,7 +60,8 @@ export class Admission {
 
   /** Those who run have changed, or those who wait. */
   fitCredit(): void {
-    const { lanes, gates, credit } = this.#options
+    const { lanes, gates, credit, onLoad } = this.#options
+    onLoad()
     // With one pool and nobody at a gate it is the same whoever runs: nothing to be worked out for each task.
     if (lanes.areMany || gates.waiting > 0) credit.changed()
   }

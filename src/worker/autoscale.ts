@@ -46,6 +46,7 @@ export class Autoscale {
   change(range: AutoscaleRange): void {
     this.#range = range
     this.#fit()
+    this.look()
   }
 
   /** There may be more tasks than there were. */

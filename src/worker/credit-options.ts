@@ -49,18 +49,23 @@ export const CREDIT_CHECKS: Checks<Required<CreditOptions>> = {
   lowWater: whole(0, MAX_PREFETCH),
 }
 
-/** Checks them against each other and fills in the defaults. `invalid` makes the error of what cannot stand. */
+/**
+ * Checks them against each other and fills in the defaults. `slots` are those of all pools, and `what` is their name;
+ * `invalid` makes the error of what cannot stand.
+ */
 export function resolveCredit(
   checked: CreditOptions,
-  slots: number,
+  { slots, what }: { slots: number; what: string },
   invalid: (option: string, problem: string, fix: string) => Error,
 ): ResolvedCreditOptions {
   const { prefetch: given, prefetchMultiplier } = checked
-  const ways = (['prefetch', 'prefetchMultiplier', 'fair'] as const).filter((name) => checked[name])
+  const ways = (['prefetch', 'prefetchMultiplier', 'fair'] as const).filter(
+    (name) => (checked[name] ?? false) !== false,
+  )
   const [first, second] = ways
   if (second !== undefined) throw invalid(second, `cannot stand beside ${first}`, `Leave one of ${ways.join(', ')} out`)
   if (given !== undefined && given < slots) {
-    const problem = `is ${given}, less than the slots of all pools (${slots}), which would stay empty`
+    const problem = `is ${given}, less than ${what} (${slots}): slots would stay empty`
     throw invalid('prefetch', problem, `Raise prefetch to ${slots} or more, or lower concurrency`)
   }
   const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)

@@ -144,7 +144,8 @@ export class Limits implements Gate, Waiting {
     if (!line.head || line.isCalled) return
     const { clock } = this.#options
     const waitMs = line.bucket.waitMs(clock.monotonic())
-    line.timer = waitMs > 0 ? clock.after(Math.ceil(waitMs), () => this.#call(line)) : soon(clock, () => this.#call(line))
+    line.timer =
+      waitMs > 0 ? clock.after(Math.ceil(waitMs), () => this.#call(line)) : soon(clock, () => this.#call(line))
   }
 
   #call(line: Line): void {

@@ -7,7 +7,7 @@ import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
-import { openPool } from '../pool/open.ts'
+import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
@@ -23,10 +23,13 @@ import { Lanes } from './lanes.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
+import { Limits } from './limits.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { Revoking } from './revoke.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
+import type { Steered, Steering } from './steering.ts'
 import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
@@ -46,12 +49,15 @@ export class Shift {
   readonly #starts: Starts
   readonly #leases: Leases
   readonly #leaving: Leaving
+  readonly #steering: Steering
+  readonly #steered: Steered
   #consumer: Consumer | undefined
   #isClosing = false
   #isHurried = false
   readonly #giveUp = new AbortController()
 
-  private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
+  private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
+    const { tally, steering } = lasting
     const { settings, registry, hooks } = app
     const { broker } = client
     const giveUp = this.#giveUp.signal
@@ -62,15 +68,15 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
-    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
-    this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
-    const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
+    const { pool: kind, stallThresholdMs: stallMs } = options
+    const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
+    this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
+    const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
       clock,
       hooks,
-      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
+      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp,
     })
@@ -114,7 +120,21 @@ export class Shift {
       exhaust: settle,
       enter: (work) => this.#lanes.enter(work),
     })
-    this.#gates = new Gates([new Expiry(clock)], settle)
+    const revoking = new Revoking({
+      revoked: steering.revoked,
+      inHand: this.#inHand,
+      lanes: this.#lanes,
+      unhold: (work) => this.#admission.unhold(work),
+      settle,
+    })
+    const limits = new Limits({
+      clock,
+      rates: steering.rates,
+      enter: (work) => this.#lanes.enter(work),
+      onChange: () => this.#credit.changed(),
+    })
+    const gates = [revoking, new Expiry(clock), ...(options.disableRateLimits ? [] : [limits])]
+    this.#gates = new Gates(gates, settle)
     this.#launch = new Launch({
       clock,
       lanes: this.#lanes,
@@ -147,26 +167,39 @@ export class Shift {
       gates: this.#gates,
       lanes: this.#lanes,
       credit: this.#credit,
+      onLoad: () => steering.look(),
       giveBack: (work) => this.#leaving.giveBack(work),
     })
+    this.#steering = steering
+    this.#steered = {
+      lanes: this.#lanes,
+      inHand: this.#inHand,
+      revoking,
+      held: () => this.#admission.works,
+      onRate: (task) => limits.changed(task),
+      onResize: () => this.#credit.changed(),
+    }
   }
 
   /** Declares the queues and begins to read them. */
-  static async begin(app: App, options: ResolvedWorkerOptions, clock: Clock, tally: Tally): Promise<Shift> {
+  static async begin(app: App, options: ResolvedWorkerOptions, clock: Clock, lasting: Lasting): Promise<Shift> {
     const client = await app.client()
-    const shift = new Shift(app, options, client, clock, tally)
+    const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
     const { queues } = options
     await shift.#lanes.start()
+    shift.#steering.attach(shift.#steered)
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
-      const prefetch = shift.#credit.ask()
+      const prefetch = shift.#credit.wanted
       shift.#consumer = await broker.consume({
         queues,
         prefetch,
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })
+      shift.#credit.told(prefetch)
     } catch (error) {
+      shift.#steering.detach()
       await shift.#lanes.stop()
       throw error
     }
@@ -197,6 +230,7 @@ export class Shift {
   async end(): Promise<void> {
     this.#isClosing = true
     this.#arrivals.close()
+    this.#steering.detach()
     await cancelConsumer(this.#clock, this.#consumer)
     const unstarted = [
       ...this.#admission.close(),
@@ -240,6 +274,12 @@ export class Shift {
     this.#gates.left(work)
     this.#leases.left(work)
   }
+}
+
+/** What lives longer than one shift. */
+export interface Lasting {
+  readonly tally: Tally
+  readonly steering: Steering
 }
 
 type Client = Awaited<ReturnType<App['client']>>

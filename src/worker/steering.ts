@@ -31,6 +31,8 @@ export class Steering {
   readonly revoked: Revoked
   readonly #clock: Clock
   readonly #keepaliveMs: number
+  /** Slots of one child of the worker's own pool. */
+  readonly #unit: number
   #range: AutoscaleRange | undefined
   #steered: Steered | undefined
   #autoscale: Autoscale | undefined
@@ -39,7 +41,8 @@ export class Steering {
     this.rates = new Rates(registry)
     this.revoked = new Revoked(clock)
     this.#clock = clock
-    this.#range = options.autoscale
+    this.#unit = options.pool === 'async' ? 1 : options.perChild
+    this.#range = options.autoscale && { max: options.autoscale.max, min: options.autoscale.min }
     this.#keepaliveMs = options.autoscale?.keepaliveMs ?? KEEPALIVE_MS
   }
 
@@ -81,17 +84,17 @@ export class Steering {
     if (!Number.isSafeInteger(min) || min < 1) throw invalid('min', min, 'Write a whole number, 1 or more')
     if (!Number.isSafeInteger(max) || max < min) throw invalid('max', max, `Write a whole number, ${min} or more`)
     this.#range = { max, min }
-    if (this.#autoscale) this.#autoscale.change(this.#range)
+    if (this.#autoscale) this.#autoscale.change(this.#slots(this.#range))
     else this.#scale()
   }
 
-  /** Slots of the worker's own pool; by how many there are to be more, or fewer. At least one is left. */
+  /** Adds so many tasks at once to the worker's own pool, threads or processes of it; one is left. Gives its slots. */
   resize(by: number): number {
     if (!Number.isSafeInteger(by)) throw invalid('count', by, 'Write a whole number')
     if (this.#range) throw new LovageError('AUTOSCALE_ON')
     if (!this.#steered) throw new LovageError('WORKER_STOPPED', { what: 'resized' })
     const { pool } = this.#steered.lanes.main
-    this.#resize(Math.max(1, pool.size + by))
+    this.#resize(Math.max(this.#unit, pool.size + by * this.#unit))
     return pool.size
   }
 
@@ -116,13 +119,17 @@ export class Steering {
     if (!this.#range || !this.#steered) return
     const { pool, slots } = this.#steered.lanes.main
     this.#autoscale = new Autoscale({
-      ...this.#range,
+      ...this.#slots(this.#range),
       clock: this.#clock,
       keepaliveMs: this.#keepaliveMs,
       size: () => pool.size,
       load: () => pool.running + slots.starting + slots.waiting,
       resize: (size) => this.#resize(size),
     })
+  }
+
+  #slots({ max, min }: AutoscaleRange): AutoscaleRange {
+    return { max: max * this.#unit, min: min * this.#unit }
   }
 
   #resize(size: number): void {
