@@ -37,6 +37,7 @@ export class Autoscale {
     this.#range = { max: options.max, min: options.min }
     this.#grownAtMs = options.clock.monotonic()
     this.#fit()
+    this.look()
   }
 
   get range(): AutoscaleRange {

@@ -73,6 +73,11 @@ export interface WorkerOptions extends CreditOptions {
    */
   readonly gracePeriod?: Duration
   /**
+   * How long a soft stop (SIGQUIT, a second SIGTERM, `stop('soft')`) waits for running tasks before it becomes a cold one.
+   * Default 0: it is cold at once, as in Celery.
+   */
+  readonly softShutdownTimeout?: Duration
+  /**
    * The `consumer_timeout` of RabbitMQ: how long it lets a message be in hand. It cannot be asked for it, so it must be
    * said here where it is another. Before half of it has passed a message is moved under a lease; 0: there is no such
    * limit. Default `'30m'`, RabbitMQ's own.
@@ -103,6 +108,7 @@ export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly disableRateLimits: boolean
   readonly hostname: string
   readonly gracePeriodMs: number
+  readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
 }
@@ -179,6 +185,7 @@ const CHECKS: Checks<Checked> = {
   disableRateLimits: flag,
   hostname: shortText,
   gracePeriod: duration,
+  softShutdownTimeout: duration,
   consumerTimeout: duration,
   stallThreshold: duration,
 }
@@ -229,6 +236,7 @@ export function resolveWorkerOptions(
     disableRateLimits: checked.disableRateLimits ?? false,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
+    softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
   })

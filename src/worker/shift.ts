@@ -4,7 +4,6 @@ import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
-import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
@@ -13,19 +12,17 @@ import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
 import { Demand } from './demand.ts'
-import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
+import { cancelConsumer, finish, type StopStep } from './ending.ts'
 import { Ends } from './ends.ts'
-import { Expiry } from './expiry.ts'
-import { Gates } from './gate.ts'
+import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
-import { Limits } from './limits.ts'
+import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { Revoking } from './revoke.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
@@ -52,8 +49,9 @@ export class Shift {
   readonly #steering: Steering
   readonly #steered: Steered
   #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
-  #isHurried = false
+  #step: StopStep | undefined
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
@@ -120,21 +118,17 @@ export class Shift {
       exhaust: settle,
       enter: (work) => this.#lanes.enter(work),
     })
-    const revoking = new Revoking({
-      revoked: steering.revoked,
+    const { gates, revoking, limits } = makeGates({
+      clock,
+      steering,
+      disableRateLimits: options.disableRateLimits,
       inHand: this.#inHand,
       lanes: this.#lanes,
       unhold: (work) => this.#admission.unhold(work),
       settle,
-    })
-    const limits = new Limits({
-      clock,
-      rates: steering.rates,
-      enter: (work) => this.#lanes.enter(work),
       onChange: () => this.#credit.changed(),
     })
-    const gates = [revoking, new Expiry(clock), ...(options.disableRateLimits ? [] : [limits])]
-    this.#gates = new Gates(gates, settle)
+    this.#gates = gates
     this.#launch = new Launch({
       clock,
       lanes: this.#lanes,
@@ -168,7 +162,10 @@ export class Shift {
       lanes: this.#lanes,
       credit: this.#credit,
       onLoad: () => steering.look(),
+      delays: broker.delays,
       giveBack: (work) => this.#leaving.giveBack(work),
+      lose: (work) => this.#leaving.lose(work),
+      kept: (work) => this.#leaving.kept(work),
     })
     this.#steering = steering
     this.#steered = {
@@ -191,6 +188,7 @@ export class Shift {
     shift.#steering.attach(shift.#steered)
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.wanted
       shift.#consumer = await broker.consume({
         queues,
@@ -200,6 +198,7 @@ export class Shift {
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
+      await shift.#stopMoving?.()
       await shift.#lanes.stop()
       throw error
     }
@@ -226,11 +225,12 @@ export class Shift {
     return this.#lanes.lag
   }
 
-  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
-  async end(): Promise<void> {
+  /** Ends. What has not started goes back first. */
+  async end(step: StopStep): Promise<void> {
+    this.#step ??= step
     this.#isClosing = true
     this.#arrivals.close()
-    this.#steering.detach()
+    this.#steering.keepSize()
     await cancelConsumer(this.#clock, this.#consumer)
     const unstarted = [
       ...this.#admission.close(),
@@ -239,24 +239,19 @@ export class Shift {
       ...this.#lanes.close(),
     ]
     for (const work of unstarted) this.#leaving.giveBack(work)
-    await this.#finish()
+    await finish(this.#inHand, this.#lanes, {
+      ...this.#options,
+      step: () => this.#step,
+      giveUp: () => this.#giveUp.abort(new WorkerStopping()),
+    })
     await this.#leases.end()
+    await this.#stopMoving?.()
+    this.#steering.detach()
   }
 
-  async #finish(): Promise<void> {
-    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
-    if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#lanes)
-    await this.#lanes.stop()
-    if (!this.#inHand.isBusy) return
-    // What is left could not be stored or sent: the broker cannot be reached. Unsettled messages are its again.
-    this.#giveUp.abort(new WorkerStopping())
-    await this.#inHand.idle(ABORTED_MS)
-    if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
-  }
-
-  /** The grace period is over now. */
-  hurry(): void {
-    this.#isHurried = true
+  /** Ends with less patience from now on. */
+  hurry(step: StopStep): void {
+    this.#step = step
     this.#inHand.hurry()
   }
 

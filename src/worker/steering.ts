@@ -52,10 +52,15 @@ export class Steering {
     this.#scale()
   }
 
-  /** It ends. */
-  detach(): void {
+  /** It is about to end: the pool grows and shrinks no more. */
+  keepSize(): void {
     this.#autoscale?.stop()
     this.#autoscale = undefined
+  }
+
+  /** It has ended. */
+  detach(): void {
+    this.keepSize()
     this.#steered = undefined
   }
 

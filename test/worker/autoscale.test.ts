@@ -74,7 +74,11 @@ describe('a pool that scales by itself', () => {
     await settle(clock)
     expect(made.stats().running).toBe(3)
     release()
-    for (const [max, min] of [[2, 3], [0, 0], [1.5, 1]] as const) {
+    for (const [max, min] of [
+      [2, 3],
+      [0, 0],
+      [1.5, 1],
+    ] as const) {
       expect(() => made.autoscale(max, min)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
     }
   })

@@ -58,7 +58,7 @@ async function assertSilent(bench: Bench, stats: object): Promise<void> {
   expect(stats).toMatchObject({ succeeded: 1, failed: 3, retried: 1, started: 5 })
   expect(bench.happened.filter((happened) => happened.startsWith('put'))).toEqual([])
   const failures = bench.logged('task done').filter(({ state }) => state === 'FAILURE')
-  expect(failures.map(({ task }) => task).toSorted()).toEqual(['retries', 'slow', 'throws'])
+  expect(failures.map(({ task }) => String(task)).toSorted()).toEqual(['retries', 'slow', 'throws'])
   expect(failures.find(({ task }) => task === 'throws')).toMatchObject({
     error: 'ValueError: too far',
     traceback: expect.stringMatching(/ignore-result\.test/),

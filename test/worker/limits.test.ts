@@ -4,7 +4,12 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { Bench, waiting } from './bench.ts'
 
 /** Publishes so many of a task with a rate limit, which notes when it starts. */
-async function stage(bench: Bench, clock: VirtualClock, rateLimit: '10/s' | '600/m' | '3600/h' | number, count: number) {
+async function stage(
+  bench: Bench,
+  clock: VirtualClock,
+  rateLimit: '10/s' | '600/m' | '3600/h' | number,
+  count: number,
+) {
   const starts: number[] = []
   bench.app.task('limited', { rateLimit }, () => void starts.push(clock.monotonic()))
   const ids: string[] = []

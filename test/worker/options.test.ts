@@ -28,6 +28,7 @@ test('every option has a default', () => {
     gracePeriodMs: 30_000,
     consumerTimeoutMs: 1_800_000,
     stallThresholdMs: 1_000,
+    softShutdownTimeoutMs: 0,
   })
 })
 
@@ -55,6 +56,7 @@ test('options are taken as given', () => {
     gracePeriodMs: 120_000,
     consumerTimeoutMs: 3_600_000,
     stallThresholdMs: 1_000,
+    softShutdownTimeoutMs: 0,
   })
 })
 

@@ -21,7 +21,9 @@ describe('a revoked task', () => {
     expect(bench.happened).toEqual(['put REVOKED', 'ack wait'])
     expect(made.stats()).toMatchObject({ revoked: 1, dead: 0, running: 0 })
     expect(await bench.dead()).toEqual([])
-    expect(bench.logged('task done')).toMatchObject([{ id: 'a', state: 'REVOKED', error: expect.stringMatching(/revoked/) }])
+    expect(bench.logged('task done')).toMatchObject([
+      { id: 'a', state: 'REVOKED', error: expect.stringMatching(/revoked/) },
+    ])
   })
 
   test('that is held ends at once, and so does one that waits for a slot', async () => {
