@@ -12,6 +12,7 @@ import {
   shown,
   text,
   Unfit,
+  wait,
   whole,
 } from '../app/check.ts'
 import { Registry } from '../app/registry.ts'
@@ -67,6 +68,10 @@ export interface WorkerOptions extends CreditOptions {
   readonly disableRateLimits?: boolean
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
+  /** `timeLimit` of tasks that name none, where their call names none either. Default: none. */
+  readonly timeLimit?: Duration
+  /** `softTimeLimit` of tasks that name none, where their call names none either. Default: none. */
+  readonly softTimeLimit?: Duration
   /**
    * How long `stop` waits for running tasks before it aborts their signals. What has not ended soon after that goes back to
    * its queue. Default `'30s'`.
@@ -107,6 +112,8 @@ export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly autoscale: (AutoscaleRange & { readonly keepaliveMs: number }) | undefined
   readonly disableRateLimits: boolean
   readonly hostname: string
+  readonly timeLimitMs: number | undefined
+  readonly softTimeLimitMs: number | undefined
   readonly gracePeriodMs: number
   readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
@@ -184,6 +191,8 @@ const CHECKS: Checks<Checked> = {
   autoscale: autoscaleRange,
   disableRateLimits: flag,
   hostname: shortText,
+  timeLimit: wait,
+  softTimeLimit: wait,
   gracePeriod: duration,
   softShutdownTimeout: duration,
   consumerTimeout: duration,
@@ -221,6 +230,10 @@ export function resolveWorkerOptions(
   const slots = kinds.reduce((sum, kind) => sum + sizes[kind], 0)
   const what = slots === counts[pool] ? 'concurrency' : 'the slots of all pools'
   const credit = resolveCredit(checked, { slots, what }, invalid)
+  const { timeLimit = Infinity, softTimeLimit = 0 } = checked
+  if (softTimeLimit >= timeLimit) {
+    throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
+  }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
     pool,
@@ -235,6 +248,8 @@ export function resolveWorkerOptions(
     autoscale: checked.autoscale,
     disableRateLimits: checked.disableRateLimits ?? false,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
+    timeLimitMs: checked.timeLimit,
+    softTimeLimitMs: checked.softTimeLimit,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,

@@ -78,7 +78,7 @@ export class Shift {
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp,
     })
-    this.#running = { clock, tally, settler, hostname: options.hostname }
+    this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
     this.#inHand = new InHand(clock)
     this.#ends = new Ends({ clock, inHand: this.#inHand, settler, tally, giveUp, left: (work) => this.#left(work) })
     this.#leaving = new Leaving({
