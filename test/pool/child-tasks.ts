@@ -55,3 +55,28 @@ app.task('offspring', () => {
   const { pid } = spawn('sleep', ['600'], { stdio: 'ignore' })
   return pid
 })
+
+let opened = 0
+const shared = app.resource('shared', {
+  open: async () => {
+    await sleep(5)
+    return { nth: ++opened, of: me() }
+  },
+  close: ({ nth }) => console.log(`closed ${nth}`),
+})
+app.task('use-shared', () => shared.get())
+const broken = app.resource('broken', {
+  open: () => {
+    throw new Error('no such database')
+  },
+})
+app.task('use-broken', () => broken.get())
+app.task('use-broken-again', { retryOn: ['RESOURCE_FAILED'] }, () => broken.get())
+const early = app.resource('early', { eager: true, open: () => console.log('opened early') })
+app.task('use-early', () => early.get())
+app.task('send', async () => {
+  await app.sendTask('me')
+})
+app.task('keep', async () => {
+  await app.store()
+})

@@ -104,7 +104,8 @@ export class Inside {
       this.#tell({ kind: 'unfit', code, details: plain(details) })
       return
     }
-    const { hooks } = this.#app
+    const { hooks, resources } = this.#app
+    await resources.enter()
     this.#event = { pool: kind, hostname: beginning.hostname }
     await hooks.run('childInit', this.#event)
     const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
