@@ -11,6 +11,7 @@ import {
   shown,
   text,
   Unfit,
+  wait,
   whole,
 } from '../app/check.ts'
 import { Registry } from '../app/registry.ts'
@@ -72,11 +73,20 @@ export interface WorkerOptions {
   readonly lowWater?: number
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
+  /** `timeLimit` of tasks that name none, where their call names none either. Default: none. */
+  readonly timeLimit?: Duration
+  /** `softTimeLimit` of tasks that name none, where their call names none either. Default: none. */
+  readonly softTimeLimit?: Duration
   /**
    * How long `stop` waits for running tasks before it aborts their signals. What has not ended soon after that goes back to
    * its queue. Default `'30s'`.
    */
   readonly gracePeriod?: Duration
+  /**
+   * How long a soft stop (SIGQUIT, a second SIGTERM, `stop('soft')`) waits for running tasks before it becomes a cold one.
+   * Default 0: it is cold at once, as in Celery.
+   */
+  readonly softShutdownTimeout?: Duration
   /**
    * The `consumer_timeout` of RabbitMQ: how long it lets a message be in hand. It cannot be asked for it, so it must be
    * said here where it is another. Before half of it has passed a message is moved under a lease; 0: there is no such
@@ -109,7 +119,10 @@ export interface ResolvedWorkerOptions {
   readonly highWater: number
   readonly lowWater: number
   readonly hostname: string
+  readonly timeLimitMs: number | undefined
+  readonly softTimeLimitMs: number | undefined
   readonly gracePeriodMs: number
+  readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
 }
@@ -175,7 +188,10 @@ const CHECKS: Checks<Checked> = {
   highWater: whole(0, MAX_PREFETCH),
   lowWater: whole(0, MAX_PREFETCH),
   hostname: shortText,
+  timeLimit: wait,
+  softTimeLimit: wait,
   gracePeriod: duration,
+  softShutdownTimeout: duration,
   consumerTimeout: duration,
   stallThreshold: duration,
 }
@@ -208,6 +224,10 @@ export function resolveWorkerOptions(
     const problem = `is ${prefetch}, less than ${slots === counts[pool] ? 'concurrency' : 'the slots of all pools'} (${slots}): slots would stay empty`
     throw invalid('prefetch', problem, `Raise prefetch to ${slots} or more, or lower concurrency`)
   }
+  const { timeLimit = Infinity, softTimeLimit = 0 } = checked
+  if (softTimeLimit >= timeLimit) {
+    throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
+  }
   const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
   const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
   if (lowWater > highWater) {
@@ -229,7 +249,10 @@ export function resolveWorkerOptions(
     highWater,
     lowWater,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
+    timeLimitMs: checked.timeLimit,
+    softTimeLimitMs: checked.softTimeLimit,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
+    softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
   })

@@ -24,6 +24,9 @@ test('every option has a default', () => {
     lowWater: 500,
     hostname: `lovage@${hostname()}`,
     gracePeriodMs: 30_000,
+    softShutdownTimeoutMs: 0,
+    timeLimitMs: undefined,
+    softTimeLimitMs: undefined,
     consumerTimeoutMs: 1_800_000,
     stallThresholdMs: 1_000,
   })
@@ -39,15 +42,22 @@ test('options are taken as given', () => {
     highWater: 40,
     lowWater: 10,
     hostname: 'w1@here',
+    timeLimit: '1h',
+    softTimeLimit: '50m',
     gracePeriod: '2m',
+    softShutdownTimeout: '5s',
     consumerTimeout: '1h',
   }
-  const { gracePeriod: _, consumerTimeout: __, ...rest } = given
+  const [timeLimit, softTimeLimit, gracePeriod, softShutdownTimeout, consumerTimeout] = Array<undefined>(5)
   expect(worker(app, given).options).toEqual({
     ...POOLS,
     sizes: { async: 5, threads: CORES, processes: CORES },
     slots: 5,
-    ...rest,
+    ...given,
+    ...{ timeLimit, softTimeLimit, gracePeriod, softShutdownTimeout, consumerTimeout },
+    timeLimitMs: 3_600_000,
+    softTimeLimitMs: 3_000_000,
+    softShutdownTimeoutMs: 5_000,
     pool: 'async',
     gracePeriodMs: 120_000,
     consumerTimeoutMs: 3_600_000,
