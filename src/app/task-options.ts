@@ -5,7 +5,7 @@ import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit,
 import type { Check, Checks } from './check.ts'
 import type { Settings } from './settings.ts'
 
-/** An error class, or the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`). */
+/** An error class, the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`), or a code of ours (`'RESOURCE_FAILED'`). */
 export type ErrorMatch = string | (abstract new (...args: never[]) => Error)
 
 /** Options that a task and a single call of it both take; those of the call win. */

@@ -125,6 +125,10 @@ export const ERRORS = {
     message: 'The threads or processes of the pool cannot run the tasks: {problem}',
     fix: '{fix}',
   },
+  RESOURCE_FAILED: {
+    message: 'Resource {resource} could not be opened: {problem}',
+    fix: "Mend what its open function needs; a task with retryOn: ['RESOURCE_FAILED'] is tried again by itself",
+  },
   TASK_DUPLICATE: {
     message: 'Task {task} is defined twice',
     fix: 'Give one of the two another name',
