@@ -73,12 +73,12 @@ export const BROKER_FEATURES = {
   },
   delay: {
     title: '`countdown`, `eta`, retries with a wait',
-    needs: 'a worker that holds messages',
+    needs: 'a broker that keeps messages until their time',
     kinds: {
-      amqp: [true, 'held by the worker'],
-      redis: [true, 'held by the worker'],
-      embedded: [true, 'held by the worker'],
-      memory: [true, 'held by the worker'],
+      amqp: [true, 'kept by the server'],
+      redis: [true, 'kept in a due list, moved by workers'],
+      embedded: [true, 'kept in the journal'],
+      memory: [true, 'kept in memory'],
     },
   },
   heldForEver: {

@@ -22,24 +22,29 @@ async function run(named: readonly string[], options: CommonOptions): Promise<vo
   assertBroker('processes', app.settings, 'lovage queues', '`lovage dev` shows what runs')
   try {
     const admin = await adminOf(app)
+    const { broker } = await app.client()
+    // RabbitMQ keeps what is for later together, whatever queue it is for.
+    const canTell = broker.delays?.list !== undefined
     const names = named.length > 0 ? named : queuesOf(target)
     const paint = paintFor(process.stdout)
-    const rows = [['queue', 'waiting', 'consumers', ''].map((title) => paint('dim', title))]
+    const rows = [['queue', 'waiting', 'for later', 'consumers', ''].map((title) => paint('dim', title))]
     for (const name of names) {
-      rows.push(rowOf(name, await admin.depth(name)))
+      rows.push(rowOf(name, await admin.depth(name), canTell))
       const dead = await admin.depth(deadQueueOf(name))
-      if (dead && dead.messages > 0) rows.push(rowOf(dead.queue, dead, `lovage dead list ${name}`))
+      if (dead && dead.messages > 0) rows.push(rowOf(dead.queue, dead, canTell, `lovage dead list ${name}`))
     }
-    process.stdout.write(`${columns(rows, { right: [1, 2] }).join('\n')}\n`)
+    process.stdout.write(`${columns(rows, { right: [1, 2, 3] }).join('\n')}\n`)
   } finally {
     await app.close()
   }
 }
 
-function rowOf(name: string, depth: QueueDepth | undefined, note = ''): string[] {
-  if (!depth) return [harmless(name), '-', '-', 'not there yet: a worker declares it']
-  const unread = depth.messages > 0 && depth.consumers === 0 && note === ''
-  return [harmless(name), String(depth.messages), String(depth.consumers), unread ? 'nobody reads it' : note]
+function rowOf(name: string, depth: QueueDepth | undefined, canTell: boolean, note = ''): string[] {
+  if (!depth) return [harmless(name), '-', '-', '-', 'not there yet: a worker declares it']
+  const { messages, consumers, delayed = 0 } = depth
+  const unread = messages > 0 && consumers === 0 && note === ''
+  const later = canTell ? String(delayed) : '?'
+  return [harmless(name), String(messages), later, String(consumers), unread ? 'nobody reads it' : note]
 }
 
 /** Every queue that the tasks and processes of the target use, the default queue first. */

@@ -4,6 +4,7 @@ import { type LogRecord, onLog } from '../../src/base/log.ts'
 import { type App, lovage } from '../../src/index.ts'
 import { type Worker, worker, type WorkerOptions } from '../../src/worker/worker.ts'
 import { type Child, startChild } from '../services/child.ts'
+import { withoutDelays } from '../services/delays.ts'
 import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
 import { Gate } from './bench.ts'
 
@@ -82,6 +83,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
         return label
       }),
     )
+    for (const app of apps) await withoutDelays(app)
     const workers = await Promise.all(apps.map((app) => start(app, { hostname: 'two' })))
     const long = await slow?.delay('long')
     const later = await slow?.applyAsync(['later'], { countdown: '6s' })
@@ -121,6 +123,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       await gate.passed
       return label
     })
+    await withoutDelays(app)
     const one = await start(app, { concurrency: 1, prefetch: 2, hostname: 'one' })
     const running = await slow.delay('running')
     const held = await slow.applyAsync(['held'], { countdown: '5s' })

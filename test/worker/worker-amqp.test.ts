@@ -9,6 +9,7 @@ import { mutated } from '../property/mutated-messages.ts'
 import { seeded } from '../property/random.ts'
 import { type Child, startChild } from '../services/child.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { withoutDelays } from '../services/delays.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 import { Gate } from './bench.ts'
 
@@ -98,6 +99,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
   test('holds what is for later, and runs what comes behind it', async () => {
     const app = open()
     const echo = app.task('echo', (label: string) => label)
+    await withoutDelays(app)
     const made = await start(app, { concurrency: 1 })
     for (let index = 0; index < 20; index++) await echo.applyAsync([`later ${index}`], { countdown: '1h' })
     expect(await echo.delay('now').get(patience)).toBe('now')

@@ -1,0 +1,127 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { type LogRecord, onLog } from '../../src/base/log.ts'
+import { type App, currentTask, lovage } from '../../src/index.ts'
+import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
+import { type Worker, worker } from '../../src/worker/worker.ts'
+import { makeDelays } from '../services/delays.ts'
+import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+
+/** Of the node. */
+const TIMEOUT_MS = 2_000
+
+describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitMQ', () => {
+  let node: RabbitmqNode
+  let queues = 0
+  const ends: (() => Promise<unknown>)[] = []
+  const records: LogRecord[] = []
+  let stopListening: () => void
+
+  beforeAll(async () => {
+    const settings = `[{consumer_timeout, ${TIMEOUT_MS}}, {channel_tick_interval, 200}]`
+    node = await RabbitmqNode.start({ advanced: `[{rabbit, ${settings}}].` })
+    await makeDelays(node.url())
+    stopListening = onLog((record) => void records.push(record))
+  }, 180_000)
+  afterEach(async () => {
+    for (const end of ends.splice(0).toReversed()) await end()
+    records.length = 0
+  })
+  afterAll(async () => {
+    stopListening?.()
+    await node?.remove()
+  })
+
+  function open(queue: string): App {
+    const app = lovage('later', { broker: node.url(), defaultQueue: queue, publishTimeout: '20s' }, { env: {} })
+    ends.push(() => app.close())
+    return app
+  }
+
+  async function start(app: App): Promise<Worker> {
+    const made = worker(app, { gracePeriod: 0, consumerTimeout: TIMEOUT_MS })
+    ends.push(() => made.stop())
+    await made.start()
+    return made
+  }
+
+  const noChannelLost = (): void => {
+    expect(records.filter(({ message }) => /no channel|connection/.test(message))).toEqual([])
+    expect(node.log()).not.toContain('timed out')
+  }
+
+  describe.each(['classic', 'quorum'] as const)('on a %s queue', (type) => {
+    const openOn = async (): Promise<App> => {
+      const queue = `later-${type}-${++queues}`
+      const app = open(queue)
+      if (type === 'classic') return app
+      // The application has no option for it: what it declares is made a quorum queue here.
+      const { broker } = await app.client()
+      const declare = broker.declare.bind(broker)
+      broker.declare = async ({ queues = [], ...topology }) =>
+        declare({ ...topology, queues: queues.map((spec) => ({ ...spec, arguments: { 'x-queue-type': 'quorum' } })) })
+      return app
+    }
+
+    test('a countdown and five retries past it run once each, and no channel is closed', async () => {
+      const app = await openOn()
+      const ran: [number, number][] = []
+      const task = app.task('again', { maxRetries: 5 }, (label: string) => {
+        const { retries, retry } = currentTask()
+        ran.push([retries, systemClock.now()])
+        if (retries < 5) throw retry({ countdown: '2500ms' })
+        return label
+      })
+      const made = await start(app)
+      const beganMs = systemClock.now()
+      const result = await task.applyAsync(['done'], { countdown: '5s' })
+      expect(await result.get({ timeout: '60s' })).toBe('done')
+      expect(ran.map(([retries]) => retries)).toEqual([0, 1, 2, 3, 4, 5])
+      // Never before its time.
+      expect((ran[0]?.[1] ?? 0) - beganMs).toBeGreaterThanOrEqual(5000)
+      for (let i = 1; i < ran.length; i++) {
+        expect((ran[i]?.[1] ?? 0) - (ran[i - 1]?.[1] ?? 0)).toBeGreaterThanOrEqual(2500)
+      }
+      await expect.poll(() => made.stats()).toMatchObject({ retried: 5, adopted: 0, lost: 0, held: 0 })
+      noChannelLost()
+    }, 90_000)
+
+    test('what somebody put into the queue long before its time waits elsewhere, and runs once', async () => {
+      const app = await openOn()
+      const queue = app.settings.defaultQueue
+      const ran: string[] = []
+      app.task('echo', (label: string) => void ran.push(label))
+      const made = await start(app)
+      const { broker } = await app.client()
+      const eta = new Date(systemClock.now() + 6000).toISOString()
+      for (let index = 0; index < 20; index++) {
+        const body = encodeBody([`m${index}`], {})
+        const message = encodeTask(newRequest({ id: `${type}-${index}`, task: 'echo', eta, body }))
+        await broker.publish(message, { exchange: '', routingKey: queue })
+      }
+      await expect.poll(() => made.stats(), { timeout: 10_000 }).toMatchObject({ kept: 20, held: 0 })
+      await expect.poll(() => ran.length, { timeout: 30_000 }).toBe(20)
+      expect(systemClock.now()).toBeGreaterThanOrEqual(Date.parse(eta))
+      expect(new Set(ran).size).toBe(20)
+      noChannelLost()
+    }, 90_000)
+  })
+
+  test('wait through the death of everybody: the worker, the sender and the server', async () => {
+    const queue = `later-${++queues}`
+    const sender = open(queue)
+    const task = sender.task('echo', (label: string) => label)
+    const atMs = systemClock.now() + 20_000
+    for (let index = 0; index < 200; index++) await task.applyAsync([`m${index}`], { eta: new Date(atMs) })
+    await sender.close()
+    await node.kill()
+    await node.start()
+    const ran: [string, number][] = []
+    const app = open(queue)
+    app.task('echo', (label: string) => void ran.push([label, systemClock.now()]))
+    await start(app)
+    await expect.poll(() => ran.length, { timeout: 60_000, interval: 100 }).toBe(200)
+    expect(new Set(ran.map(([label]) => label)).size).toBe(200)
+    expect(Math.min(...ran.map(([, ms]) => ms))).toBeGreaterThanOrEqual(atMs)
+  }, 150_000)
+})
