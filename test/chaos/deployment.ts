@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events'
-import { deadline, sleep, systemClock } from '../../../src/base/clock.ts'
-import { isLovageError } from '../../../src/base/errors.ts'
-import type { BrokerState } from '../../../src/broker/broker.ts'
-import { type App, currentTask, lovage } from '../../../src/index.ts'
-import { STARTS_HEADER } from '../../../src/protocol/headers.ts'
-import { type Worker, worker } from '../../../src/worker/worker.ts'
-import { TcpProxy } from '../../services/tcp-proxy.ts'
+import { deadline, sleep, systemClock } from '../../src/base/clock.ts'
+import { isLovageError } from '../../src/base/errors.ts'
+import type { BrokerState } from '../../src/broker/broker.ts'
+import { type App, currentTask } from '../../src/index.ts'
+import { STARTS_HEADER } from '../../src/protocol/headers.ts'
+import { type Worker, worker } from '../../src/worker/worker.ts'
+import type { TcpProxy } from '../services/tcp-proxy.ts'
 
 /** No wait of a round is longer; a wait that ends here has failed. */
 const PATIENCE_MS = 60_000
@@ -82,14 +82,13 @@ export class Deployment {
     this.workers = parts.map((part, index) => ({ ...part, worker: this.#worker(part.app, index) }))
   }
 
-  /** Starts one with so many workers, each on a wire of its own. */
-  static async start(url: string, queue: string, workers: number, heartbeatS: number): Promise<Deployment> {
-    const part = async (name: string): Promise<Part> => {
-      const { hostname, port } = new URL(url)
-      const proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
-      const broker = `${proxy.urlFor(url)}?heartbeat=${heartbeatS}`
-      return { app: lovage(name, { broker, defaultQueue: queue }, { env: {} }), proxy, lostAtMs: [] }
-    }
+  /** Starts one with so many workers; `open` makes an application on a wire of its own, whose queue is `queue`. */
+  static async start(
+    queue: string,
+    workers: number,
+    open: (name: string) => Promise<Pick<Part, 'app' | 'proxy'>>,
+  ): Promise<Deployment> {
+    const part = async (name: string): Promise<Part> => ({ ...(await open(name)), lostAtMs: [] })
     const parts = await Promise.all(Array.from({ length: workers }, (_, index) => part(`worker-${index}`)))
     const deployment = new Deployment(queue, await part('client'), parts)
     try {
