@@ -116,6 +116,18 @@ export class Hands {
     return true
   }
 
+  /** What is ours under a tag. */
+  get(tag: string): Held | undefined {
+    return this.#held.get(tag)
+  }
+
+  /** Somebody has it in another way: it waits for its time. */
+  leave(tag: string): void {
+    const held = this.#held.get(tag)
+    this.#held.delete(tag)
+    held?.onLost()
+  }
+
   /** The answer to a taking was lost. */
   orphan(first: number, count: number): void {
     for (let number = first; number < first + count; number++) this.#orphans.push(this.tagOf(number))

@@ -1,4 +1,5 @@
 import { RedisScript } from '../../base/redis/redis-connection.ts'
+import { PUBLISHING_WORDS } from './delay-words.ts'
 import { ROUTES, WORDS } from './lua-words.ts'
 import { PUBLISH } from './publish-script.ts'
 
@@ -180,7 +181,7 @@ const routed = WORDS + ROUTES
 
 /** The moves of messages. Each is all or nothing. */
 export const MOVES = {
-  publish: new RedisScript(routed + PUBLISH),
+  publish: new RedisScript(PUBLISHING_WORDS + PUBLISH),
   take: new RedisScript(WORDS + take),
   ack: new RedisScript(WORDS + ack),
   untake: new RedisScript(WORDS + untake),
