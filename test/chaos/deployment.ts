@@ -13,6 +13,9 @@ const PATIENCE_MS = 60_000
 /** How long a task of the load takes. */
 const TASK_MS = 15
 
+/** Tasks that a worker runs at a time; one more is in its hands. */
+const CONCURRENCY = 10
+
 /** Most messages of the load that are on their way to the broker, and most that wait for their outcome. */
 const MOST_SENDING = 8
 const MOST_WAITING = 30
@@ -71,8 +74,8 @@ export class Deployment {
   /** Sends that failed: nobody was promised an outcome. */
   unsent = 0
   /** Tasks that are sent before the fault and end when this opens. */
-  readonly gates = { amid: new Gate(), after: new Gate() }
-  readonly gated: Record<keyof Deployment['gates'], string[]> = { amid: [], after: [] }
+  readonly gates = { amid: new Gate(), after: new Gate(), full: new Gate() }
+  readonly gated: Record<'amid' | 'after', string[]> = { amid: [], after: [] }
   #waiting = 0
   #load: { isOn: boolean; ended: Promise<unknown> } | undefined
 
@@ -119,6 +122,17 @@ export class Deployment {
     }
     const ids = [...this.gated.amid, ...this.gated.after]
     await until('the tasks that run through the fault have begun', () => ids.every((id) => this.runs.has(id)))
+  }
+
+  /**
+   * Sends more tasks than all workers but one could take, which run until the gate `full` opens: where the quickest worker
+   * may take all there is, the others are known by this to read as well.
+   */
+  async fill(): Promise<void> {
+    const fillOne = async (): Promise<void> => {
+      while ((await this.#send('gated', ['full'])) === undefined) await sleep(systemClock, 5)
+    }
+    await Promise.all(Array.from({ length: this.workers.length * (CONCURRENCY + 1) }, fillOne))
   }
 
   /** Sends short tasks without end, until {@link endLoad}. */
@@ -230,7 +244,7 @@ export class Deployment {
       await this.gates[gate].passed
       return id
     })
-    return worker(app, { concurrency: 10, hostname: `worker-${index}`, gracePeriod: '10s' })
+    return worker(app, { concurrency: CONCURRENCY, hostname: `worker-${index}`, gracePeriod: '10s' })
   }
 }
 

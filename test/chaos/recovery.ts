@@ -34,14 +34,20 @@ export function lastLines(lines: string[]): () => void {
   })
 }
 
-/** Waits until every worker works again, and all that was confirmed has an outcome. */
-export async function recover(one: Deployment, backMs: number): Promise<Report> {
+/**
+ * Waits until every worker works again, and all that was confirmed has an outcome. With `fill` they are given so much that
+ * none can be left out.
+ */
+export async function recover(one: Deployment, backMs: number, { fill = false } = {}): Promise<Report> {
+  const filled = fill ? one.fill() : undefined
   await until(
     () => `each of ${one.workers.length} workers begins a task after the fault`,
     () => one.firstRuns(backMs).every((atMs) => atMs < Infinity),
   )
   const resumeMs = one.firstRuns(backMs).map((atMs) => Math.round(atMs - backMs))
   one.gates.after.open()
+  one.gates.full.open()
+  await filled
   await one.outcomes(SOME)
   await one.endLoad()
   await until(

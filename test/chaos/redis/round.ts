@@ -43,7 +43,7 @@ export async function playRound(fault: Fault, { node, round, workers, longMs }: 
     await Promise.all(deployments.map((one) => one.outcomes(SOME)))
     const struck = await fault.strike({ node, deployments, round, longMs })
     heir = struck.heir
-    const reports = await Promise.all(deployments.map((one) => recover(one, struck.backMs)))
+    const reports = await Promise.all(deployments.map((one) => recover(one, struck.backMs, { fill: true })))
     await checkLeftovers(heir ?? node, deployments)
     await Promise.all(deployments.splice(0).map((one) => one.stop()))
     return reports
