@@ -10,6 +10,7 @@ import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
 import { assertStore } from './capabilities.ts'
+import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
@@ -78,6 +79,7 @@ export class App {
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
     }
     this.name = name
+    childPlace()?.apps.push(this)
     this.hooks = new Hooks(clock)
     this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))

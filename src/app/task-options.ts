@@ -58,6 +58,8 @@ export interface TaskOptions extends SendOptions {
   readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
   /** Tell who waits when the run starts: state STARTED. Default false. */
   readonly trackStarted?: boolean
+  /** Where it runs, in place of the worker's own pool: tasks that compute belong in `'processes'` or `'threads'`. */
+  readonly pool?: 'async' | 'threads' | 'processes'
 }
 
 /** Options of a task as everything reads them: complete, checked, frozen, times in milliseconds. */
@@ -85,6 +87,8 @@ export interface ResolvedTaskOptions {
   readonly dontRetryOn: readonly ErrorMatch[]
   readonly rateLimitPerSecond: number | undefined
   readonly trackStarted: boolean
+  /** Undefined: the worker's own. */
+  readonly pool: 'async' | 'threads' | 'processes' | undefined
 }
 
 /** Options of a call or task that say how it is sent, checked; durations in milliseconds. */
@@ -114,6 +118,7 @@ interface CheckedTaskOptions extends CheckedSendOptions {
   dontRetryOn: readonly ErrorMatch[]
   rateLimit: number
   trackStarted: boolean
+  pool: 'async' | 'threads' | 'processes'
 }
 
 /** A length of time from now, or a moment. */
@@ -192,6 +197,7 @@ const TASK_CHECKS: Checks<CheckedTaskOptions> = {
   dontRetryOn: listOf(errorMatch),
   rateLimit: rate,
   trackStarted: flag,
+  pool: oneOf('async', 'threads', 'processes'),
 }
 
 /**
@@ -247,5 +253,6 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     dontRetryOn: checked.dontRetryOn ?? [],
     rateLimitPerSecond: checked.rateLimit,
     trackStarted: checked.trackStarted ?? false,
+    pool: checked.pool,
   })
 }

@@ -17,6 +17,8 @@ export interface Target {
   /** The processes of the configuration, with absolute paths; one worker where there is none. */
   readonly processes: Readonly<Record<string, ProcessConfig>>
   readonly tryIt: readonly TryIt[]
+  /** The files that define the tasks: the app's, and those beside it. */
+  readonly taskFiles: readonly string[]
   /** What was loaded, by file. */
   readonly modules: ReadonlyMap<string, LoadedModule>
 }
@@ -74,7 +76,14 @@ export async function loadTargetOrBroker(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Target> {
   if (env['LOVAGE_BROKER_URL'] && !isConfigured(options)) {
-    return { app: lovage('cli'), source: 'LOVAGE_BROKER_URL', processes: {}, tryIt: [], modules: new Map() }
+    return {
+      app: lovage('cli'),
+      source: 'LOVAGE_BROKER_URL',
+      processes: {},
+      tryIt: [],
+      taskFiles: [],
+      modules: new Map(),
+    }
   }
   return loadTarget(options)
 }
@@ -90,7 +99,8 @@ export async function targetOfConfig(config: ResolvedConfig, gateways: boolean):
   const from = (path: string): string => resolve(dirname(config.file), path)
   const appFile = from(config.app)
   const processes: Record<string, ProcessConfig> = {}
-  const files = new Set([appFile, ...config.tasks.map(from)])
+  const taskFiles = [appFile, ...config.tasks.map(from)]
+  const files = new Set(taskFiles)
   for (const [name, process] of Object.entries(config.processes)) {
     processes[name] = process.run === 'gateway' ? { ...process, module: from(process.module) } : process
     if (gateways && process.run === 'gateway') files.add(from(process.module))
@@ -99,13 +109,14 @@ export async function targetOfConfig(config: ResolvedConfig, gateways: boolean):
   const loaded = await loadModules([...files])
   const modules = new Map([...files].map((file, index) => [file, loaded[index] as LoadedModule]))
   const app = appOf(modules.get(appFile) as LoadedModule, appFile)
-  return { app, source: config.file, processes, tryIt: config.tryIt, modules }
+  return { app, source: config.file, processes, tryIt: config.tryIt, taskFiles, modules }
 }
 
 async function targetOfModule({ file, exportName }: TargetFiles): Promise<Target> {
   const module = await loadModule(file)
   const app = appOf(module, file, exportName)
-  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], modules: new Map([[file, module]]) }
+  const modules = new Map([[file, module]])
+  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], taskFiles: [file], modules }
 }
 
 /** Whether there is something to load; what is named and not there is an error of its own. */

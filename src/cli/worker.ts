@@ -26,9 +26,10 @@ export function command(): Command {
     .addOption(new Option('-Q, --queues <names>', 'queues to read, with commas between').argParser(names))
     .addOption(new Option('-c, --concurrency <count>', 'most tasks at once (default: 100)').argParser(positive))
     .addOption(
-      new Option('-P, --pool <name>', "where tasks run: async; Celery's gevent, eventlet and solo mean it").argParser(
-        pool,
-      ),
+      new Option(
+        '-P, --pool <name>',
+        "where tasks run: async (Celery's gevent, eventlet, solo), threads, processes (prefork)",
+      ).argParser(pool),
     )
     .addOption(new Option('-n, --hostname <name>', 'name of this worker; %h host, %n its first part, %d its domain'))
     .addOption(
@@ -56,6 +57,7 @@ async function run(name: string | undefined, options: WorkerOptions, self: Comma
       pool: options.pool ?? configured?.pool,
       prefetch: options.prefetch,
       hostname: options.hostname,
+      module: target.taskFiles,
     }
     const worker = await makeWorker(app, choice)
     return {

@@ -15,10 +15,7 @@ export interface Load {
 }
 
 /** The options that it goes by. */
-export type DemandOptions = Pick<
-  ResolvedWorkerOptions,
-  'concurrency' | 'prefetch' | 'maxHeld' | 'highWater' | 'lowWater'
->
+export type DemandOptions = Pick<ResolvedWorkerOptions, 'slots' | 'prefetch' | 'maxHeld' | 'highWater' | 'lowWater'>
 
 /**
  * How many messages a worker wants in hand: one for each slot, and those beyond. Each task that waits where others could
@@ -46,8 +43,8 @@ export class Demand {
 
   /** Messages in hand beyond those that can run. */
   #beyond(): number {
-    const { prefetch, concurrency } = this.#options
-    return prefetch - concurrency
+    const { prefetch, slots } = this.#options
+    return prefetch - slots
   }
 
   #marked(parked: number): number {

@@ -1,5 +1,5 @@
 import { type LagFigures, worstLag } from '../base/lag.ts'
-import type { Pool } from '../pool/pool.ts'
+import type { Pool, PoolKind } from '../pool/pool.ts'
 import { Slots } from './slots.ts'
 import type { Work } from './work.ts'
 
@@ -14,6 +14,7 @@ export class Lanes {
   /** Where tasks run that name no pool. */
   readonly main: Lane
   readonly #lanes: readonly Lane[]
+  readonly #byKind: ReadonlyMap<PoolKind, Lane>
 
   /** @param pools the first is where tasks run that name none */
   constructor(pools: readonly [Pool, ...Pool[]], launch: (work: Work) => void) {
@@ -24,6 +25,7 @@ export class Lanes {
     const [first, ...others] = pools
     this.main = laneOf(first)
     this.#lanes = [this.main, ...others.map(laneOf)]
+    this.#byKind = new Map(this.#lanes.map((lane) => [lane.pool.kind, lane]))
   }
 
   /** There is another pool beside the main one. */
@@ -60,8 +62,10 @@ export class Lanes {
   }
 
   /** Where a task runs. */
-  of(_work: Work): Lane {
-    return this.main
+  of({ task }: Work): Lane {
+    const kind = task?.options.pool
+    // One that was defined after the start may ask for a pool that is not there.
+    return (kind && this.#byKind.get(kind)) ?? this.main
   }
 
   enter(work: Work): void {

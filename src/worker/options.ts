@@ -1,4 +1,6 @@
-import { hostname as hostOf } from 'node:os'
+import { availableParallelism, hostname as hostOf } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import {
   type Check,
   checkAll,
@@ -11,10 +13,13 @@ import {
   Unfit,
   whole,
 } from '../app/check.ts'
+import { Registry } from '../app/registry.ts'
 import type { Settings } from '../app/settings.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
+import type { PoolKind } from '../pool/pool.ts'
+import { assertModules, poolsOf } from '../pool/pools.ts'
 
 /** AMQP counts credit in 16 bits. */
 export const MAX_PREFETCH = 65_535
@@ -28,8 +33,25 @@ export interface WorkerOptions {
   readonly queues?: readonly string[]
   /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
   readonly pool?: PoolName
-  /** Most tasks at once, 1 to 65,534. Default 100 (pool `async`), or 1 where the pool is called `solo`. */
+  /**
+   * Pool `async`: most tasks at once, 1 to 65,534; default 100, or 1 where the pool is called `solo`. Pools `threads` and
+   * `processes`: how many of them, each with `perChild` tasks; default: the cores of this machine.
+   */
   readonly concurrency?: number
+  /** The same for pools that tasks ask for by their option `pool`: `{ processes: 2 }`. Defaults as for `concurrency`. */
+  readonly pools?: Readonly<Partial<Record<PoolKind, number>>>
+  /** Most tasks at once in each thread or process. Default 1. */
+  readonly perChild?: number
+  /** A thread or process is replaced after so many tasks. Default: never. */
+  readonly maxTasksPerChild?: number
+  /** A thread or process that holds more than so many bytes is replaced, between two tasks. Default: never. */
+  readonly maxMemoryPerChild?: number
+  /**
+   * Modules that define the tasks, as paths or `file:` URLs: what threads and processes load. `import.meta.url` in the
+   * module that makes app and tasks is enough; in a thread or process no worker and no gateway starts. Default: what the
+   * command `lovage worker` has loaded, else none, and pools `threads` and `processes` are refused.
+   */
+  readonly module?: string | URL | readonly (string | URL)[]
   /**
    * Most messages in hand, running ones included and those held for later not; at least `concurrency`. What is beyond the
    * free slots waits in memory, where no other worker can have it. Default: `concurrency` + 1.
@@ -71,8 +93,17 @@ export interface WorkerOptions {
 /** Options as everything reads them. */
 export interface ResolvedWorkerOptions {
   readonly queues: readonly string[]
-  readonly pool: 'async'
+  readonly pool: PoolKind
   readonly concurrency: number
+  /** Most tasks at once of each pool there may be. */
+  readonly sizes: Readonly<Record<PoolKind, number>>
+  /** Most tasks at once in all pools there are. */
+  readonly slots: number
+  readonly perChild: number
+  readonly maxTasksPerChild: number | undefined
+  readonly maxMemoryPerChild: number | undefined
+  /** Paths. */
+  readonly modules: readonly string[]
   readonly prefetch: number
   readonly maxHeld: number
   readonly highWater: number
@@ -87,7 +118,12 @@ type Checked = {
   [Name in keyof WorkerOptions]-?: NonNullable<WorkerOptions[Name]> extends Duration ? number : unknown
 } & {
   queues: readonly string[]
-  pool: 'async'
+  pool: PoolKind
+  pools: Partial<Record<PoolKind, number>>
+  module: readonly string[]
+  perChild: number
+  maxTasksPerChild: number
+  maxMemoryPerChild: number
   hostname: string
 }
 
@@ -106,10 +142,34 @@ const queueNames: Check<readonly string[]> = (value) => {
   return names
 }
 
+const poolSizes: Check<Partial<Record<PoolKind, number>>> = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Unfit(`must be an object, and is ${shown(value)}`, 'Write { processes: 2 }')
+  }
+  const sizes: Partial<Record<PoolKind, number>> = {}
+  for (const [name, size] of Object.entries(value)) sizes[poolKind(name, WHERE)] = whole(1, MAX_PREFETCH - 1)(size)
+  return Object.freeze(sizes)
+}
+
+const modulePath: Check<string> = (value) => {
+  const url = value instanceof URL ? value.href : text(value)
+  if (!/^[a-z][a-z0-9+.-]+:/i.test(url)) return resolve(url)
+  if (url.startsWith('file:')) return fileURLToPath(url)
+  throw new Unfit(`names ${shown(url)}, which is no file`, 'Write import.meta.url, or a path')
+}
+
+const modulePaths: Check<readonly string[]> = (value) =>
+  Array.isArray(value) ? listOf(modulePath, 1)(value) : [modulePath(value)]
+
 const CHECKS: Checks<Checked> = {
   queues: queueNames,
   pool: (value) => poolKind(text(value), WHERE),
   concurrency: whole(1, MAX_PREFETCH - 1),
+  pools: poolSizes,
+  perChild: whole(1, MAX_PREFETCH - 1),
+  maxTasksPerChild: whole(1),
+  maxMemoryPerChild: whole(1),
+  module: modulePaths,
   prefetch: whole(1, MAX_PREFETCH),
   maxHeld: whole(0),
   highWater: whole(0, MAX_PREFETCH),
@@ -122,20 +182,31 @@ const CHECKS: Checks<Checked> = {
 
 /**
  * Checks the options and fills in the defaults.
- * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` for a pool that is not there yet
+ * @throws LovageError `OPTION_INVALID`
  */
-export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): ResolvedWorkerOptions {
+export function resolveWorkerOptions(
+  given: WorkerOptions,
+  settings: Settings,
+  registry: Pick<Registry, 'get' | 'names'> = new Registry(),
+): ResolvedWorkerOptions {
   const invalid = (option: string, problem: string, fix: string): LovageError =>
     new LovageError('OPTION_INVALID', { option, where: WHERE, problem, fix })
   if (typeof given !== 'object' || given === null) {
     throw invalid('options', `must be an object, and is ${shown(given)}`, "Write { queues: ['celery'] }")
   }
   const checked = checkAll(given, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
-  const concurrency = checked.concurrency ?? (given.pool === 'solo' ? 1 : 100)
-  const prefetch = checked.prefetch ?? concurrency + 1
-  if (prefetch < concurrency) {
-    const problem = `is ${prefetch}, less than concurrency (${concurrency}): slots would stay empty`
-    throw invalid('prefetch', problem, `Raise prefetch to ${concurrency} or more, or lower concurrency`)
+  const { pool = 'async', pools = {}, perChild = 1 } = checked
+  const cores = availableParallelism()
+  const counts = { async: given.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
+  if (checked.concurrency !== undefined) counts[pool] = checked.concurrency
+  const sizes = { async: counts.async, threads: counts.threads * perChild, processes: counts.processes * perChild }
+  const kinds = poolsOf(pool, registry)
+  assertModules(kinds, checked.module)
+  const slots = kinds.reduce((sum, kind) => sum + sizes[kind], 0)
+  const prefetch = checked.prefetch ?? Math.min(slots + 1, MAX_PREFETCH)
+  if (prefetch < slots) {
+    const problem = `is ${prefetch}, less than ${slots === counts[pool] ? 'concurrency' : 'the slots of all pools'} (${slots}): slots would stay empty`
+    throw invalid('prefetch', problem, `Raise prefetch to ${slots} or more, or lower concurrency`)
   }
   const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
   const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
@@ -145,8 +216,14 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
   }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
-    pool: checked.pool ?? 'async',
-    concurrency,
+    pool,
+    concurrency: counts[pool],
+    sizes: Object.freeze(sizes),
+    slots,
+    perChild,
+    maxTasksPerChild: checked.maxTasksPerChild,
+    maxMemoryPerChild: checked.maxMemoryPerChild,
+    modules: checked.module ?? [],
     prefetch,
     maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
     highWater,

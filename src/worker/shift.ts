@@ -7,7 +7,7 @@ import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
-import { openPool } from '../pool/open.ts'
+import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
@@ -62,9 +62,9 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
-    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
-    this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
+    const { pool: kind, stallThresholdMs: stallMs } = options
+    const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
+    this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
     const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,

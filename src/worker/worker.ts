@@ -1,5 +1,6 @@
 import type { App } from '../app/app.ts'
 import { backendHas, brokerHas } from '../app/capabilities.ts'
+import { childPlace } from '../app/child-place.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
@@ -46,7 +47,7 @@ export class Worker implements Service {
   #stopping: Promise<void> | undefined
 
   constructor(app: App, given: WorkerOptions, clock: Clock) {
-    this.options = resolveWorkerOptions(given, app.settings)
+    this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
   }
@@ -65,10 +66,12 @@ export class Worker implements Service {
   }
 
   /**
-   * Connects, declares the queues and begins to read them.
+   * Connects, declares the queues and begins to read them. In a thread or process of a pool it does nothing.
    * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `TOPOLOGY_MISMATCH`
    */
   start(): Promise<void> {
+    // The module of a program that runs a worker is also what the children of its pools load.
+    if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { lovage } from '../../src/index.ts'
@@ -5,8 +7,14 @@ import { worker, type WorkerOptions } from '../../src/worker/worker.ts'
 
 const app = lovage('options', { defaultQueue: 'shop' }, { env: {} })
 
+const CORES = availableParallelism()
+const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
+
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
+    ...POOLS,
+    sizes: { async: 100, threads: CORES, processes: CORES },
+    slots: 100,
     queues: ['shop'],
     pool: 'async',
     concurrency: 100,
@@ -36,6 +44,9 @@ test('options are taken as given', () => {
   }
   const { gracePeriod: _, consumerTimeout: __, ...rest } = given
   expect(worker(app, given).options).toEqual({
+    ...POOLS,
+    sizes: { async: 5, threads: CORES, processes: CORES },
+    slots: 5,
     ...rest,
     pool: 'async',
     gracePeriodMs: 120_000,
@@ -94,12 +105,34 @@ describe('an option that cannot stand is refused, with its name and what to writ
     )
   })
 
-  test('a pool that is not there yet is refused by name', () => {
-    expect(() => worker(app, { pool: 'processes' })).toThrow(expect.objectContaining({ code: 'CAPABILITY_MISSING' }))
+  test('a pool of children is refused where nothing says what they load, with what to write', () => {
+    for (const pool of ['processes', 'prefork', 'threads'] as const) {
+      expect(() => worker(app, { pool }), pool).toThrow(
+        expect.objectContaining({ code: 'OPTION_INVALID', fix: expect.stringContaining('module: import.meta.url') }),
+      )
+    }
+    expect(() => worker(app, { module: 'https://example.com/tasks.ts' })).toThrow(/which is no file/)
   })
 })
 
 test('a queue whose dead letters could have no queue is refused', () => {
   expect(() => worker(app, { queues: ['q'.repeat(251)] })).toThrow(/queues.*251 bytes/)
   expect(worker(app, { queues: ['q'.repeat(250)] }).options.queues).toHaveLength(1)
+})
+
+test('threads and processes are as many as there are cores, each with perChild slots', () => {
+  const module = import.meta.url
+  expect(worker(app, { pool: 'prefork', module, perChild: 3 }).options).toMatchObject({
+    ...{ pool: 'processes', concurrency: CORES, slots: CORES * 3, prefetch: CORES * 3 + 1 },
+    modules: [fileURLToPath(module)],
+  })
+  expect(worker(app, { pool: 'threads', module, concurrency: 5 }).options).toMatchObject({ slots: 5, prefetch: 6 })
+})
+
+test('a pool that only some tasks ask for has slots of its own', () => {
+  const mixed = lovage('mixed', {}, { env: {} })
+  mixed.task('compute', { pool: 'processes' }, () => {})
+  const { options } = worker(mixed, { concurrency: 10, pools: { processes: 2 }, perChild: 4, module: import.meta.url })
+  expect(options).toMatchObject({ pool: 'async', concurrency: 10, sizes: { async: 10, processes: 8 }, slots: 18 })
+  expect(() => worker(mixed, {})).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }))
 })

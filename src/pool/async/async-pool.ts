@@ -5,16 +5,8 @@ import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
-import type { Job, JobReport, Pool } from '../pool.ts'
+import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
 import type { StallWatch } from '../stall-watch.ts'
-
-/** How an {@link AsyncPool} is made. */
-export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
-  readonly registry: Registry
-  readonly size: number
-  /** Sees to the loop that the tasks share; started and stopped with the pool. Default: nobody does. */
-  readonly watch?: StallWatch | undefined
-}
 
 /**
  * Tasks on the event loop of the worker itself: truly concurrent where they wait, one after the other where they
@@ -34,13 +26,15 @@ export class AsyncPool implements Pool {
     abandoned: (change) => void (this.#abandoned += change),
   }
 
-  constructor({ registry, size, watch, ...options }: AsyncPoolOptions) {
-    this.#registry = registry
+  /** `watch` sees to the loop that the tasks share; started and stopped with the pool. */
+  constructor({ app, size, clock, accept, types, maxBodyBytes }: PoolOptions, watch?: StallWatch) {
+    this.#registry = app.registry
     this.#size = size
     this.#watch = watch
     // Time limits alone need not keep a process alive: who waits for the task does.
-    this.#dues = new DueHeap(options.clock, { unref: true })
-    this.#options = { ...options, dues: this.#dues }
+    this.#dues = new DueHeap(clock, { unref: true })
+    const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
+    this.#options = { clock, accept, types, ...limits, hooks: app.hooks, dues: this.#dues }
   }
 
   get size(): number {
@@ -88,6 +82,12 @@ export class AsyncPool implements Pool {
     const control = this.#running.get(job)
     control?.abort(reason)
     return control !== undefined
+  }
+
+  end(job: Job, outcome: Outcome, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control?.giveUp(outcome) === true
   }
 
   resize(size: number): void {
