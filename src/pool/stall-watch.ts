@@ -41,6 +41,12 @@ export class StallWatch extends WatchedLoop {
     return this.#stalls
   }
 
+  /** Has somebody there who looks, at once when it starts: beginning to look takes a moment. */
+  prepare(): this {
+    if (this.#options.thresholdMs > 0) thread ??= start()
+    return this
+  }
+
   override start(): boolean {
     if (!super.start()) return false
     const { thresholdMs, isForParent } = this.#options

@@ -31,7 +31,7 @@ export async function run(work: Work, pool: Pool, { clock, tally, settler, hostn
     update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })
   }
   // A copy is new to the broker, and to the task the same message again.
-  work.job = { request, delivery: { exchange, routingKey, redelivered: work.deaths > 0 }, hostname }
+  work.job = { request, delivery: { exchange, routingKey, redelivered: work.deaths > 0 }, hostname, isOnce: work.isAckedEarly }
   const outcome = await pool.run(work.job, { started, update })
   work.job = undefined
   return outcome

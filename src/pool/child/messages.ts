@@ -1,3 +1,4 @@
+import type { LagFigures } from '../../base/lag.ts'
 import type { LogRecord } from '../../base/log.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -20,6 +21,8 @@ export interface Beginning {
   readonly accept: readonly string[]
   readonly types: JsonTypes
   readonly maxBodyBytes: number | undefined
+  /** How long its event loop may stand before that is reported; 0: never; undefined: it is not watched. */
+  readonly stallMs: number | undefined
   /** Somebody reads the log: what is logged in the child is told. */
   readonly isLogged: boolean
 }
@@ -51,7 +54,7 @@ export type Report =
   | { readonly kind: 'outcome'; readonly n: number; readonly outcome: Outcome }
   /** Its function was given up while it runs (+1), or has returned after all (-1). */
   | { readonly kind: 'abandoned'; readonly change: 1 | -1 }
-  | { readonly kind: 'memory'; readonly memory: ChildMemory }
+  | { readonly kind: 'memory'; readonly memory: ChildMemory; readonly lag: LagFigures | undefined }
   | { readonly kind: 'log'; readonly record: LogRecord }
   /** An error that nobody caught: its last words. */
   | { readonly kind: 'fault'; readonly fault: ChildFault }
