@@ -95,7 +95,7 @@ export const ERRORS = {
   },
   CONTENT_REFUSED: {
     message: 'Content type {contentType} is not accepted',
-    fix: 'Send JSON (task_serializer = "json"); accepted here: {accepted}',
+    fix: 'Send JSON (task_serializer = "json"), or add the type to acceptContent (never pickle); accepted here: {accepted}',
   },
   ENCODE_FAILED: {
     message: 'The value at {path} cannot be encoded: {problem}',

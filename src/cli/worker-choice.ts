@@ -9,6 +9,8 @@ export interface WorkerChoice {
   readonly concurrency?: number
   readonly pool?: PoolName
   readonly prefetch?: number
+  /** Milliseconds. */
+  readonly softShutdownTimeout?: number
   /** Files that define the tasks. */
   readonly module?: readonly string[]
   /** Name of the node; `%h` is the host, `%n` its first part, `%d` the rest, `%%` a per cent sign, as in Celery. */

@@ -2,12 +2,21 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
 import { isLovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
-import { addServiceOptions, names, newCommand, optionsOf, positive, type ServiceOptions } from './command-options.ts'
+import {
+  addServiceOptions,
+  names,
+  newCommand,
+  optionsOf,
+  positive,
+  wait,
+  type ServiceOptions,
+} from './command-options.ts'
 import { printBanner } from './banner.ts'
 import { refuseCeleryOptions, refusedOptions } from './celery-options.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { runService } from './run-service.ts'
 import { loadTarget } from './target.ts'
+import type { StopStep } from '../worker/worker.ts'
 import { makeWorker, type WorkerChoice } from './worker-choice.ts'
 
 interface WorkerOptions extends ServiceOptions, WorkerChoice {}
@@ -38,6 +47,12 @@ export function command(): Command {
         'most messages held, running ones included (default: concurrency + 1)',
       ).argParser(positive),
     )
+    .addOption(
+      new Option(
+        '--soft-shutdown-timeout <time>',
+        'SIGQUIT or a second signal lets what runs end for so long first (default: 0)',
+      ).argParser(wait),
+    )
   for (const option of refusedOptions()) made.addOption(option)
   return made.action((name: string | undefined, _options, self: Command) => {
     refuseCeleryOptions(self)
@@ -57,18 +72,20 @@ async function run(name: string | undefined, options: WorkerOptions, self: Comma
       pool: options.pool ?? configured?.pool,
       prefetch: options.prefetch,
       hostname: options.hostname,
+      softShutdownTimeout: options.softShutdownTimeout,
       module: target.taskFiles,
     }
     const worker = await makeWorker(app, choice)
+    const stop = async (how: StopStep): Promise<void> => {
+      await worker.stop(how)
+      await app.close()
+    }
     return {
       start: () => worker.start(),
       announce: () => printBanner(target, { gateways: [], workers: [worker] }),
-      stop: async () => {
-        await worker.stop()
-        await app.close()
-      },
-      // Told to stop while it stops, a worker waits no longer for what runs.
-      hurry: () => worker.stop(),
+      stop: () => stop('warm'),
+      soft: worker.options.softShutdownTimeoutMs > 0 ? (): Promise<void> => stop('soft') : undefined,
+      cold: () => stop('cold'),
     }
   })
 }

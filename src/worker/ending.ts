@@ -12,6 +12,22 @@ const CANCEL_MS = 5_000
 /** How long tasks have, once their signals have aborted, before they are given up. */
 export const ABORTED_MS = 500
 
+/**
+ * How a worker stops, from the most patient to the least: `warm` lets what runs end for `gracePeriod`, `soft` for
+ * `softShutdownTimeout`, `cold` cuts it off.
+ */
+export type StopStep = 'warm' | 'soft' | 'cold'
+
+const STEPS: readonly StopStep[] = ['warm', 'soft', 'cold']
+
+/** The step that follows, where `asked` is undefined the next in order. There is no way back, and no soft one without its time. */
+export function nextStep(now: StopStep | undefined, asked: StopStep | undefined, softMs: number): StopStep {
+  const following = STEPS[now === undefined ? 0 : STEPS.indexOf(now) + 1] ?? 'cold'
+  const step = asked === undefined ? following : asked
+  const later = now !== undefined && STEPS.indexOf(now) > STEPS.indexOf(step) ? now : step
+  return later === 'soft' && softMs === 0 ? 'cold' : later
+}
+
 /** Ends a consumer. What goes wrong is logged: its messages go back when the connection is closed. */
 export async function cancelConsumer(clock: Clock, consumer: Consumer | undefined): Promise<void> {
   const timeout = (): Error => new LovageError('STOP_TIMEOUT', { what: 'The consumer', timeoutMs: CANCEL_MS })

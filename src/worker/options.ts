@@ -78,6 +78,11 @@ export interface WorkerOptions {
    */
   readonly gracePeriod?: Duration
   /**
+   * How long a soft stop (SIGQUIT, a second SIGTERM, `stop('soft')`) waits for running tasks before it becomes a cold one.
+   * Default 0: it is cold at once, as in Celery.
+   */
+  readonly softShutdownTimeout?: Duration
+  /**
    * The `consumer_timeout` of RabbitMQ: how long it lets a message be in hand. It cannot be asked for it, so it must be
    * said here where it is another. Before half of it has passed a message is moved under a lease; 0: there is no such
    * limit. Default `'30m'`, RabbitMQ's own.
@@ -110,6 +115,7 @@ export interface ResolvedWorkerOptions {
   readonly lowWater: number
   readonly hostname: string
   readonly gracePeriodMs: number
+  readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
 }
@@ -176,6 +182,7 @@ const CHECKS: Checks<Checked> = {
   lowWater: whole(0, MAX_PREFETCH),
   hostname: shortText,
   gracePeriod: duration,
+  softShutdownTimeout: duration,
   consumerTimeout: duration,
   stallThreshold: duration,
 }
@@ -230,6 +237,7 @@ export function resolveWorkerOptions(
     lowWater,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
+    softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
   })

@@ -13,7 +13,7 @@ import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
 import { Demand } from './demand.ts'
-import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
+import { ABORTED_MS, cancelConsumer, cutOff, type StopStep } from './ending.ts'
 import { Ends } from './ends.ts'
 import { Expiry } from './expiry.ts'
 import { Gates } from './gate.ts'
@@ -47,8 +47,9 @@ export class Shift {
   readonly #leases: Leases
   readonly #leaving: Leaving
   #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
-  #isHurried = false
+  #step: StopStep | undefined
   readonly #giveUp = new AbortController()
 
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
@@ -147,7 +148,10 @@ export class Shift {
       gates: this.#gates,
       lanes: this.#lanes,
       credit: this.#credit,
+      delays: broker.delays,
       giveBack: (work) => this.#leaving.giveBack(work),
+      lose: (work) => this.#leaving.lose(work),
+      kept: (work) => this.#leaving.kept(work),
     })
   }
 
@@ -160,6 +164,7 @@ export class Shift {
     await shift.#lanes.start()
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.ask()
       shift.#consumer = await broker.consume({
         queues,
@@ -167,6 +172,7 @@ export class Shift {
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })
     } catch (error) {
+      await shift.#stopMoving?.()
       await shift.#lanes.stop()
       throw error
     }
@@ -193,8 +199,9 @@ export class Shift {
     return this.#lanes.lag
   }
 
-  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
-  async end(): Promise<void> {
+  /** Ends. What has not started goes back first. */
+  async end(step: StopStep): Promise<void> {
+    this.#step ??= step
     this.#isClosing = true
     this.#arrivals.close()
     await cancelConsumer(this.#clock, this.#consumer)
@@ -207,10 +214,16 @@ export class Shift {
     for (const work of unstarted) this.#leaving.giveBack(work)
     await this.#finish()
     await this.#leases.end()
+    await this.#stopMoving?.()
   }
 
   async #finish(): Promise<void> {
-    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
+    const { gracePeriodMs, softShutdownTimeoutMs } = this.#options
+    const patience = { warm: gracePeriodMs, soft: softShutdownTimeoutMs, cold: 0 }
+    for (let step: StopStep | undefined; step !== this.#step && this.#inHand.isBusy;) {
+      step = this.#step ?? 'warm'
+      await this.#inHand.idle(patience[step], true)
+    }
     if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#lanes)
     await this.#lanes.stop()
     if (!this.#inHand.isBusy) return
@@ -220,9 +233,9 @@ export class Shift {
     if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
   }
 
-  /** The grace period is over now. */
-  hurry(): void {
-    this.#isHurried = true
+  /** Ends with less patience from now on. */
+  hurry(step: StopStep): void {
+    this.#step = step
     this.#inHand.hurry()
   }
 

@@ -5,11 +5,12 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
+import { nextStep, type StopStep } from './ending.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import { Shift } from './shift.ts'
 import { Tally, type WorkerCounts } from './tally.ts'
 
-export type { WorkerCounts, WorkerOptions }
+export type { StopStep, WorkerCounts, WorkerOptions }
 
 /** What a worker is doing. */
 export type WorkerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -32,7 +33,7 @@ export interface WorkerStats extends WorkerCounts {
  * Runs the tasks of an application off its queues. Made by {@link worker}.
  *
  * `stop` ends warmly: no more messages are taken, what has not started goes back to its queue, what runs has the grace
- * period to end. A second `stop` meanwhile ends the grace period.
+ * period to end. A second `stop` meanwhile ends the grace period: softly where there is time for that, then coldly.
  */
 export class Worker implements Service {
   readonly options: ResolvedWorkerOptions
@@ -40,8 +41,7 @@ export class Worker implements Service {
   readonly #clock: Clock
   readonly #tally = new Tally()
   #state: WorkerState = 'stopped'
-  /** Somebody who stops it cannot wait. */
-  #isHurried = false
+  #step: StopStep | undefined
   #shift: Shift | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -81,18 +81,27 @@ export class Worker implements Service {
     return this.#starting
   }
 
-  stop(): Promise<void> {
+  /**
+   * Stops, by default warmly; while it stops, each further call goes one step on, or to the one that is named.
+   * @param how `warm`: as `gracePeriod` says. `soft`: as `softShutdownTimeout` says, and cold where that is 0. `cold`: what
+   * runs is cut off.
+   */
+  stop(how?: StopStep): Promise<void> {
+    const step = nextStep(this.#step, how, this.options.softShutdownTimeoutMs)
     if (this.#stopping) {
-      this.#isHurried = true
-      this.#shift?.hurry()
+      if (step === this.#step) return this.#stopping
+      this.#step = step
+      log('info', 'worker', 'worker stops', { hostname: this.hostname, how: step })
+      this.#shift?.hurry(step)
       return this.#stopping
     }
     if (!this.#starting) return Promise.resolve()
     this.#state = 'stopping'
+    this.#step = step
     this.#stopping = this.#stop(this.#starting).finally(() => {
       this.#starting = undefined
       this.#stopping = undefined
-      this.#isHurried = false
+      this.#step = undefined
       this.#state = 'stopped'
     })
     return this.#stopping
@@ -119,13 +128,13 @@ export class Worker implements Service {
     // Whoever started it hears of a failure; for the one who stops it is stopped.
     await starting.catch(() => {})
     if (!this.#shift) return
-    if (this.#isHurried) this.#shift.hurry()
-    log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
+    const how = this.#step ?? 'warm'
+    log('info', 'worker', 'worker stops', { hostname: this.hostname, how, running: this.#shift.running })
     const { hooks } = this.#app
     const event = { hostname: this.hostname }
     // At once with the stop, not before it: others wait for what is handed back.
-    const told = hooks.run('workerShuttingDown', { ...event, how: this.#isHurried ? 'cold' : 'warm' })
-    await this.#shift.end()
+    const told = hooks.run('workerShuttingDown', { ...event, how })
+    await this.#shift.end(how)
     await told
     if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts

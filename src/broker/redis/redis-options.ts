@@ -1,8 +1,5 @@
 import { LovageError } from '../../base/errors.ts'
-import { parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
-
-/** Celery's transport options that a URL may carry. */
-const KNOWN = ['visibility_timeout', 'global_keyprefix', 'fanout_prefix', 'fanout_patterns']
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 
 const SHORTEST_VISIBILITY_MS = 1000
 
@@ -26,7 +23,7 @@ export interface RedisBrokerUrl {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisBrokerUrl(text: string): RedisBrokerUrl {
-  const url = parseRedisUrl(text, 'the broker', KNOWN)
+  const url = parseRedisUrl(text, 'the broker', REDIS_OPTIONS)
   const visibilityMs = Number(url.options.get('visibility_timeout') ?? '3600') * 1000
   if (!(visibilityMs >= SHORTEST_VISIBILITY_MS && visibilityMs <= Number.MAX_SAFE_INTEGER)) {
     throw invalid(url, 'has a visibility_timeout that is no number of seconds from 1 up')

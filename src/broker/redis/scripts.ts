@@ -1,62 +1,6 @@
 import { RedisScript } from '../../base/redis/redis-connection.ts'
 import { ROUTES, WORDS } from './lua-words.ts'
-
-/**
- * To an exchange and key. The message comes in three parts: until its priority, its delivery tag, and what follows that.
- * Gives how many queues took it, or UNROUTABLE, or FULL and the queue.
- */
-const publish = String.raw`
-local exchange, key, mandatory, channel = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5]
-local now = clock()
-local function text(wire, number, dies)
-  local tag = ARGV[8]
-  if number > 1 then tag = tag .. '-' .. number end
-  return ARGV[7] .. wire .. ', "body_encoding": "base64", "delivery_tag": "' .. tag .. '"' .. dies .. ARGV[9]
-end
-local targets = {}
-if exchange == '' then
-  local q = there(key, now)
-  if q then targets[1] = {key, q} end
-else
-  local kind = redis.call('HGET', own('exchange', exchange), 'type')
-  if kind == 'fanout' then
-    local heard = redis.call('PUBLISH', P .. channel, text(0, 1, ''))
-    if heard == 0 and mandatory then return 'UNROUTABLE' end
-    return heard
-  end
-  local found = route(exchange, kind, key)
-  if not found then return 'UNROUTABLE' end
-  for _, one in ipairs(found) do
-    local q = known(one[1], now)
-    if q or redis.call('SISMEMBER', bindings(exchange), one[2]) == 1 then targets[#targets + 1] = {one[1], q or {}} end
-  end
-end
-if #targets == 0 then return mandatory and 'UNROUTABLE' or 0 end
-local full
-for number, target in ipairs(targets) do
-  local queue, q = target[1], target[2]
-  local most = tonumber(q[4] or '')
-  if q[3] then trim(queue, now) end
-  if most and q[5] == 'reject-publish' and size(queue) >= most then
-    full = queue
-  else
-    -- Redis serves the lowest first, and has four steps where RabbitMQ has as many as were declared.
-    local wire = 0
-    local highest = tonumber(q[2] or '')
-    if highest and highest > 0 then
-      wire = 9 - math.floor(math.min(tonumber(ARGV[6]), highest) * 9 / highest + 0.5)
-    end
-    local dies = q[3] and ', "x-lovage-dies": ' .. int(now + tonumber(q[3])) or ''
-    redis.call('LPUSH', P .. queue .. STEPS[math.floor(wire / 3) + 1], text(wire, number, dies))
-    local over = most and size(queue) - most or 0
-    for step = #STEPS, 1, -1 do
-      while over > 0 and redis.call('RPOP', P .. queue .. STEPS[step]) do over = over - 1 end
-    end
-  end
-end
-if full then return 'FULL ' .. full end
-return #targets
-`
+import { PUBLISH } from './publish-script.ts'
 
 /**
  * Up to so many messages, in kombu's order: by priority, then by queue. What is taken stands in `unacked` as kombu writes
@@ -236,7 +180,7 @@ const routed = WORDS + ROUTES
 
 /** The moves of messages. Each is all or nothing. */
 export const MOVES = {
-  publish: new RedisScript(routed + publish),
+  publish: new RedisScript(routed + PUBLISH),
   take: new RedisScript(WORDS + take),
   ack: new RedisScript(WORDS + ack),
   untake: new RedisScript(WORDS + untake),
