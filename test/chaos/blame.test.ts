@@ -11,13 +11,12 @@ describe('one task that kills its process among 50', () => {
   const random = seededRandom(5)
   let stage: BlameStage
   beforeAll(async () => {
-    stage = await new BlameStage({ kind: 'processes', children: 5, perChild: 10 }).start()
+    stage = await new BlameStage({ kind: 'processes', children: 2, perChild: 5 }).start()
   })
   afterAll(() => stage?.[Symbol.asyncDispose]())
 
   test.for(['exit', 'abort', 'heap', 'kill'] as const)('by %s: it alone is buried', async (deed) => {
     const round = await stage.play(deed, { tasks: TASKS, random })
-    console.log(round)
     expect(faultsOf(round, TASKS), JSON.stringify(round)).toEqual([])
   })
 })

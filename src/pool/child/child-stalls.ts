@@ -17,6 +17,9 @@ export function tellStall(kind: 'threads' | 'processes', { number, id }: Child, 
   })
 }
 
+/** From the end of a look until the thread can be ended. */
+const CLOSED_MS = 50
+
 /** How {@link ThreadStalls} are made. */
 export interface ThreadStallsOptions {
   readonly clock: Clock
@@ -46,10 +49,10 @@ export class ThreadStalls {
     if (inspector?.url() === undefined) this.#Inspector = inspector?.Session
   }
 
+  /** Looks that have begun come to their end by themselves. */
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
-    for (const follower of this.#followers.values()) follower.stop()
     this.#followers.clear()
   }
 
@@ -62,15 +65,13 @@ export class ThreadStalls {
     const before = this.#followers
     this.#followers = new Map()
     for (const child of this.#options.children()) {
-      // One that is being ended is left alone.
-      if (child.killedFor) continue
       const follower = before.get(child) ?? this.#follow(child)
       if (!follower) continue
       before.delete(child)
       this.#followers.set(child, follower)
-      follower.look()
+      if (!child.killedFor) follower.look()
     }
-    for (const gone of before.values()) gone.stop()
+    for (const [child, follower] of before) if (child.isGone) follower.stop()
     this.#plan()
   }
 
@@ -82,12 +83,23 @@ export class ThreadStalls {
       clock,
       buffer,
       thresholdMs,
-      inspect: () => this.#inspect(child.id),
+      inspect: () => this.#inspect(child),
       tell: (stall) => tellStall('threads', child, stall),
     })
   }
 
-  #inspect(threadId: number): InspectorLink | undefined {
-    return this.#Inspector && inspectThread(this.#Inspector, threadId)
+  #inspect(child: Child): InspectorLink | undefined {
+    if (!this.#Inspector) return undefined
+    const link = inspectThread(this.#Inspector, child.id)
+    const { clock } = this.#options
+    const close = child.lookInto()
+    return {
+      ...link,
+      close() {
+        link.close()
+        // The thread has to hear of that, too.
+        clock.after(CLOSED_MS, close, { unref: true })
+      },
+    }
   }
 }

@@ -57,6 +57,7 @@ export class Child {
   readonly #carrier: Carrier
   readonly #events: ChildEvents
   #orders: Order[] = []
+  #isLookedInto = false
   #isPlanned = false
 
   constructor({ clock, start, beginning, events, isQuarantine }: ChildOptions) {
@@ -114,7 +115,19 @@ export class Child {
   kill(why: 'job' | 'end'): void {
     if (this.isGone) return
     this.killedFor ??= why
-    this.#carrier.kill()
+    if (!this.#isLookedInto) this.#carrier.kill()
+  }
+
+  /**
+   * Its inspector is at work, until the returned function is called. It is not ended meanwhile: a thread would swallow
+   * that and go on, or take all of this process along (V8 checks that nobody ends `Atomics.wait` just then).
+   */
+  lookInto(): () => void {
+    this.#isLookedInto = true
+    return () => {
+      this.#isLookedInto = false
+      if (this.killedFor && !this.isGone) this.#carrier.kill()
+    }
   }
 
   /** What is known of its death. */

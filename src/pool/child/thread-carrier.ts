@@ -1,4 +1,3 @@
-import { systemClock } from '../../base/clock.ts'
 import { startThread } from '../../base/thread.ts'
 import { messageOf } from '../../base/errors.ts'
 import { STALL_BYTES } from '../stall.ts'
@@ -7,9 +6,6 @@ import type { Order, Report } from './messages.ts'
 import { readLines } from './output-lines.ts'
 
 const MAIN = new URL(import.meta.url.endsWith('.ts') ? './thread-main.ts' : './thread-main.js', import.meta.url)
-
-/** When a thread is told to end: again, because an inspector that looks into it just then may swallow that. */
-const TERMINATE_MS = [0, 250, 750]
 
 /** Starts a thread. One that sits in native code goes on after `kill` until it returns from there. */
 export function startThreadChild({ onReports, onLine, onExit }: CarrierEvents): Carrier {
@@ -26,17 +22,11 @@ export function startThreadChild({ onReports, onLine, onExit }: CarrierEvents): 
       { kind: 'fault', fault: { origin: 'uncaughtException', message: messageOf(error), stack: error.stack ?? null } },
     ])
   })
-  let isOver = false
-  thread.once('exit', (exitCode) => {
-    isOver = true
-    onExit({ exitCode, signal: null })
-  })
+  thread.once('exit', (exitCode) => onExit({ exitCode, signal: null }))
   return {
     id,
     buffer,
     send: (orders: readonly Order[]) => thread.postMessage(orders),
-    kill: () => {
-      for (const ms of TERMINATE_MS) systemClock.after(ms, () => isOver || void thread.terminate(), { unref: true })
-    },
+    kill: () => void thread.terminate(),
   }
 }
