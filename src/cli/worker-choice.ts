@@ -1,16 +1,9 @@
 import { hostname as hostOfMachine } from 'node:os'
 import type { App } from '../app/app.ts'
-import type { PoolName } from '../pool/open.ts'
-import type { Worker } from '../worker/worker.ts'
+import type { Worker, WorkerOptions } from '../worker/worker.ts'
 
 /** What is chosen about a worker on the command line or in the configuration. */
-export interface WorkerChoice {
-  readonly queues?: readonly string[]
-  readonly concurrency?: number
-  readonly pool?: PoolName
-  readonly prefetch?: number
-  /** Milliseconds. */
-  readonly softShutdownTimeout?: number
+export interface WorkerChoice extends Omit<WorkerOptions, 'module'> {
   /** Files that define the tasks. */
   readonly module?: readonly string[]
   /** Name of the node; `%h` is the host, `%n` its first part, `%d` the rest, `%%` a per cent sign, as in Celery. */

@@ -25,7 +25,7 @@ export interface JobReport {
 }
 
 /** What of an application a pool needs. */
-export type PoolApp = Pick<App, 'name' | 'registry' | 'hooks'>
+export type PoolApp = Pick<App, 'name' | 'registry' | 'hooks' | 'resources'>
 
 /** What every kind of pool is told. */
 export interface PoolOptions {

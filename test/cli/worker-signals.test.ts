@@ -6,7 +6,7 @@ function workerProject(): string {
   return project({
     'tasks.mjs': `
       import { currentTask, lovage } from 'lovage'
-      export const app = lovage('signals', { broker: 'embedded://data' })
+      export const app = lovage('signals', { broker: 'embedded://' })
       app.task('wait', (ms) => new Promise((resolve) => {
         console.error('task begins')
         setTimeout(resolve, ms)

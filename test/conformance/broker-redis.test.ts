@@ -12,7 +12,6 @@ describeWith(['redis'], 'Redis', () => {
   afterAll(() => redis.remove())
 
   brokerSuite({ test, expect }, (options) => openBroker(redis.url(), { publishTimeoutMs: 10_000, ...options }), {
-    hasNoDelays: true,
     keepsExpired: true,
     refusesDeadLetterExchange: true,
     fansOutToReaders: true,

@@ -9,10 +9,12 @@ const app = lovage('options', { defaultQueue: 'shop' }, { env: {} })
 
 const CORES = availableParallelism()
 const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
+const CREDIT = { prefetchMultiplier: undefined, autoscale: undefined, disableRateLimits: false }
 
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
     ...POOLS,
+    ...CREDIT,
     sizes: { async: 100, threads: CORES, processes: CORES },
     slots: 100,
     queues: ['shop'],
@@ -24,6 +26,9 @@ test('every option has a default', () => {
     lowWater: 500,
     hostname: `lovage@${hostname()}`,
     gracePeriodMs: 30_000,
+    softShutdownTimeoutMs: 0,
+    timeLimitMs: undefined,
+    softTimeLimitMs: undefined,
     consumerTimeoutMs: 1_800_000,
     stallThresholdMs: 1_000,
   })
@@ -39,15 +44,23 @@ test('options are taken as given', () => {
     highWater: 40,
     lowWater: 10,
     hostname: 'w1@here',
+    timeLimit: '1h',
+    softTimeLimit: '50m',
     gracePeriod: '2m',
+    softShutdownTimeout: '5s',
     consumerTimeout: '1h',
   }
-  const { gracePeriod: _, consumerTimeout: __, ...rest } = given
+  const [timeLimit, softTimeLimit, gracePeriod, softShutdownTimeout, consumerTimeout] = Array<undefined>(5)
   expect(worker(app, given).options).toEqual({
     ...POOLS,
+    ...CREDIT,
     sizes: { async: 5, threads: CORES, processes: CORES },
     slots: 5,
-    ...rest,
+    ...given,
+    ...{ timeLimit, softTimeLimit, gracePeriod, softShutdownTimeout, consumerTimeout },
+    timeLimitMs: 3_600_000,
+    softTimeLimitMs: 3_000_000,
+    softShutdownTimeoutMs: 5_000,
     pool: 'async',
     gracePeriodMs: 120_000,
     consumerTimeoutMs: 3_600_000,
@@ -58,6 +71,28 @@ test('options are taken as given', () => {
 test("Celery's solo runs one task at a time", () => {
   expect(worker(app, { pool: 'solo' }).options).toMatchObject({ pool: 'async', concurrency: 1, prefetch: 2 })
   expect(worker(app, { pool: 'solo', concurrency: 3 }).options).toMatchObject({ concurrency: 3 })
+})
+
+describe('how much is prefetched', () => {
+  test("with Celery's multiplier: so many times the slots; 0 is as much as the high water mark allows", () => {
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 4 }).options.prefetch).toBe(40)
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 1 }).options.prefetch).toBe(10)
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 0, highWater: 70 }).options.prefetch).toBe(80)
+  })
+
+  test("with Celery's -O fair: nothing that cannot start", () => {
+    expect(worker(app, { concurrency: 10, fair: true }).options.prefetch).toBe(10)
+    expect(worker(app, { concurrency: 10, fair: false }).options.prefetch).toBe(11)
+  })
+})
+
+test('with autoscale a pool begins with the lower size', () => {
+  expect(worker(app, { autoscale: { max: 8, min: 3, keepalive: '5s' } }).options).toMatchObject({
+    autoscale: { max: 8, min: 3, keepaliveMs: 5_000 },
+    concurrency: 3,
+    prefetch: 4,
+  })
+  expect(worker(app, { autoscale: { max: 8 } }).options).toMatchObject({ concurrency: 1 })
 })
 
 test('what is held fits into the credit that AMQP can count', () => {
@@ -77,6 +112,12 @@ describe('an option that cannot stand is refused, with its name and what to writ
     [{ prefetch: 0 }, 'prefetch', /whole number/],
     [{ prefetch: 99 }, 'prefetch', /less than concurrency/],
     [{ prefetch: 70_000 }, 'prefetch', /65535/],
+    [{ prefetch: 200, fair: true }, 'fair', /beside prefetch/],
+    [{ prefetch: 200, prefetchMultiplier: 0 }, 'prefetchMultiplier', /beside prefetch/],
+    [{ prefetchMultiplier: 1.5 }, 'prefetchMultiplier', /whole number/],
+    [{ autoscale: 5 }, 'autoscale', /object/],
+    [{ autoscale: { max: 2, min: 3 } }, 'autoscale', /whole number/],
+    [{ autoscale: { max: 2 }, concurrency: 2 }, 'concurrency', /beside autoscale/],
     [{ maxHeld: -1 }, 'maxHeld', /whole number/],
     [{ highWater: 10, lowWater: 11 }, 'lowWater', /more than highWater/],
     [{ hostname: '' }, 'hostname', /text/],

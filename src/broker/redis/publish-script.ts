@@ -1,8 +1,9 @@
 /**
- * Messages by groups: exchange, key, whether somebody must take it, channel, priority and how many follow; of each message
- * three parts: until its priority, its delivery tag, and what follows that. Gives how many there were if all were taken,
- * else of each how many queues took it, or UNROUTABLE, or FULL and the queue, or - and the server's error: what goes wrong
- * with one is no matter of the others, which have been taken.
+ * Messages by groups: exchange, key, whether somebody must take it, channel, priority, in how many ms they are due ('' for
+ * at once) and how many follow; of each message three parts: until its priority, its delivery tag, and what follows that.
+ * Gives how many there were if all were taken, else of each how many queues took it, or KEPT (it waits for its time), or
+ * UNROUTABLE, or FULL and the queue, or - and the server's error: what goes wrong with one is no matter of the others,
+ * which have been taken.
  */
 export const PUBLISH = String.raw`
 local now = clock()
@@ -50,6 +51,17 @@ local function deliver(targets, priority, at)
   return #targets
 end
 
+-- Until its time.
+local function keepBack(targets, priority, at, delay)
+  for number, target in ipairs(targets) do
+    local queue, q = target[1], target[2]
+    local wire = wireOf(q, priority)
+    local dies = q[3] and ', "x-lovage-dies": ' .. int(now + delay + tonumber(q[3])) or ''
+    wait(queue, math.floor(wire / 3), text(at, wire, number, dies), now + delay, ARGV[at + 1])
+  end
+  return 'KEPT'
+end
+
 -- To one queue without limits, all at once.
 local function push(queue, q, priority, first, count)
   local wire = wireOf(q, priority)
@@ -75,7 +87,7 @@ local function targetsOf(exchange, kind, key)
   return targets
 end
 
-local function group(first, count, exchange, key, mandatory, channel, priority)
+local function group(first, count, exchange, key, mandatory, channel, priority, delay)
   local last = first + (count - 1) * 3
   local kind = exchange ~= '' and redis.call('HGET', own('exchange', exchange), 'type')
   if kind == 'fanout' then
@@ -90,6 +102,15 @@ local function group(first, count, exchange, key, mandatory, channel, priority)
     for _ = 1, count do answer((mandatory or not targets) and 'UNROUTABLE' or 0) end
     return
   end
+  if delay and areMoved(now) then
+    for at = first, last, 3 do
+      local ok, done = pcall(keepBack, targets, priority, at, delay)
+      answer(ok and done or wrong(done))
+    end
+    return
+  end
+  -- Nobody moves: what waits from when somebody did would wait for ever.
+  if delay then moveDue(now, nil, 100) end
   local q = targets[1][2]
   if #targets == 1 and not q[3] and not q[4] then return push(targets[1][1], q, priority, first, count) end
   for at = first, last, 3 do
@@ -100,13 +121,14 @@ end
 
 local at = 2
 while at <= #ARGV do
-  local count = tonumber(ARGV[at + 5])
+  local count = tonumber(ARGV[at + 6])
   local before = #answers
-  local ok, err = pcall(group, at + 6, count, ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4])
+  local to, key, mandatory, channel, priority = ARGV[at], ARGV[at + 1], ARGV[at + 2] == '1', ARGV[at + 3], ARGV[at + 4]
+  local ok, err = pcall(group, at + 7, count, to, key, mandatory, channel, priority, tonumber(ARGV[at + 5]))
   if not ok then
     for _ = #answers - before + 1, count do answer(wrong(err)) end
   end
-  at = at + 6 + count * 3
+  at = at + 7 + count * 3
 end
 return taken and #answers or answers
 `

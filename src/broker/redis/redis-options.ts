@@ -1,5 +1,7 @@
+import type { Clock } from '../../base/clock.ts'
 import { LovageError } from '../../base/errors.ts'
 import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import type { OpenRedisLink } from './redis-link.ts'
 
 const SHORTEST_VISIBILITY_MS = 1000
 
@@ -14,6 +16,23 @@ export interface RedisBrokerUrl {
   readonly fanoutPrefix: string
   /** Channels have the routing key in their name. Default true. */
   readonly fanoutPatterns: boolean
+}
+
+/** A session that gave no sign of life for so long is gone, as a connection to RabbitMQ is: others get what it held. */
+export const LONGEST_LEASE_MS = 60_000
+
+/** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
+export interface RedisOptions {
+  readonly url: RedisBrokerUrl
+  readonly clock: Clock
+  readonly openLink: OpenRedisLink
+  /** Default 60 s; a shorter visibility timeout shortens it. */
+  readonly longestLeaseMs?: number
+  readonly publishTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatS: number
+  readonly maxMessageBytes: number
+  readonly name: string
 }
 
 /**

@@ -4,7 +4,7 @@ import { LovageError, messageOf } from '../../base/errors.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { Ring } from '../../base/ring.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { Destination } from '../broker.ts'
+import type { DelayedTo, Destination } from '../broker.ts'
 import { unroutable } from '../publish-errors.ts'
 import { writeEnvelope } from './envelope.ts'
 import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
@@ -22,9 +22,11 @@ interface Pending {
   readonly to: Destination
   readonly mandatory: boolean
   readonly priority: number
+  /** Epoch ms; undefined: at once. */
+  readonly atMs: number | undefined
   /** Until its priority, its delivery tag, and what follows that. */
   readonly parts: readonly [string, string, string]
-  readonly resolve: () => void
+  readonly resolve: (to: DelayedTo) => void
   readonly reject: (error: Error) => void
   due: Due | undefined
   isSettled: boolean
@@ -57,12 +59,22 @@ export class RedisPublisher {
   }
 
   /** @throws LovageError as `Broker.publish` does */
-  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number): Promise<void> {
+  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number, atMs?: number): Promise<DelayedTo> {
     const { head, tail } = writeEnvelope(message, to)
     const parts = [head, this.#options.clock.uuid(), tail] as const
     const priority = message.priority ?? 0
     return new Promise((resolve, reject) => {
-      const pending: Pending = { to, mandatory, priority, parts, resolve, reject, due: undefined, isSettled: false }
+      const pending: Pending = {
+        to,
+        mandatory,
+        priority,
+        atMs,
+        parts,
+        resolve,
+        reject,
+        due: undefined,
+        isSettled: false,
+      }
       pending.due = this.#dues.add(timeoutMs, () => this.#settle(pending, this.#late(timeoutMs)))
       this.#waiting.push(pending)
       this.#schedule()
@@ -153,8 +165,11 @@ export class RedisPublisher {
       if (i === 0 || !isAlike(pending, batch[i - 1] as Pending)) {
         const { to, mandatory, priority } = pending
         const channel = to.exchange === '' ? '' : this.#options.channelOf(to.exchange, to.routingKey)
-        count = all.length + 5
-        all.push(to.exchange, to.routingKey, mandatory ? '1' : '0', channel, priority, 0)
+        // In ms from now: the server's clock may be another.
+        const delayMs =
+          pending.atMs === undefined ? '' : Math.max(0, Math.ceil(pending.atMs - this.#options.clock.now()))
+        count = all.length + 6
+        all.push(to.exchange, to.routingKey, mandatory ? '1' : '0', channel, priority, delayMs, 0)
       }
       all[count] = (all[count] as number) + 1
       all.push(...pending.parts)
@@ -165,6 +180,7 @@ export class RedisPublisher {
   #onAnswer(pending: Pending, link: RedisLink, answer: unknown): void {
     if (typeof answer === 'number') return this.#end(pending, undefined)
     const text = String(answer)
+    if (text === 'KEPT') return this.#end(pending, undefined, 'kept')
     if (text.startsWith('-')) return this.#onError(pending, link, new RedisReplyError(text.slice(1)))
     if (text === 'UNROUTABLE') return this.#end(pending, unroutable(pending.to))
     const problem = `queue ${text.replace(/^FULL /, '')} is full`
@@ -177,8 +193,8 @@ export class RedisPublisher {
   }
 
   /** An answer that came over a connection that is gone counts all the same; what was sent again stands twice then. */
-  #end(pending: Pending, error: Error | undefined): void {
-    this.#settle(pending, error)
+  #end(pending: Pending, error: Error | undefined, to?: DelayedTo): void {
+    this.#settle(pending, error, to)
     this.#sent.delete(pending)
   }
 
@@ -186,12 +202,12 @@ export class RedisPublisher {
     return this.#link ? new LovageError('PUBLISH_TIMEOUT', { timeoutMs }) : this.#options.unreachable()
   }
 
-  #settle(pending: Pending, error: Error | undefined): void {
+  #settle(pending: Pending, error: Error | undefined, to: DelayedTo = 'queued'): void {
     if (pending.isSettled) return
     pending.isSettled = true
     pending.due?.cancel()
     if (error) pending.reject(error)
-    else pending.resolve()
+    else pending.resolve(to)
     this.#tellIdle()
   }
 
@@ -210,5 +226,5 @@ export class RedisPublisher {
 
 function isAlike(a: Pending, b: Pending): boolean {
   const isSamePlace = a.to.exchange === b.to.exchange && a.to.routingKey === b.to.routingKey
-  return isSamePlace && a.mandatory === b.mandatory && a.priority === b.priority
+  return isSamePlace && a.atMs === b.atMs && a.mandatory === b.mandatory && a.priority === b.priority
 }

@@ -4,6 +4,7 @@ import { DueHeap } from '../../base/due-heap.ts'
 import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
+import { containRejections } from './contain.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
 import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
 import type { StallWatch } from '../stall-watch.ts'
@@ -19,6 +20,8 @@ export class AsyncPool implements Pool {
   readonly #dues: DueHeap
   readonly #running = new Map<Job, JobControl>()
   readonly #watch: StallWatch | undefined
+  readonly #app: PoolOptions['app']
+  #endContainment: (() => void) | undefined
   #size: number
   #abandoned = 0
   readonly #watcher: JobWatcher = {
@@ -28,6 +31,7 @@ export class AsyncPool implements Pool {
 
   /** `watch` sees to the loop that the tasks share; started and stopped with the pool. */
   constructor({ app, size, clock, accept, types, maxBodyBytes }: PoolOptions, watch?: StallWatch) {
+    this.#app = app
     this.#registry = app.registry
     this.#size = size
     this.#watch = watch
@@ -54,7 +58,10 @@ export class AsyncPool implements Pool {
   }
 
   async start(): Promise<void> {
+    if (this.#endContainment) return
+    this.#endContainment = containRejections()
     this.#watch?.start()
+    await this.#app.resources.enter()
   }
 
   async stop(): Promise<void> {
@@ -63,7 +70,11 @@ export class AsyncPool implements Pool {
       control.giveUp(handedBack(job.request))
     }
     this.#dues.clear()
+    if (!this.#endContainment) return
+    this.#endContainment()
+    this.#endContainment = undefined
     this.#watch?.stop()
+    await this.#app.resources.leave()
   }
 
   run(job: Job, report: JobReport): Promise<Outcome> {

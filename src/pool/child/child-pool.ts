@@ -3,7 +3,6 @@ import { DueHeap } from '../../base/due-heap.ts'
 import { type LagFigures, worstLag } from '../../base/lag.ts'
 import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
-import { plainHeader } from '../../protocol/headers.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { timeLimitExceeded } from '../../protocol/failure.ts'
 import { describeDeath } from '../child-death.ts'
@@ -15,6 +14,7 @@ import type { Child } from './child.ts'
 import { ThreadStalls } from './child-stalls.ts'
 import { Crew } from './crew.ts'
 import type { Report } from './messages.ts'
+import { type Packed, packJob, packOutcome, unpackOutcome } from './packing.ts'
 import { Posted } from './posted.ts'
 import { startProcess } from './process-carrier.ts'
 import { startThreadChild } from './thread-carrier.ts'
@@ -180,7 +180,7 @@ export class ChildPool implements Pool {
     posted.sentAtMs = this.#options.clock.monotonic()
     child.running.set(posted.n, posted)
     child.taken++
-    child.order({ kind: 'run', n: posted.n, job: crossing(job, deaths > 0), isTold })
+    child.order(packJob(job, { n: posted.n, isTold, isAgain: deaths > 0 }))
     if (reason) this.#tellAbort(posted, child, reason)
     if (child.isQuarantine) this.#crew.retire(child, 'quarantine')
     else if (child.taken >= (this.#options.maxTasksPerChild ?? Infinity)) this.#crew.retire(child, 'tasks')
@@ -191,21 +191,24 @@ export class ChildPool implements Pool {
   }
 
   #report(child: Child, report: Report): void {
-    if (!('n' in report)) return
-    const posted = child.running.get(report.n)
-    if (!posted) return
-    if (report.kind === 'started') this.#started(posted)
-    else if (report.kind === 'update') posted.report.update(report.outcome)
-    else if (report.kind === 'outcome') {
-      child.running.delete(report.n)
-      posted.child = undefined
-      this.#settle(posted, report.outcome)
-      this.#crew.settled(child)
-      this.#plan()
-    }
+    if (typeof report === 'number') return this.#started(child.running.get(report))
+    if (!('kind' in report)) return this.#ended(child, report)
+    if (report.kind === 'update') child.running.get(report.n)?.report.update(unpackOutcome(report.outcome))
   }
 
-  #started(posted: Posted): void {
+  #ended(child: Child, packed: Packed): void {
+    const n = packed[0] as number
+    const posted = child.running.get(n)
+    if (!posted) return
+    child.running.delete(n)
+    posted.child = undefined
+    this.#settle(posted, unpackOutcome(packed))
+    this.#crew.settled(child)
+    this.#plan()
+  }
+
+  #started(posted: Posted | undefined): void {
+    if (!posted) return
     posted.hasStarted = true
     // Of one that is run again it was told before.
     if (posted.deaths === 0) posted.report.started()
@@ -230,7 +233,7 @@ export class ChildPool implements Pool {
     posted.limit?.cancel()
     const { child, n } = posted
     if (!child) return this.#settle(posted, outcome)
-    child.order({ kind: 'give-up', n, outcome, name, message })
+    child.order({ kind: 'give-up', n, outcome: packOutcome(n, outcome, this.#options.types), name, message })
     posted.limit = this.#dues.add(MARGIN_MS, () => this.#crew.kill(child, 'job'))
   }
 
@@ -283,17 +286,4 @@ export class ChildPool implements Pool {
 function nextOf(ring: Ring<Posted>, all: ReadonlyMap<Job, Posted>): Posted | undefined {
   for (let posted = ring.shift(); posted; posted = ring.shift()) if (all.get(posted.job) === posted) return posted
   return undefined
-}
-
-/** The job as it can cross: bytes of its own, plain headers. */
-function crossing({ request, delivery, hostname }: Job, isAgain: boolean): Job {
-  const custom: Record<string, ReturnType<typeof plainHeader>> = {}
-  for (const name in request.custom) custom[name] = plainHeader(request.custom[name])
-  // A view would take all of the buffer with it that it lies in.
-  const body = request.body.byteLength === request.body.buffer.byteLength ? request.body : new Uint8Array(request.body)
-  return {
-    request: { ...request, body, custom: custom as typeof request.custom },
-    delivery: isAgain ? { ...delivery, redelivered: true } : delivery,
-    hostname,
-  }
 }

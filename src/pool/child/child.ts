@@ -151,6 +151,10 @@ export class Child {
 
   #take(reports: readonly Report[]): void {
     for (const report of reports) {
+      if (typeof report === 'number' || !('kind' in report)) {
+        this.#events.onReport(this, report)
+        continue
+      }
       if (report.kind === 'ready') {
         this.isReady = true
         this.#events.onReady(this)

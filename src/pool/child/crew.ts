@@ -210,7 +210,8 @@ export class Crew {
   }
 
   #report(child: Child, report: Report): void {
-    if (report.kind === 'memory') this.#weighed(child, report.memory.bytes)
+    if (typeof report === 'number' || !('kind' in report)) this.#options.onReport(child, report)
+    else if (report.kind === 'memory') this.#weighed(child, report.memory.bytes)
     else if (report.kind === 'unfit') this.#unfit(child, report.code as ErrorCode, report.details)
     else if (report.kind === 'log')
       log(report.record.level, report.record.room, report.record.message, {

@@ -8,14 +8,14 @@ import { DueHeap } from '../../base/due-heap.ts'
 import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
 import { onLog } from '../../base/log.ts'
 import { tracebackOf } from '../../protocol/failure.ts'
-import { type Outcome, payloadText } from '../../protocol/outcome.ts'
+import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl } from '../job-control.ts'
 import { perform, type PerformOptions } from '../perform.ts'
-import type { Job } from '../pool.ts'
 import type { ChildFault } from '../child-death.ts'
 import { weigh } from './child-memory.ts'
 import type { Beginning, Order, Report } from './messages.ts'
 import type { WatchedLoop } from '../watched-loop.ts'
+import { type Packed, packOutcome, unpackJob, unpackOutcome } from './packing.ts'
 import { reviveReason } from './reasons.ts'
 
 /** Least time between two looks at the memory. */
@@ -66,13 +66,13 @@ export class Inside {
 
   take(orders: readonly Order[]): void {
     for (const order of orders) {
-      if (order.kind === 'run') this.#run(order.n, order.job, order.isTold)
+      if (!('kind' in order)) this.#run(order)
       else if (order.kind === 'begin') void this.#begin(order.beginning)
       else if (order.kind === 'end') void this.end()
       else {
         const control = this.#controls.get(order.n)
         control?.abort(reviveReason(order.name, order.message))
-        if (order.kind === 'give-up') control?.giveUp(order.outcome)
+        if (order.kind === 'give-up') control?.giveUp(unpackOutcome(order.outcome))
       }
     }
   }
@@ -116,7 +116,8 @@ export class Inside {
       this.#tell({ kind: 'unfit', code, details: plain(details) })
       return
     }
-    const { hooks } = this.#app
+    const { hooks, resources } = this.#app
+    await resources.enter()
     this.#event = { pool: kind, hostname: beginning.hostname }
     await hooks.run('childInit', this.#event)
     const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
@@ -127,14 +128,16 @@ export class Inside {
     this.#weigh()
   }
 
-  #run(n: number, job: Job, isTold: boolean): void {
+  #run(order: Packed): void {
+    const { n, isTold, job } = unpackJob(order)
     const options = this.#options as PerformOptions
     const started = (): void => {
-      this.#tell({ kind: 'started', n })
+      this.#tell(n)
       // A function that never waits would keep it from being told.
       if (isTold) this.#post()
     }
-    const update = (outcome: Outcome): void => this.#tell({ kind: 'update', n, outcome })
+    const update = (outcome: Outcome): void =>
+      this.#tell({ kind: 'update', n, outcome: packOutcome(n, outcome, options.types) })
     const control = new JobControl(job, {
       ended: () => void this.#controls.delete(n),
       abandoned: (change) => this.#tell({ kind: 'abandoned', change }),
@@ -145,7 +148,7 @@ export class Inside {
     const mark = marks?.enter(job.request.task, job.request.id) ?? -1
     control.onReturn = (): void => marks?.leave(mark)
     void perform((this.#app as App).registry, job, { started, update }, options, control).then((outcome) => {
-      this.#tell({ kind: 'outcome', n, outcome: encoded(outcome, options) })
+      this.#tell(packOutcome(n, outcome, options.types))
       this.#weigh()
     })
     marks?.called()
@@ -235,11 +238,6 @@ async function loadApp({ kind, modules, app: name, tasks }: Beginning): Promise<
   if (!named) throw new LovageError('CHILD_UNFIT', { problem: `${list} makes no app ${name}`, fix })
   const missing = tasks.filter((task) => !named.registry.get(task)).join(', ')
   throw new LovageError('CHILD_UNFIT', { problem: `after ${list} there is no task ${missing}`, fix })
-}
-
-/** With its result as text: what cannot be written is a failure of its task. */
-function encoded(outcome: Outcome, { types }: PerformOptions): Outcome {
-  return 'text' in outcome.result ? outcome : { ...outcome, result: { text: payloadText(outcome.result, { types }) } }
 }
 
 /** What can cross. */

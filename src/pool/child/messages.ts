@@ -1,9 +1,8 @@
 import type { LagFigures } from '../../base/lag.ts'
 import type { LogRecord } from '../../base/log.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
-import type { Outcome } from '../../protocol/outcome.ts'
 import type { ChildFault, ChildMemory } from '../child-death.ts'
-import type { Job } from '../pool.ts'
+import type { Packed } from './packing.ts'
 
 /** What a child is told when it begins. */
 export interface Beginning {
@@ -27,31 +26,33 @@ export interface Beginning {
   readonly isLogged: boolean
 }
 
-/** What a child is told to do. Many travel together. */
+/** What a child is told to do. Many travel together; what comes for each job has no names of members. */
 export type Order =
   | { readonly kind: 'begin'; readonly beginning: Beginning }
-  /** `isTold`: somebody waits to hear that it has started. */
-  | { readonly kind: 'run'; readonly n: number; readonly job: Job; readonly isTold: boolean }
+  /** A job to run. */
+  | Packed
   | { readonly kind: 'abort'; readonly n: number; readonly name: string; readonly message: string }
   /** It ends with this outcome, whatever its function does. */
   | {
       readonly kind: 'give-up'
       readonly n: number
-      readonly outcome: Outcome
+      readonly outcome: Packed
       readonly name: string
       readonly message: string
     }
   /** Close what is open, then go. */
   | { readonly kind: 'end' }
 
-/** What a child tells. Many travel together. */
+/** What a child tells. Many travel together; what comes for each job has no names of members. */
 export type Report =
   | { readonly kind: 'ready' }
   /** It cannot run tasks of this pool, and never will. */
   | { readonly kind: 'unfit'; readonly code: string; readonly details: Readonly<Record<string, unknown>> }
-  | { readonly kind: 'started'; readonly n: number }
-  | { readonly kind: 'update'; readonly n: number; readonly outcome: Outcome }
-  | { readonly kind: 'outcome'; readonly n: number; readonly outcome: Outcome }
+  /** The job of this number has started. */
+  | number
+  | { readonly kind: 'update'; readonly n: number; readonly outcome: Packed }
+  /** The outcome of a job. */
+  | Packed
   /** Its function was given up while it runs (+1), or has returned after all (-1). */
   | { readonly kind: 'abandoned'; readonly change: 1 | -1 }
   | { readonly kind: 'memory'; readonly memory: ChildMemory; readonly lag: LagFigures | undefined }

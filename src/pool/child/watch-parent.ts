@@ -1,11 +1,21 @@
-import { startThread } from '../../base/thread.ts'
+import { Worker } from 'node:worker_threads'
+
+/**
+ * Looks twice a second whether this process has another parent than it had, which is to be an orphan. As text, because a
+ * thread that loads nothing is there before the first task, and costs little.
+ */
+const LOOK = `
+const { workerData: parent } = require('node:worker_threads')
+const cell = new Int32Array(new SharedArrayBuffer(4))
+while (process.ppid === parent) Atomics.wait(cell, 0, 0, 500)
+process.kill(-process.pid, 'SIGKILL')
+`
 
 /**
  * Ends this process and all that it has started when its parent is gone, even while a task keeps its loop from turning:
  * a thread looks.
  */
 export function watchParent(): void {
-  const file = import.meta.url.endsWith('.ts') ? './watch-thread.ts' : './watch-thread.js'
-  const thread = startThread(new URL(file, import.meta.url), { workerData: process.ppid })
-  thread.unref()
+  const options = { eval: true, name: 'lovage parent watch', workerData: process.ppid, execArgv: [], stdout: true }
+  new Worker(LOOK, { ...options, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 } }).unref()
 }
