@@ -54,7 +54,7 @@ export interface TaskOptions extends SendOptions {
   readonly retryOn?: readonly ErrorMatch[]
   /** Errors after which it is not, although `retryOn` has them. Default: none. */
   readonly dontRetryOn?: readonly ErrorMatch[]
-  /** Most starts a worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
+  /** Most starts in each worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
   readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
   /** Tell who waits when the run starts: state STARTED. Default false. */
   readonly trackStarted?: boolean
@@ -167,6 +167,20 @@ const rate: Check<number> = (value) => {
   const perSecond = match ? Number(match[1]) / { s: 1, m: 60, h: 3600 }[(match[2] ?? 's') as 's' | 'm' | 'h'] : 0
   if (perSecond > 0) return perSecond
   throw new Unfit(`must be a rate, and is ${shown(value)}`, "Write a number a second, or '10/s', '100/m', '1000/h'")
+}
+
+/**
+ * Starts a second of a rate limit that was given at run time; undefined: 0 or null, no limit.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function checkRate(value: unknown, where: string): number | undefined {
+  if (value === null || value === 0 || value === '0') return undefined
+  try {
+    return rate(value)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    throw new LovageError('OPTION_INVALID', { option: 'rateLimit', where, problem: error.message, fix: error.fix })
+  }
 }
 
 /** The checks of {@link SendOptions}. */

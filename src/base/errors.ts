@@ -105,6 +105,14 @@ export const ERRORS = {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
   },
+  WORKER_STOPPED: {
+    message: 'The worker does not run: it cannot be {what}',
+    fix: 'Start it first; its size at the start is the option concurrency',
+  },
+  AUTOSCALE_ON: {
+    message: 'The pool cannot be given a size by hand: autoscale is on',
+    fix: 'Change the range: worker.autoscale(max, min)',
+  },
   DELIVERIES_EXHAUSTED: {
     message: 'Task {task} came back {starts} times without an end: maxDeliveries is {limit}',
     fix: 'Find what kills its workers (memory, native code, process.exit), mend it, then lovage dead requeue',

@@ -13,6 +13,8 @@ export interface AdmissionOptions {
   readonly gates: Gates
   readonly lanes: Lanes
   readonly credit: Credit
+  /** More tasks run or wait, or fewer. */
+  readonly onLoad: () => void
   /** Where tasks for much later can wait. */
   readonly delays: BrokerDelays | undefined
   readonly giveBack: (work: Work) => void
@@ -46,6 +48,17 @@ export class Admission {
     return this.#hold.size + this.#keeping.size
   }
 
+  get works(): Iterable<Work> {
+    return this.#hold.works
+  }
+
+  /** Takes a task out of hold before its time. False: it is not there. */
+  unhold(work: Work): boolean {
+    const isRemoved = this.#hold.remove(work)
+    if (isRemoved) this.#options.credit.changed()
+    return isRemoved
+  }
+
   admit(work: Work): void {
     const { gates, credit, giveBack } = this.#options
     if (this.#isClosed) return giveBack(work)
@@ -65,7 +78,8 @@ export class Admission {
 
   /** Those who run have changed, or those who wait. */
   fitCredit(): void {
-    const { lanes, gates, credit } = this.#options
+    const { lanes, gates, credit, onLoad } = this.#options
+    onLoad()
     // With one pool and nobody at a gate it is the same whoever runs: nothing to be worked out for each task.
     if (lanes.areMany || gates.waiting > 0) credit.changed()
   }

@@ -1,5 +1,6 @@
 import { type LagFigures, worstLag } from '../base/lag.ts'
 import type { Pool, PoolKind } from '../pool/pool.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import { Slots } from './slots.ts'
 import type { Work } from './work.ts'
 
@@ -89,6 +90,11 @@ export class Lanes {
   /** Tells a task that runs to stop. */
   abort(work: Work, reason: Error): void {
     if (work.job) this.of(work).pool.abort(work.job, reason)
+  }
+
+  /** Ends a task that runs with this outcome: see `Pool.end`. False: it does not run. */
+  end(work: Work, outcome: Outcome, reason: Error): boolean {
+    return work.job !== undefined && this.of(work).pool.end(work.job, outcome, reason)
   }
 
   /** Lets go of all that wait; nothing starts from now on. */

@@ -6,6 +6,7 @@ import {
   checkAll,
   type Checks,
   duration,
+  flag,
   listOf,
   shortText,
   shown,
@@ -21,15 +22,20 @@ import { LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
 import type { PoolKind } from '../pool/pool.ts'
 import { assertModules, poolsOf } from '../pool/pools.ts'
-
-/** AMQP counts credit in 16 bits. */
-export const MAX_PREFETCH = 65_535
+import type { AutoscaleRange } from './autoscale.ts'
+import {
+  CREDIT_CHECKS,
+  type CreditOptions,
+  MAX_PREFETCH,
+  resolveCredit,
+  type ResolvedCreditOptions,
+} from './credit-options.ts'
 
 /** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
 const MAX_QUEUE_BYTES = 250
 
 /** What `worker(app, options)` takes. */
-export interface WorkerOptions {
+export interface WorkerOptions extends CreditOptions {
   /** Queues it reads; they are declared. Default: `defaultQueue` of the settings, `['celery']`. */
   readonly queues?: readonly string[]
   /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
@@ -54,23 +60,12 @@ export interface WorkerOptions {
    */
   readonly module?: string | URL | readonly (string | URL)[]
   /**
-   * Most messages in hand, running ones included and those held for later not; at least `concurrency`. What is beyond the
-   * free slots waits in memory, where no other worker can have it. Default: `concurrency` + 1.
+   * Between how many slots the worker's own pool is kept, which begins with `min` (default 1) in place of `concurrency`: it
+   * grows at once where tasks wait for a slot, and shrinks to what it needs `keepalive` (default `'30s'`) after it last grew.
    */
-  readonly prefetch?: number
-  /**
-   * Most messages held in memory until their eta, for each of which the prefetch is raised by one. With so many in hold,
-   * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
-   */
-  readonly maxHeld?: number
-  /**
-   * High water mark: so many messages may wait in memory for a slot of a full pool while another pool has free ones, or
-   * for the rate limit of their task. Then no more are taken until only `lowWater` of them wait. Each of them is kept from
-   * other workers. Default 1000.
-   */
-  readonly highWater?: number
-  /** Low water mark: see `highWater`, and at most that. Default: half of it. */
-  readonly lowWater?: number
+  readonly autoscale?: { readonly max: number; readonly min?: number; readonly keepalive?: Duration }
+  /** Start tasks as soon as there is a slot, whatever `rateLimit` their options name. Default false. */
+  readonly disableRateLimits?: boolean
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
   /** `timeLimit` of tasks that name none, where their call names none either. Default: none. */
@@ -101,7 +96,7 @@ export interface WorkerOptions {
 }
 
 /** Options as everything reads them. */
-export interface ResolvedWorkerOptions {
+export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly queues: readonly string[]
   readonly pool: PoolKind
   readonly concurrency: number
@@ -114,10 +109,8 @@ export interface ResolvedWorkerOptions {
   readonly maxMemoryPerChild: number | undefined
   /** Paths. */
   readonly modules: readonly string[]
-  readonly prefetch: number
-  readonly maxHeld: number
-  readonly highWater: number
-  readonly lowWater: number
+  readonly autoscale: (AutoscaleRange & { readonly keepaliveMs: number }) | undefined
+  readonly disableRateLimits: boolean
   readonly hostname: string
   readonly timeLimitMs: number | undefined
   readonly softTimeLimitMs: number | undefined
@@ -129,16 +122,18 @@ export interface ResolvedWorkerOptions {
 
 type Checked = {
   [Name in keyof WorkerOptions]-?: NonNullable<WorkerOptions[Name]> extends Duration ? number : unknown
-} & {
-  queues: readonly string[]
-  pool: PoolKind
-  pools: Partial<Record<PoolKind, number>>
-  module: readonly string[]
-  perChild: number
-  maxTasksPerChild: number
-  maxMemoryPerChild: number
-  hostname: string
-}
+} & Required<CreditOptions> & {
+    queues: readonly string[]
+    autoscale: AutoscaleRange & { readonly keepaliveMs: number }
+    disableRateLimits: boolean
+    pool: PoolKind
+    pools: Partial<Record<PoolKind, number>>
+    module: readonly string[]
+    perChild: number
+    maxTasksPerChild: number
+    maxMemoryPerChild: number
+    hostname: string
+  }
 
 const WHERE = 'the worker'
 
@@ -174,6 +169,15 @@ const modulePath: Check<string> = (value) => {
 const modulePaths: Check<readonly string[]> = (value) =>
   Array.isArray(value) ? listOf(modulePath, 1)(value) : [modulePath(value)]
 
+const autoscaleRange: Check<AutoscaleRange & { readonly keepaliveMs: number }> = (value) => {
+  if (typeof value !== 'object' || value === null || !('max' in value)) {
+    throw new Unfit(`must be an object, and is ${shown(value)}`, 'Write { max: 10, min: 2 }')
+  }
+  const { max, min = 1, keepalive = '30s' } = value as NonNullable<WorkerOptions['autoscale']>
+  const least = whole(1, MAX_PREFETCH - 1)(min)
+  return { max: whole(least, MAX_PREFETCH - 1)(max), min: least, keepaliveMs: duration(keepalive) }
+}
+
 const CHECKS: Checks<Checked> = {
   queues: queueNames,
   pool: (value) => poolKind(text(value), WHERE),
@@ -183,10 +187,9 @@ const CHECKS: Checks<Checked> = {
   maxTasksPerChild: whole(1),
   maxMemoryPerChild: whole(1),
   module: modulePaths,
-  prefetch: whole(1, MAX_PREFETCH),
-  maxHeld: whole(0),
-  highWater: whole(0, MAX_PREFETCH),
-  lowWater: whole(0, MAX_PREFETCH),
+  ...CREDIT_CHECKS,
+  autoscale: autoscaleRange,
+  disableRateLimits: flag,
   hostname: shortText,
   timeLimit: wait,
   softTimeLimit: wait,
@@ -215,24 +218,21 @@ export function resolveWorkerOptions(
   const cores = availableParallelism()
   const counts = { async: given.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
   if (checked.concurrency !== undefined) counts[pool] = checked.concurrency
+  if (checked.autoscale) {
+    if (checked.concurrency !== undefined) {
+      throw invalid('concurrency', 'cannot stand beside autoscale', 'Leave one of the two out')
+    }
+    counts[pool] = checked.autoscale.min
+  }
   const sizes = { async: counts.async, threads: counts.threads * perChild, processes: counts.processes * perChild }
   const kinds = poolsOf(pool, registry)
   assertModules(kinds, checked.module)
   const slots = kinds.reduce((sum, kind) => sum + sizes[kind], 0)
-  const prefetch = checked.prefetch ?? Math.min(slots + 1, MAX_PREFETCH)
-  if (prefetch < slots) {
-    const problem = `is ${prefetch}, less than ${slots === counts[pool] ? 'concurrency' : 'the slots of all pools'} (${slots}): slots would stay empty`
-    throw invalid('prefetch', problem, `Raise prefetch to ${slots} or more, or lower concurrency`)
-  }
+  const what = slots === counts[pool] ? 'concurrency' : 'the slots of all pools'
+  const credit = resolveCredit(checked, { slots, what }, invalid)
   const { timeLimit = Infinity, softTimeLimit = 0 } = checked
   if (softTimeLimit >= timeLimit) {
     throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
-  }
-  const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
-  const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
-  if (lowWater > highWater) {
-    const problem = `is ${lowWater}, more than highWater (${highWater})`
-    throw invalid('lowWater', problem, `Lower it to ${highWater} or less, or raise highWater`)
   }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
@@ -244,10 +244,9 @@ export function resolveWorkerOptions(
     maxTasksPerChild: checked.maxTasksPerChild,
     maxMemoryPerChild: checked.maxMemoryPerChild,
     modules: checked.module ?? [],
-    prefetch,
-    maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
-    highWater,
-    lowWater,
+    ...credit,
+    autoscale: checked.autoscale,
+    disableRateLimits: checked.disableRateLimits ?? false,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     timeLimitMs: checked.timeLimit,
     softTimeLimitMs: checked.softTimeLimit,

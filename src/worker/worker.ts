@@ -7,10 +7,14 @@ import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
+import type { AutoscaleRange } from './autoscale.ts'
+import type { TaskInHand } from './look.ts'
+import type { RevokeOptions } from './revoke.ts'
 import { Shift } from './shift.ts'
+import { Steering } from './steering.ts'
 import { Tally, type WorkerCounts } from './tally.ts'
 
-export type { StopStep, WorkerCounts, WorkerOptions }
+export type { AutoscaleRange, RevokeOptions, StopStep, TaskInHand, WorkerCounts, WorkerOptions }
 
 /** What a worker is doing. */
 export type WorkerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -40,6 +44,7 @@ export class Worker implements Service {
   readonly #app: App
   readonly #clock: Clock
   readonly #tally = new Tally()
+  readonly #steering: Steering
   #state: WorkerState = 'stopped'
   #step: StopStep | undefined
   #shift: Shift | undefined
@@ -50,6 +55,7 @@ export class Worker implements Service {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
+    this.#steering = new Steering(this.options, app.registry, clock)
   }
 
   get hostname(): string {
@@ -107,6 +113,71 @@ export class Worker implements Service {
     return this.#stopping
   }
 
+  /**
+   * Ends tasks by their ids, with REVOKED: those that come (each id is remembered until its task expires, where that is
+   * known, else for three hours and as one of 50,000), those that wait, and with `terminate` those that run. Gives the ids
+   * of those that ran and were ended.
+   */
+  revoke(ids: string | readonly string[], options: RevokeOptions = {}): string[] {
+    return this.#steering.revoke(typeof ids === 'string' ? [ids] : ids, options)
+  }
+
+  /**
+   * Gives a task another rate limit in this worker, from now on: `'10/s'`, `'100/m'`, `'1000/h'` or a number a second; 0 or
+   * null: none.
+   * @throws LovageError `TASK_UNKNOWN`, `OPTION_INVALID`
+   */
+  rateLimit(task: string, rate: string | number | null): void {
+    this.#steering.rateLimit(task, rate)
+  }
+
+  /**
+   * Keeps the worker's own pool between two sizes from now on: see `WorkerOptions.autoscale`.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  autoscale(max: number, min = 1): void {
+    this.#steering.autoscale(max, min)
+  }
+
+  /** Between which sizes the pool is kept; undefined: it has one size. */
+  get autoscaleRange(): AutoscaleRange | undefined {
+    return this.#steering.range
+  }
+
+  /**
+   * Adds to the worker's own pool so many slots, threads or processes, as long as it runs. Gives how many tasks it now runs
+   * at once.
+   * @throws LovageError `AUTOSCALE_ON`, `WORKER_STOPPED`, `OPTION_INVALID`
+   */
+  grow(count = 1): number {
+    return this.#steering.resize(count)
+  }
+
+  /** Takes them away, all but one; tasks that run go on. @throws as {@link grow} does */
+  shrink(count = 1): number {
+    return this.#steering.resize(-count)
+  }
+
+  /** Tasks that run. */
+  active(): TaskInHand[] {
+    return this.#steering.active()
+  }
+
+  /** Tasks that wait for a slot or for their rate limit. */
+  reserved(): TaskInHand[] {
+    return this.#steering.reserved()
+  }
+
+  /** Tasks that wait for their time. */
+  scheduled(): TaskInHand[] {
+    return this.#steering.scheduled()
+  }
+
+  /** Ids that are revoked and remembered, the latest last. */
+  revoked(): string[] {
+    return this.#steering.revoked.ids()
+  }
+
   async #start(): Promise<void> {
     this.#state = 'starting'
     this.#shift = undefined
@@ -116,7 +187,10 @@ export class Worker implements Service {
     await hooks.run('workerInit', event)
     // The one child of this pool is the process itself.
     if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
-    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, this.#tally)
+    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, {
+      tally: this.#tally,
+      steering: this.#steering,
+    })
     if (!this.#stopping) this.#state = 'running'
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
@@ -144,10 +218,7 @@ export class Worker implements Service {
   /** Says what would otherwise be a silent surprise. */
   #warn(): void {
     const { registry, settings } = this.#app
-    const names = registry.names()
-    if (names.length === 0) log('warn', 'worker', 'no task is defined: every message will be refused', {})
-    const limited = names.filter((name) => registry.get(name)?.options.rateLimitPerSecond !== undefined)
-    if (limited.length > 0) log('warn', 'worker', 'rateLimit is not applied by this version', { tasks: limited })
+    if (registry.names().length === 0) log('warn', 'worker', 'no task is defined: every message will be refused', {})
     if (brokerHas('processes', settings) && !backendHas('processes', settings)) {
       log('warn', 'worker', 'results stay in this process: callers in others wait in vain', { fix: 'use rpc://' })
     }

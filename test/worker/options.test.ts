@@ -9,10 +9,12 @@ const app = lovage('options', { defaultQueue: 'shop' }, { env: {} })
 
 const CORES = availableParallelism()
 const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
+const CREDIT = { prefetchMultiplier: undefined, autoscale: undefined, disableRateLimits: false }
 
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
     ...POOLS,
+    ...CREDIT,
     sizes: { async: 100, threads: CORES, processes: CORES },
     slots: 100,
     queues: ['shop'],
@@ -51,6 +53,7 @@ test('options are taken as given', () => {
   const [timeLimit, softTimeLimit, gracePeriod, softShutdownTimeout, consumerTimeout] = Array<undefined>(5)
   expect(worker(app, given).options).toEqual({
     ...POOLS,
+    ...CREDIT,
     sizes: { async: 5, threads: CORES, processes: CORES },
     slots: 5,
     ...given,
@@ -70,6 +73,28 @@ test("Celery's solo runs one task at a time", () => {
   expect(worker(app, { pool: 'solo', concurrency: 3 }).options).toMatchObject({ concurrency: 3 })
 })
 
+describe('how much is prefetched', () => {
+  test("with Celery's multiplier: so many times the slots; 0 is as much as the high water mark allows", () => {
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 4 }).options.prefetch).toBe(40)
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 1 }).options.prefetch).toBe(10)
+    expect(worker(app, { concurrency: 10, prefetchMultiplier: 0, highWater: 70 }).options.prefetch).toBe(80)
+  })
+
+  test("with Celery's -O fair: nothing that cannot start", () => {
+    expect(worker(app, { concurrency: 10, fair: true }).options.prefetch).toBe(10)
+    expect(worker(app, { concurrency: 10, fair: false }).options.prefetch).toBe(11)
+  })
+})
+
+test('with autoscale a pool begins with the lower size', () => {
+  expect(worker(app, { autoscale: { max: 8, min: 3, keepalive: '5s' } }).options).toMatchObject({
+    autoscale: { max: 8, min: 3, keepaliveMs: 5_000 },
+    concurrency: 3,
+    prefetch: 4,
+  })
+  expect(worker(app, { autoscale: { max: 8 } }).options).toMatchObject({ concurrency: 1 })
+})
+
 test('what is held fits into the credit that AMQP can count', () => {
   expect(worker(app, { concurrency: 60_000 }).options.maxHeld).toBe(65_535 - 60_001)
 })
@@ -87,6 +112,12 @@ describe('an option that cannot stand is refused, with its name and what to writ
     [{ prefetch: 0 }, 'prefetch', /whole number/],
     [{ prefetch: 99 }, 'prefetch', /less than concurrency/],
     [{ prefetch: 70_000 }, 'prefetch', /65535/],
+    [{ prefetch: 200, fair: true }, 'fair', /beside prefetch/],
+    [{ prefetch: 200, prefetchMultiplier: 0 }, 'prefetchMultiplier', /beside prefetch/],
+    [{ prefetchMultiplier: 1.5 }, 'prefetchMultiplier', /whole number/],
+    [{ autoscale: 5 }, 'autoscale', /object/],
+    [{ autoscale: { max: 2, min: 3 } }, 'autoscale', /whole number/],
+    [{ autoscale: { max: 2 }, concurrency: 2 }, 'concurrency', /beside autoscale/],
     [{ maxHeld: -1 }, 'maxHeld', /whole number/],
     [{ highWater: 10, lowWater: 11 }, 'lowWater', /more than highWater/],
     [{ hostname: '' }, 'hostname', /text/],

@@ -3,15 +3,35 @@ import { PUBLISHING_WORDS } from './delay-words.ts'
 import { ROUTES, WORDS } from './lua-words.ts'
 import { PUBLISH } from './publish-script.ts'
 
+/** Tags from one argument on are done with. */
+const DONE = String.raw`
+local function done(first)
+  for from = first, #ARGV, 1000 do
+    local to = math.min(from + 999, #ARGV)
+    redis.call('ZREM', INDEX, unpack(ARGV, from, to))
+    redis.call('HDEL', UNACKED, unpack(ARGV, from, to))
+  end
+end
+`
+
 /**
- * Up to so many messages, in kombu's order: by priority, then by queue. What is taken stands in `unacked` as kombu writes
+ * Up to so many messages, in kombu's order: by priority, then by queue. Behind the queues, and an empty text, are tags
+ * of ours that are done with. What is taken stands in `unacked` as kombu writes
  * it, under tags of ours. It ends by looking at each list that it emptied, so that the next message rings our bell.
  */
 const take = String.raw`
+local last = #ARGV
+for i = 7, #ARGV do
+  if ARGV[i] == '' then
+    last = i - 1
+    break
+  end
+end
+done(last + 2)
 local base, first, most, noAck, mostBytes = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 local now = clock()
 local missing, highest, got, tails = {}, {}, {}, {}
-for i = 7, #ARGV do
+for i = 7, last do
   local q = redis.call('HMGET', own('queue', ARGV[i]), 'spec', 'priority', 'ttl')
   if not q[1] then missing[#missing + 1] = i - 7 end
   if q[3] then trim(ARGV[i], now) end
@@ -22,7 +42,7 @@ local count, bytes = 0, 0
 local entries, scores = {}, {}
 local score = string.format('%.3f', now / 1000)
 for step = 1, #STEPS do
-  for i = 7, #ARGV do
+  for i = 7, last do
     while count < most and bytes < mostBytes do
       local text = redis.call('RPOP', P .. ARGV[i] .. STEPS[step])
       if not text then break end
@@ -52,7 +72,7 @@ for from = 1, #entries, 1000 do
 end
 local left = 0
 if count < most then
-  for i = 7, #ARGV do
+  for i = 7, last do
     redis.call('HEXISTS', own('queue', ARGV[i]), 'spec')
     left = left + size(ARGV[i])
   end
@@ -62,11 +82,7 @@ return {missing, highest, got, left}
 
 /** Done with. */
 const ack = String.raw`
-for from = 2, #ARGV, 1000 do
-  local to = math.min(from + 999, #ARGV)
-  redis.call('ZREM', INDEX, unpack(ARGV, from, to))
-  redis.call('HDEL', UNACKED, unpack(ARGV, from, to))
-end
+done(2)
 return 1
 `
 
@@ -182,8 +198,8 @@ const routed = WORDS + ROUTES
 /** The moves of messages. Each is all or nothing. */
 export const MOVES = {
   publish: new RedisScript(PUBLISHING_WORDS + PUBLISH),
-  take: new RedisScript(WORDS + take),
-  ack: new RedisScript(WORDS + ack),
+  take: new RedisScript(WORDS + DONE + take),
+  ack: new RedisScript(WORDS + DONE + ack),
   untake: new RedisScript(WORDS + untake),
   restore: new RedisScript(routed + restore),
   entries: new RedisScript(WORDS + entries),
