@@ -3,10 +3,21 @@ export type { Client, SendCounts } from './app/send.ts'
 export type { AsyncResult, GetOptions, TaskUpdate } from './app/async-result.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from './app/control-flow.ts'
-export { currentTask, type CurrentTask, type DeliveryInfo, type RetryOptions } from './app/current-task.ts'
+export { currentTask, type CurrentTask, type DeliveryInfo, retry, type RetryOptions } from './app/current-task.ts'
+export type {
+  ChildEvent,
+  Hook,
+  HookEvents,
+  HookName,
+  HookOptions,
+  PublishEvent,
+  TaskEvent,
+  WorkerEvent,
+} from './app/hooks.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'
 export type { InputTask, RemoteTask, Task } from './app/task.ts'
+export type { TaskClass, TaskHandlers, TaskObject } from './app/task-class.ts'
 export type { ErrorMatch, SendOptions, TaskOptions } from './app/task-options.ts'
 export type { Duration } from './base/duration.ts'
 export { isLovageError, LovageError, type ErrorCode } from './base/errors.ts'

@@ -1,21 +1,28 @@
-// BullMQ at its best: jobs added in bulk, finished ones removed.
+// BullMQ at its best: finished jobs removed, those that somebody waits for kept until they are read.
 
-/** @param {any} bullmq @param {number} port */
-export async function openBullmq({ Queue, Worker }, port) {
-  const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
+const DATA = { args: [2, 3] }
+
+/** @param {any} bullmq @param {number} port @param {number} [db] */
+export async function openBullmq({ Queue, QueueEvents, Worker }, port, db = 0) {
+  const connection = { host: '127.0.0.1', port, db, maxRetriesPerRequest: null }
   const queue = new Queue('bench', { connection })
+  queue.setMaxListeners(0)
   await queue.waitUntilReady()
   const opts = { removeOnComplete: true, removeOnFail: true }
+  /** @type {any} */
+  let events
   return {
+    /** One job, until the server has it. */
+    add: () => queue.add('add', DATA, opts),
     /** @param {number} count */
     async send(count) {
       for (let i = 0; i < count; i += 500) {
         const size = Math.min(500, count - i)
-        await queue.addBulk(Array.from({ length: size }, () => ({ name: 'add', data: { args: [2, 3] }, opts })))
+        await queue.addBulk(Array.from({ length: size }, () => ({ name: 'add', data: DATA, opts })))
       }
     },
-    /** @param {number} count @returns {Promise<number>} milliseconds from the first job to the last */
-    async drain(count) {
+    /** @param {number} count @param {number} [concurrency] @returns {Promise<number>} ms from the first job to the last */
+    async drain(count, concurrency = 200) {
       let left = count
       let from = 0
       let tookMs = 0
@@ -26,7 +33,7 @@ export async function openBullmq({ Queue, Worker }, port) {
           if (from === 0) from = performance.now()
           return 5
         }
-        worker = new Worker('bench', run, { connection, concurrency: 200 })
+        worker = new Worker('bench', run, { connection, concurrency })
         worker.on('completed', () => {
           if (--left > 0) return
           tookMs = performance.now() - from
@@ -36,7 +43,20 @@ export async function openBullmq({ Queue, Worker }, port) {
       await worker.close()
       return tookMs
     },
+    /** One job, until its result is here. A job that is removed when it is done can be gone before it is looked at. */
+    async call() {
+      if (!events) {
+        events = new QueueEvents('bench', { connection })
+        events.setMaxListeners(0)
+        await events.waitUntilReady()
+      }
+      const job = await queue.add('add', DATA, { removeOnComplete: 10_000 })
+      return job.waitUntilFinished(events, 30_000)
+    },
     purge: () => queue.obliterate({ force: true }),
-    close: () => queue.close(),
+    async close() {
+      await events?.close()
+      await queue.close()
+    },
   }
 }

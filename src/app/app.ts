@@ -12,6 +12,7 @@ import type { CallOptions } from './call-options.ts'
 import { assertStore } from './capabilities.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
+import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
@@ -19,6 +20,7 @@ import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
 import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
+import type { TaskClass, TaskObject } from './task-class.ts'
 import { type ResolvedTaskOptions, resolveTaskOptions, type SendOptions } from './task-options.ts'
 
 export type { Client, SendCounts }
@@ -53,6 +55,8 @@ export class App {
   readonly settings: Settings
   /** The tasks defined here. */
   readonly registry: Registry = new Registry()
+  /** Who is told of what happens: see `on`. */
+  readonly hooks: Hooks
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -74,6 +78,7 @@ export class App {
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
     }
     this.name = name
+    this.hooks = new Hooks(clock)
     this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
@@ -90,11 +95,12 @@ export class App {
       client: () => this.#connection.client(),
       clientIfOpen: () => this.#connection.clientIfOpen(),
     }
-    this.#sender = new Sender(settings, clock, this.#waiting)
+    this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
   }
 
   /**
-   * Defines a task. Its name is what travels; the function's arguments and return value give it its types.
+   * Defines a task. Its name is what travels; the arguments and return value of the function, or of the method `run` of the
+   * class, give it its types.
    * @throws LovageError `TASK_DUPLICATE`, `OPTION_INVALID`
    */
   task<Fn extends TaskFunction>(name: string, fn: Fn): TaskOf<Fn>
@@ -104,6 +110,17 @@ export class App {
     fn: (input: StandardSchemaV1.InferOutput<Schema>) => Returned,
   ): InputTask<Schema, Returned>
   task<Fn extends TaskFunction>(name: string, options: PositionalOptions<Parameters<Fn>>, fn: Fn): TaskOf<Fn>
+  task<Instance extends TaskObject>(name: string, type: TaskClass<Instance>): TaskOf<Instance['run']>
+  task<Schema extends StandardSchemaV1, Returned>(
+    name: string,
+    options: InputOptions<Schema>,
+    type: TaskClass<{ run(input: StandardSchemaV1.InferOutput<Schema>): Returned }>,
+  ): InputTask<Schema, Returned>
+  task<Instance extends TaskObject>(
+    name: string,
+    options: PositionalOptions<Parameters<Instance['run']>>,
+    type: TaskClass<Instance>,
+  ): TaskOf<Instance['run']>
   task(name: string, ...rest: readonly unknown[]): unknown {
     const [options, fn] = rest.length > 1 ? rest : [{}, rest[0]]
     const { registered, task } = localTask(name, options, fn, this.settings, this.#sends)
@@ -120,6 +137,16 @@ export class App {
     options: SendOptions = {},
   ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
     return remoteTask(name, options, this.settings, this.#sends) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
+  }
+
+  /**
+   * Calls `hook` whenever something happens, in each process that loads the module: `app.on('taskFailure', async ({ task,
+   * error }) => ...)`. Promises are awaited, `timeout` at most; an error is logged with the name and the place of the hook,
+   * and changes nothing else. The returned function ends it.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  on<Name extends HookName>(name: Name, hook: Hook<Name>, options?: HookOptions): () => void {
+    return this.hooks.on(name, hook, options, this.on)
   }
 
   /**
@@ -159,6 +186,7 @@ export class App {
   /** The same tasks on other surroundings, as an application of its own. For simulators. */
   within(around: Surroundings): App {
     const app = new App(this.name, this.#given, { env: {}, ...around })
+    this.hooks.copyTo(app.hooks)
     for (const name of this.registry.names()) app.registry.add({ ...(this.registry.get(name) as RegisteredTask) })
     return app
   }

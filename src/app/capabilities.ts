@@ -10,7 +10,7 @@ export type BrokerKind = 'amqp' | 'redis' | 'embedded' | 'memory'
 export type BackendKind = 'rpc' | 'redis' | 'embedded' | 'memory'
 
 /** A kind of store. */
-export type StoreKind = 'embedded' | 'memory'
+export type StoreKind = 'redis' | 'embedded' | 'memory'
 
 /** Whether a kind has a feature, and what is to be said of it. */
 export type Capability = readonly [has: boolean, note: string]
@@ -137,12 +137,17 @@ export const STORE_FEATURES = {
   processes: {
     title: 'several processes share it',
     needs: 'a store that several processes share',
-    kinds: { embedded: [true, 'of one user, on one machine'], memory: [false, 'it lies in the memory of one process'] },
+    kinds: {
+      redis: [true, ''],
+      embedded: [true, 'of one user, on one machine'],
+      memory: [false, 'it lies in the memory of one process'],
+    },
   },
   durable: {
     title: 'what it has answered outlives its end',
     needs: 'a store that keeps what it has',
     kinds: {
+      redis: [true, 'with `appendonly yes` and `noeviction` only'],
       embedded: [true, 'in the journal of the broker, on disk before the answer'],
       memory: [false, 'gone with the process'],
     },
@@ -221,7 +226,8 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
  */
 export function assertStore({ store, broker }: Pick<Settings, 'store' | 'broker'>, what: string): void {
   if (store !== undefined) return
-  const fix = "Add store: 'embedded://' to the settings, or LOVAGE_STORE=embedded://, for the processes of one machine"
+  const fix =
+    "Add store: 'embedded://' to the settings, or LOVAGE_STORE=embedded://, for the processes of one machine; redis://localhost/3, say, for several"
   const kind = `an application on ${redactUrl(broker)} without the setting store`
   throw new LovageError('CAPABILITY_MISSING', { what, needs: 'a store', kind, fix })
 }

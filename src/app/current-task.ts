@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { systemClock } from '../base/clock.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
@@ -64,6 +65,16 @@ export function currentTask(): CurrentTask {
 /** As {@link currentTask}, but undefined outside of a task. */
 export function currentTaskIfAny(): CurrentTask | undefined {
   return storage.getStore()
+}
+
+/**
+ * Makes what to throw to be run again: `throw retry({ countdown: '10s' })`. Outside of a task, where a function is called
+ * as it is, it makes the same error, which then says so to the caller; its `cause` is the one given.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function retry(options?: RetryOptions): Retry {
+  const current = storage.getStore()
+  return current ? current.retry(options) : retryWith(options, systemClock.now())
 }
 
 /** Calls `fn` so that it, and everything it starts, runs as `current`. */

@@ -1,33 +1,32 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
-import { placing, type TaskFunction } from './arguments.ts'
+import { placing } from './arguments.ts'
 import { shown } from './check.ts'
 import { sendable, type Sendable } from './outgoing.ts'
 import type { RegisteredTask } from './registry.ts'
 import type { Sends } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { RemoteTask } from './task.ts'
+import { runnableOf } from './task-class.ts'
 import { resolveTaskOptions, type TaskOptions } from './task-options.ts'
 
 type Kwargs = Readonly<Record<string, unknown>>
 
 /**
- * A task of a function of this process: what is registered, and what the user holds.
+ * A task of a function or class of this process: what is registered, and what the user holds.
  * @throws LovageError `OPTION_INVALID`
  */
 export function localTask(
   name: string,
   options: unknown,
-  fn: unknown,
+  given: unknown,
   settings: Settings,
   sender: Sends,
 ): { registered: RegisteredTask; task: RemoteTask } {
   nameOf(name)
   const { params, input, ...own } = definitionOptions(name, options)
-  if (typeof fn !== 'function')
-    throw invalid(name, 'fn', `must be a function, and is ${shown(fn)}`, "Write app.task('add', (x, y) => x + y)")
-  const place = placing(name, { fn: fn as TaskFunction, params, input })
-  const run = fn as (...args: readonly unknown[]) => unknown
+  const { fn, run, handlers } = runnableOf(name, given)
+  const place = placing(name, { fn, params, input })
   const registered: RegisteredTask = {
     name,
     options: resolveTaskOptions(name, own, settings),
@@ -41,6 +40,7 @@ export function localTask(
       const placed = place(args, kwargs)
       return placed instanceof Promise ? placed.then(() => undefined) : undefined
     },
+    handlers,
   }
   const send = sendable(name, registered.options, settings.defaultQueue, (args, kwargs) =>
     registered.check(args, kwargs),

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
+import type { TaskHandlers } from './task-class.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
 
 /** A task that can run here. */
@@ -17,6 +18,8 @@ export interface RegisteredTask {
   call(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): unknown
   /** As `call`, without the call: whether the arguments fit. */
   check(args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): void | Promise<void>
+  /** The object of a task's class, where that wants to be told of its runs. */
+  readonly handlers?: (() => TaskHandlers) | undefined
 }
 
 /** The tasks of an application, by name. */

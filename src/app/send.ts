@@ -11,6 +11,8 @@ import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { outgoing, type Route, type Sendable } from './outgoing.ts'
+import type { Hooks } from './hooks.ts'
+import { afterPublish, beforePublish } from './publish-hooks.ts'
 import { queueTopology } from './routes.ts'
 import { Sending } from './sending.ts'
 import type { Settings } from './settings.ts'
@@ -47,13 +49,15 @@ export class Sender {
   readonly #settings: Settings
   readonly #clock: Clock
   readonly #waiting: Waiting
+  readonly #hooks: Hooks
   /** True once it is there. */
   readonly #declared = new Map<string, Promise<void> | true>()
 
-  constructor(settings: Settings, clock: Clock, waiting: Waiting) {
+  constructor(settings: Settings, clock: Clock, waiting: Waiting, hooks: Hooks) {
     this.#settings = settings
     this.#clock = clock
     this.#waiting = waiting
+    this.#hooks = hooks
   }
 
   /** Sends a call at once. */
@@ -102,7 +106,7 @@ export class Sender {
     const { backend } = client
     const compression = call.compression ?? task.options.compression
     const written = compression ? pack(body) : { body, compression: undefined }
-    const { request, route, expiresAtMs, expirationMs } = outgoing(task, args, kwargs, call, {
+    const going = outgoing(task, args, kwargs, call, {
       id,
       nowMs: this.#clock.now(),
       defaultQueue,
@@ -111,6 +115,10 @@ export class Sender {
       body: written.body,
       compression: written.compression,
     })
+    const { route, expiresAtMs, expirationMs } = going
+    const about = { ...route.destination, args, kwargs }
+    const hooks = this.#hooks
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
     const message = encodeTask(request, { expirationMs })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
@@ -123,6 +131,7 @@ export class Sender {
     }
     this.counts.sent++
     current?.sent(id)
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
     const { ignoreResult: isIgnored } = request
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }

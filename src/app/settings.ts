@@ -167,14 +167,17 @@ const CHECKS: Checks<Checked> = {
 /** The broker of who names none. */
 export const DEFAULT_BROKER = 'embedded://'
 
+/** Brokers that keep results and shared state too. */
+const KEEPS_ALL = /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i
+
 /** Where the results of a broker go when nothing else is said: to the same place, where it keeps results. */
 export function defaultBackend(broker: string): string {
-  return /^(?:embedded|memory|redis|rediss|redis\+socket|sentinel):/i.test(broker) ? broker : 'rpc://'
+  return KEEPS_ALL.test(broker) ? broker : 'rpc://'
 }
 
 /** Where shared state is kept when nothing else is said: where the broker is, if it keeps any. */
 function defaultStore(broker: string): string | undefined {
-  return /^(?:embedded|memory):/i.test(broker) ? broker : undefined
+  return KEEPS_ALL.test(broker) ? broker : undefined
 }
 
 /**

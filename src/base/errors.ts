@@ -236,6 +236,10 @@ export const ERRORS = {
     message: 'The store did not answer: {problem}',
     fix: 'See that it runs. Whether the change was made is not known: read, or ask again',
   },
+  STORE_REFUSED: {
+    message: 'The store at {url} refused: {problem}',
+    fix: 'See its password and what its user may do; that it is the server that was meant, and new enough',
+  },
   STORE_FULL: {
     message: 'The store is full: {problem}',
     fix: 'Keep less, keep it for a shorter time, or make room where the store keeps it',

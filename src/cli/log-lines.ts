@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { onLog, type LogLevel, type LogRecord } from '../base/log.ts'
+import { writeStallsAs } from '../pool/stall-watch.ts'
 import { joinLines } from './join-lines.ts'
 import { harmless, pad, paintFor, shownMs, type Paint } from './paint.ts'
 import { sentenceOf } from './request-line.ts'
@@ -25,6 +26,7 @@ export async function writeLog({
 }: LogLinesOptions): Promise<() => void> {
   const write = logFormat === 'json' ? await jsonWriter(clock) : textWriter(paintFor(process.stderr), clock)
   const least = RANK[loglevel]
+  writeStallsAs(RANK.warn >= least ? logFormat : 'off')
   const take = (record: LogRecord): void => {
     if (RANK[record.level] >= least) write(record)
   }

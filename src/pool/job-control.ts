@@ -16,6 +16,8 @@ export class JobControl {
   #settled = false
   #aborter: AbortController | undefined
   #reason: Error | undefined
+  /** Called when its function has returned, given up before or not. */
+  onReturn: (() => void) | undefined
   #resolve: ((outcome: Outcome) => void) | undefined
 
   constructor(job: Job, watcher?: JobWatcher) {
@@ -57,6 +59,7 @@ export class JobControl {
     return new Promise((resolve) => {
       this.#resolve = resolve
       const returned = (outcome: Outcome): void => {
+        this.onReturn?.()
         if (this.#settled) this.#watcher?.abandoned(-1)
         else this.#settle(outcome)
       }

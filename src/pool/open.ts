@@ -1,7 +1,9 @@
 import { didYouMean, shown } from '../app/check.ts'
+import { systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { AsyncPool, type AsyncPoolOptions } from './async/async-pool.ts'
 import type { Pool } from './pool.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /**
  * Names of pools. Celery's are understood: what it runs on one loop (`gevent`, `eventlet`, `solo`, and `asyncio` of
@@ -43,16 +45,20 @@ export function poolKind(name: string, where = 'the worker'): 'async' {
 }
 
 /** What every kind of pool is told. */
-export interface PoolOptions extends AsyncPoolOptions {
+export interface PoolOptions extends Omit<AsyncPoolOptions, 'watch'> {
   /** Default `async`. */
   readonly kind?: PoolName
+  /** How long the event loop of the tasks may stand still before that is reported; 0: never. Default: it is not watched. */
+  readonly stallMs?: number
 }
 
 /**
  * The pool of a kind, not started.
  * @throws LovageError as {@link poolKind} does
  */
-export function openPool({ kind = 'async', ...options }: PoolOptions): Pool {
+export function openPool({ kind = 'async', stallMs, ...options }: PoolOptions): Pool {
   poolKind(kind)
-  return new AsyncPool(options)
+  // On virtual time nothing stalls.
+  const isWatched = stallMs !== undefined && options.clock === systemClock
+  return new AsyncPool({ ...options, watch: isWatched ? new StallWatch({ thresholdMs: stallMs }) : undefined })
 }

@@ -1,5 +1,6 @@
 import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
 import { runWithTask } from '../app/current-task.ts'
+import type { Hooks } from '../app/hooks.ts'
 import type { RegisteredTask, Registry } from '../app/registry.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Due, DueHeap } from '../base/due-heap.ts'
@@ -24,6 +25,7 @@ import { JobControl } from './job-control.ts'
 import type { Job, JobReport } from './pool.ts'
 import { isRetried, retryDelayMs } from './retry.ts'
 import { RunningTask } from './running-task.ts'
+import { type Came, Telling } from './telling.ts'
 
 /** What running a job needs. */
 export interface PerformOptions {
@@ -36,6 +38,8 @@ export interface PerformOptions {
   readonly maxBodyBytes?: number
   /** How dates and bytes are written into results. */
   readonly types: JsonTypes
+  /** Who is told of the runs. */
+  readonly hooks?: Hooks | undefined
 }
 
 /**
@@ -65,6 +69,7 @@ class Performance {
   readonly #control: JobControl
   #startedAt = 0
   #current: RunningTask | undefined
+  #telling: Telling | undefined
 
   constructor(registry: Registry, job: Job, report: JobReport, options: PerformOptions, control: JobControl) {
     this.#registry = registry
@@ -99,24 +104,38 @@ class Performance {
     this.#report.started()
     this.#startedAt = clock.monotonic()
     const limits = this.#arm(task)
+    let came: Came
+    let outcome: Outcome
     try {
+      if (task.handlers || this.#options.hooks?.watchesRuns)
+        await runWithTask(current, () => this.#begin(task, current))
       const value = runWithTask(current, () => task.call(body.args, body.kwargs))
       // Not awaited where there is nothing to wait for: that would be a promise and a turn for each short task.
-      return this.#finish(this.#returned(isThenable(value) ? await value : value))
+      const result = isThenable(value) ? await value : value
+      ;[outcome, came] = this.#returned(result)
     } catch (error) {
-      return this.#finish(this.#thrown(error, task, body))
+      outcome = this.#thrown(error, task, body)
+      came = { error: error instanceof Retry ? error.cause : error }
     } finally {
       for (const limit of limits) limit.cancel()
     }
+    const finished = this.#finish(outcome)
+    if (this.#telling && !this.#control.settled) await runWithTask(current, () => this.#telling?.ended(finished, came))
+    return finished
   }
 
-  #returned(value: unknown): Outcome {
+  async #begin(task: RegisteredTask, current: RunningTask): Promise<void> {
+    this.#telling = Telling.of(task, this.#options.hooks, this.#options.clock, current)
+    await this.#telling?.begins()
+  }
+
+  #returned(result: unknown): [Outcome, Came] {
     try {
-      const text = encodeJson(value === undefined ? null : value, { types: this.#options.types })
-      return { id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }
+      const text = encodeJson(result === undefined ? null : result, { types: this.#options.types })
+      return [{ id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }, { result }]
     } catch (error) {
       const failure = isLovageError(error, 'ENCODE_FAILED') ? encodeError(error.message) : failureOf(error)
-      return failed(this.#request, failure)
+      return [failed(this.#request, failure), { error }]
     }
   }
 
@@ -193,8 +212,11 @@ class Performance {
   #giveUp(limitMs: number): void {
     const { task, id } = this.#request
     const outcome = this.#finish(failed(this.#request, timeLimitExceeded(limitMs / 1000)))
-    this.#control.abort(new TimeLimitExceeded(limitMs))
-    if (this.#control.giveUp(outcome)) log('warn', 'pool', 'task given up at its time limit', { task, id, limitMs })
+    const error = new TimeLimitExceeded(limitMs)
+    this.#control.abort(error)
+    if (!this.#control.giveUp(outcome)) return
+    log('warn', 'pool', 'task given up at its time limit', { task, id, limitMs })
+    void this.#telling?.ended(outcome, { error })
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LagFigures } from '../base/lag.ts'
 import type { Service } from '../base/service.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
@@ -32,6 +33,8 @@ export interface Pool extends Service {
   readonly running: number
   /** Functions that were given up, at a time limit or a stop, and have not returned. They hold no slot. */
   readonly abandoned: number
+  /** How late the event loop of the tasks was in the last minute, the worst where there are several; undefined: not known. */
+  readonly lag?: LagFigures | undefined
   /**
    * Runs the job and resolves to its outcome; never rejects: what goes wrong is an outcome. The caller keeps `running`
    * within `size`.

@@ -8,7 +8,7 @@ export interface Operations extends Service {
   readonly kind: string
   /**
    * Does one step, in the order of the calls.
-   * @throws LovageError `STORE_CLOSED`, `STORE_UNREACHABLE`, `STORE_FULL`, `OPTION_INVALID`
+   * @throws LovageError `STORE_CLOSED`, `STORE_UNREACHABLE`, `STORE_REFUSED`, `STORE_FULL`, `OPTION_INVALID`
    */
   apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>>
   /**

@@ -3,27 +3,34 @@ import type { Clock } from '../base/clock.ts'
 /** How many messages the worker may have in hand. Many changes in one turn of the event loop go to the broker as one. */
 export class Credit {
   readonly #clock: Clock
+  readonly #wanted: () => number
   readonly #apply: (prefetch: number) => void
-  #wanted: number
-  #applied: number
+  #applied = 0
   #isPlanned = false
 
-  constructor(clock: Clock, prefetch: number, apply: (prefetch: number) => void) {
+  /** @param wanted how many may be in hand as things are */
+  constructor(clock: Clock, wanted: () => number, apply: (prefetch: number) => void) {
     this.#clock = clock
+    this.#wanted = wanted
     this.#apply = apply
-    this.#wanted = prefetch
-    this.#applied = prefetch
   }
 
-  set(prefetch: number): void {
-    this.#wanted = prefetch
-    if (this.#isPlanned || prefetch === this.#applied) return
+  /** What to tell the broker first. */
+  ask(): number {
+    this.#applied = this.#wanted()
+    return this.#applied
+  }
+
+  /** Something has changed on which it depends. */
+  changed(): void {
+    if (this.#isPlanned) return
     this.#isPlanned = true
     this.#clock.turn(() => {
       this.#isPlanned = false
-      if (this.#wanted === this.#applied) return
-      this.#applied = this.#wanted
-      this.#apply(this.#wanted)
+      const wanted = this.#wanted()
+      if (wanted === this.#applied) return
+      this.#applied = wanted
+      this.#apply(wanted)
     })
   }
 }

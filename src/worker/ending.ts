@@ -3,8 +3,8 @@ import { type Clock, deadline } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Consumer } from '../broker/broker.ts'
-import type { Pool } from '../pool/pool.ts'
 import type { InHand } from './in-hand.ts'
+import type { Lanes } from './lanes.ts'
 
 /** Longest wait for the broker to say that it will send nothing more. */
 const CANCEL_MS = 5_000
@@ -23,17 +23,17 @@ export async function cancelConsumer(clock: Clock, consumer: Consumer | undefine
 }
 
 /** Aborts what runs, waits a moment, and gives up what is left: the pool hands it back. */
-export async function cutOff(inHand: InHand, pool: Pool): Promise<void> {
+export async function cutOff(inHand: InHand, lanes: Lanes): Promise<void> {
   const reason = new WorkerStopping()
   let count = 0
   for (const work of inHand.works) {
     if (!work.job) continue
     work.isCutOff = true
-    pool.abort(work.job, reason)
+    lanes.abort(work, reason)
     count++
   }
   if (count > 0) log('warn', 'worker', 'running tasks are told to stop', { running: count })
   await inHand.idle(ABORTED_MS)
-  await pool.stop()
+  await lanes.stop()
   await inHand.idle(ABORTED_MS)
 }

@@ -40,6 +40,14 @@ export interface WorkerOptions {
    * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
    */
   readonly maxHeld?: number
+  /**
+   * High water mark: so many messages may wait in memory for a slot of a full pool while another pool has free ones, or
+   * for the rate limit of their task. Then no more are taken until only `lowWater` of them wait. Each of them is kept from
+   * other workers. Default 1000.
+   */
+  readonly highWater?: number
+  /** Low water mark: see `highWater`, and at most that. Default: half of it. */
+  readonly lowWater?: number
   /** Name of this worker node. Default `lovage@<name of the host>`. */
   readonly hostname?: string
   /**
@@ -53,6 +61,11 @@ export interface WorkerOptions {
    * limit. Default `'30m'`, RabbitMQ's own.
    */
   readonly consumerTimeout?: Duration
+  /**
+   * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
+   * 0: never. Default `'1s'`.
+   */
+  readonly stallThreshold?: Duration
 }
 
 /** Options as everything reads them. */
@@ -62,9 +75,12 @@ export interface ResolvedWorkerOptions {
   readonly concurrency: number
   readonly prefetch: number
   readonly maxHeld: number
+  readonly highWater: number
+  readonly lowWater: number
   readonly hostname: string
   readonly gracePeriodMs: number
   readonly consumerTimeoutMs: number
+  readonly stallThresholdMs: number
 }
 
 type Checked = {
@@ -96,9 +112,12 @@ const CHECKS: Checks<Checked> = {
   concurrency: whole(1, MAX_PREFETCH - 1),
   prefetch: whole(1, MAX_PREFETCH),
   maxHeld: whole(0),
+  highWater: whole(0, MAX_PREFETCH),
+  lowWater: whole(0, MAX_PREFETCH),
   hostname: shortText,
   gracePeriod: duration,
   consumerTimeout: duration,
+  stallThreshold: duration,
 }
 
 /**
@@ -118,14 +137,23 @@ export function resolveWorkerOptions(given: WorkerOptions, settings: Settings): 
     const problem = `is ${prefetch}, less than concurrency (${concurrency}): slots would stay empty`
     throw invalid('prefetch', problem, `Raise prefetch to ${concurrency} or more, or lower concurrency`)
   }
+  const highWater = checked.highWater ?? Math.max(1_000, checked.lowWater ?? 0)
+  const lowWater = checked.lowWater ?? Math.floor(highWater / 2)
+  if (lowWater > highWater) {
+    const problem = `is ${lowWater}, more than highWater (${highWater})`
+    throw invalid('lowWater', problem, `Lower it to ${highWater} or less, or raise highWater`)
+  }
   return Object.freeze({
     queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
     pool: checked.pool ?? 'async',
     concurrency,
     prefetch,
     maxHeld: Math.min(checked.maxHeld ?? 50_000, MAX_PREFETCH - prefetch),
+    highWater,
+    lowWater,
     hostname: checked.hostname ?? `lovage@${hostOf()}`,
     gracePeriodMs: checked.gracePeriod ?? 30_000,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
+    stallThresholdMs: checked.stallThreshold ?? 1_000,
   })
 }

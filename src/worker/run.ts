@@ -8,7 +8,6 @@ import type { Work } from './work.ts'
 
 /** What running tasks needs. */
 export interface RunOptions {
-  readonly pool: Pool
   readonly clock: Clock
   readonly tally: Tally
   readonly settler: Settler
@@ -16,7 +15,7 @@ export interface RunOptions {
 }
 
 /** Runs a task in the pool, and sends on what it tells meanwhile. Never rejects. */
-export async function run(work: Work, { pool, clock, tally, settler, hostname }: RunOptions): Promise<Outcome> {
+export async function run(work: Work, pool: Pool, { clock, tally, settler, hostname }: RunOptions): Promise<Outcome> {
   const { request, delivery } = work
   const { exchange, routingKey } = delivery
   const update = (outcome: Outcome): void => {

@@ -1,3 +1,4 @@
+import type { Hooks } from '../app/hooks.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
@@ -11,6 +12,7 @@ import type { Message } from '../protocol/message.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import { encodeTask, retryOf } from '../protocol/task-message.ts'
 import { copyOf } from './lease-copy.ts'
+import { tell } from './tell.ts'
 import type { Work } from './work.ts'
 
 /** Waits between tries to store a result, or to publish what must not be lost. */
@@ -21,6 +23,7 @@ export interface SettleOptions {
   readonly broker: Broker
   readonly backend: ResultBackend
   readonly clock: Clock
+  readonly hooks: Hooks
   /** Brings a message to the dead letters of its queue, then acknowledges it. */
   readonly bury: (delivery: Delivery, reason: DeadReason) => Promise<unknown>
   /** What must be there for a queue, in case somebody deleted it. */
@@ -48,6 +51,13 @@ export class Settler {
    * carried out; the message is then still ours.
    */
   async settle(work: Work, outcome: Outcome): Promise<Ending> {
+    const ending = await this.#settle(work, outcome)
+    const telling = tell(this.#options.hooks, work, outcome)
+    if (telling) await telling
+    return ending
+  }
+
+  async #settle(work: Work, outcome: Outcome): Promise<Ending> {
     if (work.updates) await work.updates.done()
     const { state } = outcome
     if (state !== 'RETRY' && state !== 'REJECTED' && state !== 'IGNORED') await this.#store(work, outcome)

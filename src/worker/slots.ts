@@ -7,7 +7,6 @@ export class Slots {
   readonly #launch: (work: Work) => void
   readonly #ready = new Ring<Work>()
   #waiting = 0
-  /** Tasks that are about to run, and have a slot already. */
   #starting = 0
   #isClosed = false
 
@@ -19,6 +18,11 @@ export class Slots {
 
   get waiting(): number {
     return this.#waiting
+  }
+
+  /** Slots that are kept for tasks about to run. */
+  get starting(): number {
+    return this.#starting
   }
 
   enter(work: Work): void {

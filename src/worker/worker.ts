@@ -1,6 +1,7 @@
 import type { App } from '../app/app.ts'
 import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
+import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
@@ -22,6 +23,8 @@ export interface WorkerStats extends WorkerCounts {
   readonly held: number
   /** Functions that were given up at a time limit and have not returned. */
   readonly abandoned: number
+  /** How late the event loop of the tasks was in the last minute; undefined where that is not measured. */
+  readonly lag: LagFigures | undefined
 }
 
 /**
@@ -57,8 +60,8 @@ export class Worker implements Service {
   }
 
   stats(): WorkerStats {
-    const { running = 0, waiting = 0, held = 0, abandoned = 0 } = this.#shift ?? {}
-    return { ...this.#tally.counts, running, waiting, held, abandoned }
+    const { running = 0, waiting = 0, held = 0, abandoned = 0, lag } = this.#shift ?? {}
+    return { ...this.#tally.counts, running, waiting, held, abandoned, lag }
   }
 
   /**
@@ -96,11 +99,17 @@ export class Worker implements Service {
     this.#state = 'starting'
     this.#shift = undefined
     this.#warn()
+    const { hooks } = this.#app
+    const event = { hostname: this.hostname }
+    await hooks.run('workerInit', event)
+    // The one child of this pool is the process itself.
+    if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
     this.#shift = await Shift.begin(this.#app, this.options, this.#clock, this.#tally)
     if (!this.#stopping) this.#state = 'running'
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
     log('info', 'worker', 'worker ready', { hostname, queues, pool, concurrency, prefetch, tasks })
+    await hooks.run('workerReady', event)
   }
 
   async #stop(starting: Promise<void>): Promise<void> {
@@ -109,7 +118,13 @@ export class Worker implements Service {
     if (!this.#shift) return
     if (this.#isHurried) this.#shift.hurry()
     log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
+    const { hooks } = this.#app
+    const event = { hostname: this.hostname }
+    // At once with the stop, not before it: others wait for what is handed back.
+    const told = hooks.run('workerShuttingDown', { ...event, how: this.#isHurried ? 'cold' : 'warm' })
     await this.#shift.end()
+    await told
+    if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts
     log('info', 'worker', 'worker stopped', { hostname: this.hostname, succeeded, failed, returned })
   }

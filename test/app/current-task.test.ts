@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { currentTask, currentTaskIfAny, type CurrentTask, runWithTask, retryWith } from '../../src/app/current-task.ts'
+import {
+  currentTask,
+  currentTaskIfAny,
+  type CurrentTask,
+  retry,
+  retryWith,
+  runWithTask,
+} from '../../src/app/current-task.ts'
 import { Ignore, Reject, Retry } from '../../src/app/control-flow.ts'
 
 const one = { id: 'one' } as CurrentTask
@@ -53,6 +60,11 @@ test.each([
   [{ countdwn: 1 }, 'Option countdwn of retry() does not exist'],
 ])('retry(%o) is refused', (options, expected) => {
   expect(() => retryWith(options as never, 0)).toThrow(expected)
+})
+
+test('retry() outside of a task makes the same error, for whoever called the function', () => {
+  const cause = new Error('away')
+  expect(retry({ countdown: '10s', cause })).toMatchObject({ name: 'Retry', delayMs: 10_000, cause })
 })
 
 test('what tasks throw to steer is an error with a name', () => {

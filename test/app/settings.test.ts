@@ -67,6 +67,7 @@ test('results go where the broker is: rpc over AMQP, else the same place', () =>
 test('the store is where the broker is, if that can be; over AMQP there is none unless one is named', () => {
   expect(resolveSettings({ broker: 'memory://mine' }, noEnv).store).toBe('memory://mine')
   expect(resolveSettings({ broker: 'embedded:///data?sync=false' }, noEnv).store).toBe('embedded:///data?sync=false')
+  expect(resolveSettings({ broker: 'rediss://there/3' }, noEnv).store).toBe('rediss://there/3')
   expect(resolveSettings({ broker: 'amqp://there' }, noEnv).store).toBeUndefined()
   const env = { LOVAGE_STORE: 'embedded:///there' }
   expect(resolveSettings({ broker: 'amqp://there', store: 'memory://x' }, { env }).store).toBe('embedded:///there')

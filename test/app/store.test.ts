@@ -65,6 +65,6 @@ test('a store that is closed stays closed', async () => {
 })
 
 test('the matrix has every kind that can be opened', () => {
-  const kinds = ['embedded:///tmp/never-opened', 'memory://x'].map((url) => openStore(url).kind)
+  const kinds = ['redis://localhost', 'embedded:///tmp/never-opened', 'memory://x'].map((url) => openStore(url).kind)
   for (const { kinds: has } of Object.values(STORE_FEATURES)) expect(Object.keys(has)).toEqual(kinds as StoreKind[])
 })

@@ -53,7 +53,9 @@ test('the page tells what each result backend can do, as the code has it', () =>
 })
 
 test('the page tells what each store can do, as the code has it', () => {
-  expect(withoutRule(tableAfter('stores'))).toEqual(tableOf(STORE_FEATURES, { embedded: 'embedded', memory: 'memory' }))
+  expect(withoutRule(tableAfter('stores'))).toEqual(
+    tableOf(STORE_FEATURES, { redis: 'Redis', embedded: 'embedded', memory: 'memory' }),
+  )
 })
 
 test('the page has a column for every kind that the code knows', () => {

@@ -1,11 +1,12 @@
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import type { App } from '../../src/app/app.ts'
+import type { Task } from '../../src/app/task.ts'
 import { ask, loggedLines, openApp, openGateway, running, until } from './open-gateway.ts'
 import { rawClient } from './raw-client.ts'
 
 /** A task that ends when the test says so. */
-function gated(app: App): { task: ReturnType<typeof app.task<() => Promise<string>>>; waits: (() => void)[] } {
+function gated(app: App): { task: Task<[], string>; waits: (() => void)[] } {
   const waits: (() => void)[] = []
   const task = app.task('gated', () => new Promise<string>((resolve) => waits.push(() => resolve('done'))))
   return { task, waits }

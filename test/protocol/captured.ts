@@ -89,3 +89,29 @@ export function withoutTags(value: HeaderValue): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutTags(item as HeaderValue)]))
 }
+
+/** A message that workers and their remote control exchanged. */
+export interface CapturedWord {
+  readonly routing_key: string
+  readonly properties: Captured['properties']
+  readonly body: string
+}
+
+/** Events, commands and replies of this version. */
+export function capturedFleet(
+  version: CeleryVersion,
+): Readonly<Record<'events' | 'commands' | 'replies', readonly CapturedWord[]>> {
+  return load(`fleet-${version}.json`)
+}
+
+/** A captured word as a message. */
+export function wordAsMessage({ properties, body }: CapturedWord): Message {
+  return {
+    headers: properties.headers as Headers,
+    body: Buffer.from(body),
+    contentType: properties.content_type,
+    contentEncoding: properties.content_encoding,
+    deliveryMode: properties.delivery_mode,
+    priority: properties.priority ?? 0,
+  }
+}

@@ -8,7 +8,7 @@ const code = (code: string): object => expect.objectContaining({ code })
 
 describe('openStore', () => {
   it('refuses a URL of a scheme that it does not know, without showing it', () => {
-    expect(() => openStore('redis://:secret@localhost')).toThrow(code('URL_UNSUPPORTED'))
+    expect(() => openStore('amqp://:secret@localhost')).toThrow(code('URL_UNSUPPORTED'))
     expect(() => openStore('secret')).toThrow(/a URL without scheme/)
   })
 

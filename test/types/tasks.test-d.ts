@@ -1,6 +1,14 @@
 import { expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
-import { type AsyncResult, currentTask, lovage, type RemoteTask, type Sending, type Task } from 'lovage'
+import {
+  type AsyncResult,
+  currentTask,
+  type HookEvents,
+  lovage,
+  type RemoteTask,
+  type Sending,
+  type Task,
+} from 'lovage'
 
 const app = lovage('types')
 const add = app.task('add', (x: number, y: number) => x + y)
@@ -131,3 +139,38 @@ export function mustNotCompile(result: AsyncResult<number>): void {
   // @ts-expect-error the current task does not change
   currentTask().retries = 0
 }
+
+test('a task of a class takes the arguments of its method run', () => {
+  class Add {
+    run(x: number, y: number): number {
+      return x + y
+    }
+    onSuccess({ result }: HookEvents['taskSuccess']): void {
+      expectTypeOf(result).toBeUnknown()
+    }
+  }
+  class Mail {
+    run({ to }: { to: string; copies: number }): number {
+      return to.length
+    }
+  }
+  const input = z.object({ to: z.string(), copies: z.coerce.number() })
+  expectTypeOf(app.task('class', Add)).toEqualTypeOf<Task<[x: number, y: number], number, number>>()
+  expectTypeOf(app.task('named', { params: ['x', 'y'] }, Add)(1, 2)).toEqualTypeOf<number>()
+  expectTypeOf(app.task('checked', { input }, Mail)({ to: 'ann', copies: '2' })).toEqualTypeOf<Promise<number>>()
+  class Empty {
+    readonly start = 1
+  }
+  // @ts-expect-error It has no method run.
+  app.task('empty', Empty)
+})
+
+test('a hook knows what it is told', () => {
+  app.on('taskSuccess', ({ task, result }) => {
+    expectTypeOf(task).toEqualTypeOf<string>()
+    expectTypeOf(result).toBeUnknown()
+  })
+  app.on('taskRetry', async ({ delayMs }) => expectTypeOf(delayMs).toEqualTypeOf<number>())
+  // @ts-expect-error There is no such hook.
+  app.on('taskPreRun', () => {})
+})

@@ -12,9 +12,12 @@ test('every option has a default', () => {
     concurrency: 100,
     prefetch: 101,
     maxHeld: 50_000,
+    highWater: 1_000,
+    lowWater: 500,
     hostname: `lovage@${hostname()}`,
     gracePeriodMs: 30_000,
     consumerTimeoutMs: 1_800_000,
+    stallThresholdMs: 1_000,
   })
 })
 
@@ -25,6 +28,8 @@ test('options are taken as given', () => {
     concurrency: 5,
     prefetch: 20,
     maxHeld: 0,
+    highWater: 40,
+    lowWater: 10,
     hostname: 'w1@here',
     gracePeriod: '2m',
     consumerTimeout: '1h',
@@ -35,6 +40,7 @@ test('options are taken as given', () => {
     pool: 'async',
     gracePeriodMs: 120_000,
     consumerTimeoutMs: 3_600_000,
+    stallThresholdMs: 1_000,
   })
 })
 
@@ -61,6 +67,7 @@ describe('an option that cannot stand is refused, with its name and what to writ
     [{ prefetch: 99 }, 'prefetch', /less than concurrency/],
     [{ prefetch: 70_000 }, 'prefetch', /65535/],
     [{ maxHeld: -1 }, 'maxHeld', /whole number/],
+    [{ highWater: 10, lowWater: 11 }, 'lowWater', /more than highWater/],
     [{ hostname: '' }, 'hostname', /text/],
     [{ gracePeriod: '5 minutes' }, 'gracePeriod', /length of time/],
     [{ gracePeriod: -1 }, 'gracePeriod', /length of time/],

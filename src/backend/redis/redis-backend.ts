@@ -3,7 +3,9 @@ import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
+import { isPassing } from '../../base/redis/redis-errors.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { Subscriptions } from '../../base/redis/subscriptions.ts'
 import { clusterRefused, parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -11,7 +13,6 @@ import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.t
 import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
-import { Subscriptions } from './subscriptions.ts'
 
 /** The broker's own options are no error: one URL may serve both. */
 const KNOWN = ['global_keyprefix', 'visibility_timeout', 'fanout_prefix', 'fanout_patterns']
@@ -21,9 +22,6 @@ const SILENCE_MS = 15_000
 
 /** Records fetched at a time: they may be large. */
 const BATCH = 100
-
-/** Answers of a server that cannot write now and will be able to, or another in its place. */
-const PASSING = ['READONLY', 'LOADING', 'MASTERDOWN', 'BUSY', 'CLUSTERDOWN', 'TRYAGAIN']
 
 /**
  * Stores a record and tells of it in one step, as Celery does in a transaction; a SUCCESS that is there stays. The status
@@ -99,12 +97,13 @@ export class RedisBackend implements ResultBackend {
         }),
       onUp: (link) => this.#onUp(link),
       onDown: () => this.#subscriptions.detach(),
-      fatal: (error) => (error instanceof RedisReplyError ? this.#refused(error) : asLovage(error)),
+      fatal: (error) =>
+        error instanceof RedisReplyError && !isPassing(error) ? this.#refused(error) : asLovage(error),
       unreachable: (problem) => new LovageError('BACKEND_UNREACHABLE', { url: redacted, problem }),
       closed: () => new LovageError('BROKER_CLOSED'),
       onState: () => {},
     })
-    this.#subscriptions = new Subscriptions(clock)
+    this.#subscriptions = new Subscriptions(clock, 'backend')
     // Celery's 0 is for ever; who waits does not.
     const maxAgeMs = resultExpiresMs || 86_400_000
     const onEnd = (id: string): void => this.#subscriptions.remove(this.#prefix + id)
@@ -203,8 +202,7 @@ export class RedisBackend implements ResultBackend {
         try {
           return await work(link)
         } catch (error) {
-          const isPassing = error instanceof RedisReplyError && PASSING.includes(error.code)
-          if (isPassing) this.#keeper.giveUp(link, messageOf(error))
+          if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
           else if (error instanceof RedisReplyError) throw this.#refused(error)
           else if (link.isOpen) throw error
         }

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { isIP } from 'node:net'
-import type { Redis, RedisOptions } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { type Clock, deadline, type Timer } from '../clock.ts'
 import { messageOf } from '../errors.ts'
+import { clientOptions } from './client-options.ts'
 import type { RedisUrl } from './redis-url.ts'
 
 /** The server answered with an error. Never leaves the seam's kind: who asked says what it means. */
@@ -14,7 +13,9 @@ export class RedisReplyError extends Error {
   constructor(message: string) {
     super(message)
     this.name = 'RedisReplyError'
-    this.code = /^-?([A-Z]+)\b/.exec(message)?.[1] ?? 'ERR'
+    // Servers before 7 wrap what a command in a script was answered.
+    const inner = /^ERR Error running script .*: -?([A-Z]+ .*)$/s.exec(message)?.[1] ?? message
+    this.code = /^-?([A-Z]+)\b/.exec(inner)?.[1] ?? 'ERR'
   }
 }
 
@@ -56,6 +57,8 @@ export interface RedisLine {
   call(command: string, args?: readonly RedisArgument[]): Promise<unknown>
   /** Runs a script, and loads it where the server does not know it. */
   run(script: RedisScript, args: readonly RedisArgument[], keys?: readonly RedisArgument[]): Promise<unknown>
+  /** As {@link run}, with bytes (a `Buffer`) for each text in the answer. */
+  runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
   subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
   unsubscribe(channels: readonly string[], patterns: readonly string[]): Promise<void>
   /** Ends it; what is on its way is rejected. */
@@ -96,7 +99,7 @@ export class RedisConnection implements RedisLine {
   static async open(options: RedisConnectionOptions): Promise<RedisConnection> {
     // Only programs that use Redis load the client.
     const { Redis } = await import('ioredis')
-    const connection = new RedisConnection(new Redis(await clientOptions(options)), options)
+    const connection = new RedisConnection(new Redis(await clientOptions(options.url, options.timeoutMs)), options)
     const late = (): Error => new RedisLostError(`no answer within ${options.timeoutMs} ms`)
     try {
       await deadline(options.clock, connection.#begin(), options.timeoutMs, late)
@@ -111,17 +114,8 @@ export class RedisConnection implements RedisLine {
     return this.#isOpen
   }
 
-  async call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
-    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
-    this.#cork()
-    this.#owed++
-    try {
-      return await this.#redis.call(command, args as RedisArgument[])
-    } catch (error) {
-      throw this.#errorOf(error)
-    } finally {
-      this.#owed--
-    }
+  call(command: string, args: readonly RedisArgument[] = []): Promise<unknown> {
+    return this.#ask('call', command, args)
   }
 
   async run(
@@ -129,12 +123,11 @@ export class RedisConnection implements RedisLine {
     args: readonly RedisArgument[],
     keys: readonly RedisArgument[] = [],
   ): Promise<unknown> {
-    try {
-      return await this.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
-    } catch (error) {
-      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
-      return await this.call('EVAL', [script.text, keys.length, ...keys, ...args])
-    }
+    return await this.#run('call', script, [keys.length, ...keys, ...args])
+  }
+
+  async runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    return await this.#run('callBuffer', script, [0, ...args])
   }
 
   async subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void> {
@@ -160,6 +153,28 @@ export class RedisConnection implements RedisLine {
   close(): void {
     this.#isOpen = false
     this.#destroy('the connection was closed')
+  }
+
+  async #run(how: 'call' | 'callBuffer', script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    try {
+      return await this.#ask(how, 'EVALSHA', [script.sha, ...args])
+    } catch (error) {
+      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
+      return await this.#ask(how, 'EVAL', [script.text, ...args])
+    }
+  }
+
+  async #ask(how: 'call' | 'callBuffer', command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
+    this.#cork()
+    this.#owed++
+    try {
+      return await this.#redis[how](command, args as RedisArgument[])
+    } catch (error) {
+      throw this.#errorOf(error)
+    } finally {
+      this.#owed--
+    }
   }
 
   async #begin(): Promise<void> {
@@ -247,40 +262,6 @@ export class RedisConnection implements RedisLine {
     if (this.#redis.status === 'ready') return error as Error
     return new RedisLostError(this.#problem)
   }
-}
-
-async function clientOptions({ url, timeoutMs }: RedisConnectionOptions): Promise<RedisOptions> {
-  const { at, tls } = url
-  const secure = tls && {
-    rejectUnauthorized: tls.verify,
-    ca: tls.caFile && (await readFile(tls.caFile)),
-    cert: tls.certFile && (await readFile(tls.certFile)),
-    key: tls.keyFile && (await readFile(tls.keyFile)),
-    ...(at.kind === 'server' && isIP(at.host) === 0 && { servername: at.host }),
-  }
-  return {
-    // What comes back, and when, is for the one who holds the connection to say: the client retries nothing.
-    lazyConnect: true,
-    retryStrategy: null,
-    autoResendUnfulfilledCommands: false,
-    autoResubscribe: false,
-    enableReadyCheck: false,
-    disableClientInfo: true,
-    connectTimeout: timeoutMs,
-    // Pushes of RESP3 would come between the answers of the connection that asks.
-    protocol: 2,
-    ...(secure && { tls: secure as NonNullable<RedisOptions['tls']> }),
-    ...(at.kind === 'server' && { host: at.host, port: at.port }),
-    ...(at.kind === 'socket' && { path: at.path }),
-    ...(at.kind === 'sentinels' && {
-      sentinels: [...at.sentinels],
-      name: at.masterName,
-      ...(at.user !== undefined && { sentinelUsername: at.user }),
-      ...(at.password !== undefined && { sentinelPassword: at.password }),
-      ...(secure && { enableTLSForSentinelMode: true }),
-      sentinelRetryStrategy: null,
-    }),
-  } as RedisOptions
 }
 
 function ignoreReply(error: unknown): void {

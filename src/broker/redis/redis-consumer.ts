@@ -7,7 +7,7 @@ import { readEnvelope } from './envelope.ts'
 import type { Hands, Reader } from './hands.ts'
 import { keysOfQueue, QUEUES } from './queue-scripts.ts'
 import { RedisDelivery, type Settlement } from './redis-delivery.ts'
-import { isLost, isPassing } from './redis-errors.ts'
+import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 import { take, type Taken, type Taking } from './taking.ts'
 

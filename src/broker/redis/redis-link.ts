@@ -7,11 +7,11 @@ import {
   openRedisLine,
   type RedisArgument,
   type RedisLine,
-  RedisLostError,
   RedisReplyError,
   type RedisScript,
 } from '../../base/redis/redis-connection.ts'
-import { type RedisFacts, readInfo } from '../../base/redis/redis-info.ts'
+import type { RedisFacts } from '../../base/redis/redis-info.ts'
+import { RedisLines } from '../../base/redis/redis-lines.ts'
 import type { RedisUrl } from '../../base/redis/redis-url.ts'
 import { MOVES } from './scripts.ts'
 
@@ -62,37 +62,28 @@ export function redisLinks(openLine: OpenRedisLine = openRedisLine): OpenRedisLi
 /** Up to three connections: one that asks, and from the first reading on one that reads and one that listens. */
 class ServerLink implements RedisLink {
   readonly facts: RedisFacts
-  #options: RedisLinkOptions
-  #openLine: OpenRedisLine
-  #asks: RedisLine
-  #reading: Promise<Reading> | undefined
+  readonly #options: RedisLinkOptions
+  readonly #lines: RedisLines
+  #reading: Promise<RedisLine> | undefined
   #rings = true
-  #isOpen = true
 
-  private constructor(options: RedisLinkOptions, openLine: OpenRedisLine, asks: RedisLine, facts: RedisFacts) {
+  private constructor(options: RedisLinkOptions, lines: RedisLines) {
     this.#options = options
-    this.#openLine = openLine
-    this.#asks = asks
-    this.facts = facts
+    this.#lines = lines
+    this.facts = lines.facts
   }
 
   static async open(options: RedisLinkOptions, openLine: OpenRedisLine): Promise<ServerLink> {
-    const own: { link?: ServerLink } = {}
-    const asks = await openLine({ ...options, onClosed: (problem) => own.link?.onEnd(problem) })
-    try {
-      const facts = readInfo(String(await asks.call('INFO')))
-      // Before there are thousands on their way that would each learn that the server does not know them.
-      const loads = Object.values(MOVES).map(({ text }) => asks.call('SCRIPT', ['LOAD', text]))
-      await Promise.all(loads)
-      return (own.link = new ServerLink(options, openLine, asks, facts))
-    } catch (error) {
-      asks.close()
-      throw error
+    const onMessage = (channel: string, text: string, pattern: string | undefined): void => {
+      if (pattern !== undefined) options.onHeard(pattern, channel, text)
+      else if (channel === INVALIDATIONS) options.onBell()
     }
+    const lines = await RedisLines.open({ ...options, onMessage, scripts: Object.values(MOVES) }, openLine)
+    return new ServerLink(options, lines)
   }
 
   get isOpen(): boolean {
-    return this.#isOpen && this.#asks.isOpen
+    return this.#lines.isOpen
   }
 
   get rings(): boolean {
@@ -100,75 +91,49 @@ class ServerLink implements RedisLink {
   }
 
   run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#asks.run(script, [this.#options.prefix, ...args])
+    return this.#lines.run(script, [this.#options.prefix, ...args])
   }
 
   call(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#asks.call(command, args)
+    return this.#lines.call(command, args)
   }
 
   async read(script: RedisScript, args: readonly RedisArgument[], keys: readonly string[]): Promise<unknown> {
-    const { reads } = await this.#openReading()
+    const reads = await this.#openReading()
     const { prefix } = this.#options
     const named = keys.map((key) => prefix + key)
     return await reads.run(script, [prefix, ...args], named)
   }
 
   async listen(patterns: readonly string[]): Promise<void> {
-    const { hears } = await this.#openReading()
-    await hears.subscribe([], patterns)
+    await this.#openReading()
+    await this.#lines.subscribe([], patterns)
   }
 
   async unlisten(patterns: readonly string[]): Promise<void> {
-    const { hears } = await this.#openReading()
-    await hears.unsubscribe([], patterns)
+    await this.#openReading()
+    await this.#lines.unsubscribe([], patterns)
   }
 
   close(): void {
-    this.#isOpen = false
-    this.#asks.close()
-    this.#reading?.then(closeBoth, () => {})
+    this.#lines.close()
   }
 
-  onEnd(problem: string): void {
-    if (!this.#isOpen) return
-    this.close()
-    this.#options.onClosed(problem)
-  }
-
-  #openReading(): Promise<Reading> {
-    if (!this.#isOpen) return Promise.reject(new RedisLostError('the connection was closed'))
+  #openReading(): Promise<RedisLine> {
     if (this.#reading) return this.#reading
     const reading = this.#beginReading()
     this.#reading = reading
-    reading.then(
-      (both) => this.#isOpen || closeBoth(both),
-      (error: unknown) => this.onEnd(messageOf(error)),
-    )
+    reading.catch((error: unknown) => this.#lines.end(messageOf(error)))
     return reading
   }
 
-  async #beginReading(): Promise<Reading> {
-    const options = { ...this.#options, onClosed: (problem: string) => this.onEnd(problem) }
-    const hears = await this.#openLine({
-      ...options,
-      onMessage: (channel, text, pattern) => {
-        if (pattern !== undefined) this.#options.onHeard(pattern, channel, text)
-        else if (channel === INVALIDATIONS) this.#options.onBell()
-      },
-    })
-    let reads: RedisLine | undefined
-    try {
-      const id = Number(await hears.call('CLIENT', ['ID']))
-      await hears.subscribe([INVALIDATIONS], [])
-      reads = await this.#openLine(options)
-      await this.#track(reads, id)
-      return { hears, reads }
-    } catch (error) {
-      hears.close()
-      reads?.close()
-      throw error
-    }
+  async #beginReading(): Promise<RedisLine> {
+    const hears = await this.#lines.listener()
+    const id = Number(await hears.call('CLIENT', ['ID']))
+    await hears.subscribe([INVALIDATIONS], [])
+    const reads = await this.#lines.another()
+    await this.#track(reads, id)
+    return reads
   }
 
   /** Servers before 6, some proxies and some hosts cannot tell of changed keys. */
@@ -186,14 +151,4 @@ class ServerLink implements RedisLink {
       })
     }
   }
-}
-
-interface Reading {
-  readonly hears: RedisLine
-  readonly reads: RedisLine
-}
-
-function closeBoth({ hears, reads }: Reading): void {
-  hears.close()
-  reads.close()
 }

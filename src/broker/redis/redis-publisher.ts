@@ -7,7 +7,7 @@ import type { Message } from '../../protocol/message.ts'
 import type { Destination } from '../broker.ts'
 import { unroutable } from '../publish-errors.ts'
 import { writeEnvelope } from './envelope.ts'
-import { isLost, isPassing } from './redis-errors.ts'
+import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 import { MOVES } from './scripts.ts'
 

@@ -1,7 +1,7 @@
 import type { RedisScript } from '../../base/redis/redis-connection.ts'
 import { type Envelope, readEnvelope } from './envelope.ts'
 import type { Hands } from './hands.ts'
-import { isLost } from './redis-errors.ts'
+import { isLost } from '../../base/redis/redis-errors.ts'
 import { MOVES } from './scripts.ts'
 
 /** The answer of one script is not much larger than this, in bytes. */

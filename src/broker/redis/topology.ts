@@ -5,7 +5,8 @@ import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../broker.t
 import { checkHeaders } from '../check-headers.ts'
 import { exchangeMismatch, queueArguments, queueMismatch } from '../queue-arguments.ts'
 import { QUEUES } from './queue-scripts.ts'
-import { isLost, serverError } from './redis-errors.ts'
+import { isLost } from '../../base/redis/redis-errors.ts'
+import { serverError } from './redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 
 /** Arguments of queues that Redis needs not: they say how RabbitMQ keeps a queue, not what happens to messages. */

@@ -1,15 +1,19 @@
 import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
+import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
 import type { Job, JobReport, Pool } from '../pool.ts'
+import type { StallWatch } from '../stall-watch.ts'
 
 /** How an {@link AsyncPool} is made. */
 export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
   readonly registry: Registry
   readonly size: number
+  /** Sees to the loop that the tasks share; started and stopped with the pool. Default: nobody does. */
+  readonly watch?: StallWatch | undefined
 }
 
 /**
@@ -22,6 +26,7 @@ export class AsyncPool implements Pool {
   readonly #options: PerformOptions
   readonly #dues: DueHeap
   readonly #running = new Map<Job, JobControl>()
+  readonly #watch: StallWatch | undefined
   #size: number
   #abandoned = 0
   readonly #watcher: JobWatcher = {
@@ -29,9 +34,10 @@ export class AsyncPool implements Pool {
     abandoned: (change) => void (this.#abandoned += change),
   }
 
-  constructor({ registry, size, ...options }: AsyncPoolOptions) {
+  constructor({ registry, size, watch, ...options }: AsyncPoolOptions) {
     this.#registry = registry
     this.#size = size
+    this.#watch = watch
     // Time limits alone need not keep a process alive: who waits for the task does.
     this.#dues = new DueHeap(options.clock, { unref: true })
     this.#options = { ...options, dues: this.#dues }
@@ -49,7 +55,13 @@ export class AsyncPool implements Pool {
     return this.#abandoned
   }
 
-  async start(): Promise<void> {}
+  get lag(): LagFigures | undefined {
+    return this.#watch?.lag
+  }
+
+  async start(): Promise<void> {
+    this.#watch?.start()
+  }
 
   async stop(): Promise<void> {
     for (const [job, control] of this.#running) {
@@ -57,12 +69,19 @@ export class AsyncPool implements Pool {
       control.giveUp(handedBack(job.request))
     }
     this.#dues.clear()
+    this.#watch?.stop()
   }
 
   run(job: Job, report: JobReport): Promise<Outcome> {
     const control = new JobControl(job, this.#watcher)
     this.#running.set(job, control)
-    return perform(this.#registry, job, report, this.#options, control)
+    if (!this.#watch) return perform(this.#registry, job, report, this.#options, control)
+    const { marks } = this.#watch
+    const mark = marks.enter(job.request.task, job.request.id)
+    control.onReturn = (): void => marks.leave(mark)
+    const outcome = perform(this.#registry, job, report, this.#options, control)
+    marks.called()
+    return outcome
   }
 
   abort(job: Job, reason: Error): boolean {

@@ -1,27 +1,35 @@
-import type { Clock } from '../../base/clock.ts'
-import { messageOf } from '../../base/errors.ts'
-import { log } from '../../base/log.ts'
-import type { BackendLink } from './backend-link.ts'
+import type { Clock } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import { log } from '../log.ts'
 
 /** Channels that go into one command. */
 const BATCH = 500
 
+/** What hears channels. */
+export interface Hearing {
+  subscribe(channels: readonly string[]): Promise<void>
+  unsubscribe(channels: readonly string[]): Promise<void>
+}
+
 /** The channels that are listened to: those asked for in one turn in one command. */
 export class Subscriptions {
   #clock: Clock
+  #room: string
   /** Each with what resolves when the server has it. */
   #channels = new Map<string, Promise<void>>()
   #wanted: string[] = []
   #unwanted = new Set<string>()
   #flush: Promise<void> | undefined
-  #link: BackendLink | undefined
+  #link: Hearing | undefined
 
-  constructor(clock: Clock) {
+  /** `room` is who speaks in logs. */
+  constructor(clock: Clock, room: string) {
     this.#clock = clock
+    this.#room = room
   }
 
   /** Resolves when nothing that is published from now on is missed. */
-  add(channel: string, link: BackendLink): Promise<void> {
+  add(channel: string, link: Hearing): Promise<void> {
     this.#link = link
     this.#unwanted.delete(channel)
     const there = this.#channels.get(channel)
@@ -43,7 +51,7 @@ export class Subscriptions {
   }
 
   /** Listens to the same over a new connection. Gives what is listened to. */
-  async attach(link: BackendLink): Promise<string[]> {
+  async attach(link: Hearing): Promise<string[]> {
     this.#link = link
     const channels = [...this.#channels.keys()]
     for (let from = 0; from < channels.length; from += BATCH) await link.subscribe(channels.slice(from, from + BATCH))
@@ -82,7 +90,7 @@ export class Subscriptions {
     const sent: Promise<void>[] = []
     for (let from = 0; from < unwanted.length; from += BATCH) {
       link.unsubscribe(unwanted.slice(from, from + BATCH)).catch((error: unknown) => {
-        log('debug', 'backend', 'not unsubscribed', { problem: messageOf(error) })
+        log('debug', this.#room, 'not unsubscribed', { problem: messageOf(error) })
       })
     }
     for (let from = 0; from < wanted.length; from += BATCH) sent.push(link.subscribe(wanted.slice(from, from + BATCH)))

@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** Linux counts CPU time in hundredths of a second. */
+const TICK_US = 10_000
+
+/** CPU time of processes so far, in microseconds; NaN on machines without /proc. Those that are gone count as nothing. */
+export function cpuOf(pids: readonly number[]): number {
+  let ticks = 0
+  for (const pid of pids) {
+    const fields = statOf(pid)
+    if (fields) ticks += Number(fields[11]) + Number(fields[12])
+  }
+  return statOf(process.pid) ? ticks * TICK_US : NaN
+}
+
+/** A process and those of its group, which it leads. */
+export function groupOf(leader: number): number[] {
+  let names: string[]
+  try {
+    names = readdirSync('/proc')
+  } catch {
+    return [leader]
+  }
+  return names.map(Number).filter((pid) => pid > 0 && Number(statOf(pid)?.[2]) === leader)
+}
+
+/** What stands behind the name in /proc/<pid>/stat: its state, its parent, its group, ... */
+function statOf(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,61 @@
+"""Celery as its users run it. BENCH_BROKER, BENCH_BACKEND and BENCH_PREFETCH come from the environment.
+
+As a program it calls: lines of stdin are "send <count>" (one after the other, as delay() does it), "trips <count>" (each
+awaited) and "purge"; for each a line of JSON comes back.
+"""
+import json
+import os
+import sys
+import time
+
+from celery import Celery
+
+app = Celery('celery_bench', broker=os.environ['BENCH_BROKER'], backend=os.environ.get('BENCH_BACKEND'))
+app.conf.update(
+    task_default_queue='celery-bench',
+    worker_prefetch_multiplier=int(os.environ.get('BENCH_PREFETCH', '4')),
+    broker_connection_retry_on_startup=True,
+    result_expires=600,
+)
+
+
+@app.task(name='bench.add')
+def add(x, y):
+    return x + y
+
+
+@app.task(name='bench.mark', ignore_result=True)
+def mark(key):
+    app.backend.client.rpush(key, time.time())
+
+
+def send(count):
+    start = time.perf_counter()
+    for _ in range(count):
+        add.apply_async((2, 3), ignore_result=True)
+    return {'seconds': time.perf_counter() - start}
+
+
+def trips(count):
+    taken = []
+    start = time.perf_counter()
+    for _ in range(count):
+        before = time.perf_counter()
+        add.delay(2, 3).get(timeout=20)
+        taken.append((time.perf_counter() - before) * 1000)
+    return {'seconds': time.perf_counter() - start, 'taken': taken}
+
+
+def main():
+    print(json.dumps({'ready': True}), flush=True)
+    for line in sys.stdin:
+        what, _, count = line.strip().partition(' ')
+        if what == 'purge':
+            told = {'purged': app.control.purge()}
+        else:
+            told = {'send': send, 'trips': trips}[what](int(count))
+        print(json.dumps(told), flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { startChild, type Child } from '../../test/services/child.ts'
+
+const PYTHON = '/usr/bin/python3'
+const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url))
+
+/** Where the tasks of bench/peers/celery_bench.py wait. */
+export const CELERY_QUEUE = 'celery-bench'
+
+export interface CeleryOptions {
+  readonly broker: string
+  /** A Redis. */
+  readonly backend: string
+}
+
+/** A worker, and how it is run. */
+export interface CeleryWorkerOptions {
+  readonly pool: 'prefork' | 'threads' | 'solo'
+  readonly concurrency: number
+  /** Celery's multiplier. Default 4, as Celery's. */
+  readonly prefetch?: number
+}
+
+/** Python's Celery: a process that calls, and workers that are started when they are asked for. */
+export class CelerySystem {
+  readonly #options: CeleryOptions
+  readonly #caller: Child
+  readonly redis: Redis
+
+  private constructor(options: CeleryOptions, caller: Child) {
+    this.#options = options
+    this.#caller = caller
+    this.redis = new Redis(options.backend)
+  }
+
+  static async open(options: CeleryOptions): Promise<CelerySystem> {
+    const caller = startChild(PYTHON, ['celery_bench.py'], { name: 'celery caller', cwd: FOLDER, env: envOf(options) })
+    await caller.line('"ready"', { timeoutMs: 30_000 })
+    return new CelerySystem(options, caller)
+  }
+
+  /** The processes that call. */
+  get pids(): readonly number[] {
+    return [this.#caller.pid]
+  }
+
+  /** Has the caller do something, and gives what it tells. */
+  async ask(line: string): Promise<{ seconds: number; taken?: number[] }> {
+    const from = this.#caller.lines.length
+    this.#caller.write(`${line}\n`)
+    const told = await this.#caller.line(/^{/, { from, timeoutMs: 120_000 })
+    return JSON.parse(told) as { seconds: number; taken?: number[] }
+  }
+
+  async startWorker(options: CeleryWorkerOptions): Promise<Child> {
+    const { pool, concurrency, prefetch = 4 } = options
+    const args = ['-m', 'celery', '-A', 'celery_bench', 'worker', '-l', 'WARNING', '-P', pool]
+    const quiet = ['--without-gossip', '--without-mingle']
+    const all = [...args, '-c', String(concurrency), '-n', `bench${process.pid}@host`, ...quiet]
+    const env = { ...envOf(this.#options), BENCH_PREFETCH: String(prefetch) }
+    return startChild(PYTHON, all, { name: 'celery worker', cwd: FOLDER, env })
+  }
+
+  /** Waits for one `bench.mark` of that key; resolves to when it ran, in seconds of the epoch. */
+  async marked(key: string): Promise<number> {
+    const popped = await this.redis.blpop(key, 120)
+    if (!popped) throw new Error(`Celery has not come to ${key} within two minutes`)
+    return Number(popped[1])
+  }
+
+  async close(): Promise<void> {
+    this.redis.disconnect()
+    await this.#caller.kill()
+  }
+}
+
+function envOf({ broker, backend }: CeleryOptions): Record<string, string> {
+  return { BENCH_BROKER: broker, BENCH_BACKEND: backend, PYTHONDONTWRITEBYTECODE: '1', C_FORCE_ROOT: '1' }
+}

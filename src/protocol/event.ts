@@ -1,0 +1,100 @@
+import { LovageError } from '../base/errors.ts'
+import { bodyText, type ContentLimits, JSON_TYPE } from './content.ts'
+import { decodeJson, encodeJson } from './json.ts'
+import type { Message } from './message.ts'
+import { isRecord } from './signature.ts'
+
+/** One thing that happened (celery/events/event.py): `task-succeeded`, `worker-heartbeat`, or a type of somebody's own. */
+export interface CeleryEvent {
+  readonly type: string
+  /** Name of the node that tells it: `celery@host`; `gen<pid>@host` is a client. */
+  readonly hostname: string
+  /** Hours that the node's local time is behind UTC (Python's `time.altzone`). */
+  readonly utcoffset: number
+  readonly pid: number
+  /** Lamport clock. */
+  readonly clock: number
+  /** Seconds since 1970. */
+  readonly timestamp: number
+  /** What its type has beside these: `uuid`, `result`, `freq`, ... */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** Most events of one message that are read. */
+const MAX_BATCH = 10_000
+
+/** The routing key of an event: `worker-online` goes as `worker.online`. */
+export function eventKey(type: string): string {
+  return type.replaceAll('-', '.')
+}
+
+/**
+ * One event as a message: its body is the event itself.
+ * @throws LovageError `ENCODE_FAILED`
+ */
+export function encodeEvent(event: CeleryEvent): Message {
+  return messageOf(event.hostname, eventText(event))
+}
+
+/**
+ * Events of one node as a message, which goes under the routing key `task.multi`: its body is a list.
+ * @throws LovageError `ENCODE_FAILED`
+ */
+export function encodeEvents(hostname: string, events: readonly CeleryEvent[]): Message {
+  return messageOf(hostname, `[${events.map(eventText).join(', ')}]`)
+}
+
+/**
+ * The events of a message, one or many. What lacks a type, or is no event at all, is left out, and counted in `refused`.
+ * @throws LovageError `CONTENT_REFUSED`, `BODY_UNDECODABLE`
+ */
+export function readEvents(
+  message: Pick<Message, 'contentType' | 'body'>,
+  limits?: ContentLimits,
+): { readonly events: readonly CeleryEvent[]; readonly refused: number } {
+  const { contentType, body } = message
+  const read = decodeJson(bodyText({ contentType: contentType || JSON_TYPE, body }, limits))
+  const all = Array.isArray(read) ? read : [read]
+  if (all.length > MAX_BATCH) {
+    const problem = `it holds ${all.length} events, more than ${MAX_BATCH}`
+    throw new LovageError('BODY_UNDECODABLE', { contentType: JSON_TYPE, problem })
+  }
+  const events = all.map(eventOf).filter((event) => event !== undefined)
+  return { events, refused: all.length - events.length }
+}
+
+function eventText({ hostname, utcoffset, pid, clock, fields, timestamp, type }: CeleryEvent): string {
+  // In Celery's order, so that a captured event and ours can be laid side by side.
+  return encodeJson({ hostname, utcoffset, pid, clock, ...fields, timestamp, type }, { path: '$.event' })
+}
+
+function messageOf(hostname: string, text: string): Message {
+  return {
+    headers: { hostname },
+    body: Buffer.from(text),
+    contentType: JSON_TYPE,
+    contentEncoding: 'utf-8',
+    deliveryMode: 1,
+    priority: 0,
+  }
+}
+
+/** A node that leaves out what only its display needs is heard all the same. */
+function eventOf(value: unknown): CeleryEvent | undefined {
+  if (!isRecord(value)) return undefined
+  const { type, hostname, utcoffset, pid, clock, timestamp, ...fields } = value
+  if (typeof type !== 'string' || type === '' || typeof hostname !== 'string' || hostname === '') return undefined
+  return {
+    type,
+    hostname,
+    utcoffset: numberOr(utcoffset, 0),
+    pid: numberOr(pid, 0),
+    clock: numberOr(clock, 0),
+    timestamp: numberOr(timestamp, 0),
+    fields,
+  }
+}
+
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise
+}

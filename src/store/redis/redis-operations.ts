@@ -1,0 +1,221 @@
+import { type Clock, deadline } from '../../base/clock.ts'
+import { LovageError, messageOf } from '../../base/errors.ts'
+import { Keeper } from '../../base/keeper.ts'
+import { Lifecycle } from '../../base/lifecycle.ts'
+import { RedisReplyError } from '../../base/redis/redis-connection.ts'
+import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
+import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { clusterRefused, parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
+import type { Answer, Operation, OperationName, Operations, Watchable } from '../operations.ts'
+import { type Call, Calls } from './calls.ts'
+import { peek } from './due-scripts.ts'
+import { STEPS } from './steps.ts'
+import type { OpenStoreLink, StoreLink } from './store-link.ts'
+import { Watches } from './watches.ts'
+
+/** Those of broker and result backend are no error: one URL may serve all three. */
+const KNOWN = ['global_keyprefix', 'visibility_timeout', 'fanout_prefix', 'fanout_patterns']
+
+const WHERE = 'the store'
+
+/** A server that owes an answer for so many times as long as who asks waits for it is given up. */
+const SILENCES = 3
+
+const SCRIPTS = [...Object.values(STEPS).map(({ script }) => script), peek]
+
+/** How {@link RedisOperations} are made. */
+export interface RedisStoreOptions {
+  readonly url: RedisUrl
+  readonly clock: Clock
+  readonly openLink: OpenStoreLink
+  readonly connectTimeoutMs: number
+  /** Longest wait for an answer, reconnects included. */
+  readonly answerTimeoutMs: number
+}
+
+/**
+ * Reads a URL of a Redis for the store: as of one for messages; `global_keyprefix` stands before every key.
+ * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
+ */
+export function parseRedisStoreUrl(text: string): RedisUrl {
+  return parseRedisUrl(text, WHERE, KNOWN)
+}
+
+/** State in a Redis, each operation one script, under keys that begin with `lovage:1:`. */
+export class RedisOperations implements Operations {
+  readonly kind = 'redis'
+  readonly #options: RedisStoreOptions
+  readonly #prefix: string
+  readonly #keeper: Keeper<StoreLink>
+  readonly #lifecycle = new Lifecycle(() => new LovageError('STORE_CLOSED'))
+  readonly #calls: Calls
+  readonly #watches: Watches
+  #link: StoreLink | undefined
+  #isClosing = false
+
+  constructor(options: RedisStoreOptions) {
+    this.#options = options
+    const { url, clock, connectTimeoutMs, answerTimeoutMs, openLink } = options
+    this.#prefix = `${url.options.get('global_keyprefix') ?? ''}lovage:1:`
+    this.#calls = new Calls(clock)
+    this.#watches = new Watches(clock, this.#prefix, (key) => this.#peek(key))
+    this.#keeper = new Keeper<StoreLink>({
+      clock,
+      room: 'store',
+      url: url.redacted,
+      connectTimeoutMs,
+      open: (timeoutMs, onClosed) =>
+        openLink({
+          url,
+          clock,
+          timeoutMs,
+          name: 'lovage store',
+          silenceMs: answerTimeoutMs * SILENCES,
+          scripts: SCRIPTS,
+          onClosed: (problem) => onClosed(new Error(problem)),
+          onMessage: (channel, text) => this.#watches.hear(channel, text),
+        }),
+      onUp: (link) => this.#onUp(link),
+      onDown: () => this.#onDown(),
+      fatal: (error) => this.#fatal(error),
+      unreachable: (problem) => this.#unreachable(problem),
+      closed: () => new LovageError('STORE_CLOSED'),
+      onState: () => {},
+    })
+  }
+
+  start(): Promise<void> {
+    return this.#lifecycle.start(async () => {
+      this.#isClosing = false
+      await this.#keeper.start()
+    })
+  }
+
+  stop(): Promise<void> {
+    return this.#lifecycle.stop(async (running) => {
+      this.#isClosing = true
+      if (this.#link) await this.#calls.untilIdle(this.#options.answerTimeoutMs)
+      await this.#keeper.stop()
+      await running.catch(() => {})
+      this.#calls.failAll(this.#unreachable('it was stopped before it had answered'))
+      this.#watches.clear()
+    })
+  }
+
+  async apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>> {
+    this.#assertOpen()
+    const { answerTimeoutMs } = this.#options
+    const step = STEPS[operation.op]
+    const args = [this.#prefix, operation.key, ...step.args(operation as never)]
+    const { call, answered } = this.#calls.open(operation, args, answerTimeoutMs, () => this.#noAnswer())
+    if (this.#link) this.#say(this.#link, call)
+    else this.#calls.later(call)
+    return answered
+  }
+
+  async watch(what: Watchable, key: string, watcher: () => void): Promise<() => void> {
+    this.#assertOpen()
+    const { clock, answerTimeoutMs } = this.#options
+    const own = { end: (): void => {}, isLate: false }
+    const attempt = async (): Promise<void> => {
+      while (!own.isLate) {
+        const link = await this.#keeper.connected(answerTimeoutMs)
+        try {
+          own.end = await this.#watches.add(link, what, key, watcher)
+          if (own.isLate) own.end()
+          return
+        } catch (error) {
+          if (link.isOpen) throw this.#meaning(error)
+        }
+      }
+    }
+    try {
+      await deadline(clock, attempt(), answerTimeoutMs, () => this.#noAnswer())
+    } catch (error) {
+      own.isLate = true
+      throw error
+    }
+    return own.end
+  }
+
+  async #onUp(link: StoreLink): Promise<void> {
+    if (link.facts.isCluster) throw clusterRefused(WHERE)
+    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
+    warnOfRisks('store', this.#options.url.redacted, link.facts)
+    await this.#watches.attach(link)
+    this.#link = link
+    for (const call of this.#calls.takeUnsaid()) this.#say(link, call)
+    this.#watches.tellAll()
+  }
+
+  #onDown(): void {
+    this.#link = undefined
+    this.#watches.detach()
+  }
+
+  #say(link: StoreLink, call: Call): void {
+    const { op, key } = call.operation
+    const step = STEPS[op]
+    link.runRaw(step.script, call.args).then(
+      (reply) => {
+        if (this.#calls.isOver(call)) return
+        try {
+          const answer = step.answer(reply as never, call.operation as never)
+          if (op === 'take') this.#watches.known(key, (answer as Answer<'take'>).nextInMs)
+          call.settle(answer)
+        } catch (error) {
+          call.fail(error as Error)
+        }
+      },
+      (error: unknown) => this.#onFailed(link, call, error),
+    )
+  }
+
+  #onFailed(link: StoreLink, call: Call, error: unknown): void {
+    if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
+    const isUndone = isPassing(error) || (isLost(error) && isHarmless(call.operation))
+    if (!isUndone) return call.fail(this.#meaning(error))
+    if (this.#link && this.#link !== link) this.#say(this.#link, call)
+    else this.#calls.later(call)
+  }
+
+  async #peek(key: string): Promise<number> {
+    const link = this.#link ?? (await this.#keeper.connected(this.#options.answerTimeoutMs))
+    return Number(await link.runRaw(peek, [this.#prefix, key]))
+  }
+
+  /** What a failure means for who asked. */
+  #meaning(error: unknown): Error {
+    if (error instanceof LovageError) return error
+    const { redacted: url } = this.#options.url
+    const problem = messageOf(error)
+    if (isFull(error)) return new LovageError('STORE_FULL', { problem })
+    if (error instanceof RedisReplyError) return new LovageError('STORE_REFUSED', { url, problem })
+    return this.#unreachable('the connection was lost before it had answered')
+  }
+
+  #fatal(error: unknown): Error | undefined {
+    return error instanceof LovageError || isRefusal(error) ? this.#meaning(error) : undefined
+  }
+
+  #noAnswer(): Error {
+    if (!this.#link) return this.#keeper.unreachable()
+    return this.#unreachable(`no answer within ${this.#options.answerTimeoutMs} ms`)
+  }
+
+  #unreachable(problem: string): LovageError {
+    return new LovageError('STORE_UNREACHABLE', { url: this.#options.url.redacted, problem })
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosing || this.#keeper.state === 'stopped' || this.#keeper.state === 'connecting') {
+      throw new LovageError('STORE_CLOSED')
+    }
+  }
+}
+
+/** Done twice, it comes to the same, and so does its answer. */
+function isHarmless(operation: Operation): boolean {
+  if (operation.op === 'count') return operation.by === 0
+  return ['get', 'read', 'trim', 'list', 'lease', 'renew'].includes(operation.op)
+}

@@ -1,0 +1,58 @@
+import type { ResolvedWorkerOptions } from './options.ts'
+import { MAX_PREFETCH } from './options.ts'
+
+/** How things are in a worker, as far as it matters to how many messages it asks for. */
+export interface Load {
+  /** Slots of all pools, and those of them that are free. */
+  readonly size: number
+  readonly free: number
+  /** Tasks that could start now, and wait: for a slot of their pool, or for their rate limit. */
+  readonly waiting: number
+  /** Tasks that wait for their time. */
+  readonly held: number
+  /** Tasks in hand that take no credit. */
+  readonly leased: number
+}
+
+/** The options that it goes by. */
+export type DemandOptions = Pick<
+  ResolvedWorkerOptions,
+  'concurrency' | 'prefetch' | 'maxHeld' | 'highWater' | 'lowWater'
+>
+
+/**
+ * How many messages a worker wants in hand: one for each slot, and those beyond. Each task that waits where others could
+ * run (its pool is full and another is not, or its rate limit holds it) lets one more come, up to the high water mark;
+ * from there on nothing more comes until so many of them have gone that the low one is reached.
+ */
+export class Demand {
+  readonly #options: DemandOptions
+  /** How many may come in addition for those who wait. */
+  #parked = 0
+  #isFull = false
+
+  constructor(options: DemandOptions) {
+    this.#options = options
+  }
+
+  prefetch({ size, free, waiting, held, leased }: Load): number {
+    const { maxHeld } = this.#options
+    const beyond = this.#beyond()
+    // Where no slot is free those who wait need no company: what came too much must not let more come.
+    this.#parked = free > 0 ? waiting : Math.min(this.#parked, Math.max(0, waiting - beyond))
+    const wanted = size + beyond + this.#marked(this.#parked) + Math.min(held, maxHeld) - leased
+    return Math.min(MAX_PREFETCH, Math.max(1, wanted))
+  }
+
+  /** Messages in hand beyond those that can run. */
+  #beyond(): number {
+    const { prefetch, concurrency } = this.#options
+    return prefetch - concurrency
+  }
+
+  #marked(parked: number): number {
+    const { highWater, lowWater } = this.#options
+    this.#isFull = this.#isFull ? parked > lowWater : parked >= highWater
+    return this.#isFull ? Math.min(parked, lowWater) : parked
+  }
+}

@@ -1,0 +1,100 @@
+import { type LagFigures, worstLag } from '../base/lag.ts'
+import type { Pool } from '../pool/pool.ts'
+import { Slots } from './slots.ts'
+import type { Work } from './work.ts'
+
+/** A pool, and who may start in it. */
+export interface Lane {
+  readonly pool: Pool
+  readonly slots: Slots
+}
+
+/** All pools of a worker, each with slots of its own, so that those who wait for one do not stand in the way to another. */
+export class Lanes {
+  /** Where tasks run that name no pool. */
+  readonly main: Lane
+  readonly #lanes: readonly Lane[]
+
+  /** @param pools the first is where tasks run that name none */
+  constructor(pools: readonly [Pool, ...Pool[]], launch: (work: Work) => void) {
+    const laneOf = (pool: Pool): Lane => {
+      const hasRoom = (starting: number): boolean => pool.running + starting < pool.size
+      return { pool, slots: new Slots(hasRoom, launch) }
+    }
+    const [first, ...others] = pools
+    this.main = laneOf(first)
+    this.#lanes = [this.main, ...others.map(laneOf)]
+  }
+
+  /** There is another pool beside the main one. */
+  get areMany(): boolean {
+    return this.#lanes.length > 1
+  }
+
+  /** Most tasks at once, over all pools. */
+  get size(): number {
+    return this.#sum(({ pool }) => pool.size)
+  }
+
+  get running(): number {
+    return this.#sum(({ pool }) => pool.running)
+  }
+
+  get abandoned(): number {
+    return this.#sum(({ pool }) => pool.abandoned)
+  }
+
+  /** Of the worst event loop. */
+  get lag(): LagFigures | undefined {
+    return worstLag(this.#lanes.map(({ pool }) => pool.lag))
+  }
+
+  /** Tasks that wait for a slot. */
+  get waiting(): number {
+    return this.#sum(({ slots }) => slots.waiting)
+  }
+
+  /** Slots in which nothing runs, or is about to. */
+  get free(): number {
+    return this.#sum(({ pool, slots }) => Math.max(0, pool.size - pool.running - slots.starting))
+  }
+
+  /** Where a task runs. */
+  of(_work: Work): Lane {
+    return this.main
+  }
+
+  enter(work: Work): void {
+    this.of(work).slots.enter(work)
+  }
+
+  /** Stops all and throws when one cannot start. */
+  async start(): Promise<void> {
+    try {
+      for (const { pool } of this.#lanes) await pool.start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#lanes.map(({ pool }) => pool.stop()))
+  }
+
+  /** Tells a task that runs to stop. */
+  abort(work: Work, reason: Error): void {
+    if (work.job) this.of(work).pool.abort(work.job, reason)
+  }
+
+  /** Lets go of all that wait; nothing starts from now on. */
+  close(): Work[] {
+    return this.#lanes.flatMap(({ slots }) => slots.close())
+  }
+
+  #sum(part: (lane: Lane) => number): number {
+    let sum = 0
+    for (const lane of this.#lanes) sum += part(lane)
+    return sum
+  }
+}
