@@ -15,7 +15,7 @@ const CHANGE_MS = 600_000
 const CALM_MS = DAY_MS
 
 /** What a sender hears when the broker is not there, or does not answer. */
-const AWAY = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE'] as const
+const AWAY = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'BACKEND_UNREACHABLE'] as const
 
 /** Wait of a client before it sends again. */
 const AGAIN_MS = 500
