@@ -9,6 +9,7 @@ import { CommandError, type Reply, Status } from './reply.ts'
 const MOST = 500
 
 const chunks = new Map<string, Chunk>()
+const shas = new Map<string, string>()
 
 /** Runs a command for a script. @throws CommandError */
 export type ScriptCall = (name: string, args: readonly string[]) => Reply
@@ -37,7 +38,13 @@ export function runScript(text: string, keys: readonly string[], args: readonly 
 }
 
 export function shaOf(text: string): string {
-  return createHash('sha1').update(text, 'latin1').digest('hex')
+  let sha = shas.get(text)
+  if (sha === undefined) {
+    sha = createHash('sha1').update(text, 'latin1').digest('hex')
+    if (shas.size >= MOST) shas.clear()
+    shas.set(text, sha)
+  }
+  return sha
 }
 
 function chunkOf(text: string): Chunk {

@@ -17,18 +17,20 @@ const STEP = /\x06\x16[369]$/
  */
 export class RedisCounts {
   readonly #watch: MessageWatch
+  readonly #blame: (problem: string) => void
   readonly #db: () => Keyspace
   /** Of each key what was in it: how often each text. */
   readonly #before = new Map<string, Map<string, number>>()
   readonly #copies = new Map<string, Copy | undefined>()
 
-  constructor(watch: MessageWatch, db: () => Keyspace) {
+  constructor(watch: MessageWatch, blame: (problem: string) => void, db: () => Keyspace) {
     this.#watch = watch
+    this.#blame = blame
     this.#db = db
   }
 
-  /** These keys have changed in one step. */
-  look(keys: ReadonlySet<string>): void {
+  /** These keys have changed in one step, which was asked for with these arguments. */
+  look(keys: ReadonlySet<string>, args: readonly string[]): void {
     const changes = new Map<string, { by: number; readonly copy: Copy }>()
     for (const key of keys) {
       const texts = this.#textsOf(key)
@@ -46,6 +48,10 @@ export class RedisCounts {
       }
     }
     for (const { by, copy } of changes.values()) {
+      // Who makes a copy has its text; a step that was told of none has taken a message, and left it as well.
+      const id = String(taskIdOf(copy.message))
+      if (by > 0 && !args.some((arg) => arg.includes(id)))
+        this.#blame(`a copy of task ${id} in ${copy.queue} came of none`)
       for (let left = by; left > 0; left--) this.#watch.accepted(copy.message, copy.queue)
       for (let left = by; left < 0; left++) this.#watch.settled(copy.message, copy.queue)
     }

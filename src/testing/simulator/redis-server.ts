@@ -22,6 +22,7 @@ export interface RedisServerOptions {
   readonly timeline: Timeline
   readonly kit: FaultKit
   readonly watch: MessageWatch
+  readonly blame: (problem: string) => void
   readonly version: '7.0' | '7.2'
   /** It dies, and is started again later. */
   readonly onStruck: () => void
@@ -39,17 +40,19 @@ export class RedisServer {
   readonly #model: RedisModel
   readonly #peers = new Set<RedisPeer>()
   #pausedUntilMs = 0
+  /** Of the command that runs now. */
+  #args: readonly string[] = []
   /** How often it was started. */
   #life = 0
 
   constructor(options: RedisServerOptions) {
-    const { timeline, kit, watch, version } = options
+    const { timeline, kit, watch, blame, version } = options
     this.#options = options
     this.timeline = timeline
     this.kit = kit
-    const counts = new RedisCounts(watch, () => this.#model.db)
+    const counts = new RedisCounts(watch, blame, () => this.#model.db)
     const nowMs = (): number => timeline.epochMs
-    this.#model = new RedisModel({ nowMs, version, onChanged: (keys) => counts.look(keys) })
+    this.#model = new RedisModel({ nowMs, version, onChanged: (keys) => counts.look(keys, this.#args) })
   }
 
   connect(peer: RedisPeer): void {
@@ -98,6 +101,7 @@ export class RedisServer {
   }
 
   #execute(peer: RedisPeer, command: string, args: readonly string[]): Reply | CommandError {
+    this.#args = args
     try {
       return this.#model.execute(peer, command, args)
     } catch (error) {

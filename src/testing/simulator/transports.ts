@@ -58,7 +58,14 @@ export class Transports {
     if (broker === 'amqp') this.#rabbit = new RabbitServer(timeline, kit, ledger)
     if (broker === 'redis') {
       const version = variant(seed, 1) ? '7.0' : '7.2'
-      this.#redis = new RedisServer({ timeline, kit, watch: ledger, version, onStruck })
+      this.#redis = new RedisServer({
+        timeline,
+        kit,
+        watch: ledger,
+        blame: (problem) => ledger.blame(problem),
+        version,
+        onStruck,
+      })
     }
     if (Engine) {
       ledger.isCoarse = true
