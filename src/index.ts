@@ -14,6 +14,7 @@ export type {
   TaskEvent,
   WorkerEvent,
 } from './app/hooks.ts'
+export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'
 export type { InputTask, RemoteTask, Task } from './app/task.ts'

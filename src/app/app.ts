@@ -9,13 +9,15 @@ import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
-import { assertStore } from './capabilities.ts'
+import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
+import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
+import { type Resource, type ResourceOptions, Resources } from './resources.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
@@ -57,6 +59,8 @@ export class App {
   readonly registry: Registry = new Registry()
   /** Who is told of what happens: see `on`. */
   readonly hooks: Hooks
+  /** What the tasks of this process or thread share: see `resource`. */
+  readonly resources: Resources
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -78,7 +82,9 @@ export class App {
       throw new LovageError('SETTING_INVALID', { option: 'name', source: 'code', problem, fix: "Write lovage('shop')" })
     }
     this.name = name
+    childPlace()?.apps.push(this)
     this.hooks = new Hooks(clock)
+    this.resources = new Resources(clock)
     this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
@@ -187,8 +193,22 @@ export class App {
   within(around: Surroundings): App {
     const app = new App(this.name, this.#given, { env: {}, ...around })
     this.hooks.copyTo(app.hooks)
+    this.resources.copyTo(app.resources)
     for (const name of this.registry.names()) app.registry.add({ ...(this.registry.get(name) as RegisteredTask) })
     return app
+  }
+
+  /**
+   * Something that is opened once in each process or thread that runs tasks, and shared by them: a pool of database
+   * connections, a model. Opened when a task first asks for it, closed at the end.
+   *
+   *     const db = app.resource('db', { open: () => connect(), close: (db) => db.end() })
+   *     app.task('shop.count', async () => (await db.get()).query('...'))
+   * @throws LovageError `OPTION_INVALID`
+   */
+  resource<Value>(name: string, options: ResourceOptions<Value>): Resource<Value> {
+    this.resources.define(name, options)
+    return { name, get: () => this.#here.resources.get(name) as Promise<Value> }
   }
 
   /**
@@ -205,6 +225,7 @@ export class App {
 
   /** Ends all connections. Whoever still waits gets BROKER_CLOSED, and so does every later call. */
   async close(): Promise<void> {
+    await this.resources.close()
     try {
       await this.#store.close()
     } finally {
@@ -218,6 +239,8 @@ export class App {
   }
 
   #openStore(clock: Clock): Store {
+    const place = childPlace()
+    if (place) assertSharedStore(this.settings, `The store in pool ${place.kind}`)
     const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
     // A message of the largest size, with its headers.
     return openStore(store, {
@@ -230,6 +253,8 @@ export class App {
 
   #open(clock: Clock): Client {
     const { settings } = this
+    const place = childPlace()
+    if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
     const {
       home,
       publishTimeoutMs,

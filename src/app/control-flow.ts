@@ -67,3 +67,11 @@ export class WorkerStopping extends Error {
     this.name = 'WorkerStopping'
   }
 }
+
+/** What `currentTask().signal` aborts with when the task is revoked while it runs, and has already been given up. */
+export class TaskRevoked extends Error {
+  constructor() {
+    super('the task was revoked')
+    this.name = 'TaskRevoked'
+  }
+}

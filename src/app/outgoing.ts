@@ -34,6 +34,8 @@ export interface Outgoing {
   /** Epoch ms. */
   readonly expiresAtMs: number | undefined
   readonly expirationMs: number | undefined
+  /** Epoch ms: its eta, or its expiry where that is sooner; undefined: it is due at once. */
+  readonly dueAtMs: number | undefined
 }
 
 /** What a call is made of, beside the task and its arguments. */
@@ -111,6 +113,7 @@ export function outgoing(
     request,
     route: isRouted ? routeOf(overridden(options, call), defaultQueue) : task.route,
     expiresAtMs,
+    dueAtMs: etaMs === undefined ? undefined : Math.min(etaMs, expiresAtMs ?? Infinity),
     expirationMs: expirationMs !== undefined && expirationMs <= LONGEST_EXPIRATION_MS ? expirationMs : undefined,
   }
 }

@@ -2,8 +2,8 @@ import type { Expectation, ResultBackend } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
 import type { Broker, Destination } from '../broker/broker.ts'
-import type { Message } from '../protocol/message.ts'
-import { pack } from '../protocol/content.ts'
+import { publishAt } from '../broker/publish-at.ts'
+import { pack } from '../protocol/compression.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
 import { encodeBody, encodeTask } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
@@ -39,6 +39,8 @@ const NO_KWARGS: Kwargs = Object.freeze({})
 
 /** Queues remembered as declared. Who sends to more queues than this declares some of them again. */
 const MAX_DECLARED = 10_000
+
+type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
 export type Sends = Pick<Sender, 'send'>
@@ -115,14 +117,16 @@ export class Sender {
       body: written.body,
       compression: written.compression,
     })
-    const { route, expiresAtMs, expirationMs } = going
+    const { route, expiresAtMs, expirationMs, dueAtMs } = going
     const about = { ...route.destination, args, kwargs }
     const hooks = this.#hooks
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
     const message = encodeTask(request, { expirationMs })
+    const { broker } = client
+    const publish: Publish = (to) => publishAt(broker, message, to, { atMs: dueAtMs, nowMs: this.#clock.now() })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
-      const published = this.#publish(client.broker, message, route)
+      const published = this.#publish(broker, publish, route)
       // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
       await (expectation && call.taskId === undefined ? taken(published, expectation) : published)
     } catch (error) {
@@ -137,20 +141,20 @@ export class Sender {
   }
 
   /** Returns at once what the broker returns, as long as the queue is known to be there. */
-  #publish(broker: Broker, message: Message, { queue, destination }: Route): Promise<void> {
-    if (queue === undefined) return broker.publish(message, destination)
-    if (this.#declared.get(queue) !== true) return this.#declareAndPublish(broker, message, queue, destination)
-    return broker.publish(message, destination).catch((error: unknown) => {
+  #publish(broker: Broker, publish: Publish, { queue, destination }: Route): Promise<void> {
+    if (queue === undefined) return publish(destination)
+    if (this.#declared.get(queue) !== true) return this.#declareAndPublish(broker, publish, queue, destination)
+    return publish(destination).catch((error: unknown) => {
       // Somebody deleted the queue since we declared it.
       if (!isLovageError(error, 'UNROUTABLE')) throw error
       this.#declared.delete(queue)
-      return this.#declareAndPublish(broker, message, queue, destination)
+      return this.#declareAndPublish(broker, publish, queue, destination)
     })
   }
 
-  async #declareAndPublish(broker: Broker, message: Message, queue: string, destination: Destination): Promise<void> {
+  async #declareAndPublish(broker: Broker, publish: Publish, queue: string, destination: Destination): Promise<void> {
     await this.#declare(broker, queue)
-    await broker.publish(message, destination)
+    await publish(destination)
   }
 
   #declare(broker: Broker, queue: string): Promise<void> | true {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
+import { contentTypeOf } from '../protocol/content.ts'
 import {
   checkAll,
   flag,
@@ -54,7 +55,10 @@ export interface GivenSettings {
    * Off is up to a third faster. Default true.
    */
   readonly resultPersistent?: boolean
-  /** Content types of bodies that are read. Default and only choice so far `['application/json']`. */
+  /**
+   * Content types of task bodies that are read, or Celery's names of them: `json`, `msgpack`, `yaml`; never pickle. Default
+   * `['application/json']`.
+   */
   readonly acceptContent?: readonly string[]
   /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
@@ -136,10 +140,11 @@ const url: Check<string> = (value) => {
 const folder: Check<string> = (value) => resolve(text(value))
 
 const contentType: Check<string> = (value) => {
-  if (value === 'json' || value === 'application/json') return 'application/json'
+  const type = typeof value === 'string' ? contentTypeOf(value) : undefined
+  if (type !== undefined) return type
   throw new Unfit(
     `names ${shown(value)}, which is not read here`,
-    "Write ['application/json']; other producers must send JSON",
+    "Write ['json'], ['json', 'msgpack'] or ['json', 'yaml']; pickle is never read",
   )
 }
 

@@ -5,7 +5,7 @@ import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit,
 import type { Check, Checks } from './check.ts'
 import type { Settings } from './settings.ts'
 
-/** An error class, or the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`). */
+/** An error class, the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`), or a code of ours (`'RESOURCE_FAILED'`). */
 export type ErrorMatch = string | (abstract new (...args: never[]) => Error)
 
 /** Options that a task and a single call of it both take; those of the call win. */
@@ -54,10 +54,12 @@ export interface TaskOptions extends SendOptions {
   readonly retryOn?: readonly ErrorMatch[]
   /** Errors after which it is not, although `retryOn` has them. Default: none. */
   readonly dontRetryOn?: readonly ErrorMatch[]
-  /** Most starts a worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
+  /** Most starts in each worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
   readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
   /** Tell who waits when the run starts: state STARTED. Default false. */
   readonly trackStarted?: boolean
+  /** Where it runs, in place of the worker's own pool: tasks that compute belong in `'processes'` or `'threads'`. */
+  readonly pool?: 'async' | 'threads' | 'processes'
 }
 
 /** Options of a task as everything reads them: complete, checked, frozen, times in milliseconds. */
@@ -85,6 +87,8 @@ export interface ResolvedTaskOptions {
   readonly dontRetryOn: readonly ErrorMatch[]
   readonly rateLimitPerSecond: number | undefined
   readonly trackStarted: boolean
+  /** Undefined: the worker's own. */
+  readonly pool: 'async' | 'threads' | 'processes' | undefined
 }
 
 /** Options of a call or task that say how it is sent, checked; durations in milliseconds. */
@@ -114,6 +118,7 @@ interface CheckedTaskOptions extends CheckedSendOptions {
   dontRetryOn: readonly ErrorMatch[]
   rateLimit: number
   trackStarted: boolean
+  pool: 'async' | 'threads' | 'processes'
 }
 
 /** A length of time from now, or a moment. */
@@ -164,6 +169,20 @@ const rate: Check<number> = (value) => {
   throw new Unfit(`must be a rate, and is ${shown(value)}`, "Write a number a second, or '10/s', '100/m', '1000/h'")
 }
 
+/**
+ * Starts a second of a rate limit that was given at run time; undefined: 0 or null, no limit.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function checkRate(value: unknown, where: string): number | undefined {
+  if (value === null || value === 0 || value === '0') return undefined
+  try {
+    return rate(value)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    throw new LovageError('OPTION_INVALID', { option: 'rateLimit', where, problem: error.message, fix: error.fix })
+  }
+}
+
 /** The checks of {@link SendOptions}. */
 export const SEND_CHECKS: Checks<CheckedSendOptions> = {
   queue: shortText,
@@ -192,6 +211,7 @@ const TASK_CHECKS: Checks<CheckedTaskOptions> = {
   dontRetryOn: listOf(errorMatch),
   rateLimit: rate,
   trackStarted: flag,
+  pool: oneOf('async', 'threads', 'processes'),
 }
 
 /**
@@ -247,5 +267,6 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     dontRetryOn: checked.dontRetryOn ?? [],
     rateLimitPerSecond: checked.rateLimit,
     trackStarted: checked.trackStarted ?? false,
+    pool: checked.pool,
   })
 }

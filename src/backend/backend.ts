@@ -1,5 +1,6 @@
 import type { Service } from '../base/service.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import type { ResultGroups } from './groups.ts'
 
 /** Where the one who asked wants the outcome: the message's own properties. */
 export interface ReplyAddress {
@@ -31,6 +32,8 @@ export interface ResultBackend extends Service {
   readonly kind: string
   /** What goes into `reply_to` of a message whose result is wanted; undefined where results are found by id alone. */
   readonly replyTo: string | undefined
+  /** Groups and chords, as Celery keeps them; undefined where it keeps none. */
+  readonly groups?: ResultGroups
   /** How many ids are waited for now, in this process. */
   readonly waiting: number
   /**

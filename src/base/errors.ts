@@ -1,3 +1,4 @@
+import { HTTP_ERRORS } from './http-errors.ts'
 import { fill } from './text-of.ts'
 
 export { messageOf } from './text-of.ts'
@@ -94,7 +95,7 @@ export const ERRORS = {
   },
   CONTENT_REFUSED: {
     message: 'Content type {contentType} is not accepted',
-    fix: 'Send JSON (task_serializer = "json"); accepted here: {accepted}',
+    fix: 'Send JSON (task_serializer = "json"), or add the type to acceptContent (never pickle); accepted here: {accepted}',
   },
   ENCODE_FAILED: {
     message: 'The value at {path} cannot be encoded: {problem}',
@@ -104,9 +105,29 @@ export const ERRORS = {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
   },
+  WORKER_STOPPED: {
+    message: 'The worker does not run: it cannot be {what}',
+    fix: 'Start it first; its size at the start is the option concurrency',
+  },
+  AUTOSCALE_ON: {
+    message: 'The pool cannot be given a size by hand: autoscale is on',
+    fix: 'Change the range: worker.autoscale(max, min)',
+  },
   DELIVERIES_EXHAUSTED: {
     message: 'Task {task} came back {starts} times without an end: maxDeliveries is {limit}',
     fix: 'Find what kills its workers (memory, native code, process.exit), mend it, then lovage dead requeue',
+  },
+  CHILD_LOST: {
+    message: 'Task {task}[{id}] was lost: {problem}',
+    fix: 'Find what ends it (memory, native code, process.exit, an error that nobody catches), mend it, then lovage dead requeue',
+  },
+  CHILD_UNFIT: {
+    message: 'The threads or processes of the pool cannot run the tasks: {problem}',
+    fix: '{fix}',
+  },
+  RESOURCE_FAILED: {
+    message: 'Resource {resource} could not be opened: {problem}',
+    fix: "Mend what its open function needs; a task with retryOn: ['RESOURCE_FAILED'] is tried again by itself",
   },
   TASK_DUPLICATE: {
     message: 'Task {task} is defined twice',
@@ -164,70 +185,7 @@ export const ERRORS = {
     message: 'Port {port} on {host} is taken',
     fix: 'Choose another with --port, LOVAGE_PORT or port in lovage.config.ts',
   },
-  BODY_INVALID: {
-    message: 'The request body is not valid {expected}: {problem}',
-    fix: 'Send a body that matches its Content-Type',
-  },
-  BODY_TOO_LARGE: {
-    message: 'The request body is larger than {limit} bytes',
-    fix: 'Send less, or raise bodyLimit of the gateway',
-  },
-  HOST_REFUSED: {
-    message: 'Host {host} is not on the allow-list',
-    fix: 'Add it to allowedHosts of the gateway',
-  },
-  REQUEST_INVALID: {
-    message: 'The request is not valid HTTP: {problem}',
-    fix: 'See what the client sends',
-  },
-  REQUEST_TIMEOUT: {
-    message: 'The request did not arrive whole in time',
-    fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',
-  },
-  HEADERS_TOO_LARGE: {
-    message: 'The request headers are larger than {limit} bytes',
-    fix: 'Send less, or raise maxHeaderSize of the gateway',
-  },
-  URL_INVALID: {
-    message: 'The path of the request is not valid: {problem}',
-    fix: 'Send a path that begins with / and whose escapes are UTF-8',
-  },
-  URL_TOO_LONG: {
-    message: 'The path of the request is longer than {limit} bytes',
-    fix: 'Send the data in the body, or raise maxUrlLength of the gateway',
-  },
-  MEDIA_TYPE_UNSUPPORTED: {
-    message: 'A body of type {contentType} is not read here',
-    fix: "Send JSON, a form, text, XML or application/octet-stream; or give the route body: 'raw'",
-  },
-  ROUTE_UNKNOWN: {
-    message: 'There is no {method} {path}',
-    fix: 'Bind a route to it, or correct the request',
-  },
-  HANDLER_FAILED: {
-    message: 'The code behind {route} failed: {problem}',
-    fix: 'Mend the function that the route was given; the log has where it failed',
-  },
-  CLIENT_GONE: {
-    message: 'The client hung up before it was answered',
-    fix: 'Nothing here; if it happens often, the client waits for less time than the tasks take',
-  },
-  RESULT_UNKNOWN: {
-    message: 'Nothing is known of task {id}',
-    fix: 'Ask the process that sent it, ask sooner, or use a result backend that stores results',
-  },
-  GATEWAY_STOPPING: {
-    message: 'The gateway is stopping and takes no new requests',
-    fix: 'Send it again: to another gateway, or in a moment',
-  },
-  LISTEN_FAILED: {
-    message: 'Cannot listen on {host} port {port}: {problem}',
-    fix: 'Use a host of this machine, and a port that this user may open',
-  },
-  OVERLOADED: {
-    message: '{inFlight} requests are in flight, the limit',
-    fix: 'Try again later, raise maxInFlight, or add workers',
-  },
+  ...HTTP_ERRORS,
   CAPABILITY_MISSING: {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',

@@ -135,6 +135,45 @@ export interface Broker extends Service {
   readonly hasConsumerTimeout?: boolean
   /** Looking into queues, where the kind can. */
   readonly admin?: BrokerAdmin
+  /** Keeping messages until their time, where the kind can. */
+  readonly delays?: BrokerDelays
+}
+
+/** Where a message with a time is: it waits with the broker, or is in its queue already, for its reader to hold. */
+export type DelayedTo = 'kept' | 'queued'
+
+/**
+ * Messages that wait with the broker for their time: in no queue, in nobody's hands, and as safe as in a queue. The time
+ * is told in epoch ms. A message may come up to a second before it, and late while nobody is there who moves it: who reads
+ * it still looks at its time. Its expiration does not count, and is left out: its reader says that it has expired.
+ */
+export interface BrokerDelays {
+  /**
+   * Resolves when the broker holds the message. `queued`: it is in its queue already, because nobody is there who would
+   * move it, or because a message to this destination cannot wait. Throws as `publish` does.
+   */
+  publish(message: Message, to: Destination, atMs: number, options?: PublishOptions): Promise<DelayedTo>
+  /**
+   * Has a delivery that is ours wait with the broker until its time; it then comes to the same queue, as a new message.
+   * False: it could not, and is still whatever it was. Must not be settled meanwhile. Throws `BROKER_CLOSED`.
+   */
+  keep(delivery: Delivery, atMs: number): Promise<boolean>
+  /**
+   * Takes part in moving what is due, where the broker does not do that itself, until the returned function is called.
+   * `queues` are those that this process reads.
+   */
+  move(queues: readonly string[]): Promise<() => Promise<void>>
+  /** Drops what waits for its time and would come to this queue; returns how many. Undefined where the kind cannot. */
+  readonly purge?: (queue: string) => Promise<number>
+  /** Up to `limit` of what waits for this queue, the first that is due first. Undefined where the kind cannot. */
+  readonly list?: (queue: string, limit: number) => Promise<readonly DelayedMessage[]>
+}
+
+/** A message that waits for its time. */
+export interface DelayedMessage {
+  /** Epoch ms. */
+  readonly atMs: number
+  readonly message: Message
 }
 
 export interface QueueDepth {
@@ -142,6 +181,8 @@ export interface QueueDepth {
   /** Ready to be handed out. */
   readonly messages: number
   readonly consumers: number
+  /** Waiting for their time; undefined where there are none, or where the kind cannot tell. */
+  readonly delayed?: number
 }
 
 /** What `lovage queues`, `purge` and `dead` stand on. */

@@ -39,6 +39,16 @@ export function checkMessage(message: Message, to: Destination, limit: number): 
   checkName(to.routingKey, '$.routingKey')
 }
 
+/**
+ * A message as it waits for its time: without its expiration, which would count from now.
+ * @throws LovageError `ENCODE_FAILED` for a time that is none
+ */
+export function delayedMessage(message: Message, atMs: number): Message {
+  if (!Number.isFinite(atMs)) throw refused('atMs', 'is not a time in milliseconds')
+  const { expirationMs: _, ...rest } = message
+  return rest
+}
+
 /** @throws LovageError `ENCODE_FAILED` when a short text is too long, or none */
 function checkName(text: string, path: string): void {
   if (typeof text !== 'string') throw new LovageError('ENCODE_FAILED', { path, problem: 'it is not a text' })

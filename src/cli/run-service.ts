@@ -12,8 +12,10 @@ export interface Runnable {
   /** Tells what runs, once it does. */
   announce(): void
   stop(): Promise<void>
-  /** Lets go of what `stop` waits for. */
-  hurry?(): Promise<void>
+  /** Lets go soon of what `stop` waits for. */
+  soft?: (() => Promise<void>) | undefined
+  /** Lets go at once of what `stop` waits for. */
+  cold?(): Promise<void>
 }
 
 /** Makes it, runs it until SIGINT or SIGTERM, and sets the exit code. Its log goes to stderr meanwhile. */
@@ -25,7 +27,9 @@ export async function runService(
   const endLog = await writeLog(options)
   try {
     const runnable = await make()
-    const stopped = stopOnSignals({ warm: () => runnable.stop(), cold: () => runnable.hurry?.(), say: sayer(options) })
+    const { soft } = runnable
+    const [warm, cold] = [() => runnable.stop(), () => runnable.cold?.()]
+    const stopped = stopOnSignals({ warm, soft, cold, say: sayer(options) })
     // A signal during a slow start stops it as well; that start then has nothing to announce.
     const started = runnable.start().then(() => true)
     const code = await Promise.race([stopped, started])

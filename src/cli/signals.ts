@@ -7,37 +7,44 @@ const SAME_KEYSTROKE_MS = 300
 export interface StopSteps {
   /** Ends what runs, takes nothing new, resolves when all has stopped. */
   readonly warm: () => Promise<void>
-  /** Lets go at once of what `warm` still waits for. */
+  /** Waits less than `warm` from now on, and then lets go. Undefined: there is no such step. */
+  readonly soft?: (() => Promise<void>) | undefined
+  /** Lets go at once of what is still waited for. */
   readonly cold: () => Promise<void> | void
   /** Tells the one at the terminal. */
   readonly say: (line: string) => void
   readonly clock?: Clock
 }
 
+const LINES = {
+  warm: 'stopping: what runs is ended first (once more to stop at once)',
+  soft: 'stopping soon: what runs has a moment left (once more to stop at once)',
+  cold: 'stopping at once: what runs is cut off',
+}
+
 /**
- * Waits for SIGINT or SIGTERM and stops: warm at the first, cold at the second, at once at the third. Resolves with the
- * exit code.
+ * Waits for a signal and stops: SIGINT and SIGTERM warmly, SIGQUIT softly, or coldly where there is no soft way; each
+ * further signal is one step on, and after the cold one the process ends. Resolves with the exit code.
  */
-export function stopOnSignals({ warm, cold, say, clock = systemClock }: StopSteps): Promise<number> {
+export function stopOnSignals({ warm, soft, cold, say, clock = systemClock }: StopSteps): Promise<number> {
   return new Promise((resolve, reject) => {
-    let count = 0
+    const steps = ['warm', ...(soft ? (['soft'] as const) : []), 'cold'] as const
+    const take = { warm, soft, cold }
+    let taken = -1
     let lastMs = -Infinity
-    const onSignal = (): void => {
+    const onSignal = (signal: NodeJS.Signals): void => {
       const nowMs = clock.monotonic()
       if (nowMs - lastMs < SAME_KEYSTROKE_MS) return
       lastMs = nowMs
-      count++
-      if (count === 1) {
-        say('stopping: what runs is ended first (once more to stop at once)')
-        warm().then(() => resolve(count === 1 ? EXIT.done : EXIT.interrupted), reject)
-      } else if (count === 2) {
-        say('stopping at once: what runs is cut off')
-        Promise.resolve(cold()).then(() => resolve(EXIT.interrupted), reject)
-      } else {
-        process.exit(EXIT.interrupted)
-      }
+      taken = Math.max(taken + 1, signal === 'SIGQUIT' ? 1 : 0)
+      const step = steps[taken]
+      if (step === undefined) process.exit(EXIT.interrupted)
+      say(LINES[step])
+      Promise.resolve(take[step]?.()).then(
+        () => resolve(steps[taken] === 'cold' ? EXIT.interrupted : EXIT.done),
+        reject,
+      )
     }
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, onSignal)
   })
 }

@@ -17,6 +17,8 @@ export interface Target {
   /** The processes of the configuration, with absolute paths; one worker where there is none. */
   readonly processes: Readonly<Record<string, ProcessConfig>>
   readonly tryIt: readonly TryIt[]
+  /** The files that define the tasks: the app's, and those beside it. */
+  readonly taskFiles: readonly string[]
   /** What was loaded, by file. */
   readonly modules: ReadonlyMap<string, LoadedModule>
 }
@@ -36,9 +38,7 @@ export interface TargetFiles {
 export function findTarget({ app, config }: CommonOptions, cwd = process.cwd()): TargetFiles {
   if (app !== undefined) {
     const [path = '', exportName] = splitExport(app)
-    const file = MODULE_ENDS.map((end) => resolve(cwd, path + end)).find(isFile) ?? dotted(path, cwd)
-    if (!file) throw new LovageError('CONFIG_NOT_FOUND', { problem: `there is no module ${path} in ${cwd}` })
-    return { kind: 'module', file, exportName }
+    return { kind: 'module', file: moduleFile(path, cwd), exportName }
   }
   if (config !== undefined) {
     const file = resolve(cwd, config)
@@ -59,10 +59,13 @@ export function findTarget({ app, config }: CommonOptions, cwd = process.cwd()):
  */
 export async function loadTarget(
   options: CommonOptions,
-  { gateways = false }: { gateways?: boolean } = {},
+  { gateways = false, include = [] }: { gateways?: boolean; include?: readonly string[] | undefined } = {},
 ): Promise<Target> {
   const files = findTarget(options)
-  return files.kind === 'config' ? targetOfConfig(await loadConfig(files.file), gateways) : targetOfModule(files)
+  const included = include.map((path) => moduleFile(path, process.cwd()))
+  if (files.kind === 'module') return targetOfModule(files, included)
+  const config = await loadConfig(files.file)
+  return targetOfConfig({ ...config, tasks: [...config.tasks, ...included] }, gateways)
 }
 
 /**
@@ -74,7 +77,14 @@ export async function loadTargetOrBroker(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Target> {
   if (env['LOVAGE_BROKER_URL'] && !isConfigured(options)) {
-    return { app: lovage('cli'), source: 'LOVAGE_BROKER_URL', processes: {}, tryIt: [], modules: new Map() }
+    return {
+      app: lovage('cli'),
+      source: 'LOVAGE_BROKER_URL',
+      processes: {},
+      tryIt: [],
+      taskFiles: [],
+      modules: new Map(),
+    }
   }
   return loadTarget(options)
 }
@@ -90,7 +100,8 @@ export async function targetOfConfig(config: ResolvedConfig, gateways: boolean):
   const from = (path: string): string => resolve(dirname(config.file), path)
   const appFile = from(config.app)
   const processes: Record<string, ProcessConfig> = {}
-  const files = new Set([appFile, ...config.tasks.map(from)])
+  const taskFiles = [appFile, ...config.tasks.map(from)]
+  const files = new Set(taskFiles)
   for (const [name, process] of Object.entries(config.processes)) {
     processes[name] = process.run === 'gateway' ? { ...process, module: from(process.module) } : process
     if (gateways && process.run === 'gateway') files.add(from(process.module))
@@ -99,13 +110,15 @@ export async function targetOfConfig(config: ResolvedConfig, gateways: boolean):
   const loaded = await loadModules([...files])
   const modules = new Map([...files].map((file, index) => [file, loaded[index] as LoadedModule]))
   const app = appOf(modules.get(appFile) as LoadedModule, appFile)
-  return { app, source: config.file, processes, tryIt: config.tryIt, modules }
+  return { app, source: config.file, processes, tryIt: config.tryIt, taskFiles, modules }
 }
 
-async function targetOfModule({ file, exportName }: TargetFiles): Promise<Target> {
-  const module = await loadModule(file)
-  const app = appOf(module, file, exportName)
-  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], modules: new Map([[file, module]]) }
+async function targetOfModule({ file, exportName }: TargetFiles, included: readonly string[]): Promise<Target> {
+  const taskFiles = [file, ...included]
+  const loaded = await loadModules(taskFiles)
+  const modules = new Map(taskFiles.map((each, index) => [each, loaded[index] as LoadedModule]))
+  const app = appOf(loaded[0] as LoadedModule, file, exportName)
+  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], taskFiles, modules }
 }
 
 /** Whether there is something to load; what is named and not there is an error of its own. */
@@ -154,6 +167,12 @@ function splitExport(given: string): [string, string?] {
   const colon = given.lastIndexOf(':')
   if (colon <= 1) return [given]
   return [given.slice(0, colon), given.slice(colon + 1)]
+}
+
+function moduleFile(path: string, cwd: string): string {
+  const file = MODULE_ENDS.map((end) => resolve(cwd, path + end)).find(isFile) ?? dotted(path, cwd)
+  if (file) return file
+  throw new LovageError('CONFIG_NOT_FOUND', { problem: `there is no module ${path} in ${cwd}` })
 }
 
 /** Celery writes `proj.tasks`; we look for proj/tasks.ts. */

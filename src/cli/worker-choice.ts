@@ -1,28 +1,29 @@
 import { hostname as hostOfMachine } from 'node:os'
 import type { App } from '../app/app.ts'
-import type { PoolName } from '../pool/open.ts'
-import type { Worker } from '../worker/worker.ts'
+import type { Worker, WorkerOptions } from '../worker/worker.ts'
 
 /** What is chosen about a worker on the command line or in the configuration. */
-export interface WorkerChoice {
-  readonly queues?: readonly string[]
-  readonly concurrency?: number
-  readonly pool?: PoolName
-  readonly prefetch?: number
+export interface WorkerChoice extends Omit<WorkerOptions, 'module'> {
+  /** Files that define the tasks. */
+  readonly module?: readonly string[]
   /** Name of the node; `%h` is the host, `%n` its first part, `%d` the rest, `%%` a per cent sign, as in Celery. */
   readonly hostname?: string
 }
 
 /**
  * Makes a worker, not started. The worker's module is loaded here, so that commands without one do not pay for it.
- * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING`
+ * @throws LovageError `OPTION_INVALID`
  */
-export async function makeWorker(app: App, { hostname, concurrency, ...choice }: WorkerChoice): Promise<Worker> {
+export async function makeWorker(
+  app: App,
+  { hostname, concurrency, module, ...choice }: WorkerChoice,
+): Promise<Worker> {
   const { worker } = await import('../worker/worker.ts')
   // Celery's solo pool runs one task at a time; here that is the async pool with one slot.
   const slots = concurrency ?? (choice.pool === 'solo' ? 1 : undefined)
   return worker(app, {
     ...choice,
+    ...(module && module.length > 0 && { module }),
     concurrency: slots,
     hostname: hostname === undefined ? undefined : expandHostname(hostname),
   })

@@ -79,7 +79,13 @@ export function workerChoicesOf(target: Target): WorkerChoice[] {
     if (config.run !== 'worker') continue
     const { count = 1, queues, concurrency, pool } = config satisfies WorkerProcess
     for (let nth = 1; nth <= count; nth++) {
-      choices.push({ queues, concurrency, pool, hostname: `${count > 1 ? `${name}-${nth}` : name}@%h` })
+      choices.push({
+        queues,
+        concurrency,
+        pool,
+        module: target.taskFiles,
+        hostname: `${count > 1 ? `${name}-${nth}` : name}@%h`,
+      })
     }
   }
   return choices

@@ -1,8 +1,9 @@
 import { didYouMean, shown } from '../app/check.ts'
 import { systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import { AsyncPool, type AsyncPoolOptions } from './async/async-pool.ts'
-import type { Pool } from './pool.ts'
+import { AsyncPool } from './async/async-pool.ts'
+import { ChildPool } from './child/child-pool.ts'
+import type { Pool, PoolKind, PoolOptions } from './pool.ts'
 import { StallWatch } from './stall-watch.ts'
 
 /**
@@ -18,47 +19,26 @@ const KINDS = {
   solo: 'async',
   asyncio: 'async',
   prefork: 'processes',
-} as const satisfies Record<string, Pool['kind']>
+} as const satisfies Record<string, PoolKind>
 
 /** Any name of a pool that {@link poolKind} understands. */
 export type PoolName = keyof typeof KINDS
 
 /**
  * The pool that a name means.
- * @throws LovageError `OPTION_INVALID` for a name that nobody knows, `CAPABILITY_MISSING` for a pool that is not there yet
+ * @throws LovageError `OPTION_INVALID` for a name that nobody knows
  */
-export function poolKind(name: string, where = 'the worker'): 'async' {
-  if (!Object.hasOwn(KINDS, name)) {
-    const fix = didYouMean(name, Object.keys(KINDS))
-    throw new LovageError('OPTION_INVALID', {
-      option: 'pool',
-      where,
-      problem: `is ${shown(name)}, which is no pool`,
-      fix,
-    })
-  }
-  const kind = KINDS[name as PoolName]
-  if (kind === 'async') return kind
-  const needs = kind === 'threads' ? 'worker threads' : 'child processes'
-  const what = name === kind ? `Pool ${kind}` : `Pool ${name} (${kind})`
-  throw new LovageError('CAPABILITY_MISSING', { what, needs, kind: 'this version', fix: 'Use pool async (-P async)' })
+export function poolKind(name: string, where = 'the worker'): PoolKind {
+  if (Object.hasOwn(KINDS, name)) return KINDS[name as PoolName]
+  const problem = `is ${shown(name)}, which is no pool`
+  throw new LovageError('OPTION_INVALID', { option: 'pool', where, problem, fix: didYouMean(name, Object.keys(KINDS)) })
 }
 
-/** What every kind of pool is told. */
-export interface PoolOptions extends Omit<AsyncPoolOptions, 'watch'> {
-  /** Default `async`. */
-  readonly kind?: PoolName
-  /** How long the event loop of the tasks may stand still before that is reported; 0: never. Default: it is not watched. */
-  readonly stallMs?: number
-}
-
-/**
- * The pool of a kind, not started.
- * @throws LovageError as {@link poolKind} does
- */
-export function openPool({ kind = 'async', stallMs, ...options }: PoolOptions): Pool {
-  poolKind(kind)
+/** The pool of a kind, not started. */
+export function openPool(kind: PoolKind, options: PoolOptions): Pool {
+  if (kind !== 'async') return new ChildPool({ ...options, kind })
+  const { stallMs, clock } = options
   // On virtual time nothing stalls.
-  const isWatched = stallMs !== undefined && options.clock === systemClock
-  return new AsyncPool({ ...options, watch: isWatched ? new StallWatch({ thresholdMs: stallMs }) : undefined })
+  const isWatched = stallMs !== undefined && clock === systemClock
+  return new AsyncPool(options, isWatched ? new StallWatch({ thresholdMs: stallMs }) : undefined)
 }

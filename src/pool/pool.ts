@@ -1,5 +1,8 @@
+import type { App } from '../app/app.ts'
+import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import type { Service } from '../base/service.ts'
+import type { JsonTypes } from '../protocol/json.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 
@@ -19,6 +22,38 @@ export interface JobReport {
   update(outcome: Outcome): void
 }
 
+/** What of an application a pool needs. */
+export type PoolApp = Pick<App, 'name' | 'registry' | 'hooks' | 'resources'>
+
+/** What every kind of pool is told. */
+export interface PoolOptions {
+  readonly app: PoolApp
+  /** Name of the worker node, `lovage@host` say. */
+  readonly hostname: string
+  /** Most jobs at once. */
+  readonly size: number
+  readonly clock: Clock
+  /** Content types of bodies that are read. */
+  readonly accept: readonly string[]
+  /** Most bytes of an unpacked body. Default: any number. */
+  readonly maxBodyBytes?: number
+  /** How dates and bytes are written into results. */
+  readonly types: JsonTypes
+  /** Most jobs at once in one thread or process. Default 1. */
+  readonly perChild?: number | undefined
+  /** Jobs after which a thread or process is replaced. Default: any number. */
+  readonly maxTasksPerChild?: number | undefined
+  /** Bytes above which a thread or process is replaced, between two tasks. Default: any number. */
+  readonly maxMemoryPerChild?: number | undefined
+  /** How long an event loop of the tasks may stand still before that is reported; 0: never. Default: it is not watched. */
+  readonly stallMs?: number | undefined
+  /** Paths of the modules that define the tasks: what threads and processes load. */
+  readonly modules?: readonly string[] | undefined
+}
+
+/** A kind of pool. */
+export type PoolKind = 'async' | 'threads' | 'processes'
+
 /**
  * Where task code runs. `testing/pool-suite.ts` says what holds for all kinds.
  *
@@ -26,7 +61,7 @@ export interface JobReport {
  * that another worker runs it.
  */
 export interface Pool extends Service {
-  readonly kind: 'async' | 'threads' | 'processes'
+  readonly kind: PoolKind
   /** Most jobs at once. */
   readonly size: number
   /** Jobs that run now. */
@@ -42,6 +77,11 @@ export interface Pool extends Service {
   run(job: Job, report: JobReport): Promise<Outcome>
   /** Asks a job to stop: its `currentTask().signal` aborts with `reason`. False when it does not run here. */
   abort(job: Job, reason: Error): boolean
+  /**
+   * Ends a job with this outcome, whatever its function does: it is given up, and where it does not let go its thread or
+   * process is ended. `reason` is what its signal aborts with. False when it does not run here.
+   */
+  end(job: Job, outcome: Outcome, reason: Error): boolean
   /** Changes `size`, from the next `run` on. */
   resize(size: number): void
 }

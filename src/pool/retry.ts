@@ -43,6 +43,7 @@ export function retryDelayMs(
 function namesOf(thrown: unknown): string[] {
   if (typeof thrown !== 'object' || thrown === null) return []
   const names: string[] = []
+  if (isLovageError(thrown)) names.push(thrown.code)
   if ('name' in thrown && typeof thrown.name === 'string') names.push(thrown.name)
   if (thrown instanceof TaskError) names.push(thrown.excType, `${thrown.excModule}.${thrown.excType}`)
   for (let type: unknown = Object.getPrototypeOf(thrown); type && type !== Object.prototype;) {

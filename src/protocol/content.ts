@@ -1,32 +1,33 @@
-import { deflateSync, unzipSync } from 'node:zlib'
 import { isUtf8 } from 'node:buffer'
-import { LovageError, messageOf } from '../base/errors.ts'
+import { LovageError } from '../base/errors.ts'
+import { unpack } from './compression.ts'
 
-/** The content type of everything that Lovage writes. */
+/** The content type of everything that Lovage writes, where nothing else is asked for. */
 export const JSON_TYPE: string = 'application/json'
 
-/** What kombu calls gzip and zlib alike; the bytes are a zlib stream (RFC 1950), no gzip file. */
-export const ZLIB_TYPE = 'application/x-gzip'
+/** What kombu's msgpack says it is. */
+export const MSGPACK_TYPE = 'application/x-msgpack'
+
+/** What kombu's YAML says it is. */
+export const YAML_TYPE = 'application/x-yaml'
 
 /** Most bytes that a body may have when it is unpacked, where the caller says nothing. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024
 
-/** Celery's short names of serializers. Only JSON is read; the others are here to be refused by their name. */
+/** Celery's short names of serializers. Pickle is never read; it is here to be refused by its name. */
 const SERIALIZERS: ReadonlyMap<string, string> = new Map([
   ['json', JSON_TYPE],
-  ['yaml', 'application/x-yaml'],
-  ['msgpack', 'application/x-msgpack'],
+  ['yaml', YAML_TYPE],
+  ['msgpack', MSGPACK_TYPE],
   ['pickle', 'application/x-python-serialize'],
 ])
 
-const COMPRESSIONS: ReadonlyMap<string, string> = new Map([
-  ['gzip', ZLIB_TYPE],
-  ['zlib', ZLIB_TYPE],
-])
+/** What can be read, where it is accepted. */
+const READABLE: readonly string[] = [JSON_TYPE, MSGPACK_TYPE, YAML_TYPE]
 
 /** How bodies are read. */
 export interface ContentLimits {
-  /** Content types, or Celery's names of them. Default JSON; nothing else can be read, whatever stands here. */
+  /** Content types, or Celery's names of them. Default JSON; msgpack and YAML can be read too, pickle never. */
   readonly accept?: readonly string[]
   /** Most bytes of an unpacked body. Default 16 MiB. */
   readonly maxBodyBytes?: number
@@ -41,13 +42,21 @@ export interface Content {
 }
 
 /**
- * The text of a JSON body, unpacked.
+ * The bytes of a body, unpacked.
  * @throws LovageError `CONTENT_REFUSED` for a content type that is not accepted (pickle never is) and for a compression
- *   that is not zlib; `BODY_UNDECODABLE` for bytes that are not what they claim, or too many when unpacked
+ *   that nobody here can read; `BODY_UNDECODABLE` for bytes that are not what they claim, or too many when unpacked
+ */
+export function bodyBytes({ contentType, compression, body }: Content, limits: ContentLimits = {}): Uint8Array {
+  assertAccepted(contentType, limits.accept)
+  return compression ? unpack(body, compression, limits.maxBodyBytes ?? MAX_BODY_BYTES) : body
+}
+
+/**
+ * The text of a body, unpacked.
+ * @throws LovageError as {@link bodyBytes}; `BODY_UNDECODABLE` also for what is not UTF-8
  */
 export function bodyText(content: Content, limits: ContentLimits = {}): string {
-  assertAccepted(content.contentType, limits.accept)
-  const bytes = unpack(content, limits.maxBodyBytes ?? MAX_BODY_BYTES)
+  const bytes = bodyBytes(content, limits)
   if (!isUtf8(bytes)) {
     throw new LovageError('BODY_UNDECODABLE', { contentType: content.contentType, problem: 'it is not UTF-8' })
   }
@@ -60,31 +69,21 @@ export function bodyText(content: Content, limits: ContentLimits = {}): string {
  */
 export function assertAccepted(contentType: string, accept: readonly string[] = [JSON_TYPE]): void {
   if (contentType === JSON_TYPE && accept.includes(JSON_TYPE)) return
-  const type = (contentType.split(';', 1)[0] as string).trim().toLowerCase()
-  const readable = accept.map((name) => SERIALIZERS.get(name) ?? name).filter((name) => name === JSON_TYPE)
-  if (readable.includes(type)) return
+  const readable = accept.map(contentTypeOf).filter((name) => name !== undefined)
+  if (readable.includes(bareType(contentType))) return
   throw new LovageError('CONTENT_REFUSED', {
     contentType: contentType || '(none)',
     accepted: readable.join(', ') || 'nothing',
   })
 }
 
-/** A body packed as Celery's `compression='gzip'` (or `'zlib'`, the same) does it, and what goes into the header. */
-export function pack(body: Uint8Array): { body: Uint8Array; compression: string } {
-  return { body: deflateSync(body), compression: ZLIB_TYPE }
+/** The content type that a name means, Celery's or its own; undefined for what cannot be read here, whoever accepts it. */
+export function contentTypeOf(name: string): string | undefined {
+  const type = SERIALIZERS.get(name) ?? bareType(name)
+  return READABLE.includes(type) ? type : undefined
 }
 
-function unpack({ body, compression }: Content, maxBytes: number): Uint8Array {
-  if (!compression) return body
-  if ((COMPRESSIONS.get(compression) ?? compression) !== ZLIB_TYPE) {
-    throw new LovageError('CONTENT_REFUSED', { contentType: `compression ${compression}`, accepted: ZLIB_TYPE })
-  }
-  try {
-    // Reads gzip files too, which producers other than kombu may send under this name.
-    return unzipSync(body, { maxOutputLength: maxBytes })
-  } catch (error) {
-    const tooMuch = error instanceof RangeError
-    const problem = tooMuch ? `it unpacks to more than ${maxBytes} bytes` : messageOf(error)
-    throw new LovageError('BODY_UNDECODABLE', { contentType: compression, problem })
-  }
+/** A content type without its parameters, in small letters. */
+export function bareType(contentType: string): string {
+  return (contentType.split(';', 1)[0] as string).trim().toLowerCase()
 }

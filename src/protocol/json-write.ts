@@ -66,6 +66,17 @@ export function quoteJson(text: string): string {
   return from === 0 ? `"${text}"` : `${quoted}${text.slice(from)}"`
 }
 
+/** Names of members come again and again: each is quoted once, as far as there is room. */
+const NAMES = new Map<string, string>()
+const MOST_NAMES = 2_000
+const LONGEST_NAME = 64
+
+function quoteName(name: string): string {
+  const quoted = `${quoteJson(name)}: `
+  if (NAMES.size < MOST_NAMES && name.length <= LONGEST_NAME) NAMES.set(name, quoted)
+  return quoted
+}
+
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function writeNumber(value: number, place: Place, depth: number): string {
@@ -140,7 +151,7 @@ function writeMembers(object: Record<string, unknown>, place: Place, depth: numb
     const member = object[name]
     if (member === undefined) continue
     text += text === '' ? '{' : ', '
-    text += `${quoteJson(name)}: ${write(member, place, depth + 1)}`
+    text += (NAMES.get(name) ?? quoteName(name)) + write(member, place, depth + 1)
   }
   return text === '' ? '{}' : `${text}}`
 }

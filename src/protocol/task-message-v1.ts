@@ -1,10 +1,10 @@
 import { isLovageError, LovageError } from '../base/errors.ts'
-import { bodyText, type ContentLimits } from './content.ts'
+import { bareType, type ContentLimits, JSON_TYPE } from './content.ts'
 import { textField } from './header-fields.ts'
-import { decodeRawJson } from './json.ts'
 import { writeJson } from './json-write.ts'
 import type { Message } from './message.ts'
 import { pythonRepr } from './python-repr.ts'
+import { deserializeRaw } from './serializer.ts'
 import { isRecord } from './signature.ts'
 
 /** A protocol 1 body, read: its fields under the names of the headers, and the body of protocol 2 that it stands for. */
@@ -21,13 +21,14 @@ export interface ObjectBody {
 export function readObjectBody(message: Message, limits: ContentLimits): ObjectBody | undefined {
   const hasTask = Boolean(textField(message.headers, 'task'))
   const compression = textField(message.headers, 'compression') ?? undefined
-  if (!hasTask) return convert(decodeObject(message, compression, limits))
+  const isJson = bareType(message.contentType) === JSON_TYPE
+  if (!hasTask) return convert(decodeObject(message, compression, limits), isJson)
   // A look at the first byte spares parsing the body in the process that reads headers only. Packed hybrids, which nobody
   // sends, are left to the reader of the body.
   if (compression !== undefined || !beginsObject(message.body)) return undefined
   try {
     const decoded = decodeObject(message, compression, limits)
-    return 'args' in decoded ? convert(decoded) : undefined
+    return 'args' in decoded ? convert(decoded, isJson) : undefined
   } catch (error) {
     // The headers stand by themselves: what is wrong with the body becomes the outcome of a task that has a name.
     if (isLovageError(error)) return undefined
@@ -40,16 +41,16 @@ function decodeObject(
   compression: string | undefined,
   limits: ContentLimits,
 ): Record<string, unknown> {
-  const decoded = decodeRawJson(bodyText({ contentType, compression, body }, limits))
+  const decoded = deserializeRaw({ contentType, compression, body }, limits)
   if (isRecord(decoded) && ('task' in decoded || 'args' in decoded)) return decoded
   throw new LovageError('MESSAGE_INVALID', { problem: 'neither headers nor body name a task' })
 }
 
-function convert(old: Record<string, unknown>): ObjectBody {
+function convert(old: Record<string, unknown>, isJson: boolean): ObjectBody {
   const { args = [], kwargs = {}, callbacks = null, errbacks = null, chord = null, ...fields } = old
   const embed = { callbacks, errbacks, chain: null, chord }
   // Values that were read are passed on as they came, NaN and typed objects among them.
-  const text = writeJson([args, kwargs, embed], { typed: false, path: '$', nonFinite: true })
+  const text = writeJson([args, kwargs, embed], { typed: !isJson, path: '$', nonFinite: true })
   return {
     body: Buffer.from(text, 'latin1'),
     fields: {

@@ -1,10 +1,11 @@
 import { LovageError } from '../base/errors.ts'
-import { bodyText, JSON_TYPE, type ContentLimits } from './content.ts'
+import { type ContentLimits, JSON_TYPE } from './content.ts'
 import { countField, flagField, requiredField, tableField, textField } from './header-fields.ts'
 import { textListField, timeField, timelimitField } from './header-fields.ts'
 import { type HeaderValue, type Headers, LEASE_HEADER, STARTS_HEADER } from './headers.ts'
-import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
+import { encodeJson, type JsonTypes } from './json.ts'
 import type { Message } from './message.ts'
+import { deserialize } from './serializer.ts'
 import { isRecord, NO_EMBED, readEmbed, type Embed } from './signature.ts'
 import { readObjectBody } from './task-message-v1.ts'
 
@@ -247,7 +248,7 @@ export interface TaskBody {
  *   kwargs not an object
  */
 export function readBody(request: TaskRequest, limits: ContentLimits = {}): TaskBody {
-  const decoded = decodeJson(bodyText(request, limits))
+  const decoded = deserialize(request, limits)
   // The object is a packed hybrid of protocols 1 and 2.
   const parts = isRecord(decoded) && 'args' in decoded ? [decoded.args, decoded.kwargs, decoded] : decoded
   if (!Array.isArray(parts) || parts.length !== 3) {

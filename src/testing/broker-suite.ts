@@ -1,6 +1,7 @@
 import { adminTests } from './broker/admin-tests.ts'
 import { consumeTests } from './broker/consume-tests.ts'
 import { deadLetterTests } from './broker/dead-letter-tests.ts'
+import { delayTests } from './broker/delay-tests.ts'
 import { publishTests } from './broker/publish-tests.ts'
 import { queueTests } from './broker/queue-tests.ts'
 import { type BrokerDifferences, type OpenForSuite, Scene, type SuiteContext } from './broker/scene.ts'
@@ -41,4 +42,5 @@ export function brokerSuite(
   consumeTests(context)
   adminTests(context)
   deadLetterTests(context)
+  if (!differences.hasNoDelays) delayTests(context)
 }

@@ -15,10 +15,15 @@ export class Credit {
     this.#apply = apply
   }
 
-  /** What to tell the broker first. */
-  ask(): number {
-    this.#applied = this.#wanted()
-    return this.#applied
+  /** How many may be in hand as things are. */
+  get wanted(): number {
+    return this.#wanted()
+  }
+
+  /** The broker has been told this; meanwhile it may have changed. */
+  told(prefetch: number): void {
+    this.#applied = prefetch
+    this.changed()
   }
 
   /** Something has changed on which it depends. */

@@ -1,5 +1,4 @@
-import type { ResolvedWorkerOptions } from './options.ts'
-import { MAX_PREFETCH } from './options.ts'
+import { MAX_PREFETCH, multiplied, type ResolvedCreditOptions } from './credit-options.ts'
 
 /** How things are in a worker, as far as it matters to how many messages it asks for. */
 export interface Load {
@@ -15,10 +14,10 @@ export interface Load {
 }
 
 /** The options that it goes by. */
-export type DemandOptions = Pick<
-  ResolvedWorkerOptions,
-  'concurrency' | 'prefetch' | 'maxHeld' | 'highWater' | 'lowWater'
->
+export type DemandOptions = ResolvedCreditOptions & {
+  /** Slots of all pools at the start. */
+  readonly slots: number
+}
 
 /**
  * How many messages a worker wants in hand: one for each slot, and those beyond. Each task that waits where others could
@@ -36,23 +35,25 @@ export class Demand {
   }
 
   prefetch({ size, free, waiting, held, leased }: Load): number {
-    const { maxHeld } = this.#options
-    const beyond = this.#beyond()
+    const { maxHeld, lowWater } = this.#options
+    const beyond = this.#beyond(size)
     // Where no slot is free those who wait need no company: what came too much must not let more come.
     this.#parked = free > 0 ? waiting : Math.min(this.#parked, Math.max(0, waiting - beyond))
-    const wanted = size + beyond + this.#marked(this.#parked) + Math.min(held, maxHeld) - leased
+    // When it is full, free slots stay free until the low mark is reached: all that comes might have to wait as well.
+    const ready = this.#isFullWith(this.#parked) ? size - free + lowWater : size + beyond + this.#parked
+    const wanted = ready + Math.min(held, maxHeld) - leased
     return Math.min(MAX_PREFETCH, Math.max(1, wanted))
   }
 
-  /** Messages in hand beyond those that can run. */
-  #beyond(): number {
-    const { prefetch, concurrency } = this.#options
-    return prefetch - concurrency
+  /** Messages in hand beyond those that can run: as many as at the start, or by the multiplier. */
+  #beyond(size: number): number {
+    const { prefetch, slots, prefetchMultiplier, highWater } = this.#options
+    return multiplied(size, prefetchMultiplier, highWater) ?? prefetch - slots
   }
 
-  #marked(parked: number): number {
+  #isFullWith(parked: number): boolean {
     const { highWater, lowWater } = this.#options
     this.#isFull = this.#isFull ? parked > lowWater : parked >= highWater
-    return this.#isFull ? Math.min(parked, lowWater) : parked
+    return this.#isFull
   }
 }

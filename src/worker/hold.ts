@@ -33,6 +33,18 @@ export class Hold {
     this.#held.set(work, due)
   }
 
+  /** Takes a task out before its time. False: it is not here. */
+  remove(work: Work): boolean {
+    const due = this.#held.get(work)
+    due?.cancel()
+    return due !== undefined && this.#held.delete(work)
+  }
+
+  /** Those who wait, in no order. */
+  get works(): Iterable<Work> {
+    return this.#held.keys()
+  }
+
   /** Lets go of all, before their time. */
   release(): Work[] {
     const works = [...this.#held.keys()]

@@ -1,5 +1,6 @@
 import { type LagFigures, worstLag } from '../base/lag.ts'
-import type { Pool } from '../pool/pool.ts'
+import type { Pool, PoolKind } from '../pool/pool.ts'
+import type { Outcome } from '../protocol/outcome.ts'
 import { Slots } from './slots.ts'
 import type { Work } from './work.ts'
 
@@ -14,6 +15,7 @@ export class Lanes {
   /** Where tasks run that name no pool. */
   readonly main: Lane
   readonly #lanes: readonly Lane[]
+  readonly #byKind: ReadonlyMap<PoolKind, Lane>
 
   /** @param pools the first is where tasks run that name none */
   constructor(pools: readonly [Pool, ...Pool[]], launch: (work: Work) => void) {
@@ -24,6 +26,7 @@ export class Lanes {
     const [first, ...others] = pools
     this.main = laneOf(first)
     this.#lanes = [this.main, ...others.map(laneOf)]
+    this.#byKind = new Map(this.#lanes.map((lane) => [lane.pool.kind, lane]))
   }
 
   /** There is another pool beside the main one. */
@@ -60,8 +63,10 @@ export class Lanes {
   }
 
   /** Where a task runs. */
-  of(_work: Work): Lane {
-    return this.main
+  of({ task }: Work): Lane {
+    const kind = task?.options.pool
+    // One that was defined after the start may ask for a pool that is not there.
+    return (kind && this.#byKind.get(kind)) ?? this.main
   }
 
   enter(work: Work): void {
@@ -85,6 +90,11 @@ export class Lanes {
   /** Tells a task that runs to stop. */
   abort(work: Work, reason: Error): void {
     if (work.job) this.of(work).pool.abort(work.job, reason)
+  }
+
+  /** Ends a task that runs with this outcome: see `Pool.end`. False: it does not run. */
+  end(work: Work, outcome: Outcome, reason: Error): boolean {
+    return work.job !== undefined && this.of(work).pool.end(work.job, outcome, reason)
   }
 
   /** Lets go of all that wait; nothing starts from now on. */

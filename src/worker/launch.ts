@@ -54,12 +54,14 @@ export class Launch {
   }
 
   #acknowledge(work: Work): void {
-    const { clock, lanes, leaving, run, isClosing } = this.#options
+    const { clock, gates, lanes, leaving, run, isClosing } = this.#options
     const { slots } = lanes.of(work)
     const free = slots.reserve()
     const start = (): void => {
       free()
-      run(work)
+      // Revoked in this very turn, say.
+      if (gates.opens(work)) run(work)
+      else slots.fill()
     }
     const acknowledge = (): void => {
       // A turn later the acknowledgement is on its way: a task that kills this process does not come back.

@@ -42,7 +42,7 @@ export interface LeaseOptions {
   readonly onStray: (delivery: Delivery) => void
   /** There are more tasks under lease, or fewer. */
   readonly onChange: () => void
-  /** Gives back a task that waits for a slot. */
+  /** Gives back a task that waits for its start. */
   readonly giveBack: (work: Work) => void
   /** Aborts when the worker cannot wait any longer; what is not on its way by then stays where it is. */
   readonly giveUp: AbortSignal
@@ -180,7 +180,7 @@ export class Leases {
   #renew(work: Work): Promise<boolean> | boolean {
     const { giveBack } = this.#options
     // Others may have it, instead of one more in the hands of who is busy.
-    if (!work.isReady) return this.move(work, work.deaths)
+    if (!work.waitsIn) return this.move(work, work.deaths)
     giveBack(work)
     return true
   }

@@ -37,6 +37,12 @@ export class Leaving {
     this.#options.drop(work)
   }
 
+  /** It waits with the broker for its time. */
+  kept(work: Work): void {
+    this.#options.tally.counts.kept++
+    this.#options.drop(work)
+  }
+
   /** Back to its queue; with `asNew` as a new message, which it is to a broker that counts how often one came. */
   giveBack(work: Work, asNew = false): void {
     if (work.canRequeue && !work.moving && !asNew) this.#returned(work, work.requeue())

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
 import type { Settler } from './settle.ts'
 import type { Tally } from './tally.ts'
 import { Updates } from './updates.ts'
@@ -12,10 +13,19 @@ export interface RunOptions {
   readonly tally: Tally
   readonly settler: Settler
   readonly hostname: string
+  /** For tasks that have none. */
+  readonly limits: Limits
+}
+
+/** Milliseconds. */
+export interface Limits {
+  readonly timeLimitMs: number | undefined
+  readonly softTimeLimitMs: number | undefined
 }
 
 /** Runs a task in the pool, and sends on what it tells meanwhile. Never rejects. */
-export async function run(work: Work, pool: Pool, { clock, tally, settler, hostname }: RunOptions): Promise<Outcome> {
+export async function run(work: Work, pool: Pool, options: RunOptions): Promise<Outcome> {
+  const { clock, tally, settler, hostname, limits } = options
   const { request, delivery } = work
   const { exchange, routingKey } = delivery
   const update = (outcome: Outcome): void => {
@@ -31,8 +41,27 @@ export async function run(work: Work, pool: Pool, { clock, tally, settler, hostn
     update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })
   }
   // A copy is new to the broker, and to the task the same message again.
-  work.job = { request, delivery: { exchange, routingKey, redelivered: work.deaths > 0 }, hostname }
+  work.job = {
+    request: limited(work, limits),
+    delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
+    hostname,
+  }
   const outcome = await pool.run(work.job, { started, update })
   work.job = undefined
   return outcome
+}
+
+/** The request with the limits of the worker, where neither it nor its task has one of its own. */
+function limited({ request, task }: Work, { timeLimitMs, softTimeLimitMs }: Limits): TaskRequest {
+  if (timeLimitMs === undefined && softTimeLimitMs === undefined) return request
+  const [hard, soft] = request.timelimit
+  const timelimit = [
+    hard ?? secondsOf(task?.options.timeLimitMs ?? timeLimitMs),
+    soft ?? secondsOf(task?.options.softTimeLimitMs ?? softTimeLimitMs),
+  ] as const
+  return { ...request, timelimit }
+}
+
+function secondsOf(ms: number | undefined): number | null {
+  return ms === undefined ? null : ms / 1000
 }

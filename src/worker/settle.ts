@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Broker, Delivery, Topology } from '../broker/broker.ts'
+import { publishAt } from '../broker/publish-at.ts'
 import { failureOf, workerLostError } from '../protocol/failure.ts'
 import { formatIso } from '../protocol/iso-time.ts'
 import { plainHeader } from '../protocol/headers.ts'
@@ -127,9 +128,10 @@ export class Settler {
 
   async #retry(work: Work, outcome: Outcome): Promise<Ending> {
     const { clock } = this.#options
-    const eta = formatIso(clock.now() + (outcome.retry?.delayMs ?? 0))
+    const etaMs = clock.now() + (outcome.retry?.delayMs ?? 0)
     // No AMQP expiration: the broker would drop it unseen, where a worker says that it has expired.
-    await this.republish(work.delivery, encodeTask(retryOf(work.request, { eta })))
+    const message = encodeTask(retryOf(work.request, { eta: formatIso(etaMs) }))
+    await this.republish(work.delivery, message, Math.min(etaMs, work.expiresAtMs))
     if (!work.ignoresResult) await this.tell(outcome, work.request)
     return work.ack() ? 'acked' : 'lost'
   }
@@ -170,9 +172,10 @@ export class Settler {
     }
   }
 
-  /** To the very queue it came from, and not to others that its exchange may feed. */
-  async republish({ queue, message: { headers } }: Delivery, message: Message): Promise<void> {
-    const { broker, topologyOf } = this.#options
+  /** To the very queue it came from, and not to others that its exchange may feed; at a time, epoch ms, or at once. */
+  async republish({ queue, message: { headers } }: Delivery, message: Message, atMs?: number): Promise<void> {
+    const { broker, clock, topologyOf } = this.#options
+    const to = { exchange: '', routingKey: queue }
     const id = plainHeader(headers.id)
     const task = plainHeader(headers.task)
     await this.#insist(
@@ -180,7 +183,7 @@ export class Settler {
       { id, task, queue },
       async () => {
         try {
-          await broker.publish(message, { exchange: '', routingKey: queue }, { isPassedOn: true })
+          await publishAt(broker, message, to, { atMs, nowMs: clock.now(), isPassedOn: true })
         } catch (error) {
           if (isLovageError(error, 'UNROUTABLE')) await broker.declare(topologyOf(queue))
           throw error

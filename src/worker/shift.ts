@@ -4,29 +4,29 @@ import { WorkerStopping } from '../app/control-flow.ts'
 import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
-import { log } from '../base/log.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
-import { openPool } from '../pool/open.ts'
+import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
 import { Demand } from './demand.ts'
-import { ABORTED_MS, cancelConsumer, cutOff } from './ending.ts'
+import { cancelConsumer, finish, type StopStep } from './ending.ts'
 import { Ends } from './ends.ts'
-import { Expiry } from './expiry.ts'
-import { Gates } from './gate.ts'
+import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
+import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
+import type { Steered, Steering } from './steering.ts'
 import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
@@ -46,12 +46,16 @@ export class Shift {
   readonly #starts: Starts
   readonly #leases: Leases
   readonly #leaving: Leaving
+  readonly #steering: Steering
+  readonly #steered: Steered
   #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
-  #isHurried = false
+  #step: StopStep | undefined
   readonly #giveUp = new AbortController()
 
-  private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, tally: Tally) {
+  private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
+    const { tally, steering } = lasting
     const { settings, registry, hooks } = app
     const { broker } = client
     const giveUp = this.#giveUp.signal
@@ -62,19 +66,19 @@ export class Shift {
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
-    const { pool: kind, concurrency: size, stallThresholdMs: stallMs } = options
-    const main = openPool({ kind, registry, hooks, size, stallMs, clock, accept, types, maxBodyBytes })
-    this.#lanes = new Lanes([main], (work) => this.#launch.launch(work))
-    const limits = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
+    const { pool: kind, stallThresholdMs: stallMs } = options
+    const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
+    this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
+    const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
       clock,
       hooks,
-      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, limits),
+      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),
       topologyOf: (queue): Topology => queueTopology(queue, settings),
       giveUp,
     })
-    this.#running = { clock, tally, settler, hostname: options.hostname }
+    this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
     this.#inHand = new InHand(clock)
     this.#ends = new Ends({ clock, inHand: this.#inHand, settler, tally, giveUp, left: (work) => this.#left(work) })
     this.#leaving = new Leaving({
@@ -97,7 +101,7 @@ export class Shift {
       onStray: (delivery) => void this.#leaving.stray(delivery),
       onChange: () => this.#credit.changed(),
       giveBack: (work) => {
-        this.#lanes.of(work).slots.withdraw(work)
+        work.waitsIn?.withdraw(work)
         this.#leaving.giveBack(work, work.isAgain)
       },
       giveUp,
@@ -114,7 +118,17 @@ export class Shift {
       exhaust: settle,
       enter: (work) => this.#lanes.enter(work),
     })
-    this.#gates = new Gates([new Expiry(clock)], settle)
+    const { gates, revoking, limits } = makeGates({
+      clock,
+      steering,
+      disableRateLimits: options.disableRateLimits,
+      inHand: this.#inHand,
+      lanes: this.#lanes,
+      unhold: (work) => this.#admission.unhold(work),
+      settle,
+      onChange: () => this.#credit.changed(),
+    })
+    this.#gates = gates
     this.#launch = new Launch({
       clock,
       lanes: this.#lanes,
@@ -147,26 +161,44 @@ export class Shift {
       gates: this.#gates,
       lanes: this.#lanes,
       credit: this.#credit,
+      onLoad: () => steering.look(),
+      delays: broker.delays,
       giveBack: (work) => this.#leaving.giveBack(work),
+      lose: (work) => this.#leaving.lose(work),
+      kept: (work) => this.#leaving.kept(work),
     })
+    this.#steering = steering
+    this.#steered = {
+      lanes: this.#lanes,
+      inHand: this.#inHand,
+      revoking,
+      held: () => this.#admission.works,
+      onRate: (task) => limits.changed(task),
+      onResize: () => this.#credit.changed(),
+    }
   }
 
   /** Declares the queues and begins to read them. */
-  static async begin(app: App, options: ResolvedWorkerOptions, clock: Clock, tally: Tally): Promise<Shift> {
+  static async begin(app: App, options: ResolvedWorkerOptions, clock: Clock, lasting: Lasting): Promise<Shift> {
     const client = await app.client()
-    const shift = new Shift(app, options, client, clock, tally)
+    const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
     const { queues } = options
     await shift.#lanes.start()
+    shift.#steering.attach(shift.#steered)
     try {
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
-      const prefetch = shift.#credit.ask()
+      shift.#stopMoving = await broker.delays?.move(queues)
+      const prefetch = shift.#credit.wanted
       shift.#consumer = await broker.consume({
         queues,
         prefetch,
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })
+      shift.#credit.told(prefetch)
     } catch (error) {
+      shift.#steering.detach()
+      await shift.#stopMoving?.()
       await shift.#lanes.stop()
       throw error
     }
@@ -193,10 +225,12 @@ export class Shift {
     return this.#lanes.lag
   }
 
-  /** Ends warmly: see `WorkerOptions.gracePeriod`. */
-  async end(): Promise<void> {
+  /** Ends. What has not started goes back first. */
+  async end(step: StopStep): Promise<void> {
+    this.#step ??= step
     this.#isClosing = true
     this.#arrivals.close()
+    this.#steering.keepSize()
     await cancelConsumer(this.#clock, this.#consumer)
     const unstarted = [
       ...this.#admission.close(),
@@ -205,24 +239,19 @@ export class Shift {
       ...this.#lanes.close(),
     ]
     for (const work of unstarted) this.#leaving.giveBack(work)
-    await this.#finish()
+    await finish(this.#inHand, this.#lanes, {
+      ...this.#options,
+      step: () => this.#step,
+      giveUp: () => this.#giveUp.abort(new WorkerStopping()),
+    })
     await this.#leases.end()
+    await this.#stopMoving?.()
+    this.#steering.detach()
   }
 
-  async #finish(): Promise<void> {
-    await this.#inHand.idle(this.#isHurried ? 0 : this.#options.gracePeriodMs, true)
-    if (this.#inHand.isBusy) await cutOff(this.#inHand, this.#lanes)
-    await this.#lanes.stop()
-    if (!this.#inHand.isBusy) return
-    // What is left could not be stored or sent: the broker cannot be reached. Unsettled messages are its again.
-    this.#giveUp.abort(new WorkerStopping())
-    await this.#inHand.idle(ABORTED_MS)
-    if (this.#inHand.isBusy) log('error', 'worker', 'stopped with messages in hand', { inHand: this.#inHand.size })
-  }
-
-  /** The grace period is over now. */
-  hurry(): void {
-    this.#isHurried = true
+  /** Ends with less patience from now on. */
+  hurry(step: StopStep): void {
+    this.#step = step
     this.#inHand.hurry()
   }
 
@@ -240,6 +269,12 @@ export class Shift {
     this.#gates.left(work)
     this.#leases.left(work)
   }
+}
+
+/** What lives longer than one shift. */
+export interface Lasting {
+  readonly tally: Tally
+  readonly steering: Steering
 }
 
 type Client = Awaited<ReturnType<App['client']>>

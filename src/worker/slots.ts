@@ -1,8 +1,8 @@
 import { Ring } from '../base/ring.ts'
-import type { Work } from './work.ts'
+import type { Waiting, Work } from './work.ts'
 
 /** Who may start now, and who waits for that. */
-export class Slots {
+export class Slots implements Waiting {
   readonly #hasRoom: (starting: number) => boolean
   readonly #launch: (work: Work) => void
   readonly #ready = new Ring<Work>()
@@ -27,14 +27,13 @@ export class Slots {
 
   enter(work: Work): void {
     if (this.#waiting === 0 && this.#isFree) return this.#launch(work)
-    work.isReady = true
+    work.waitsIn = this
     this.#waiting++
     this.#ready.push(work)
   }
 
-  /** It waits no longer. */
   withdraw(work: Work): void {
-    work.isReady = false
+    work.waitsIn = undefined
     this.#waiting--
   }
 
@@ -63,7 +62,7 @@ export class Slots {
 
   #next(): Work | undefined {
     for (let work = this.#ready.shift(); work; work = this.#ready.shift()) {
-      if (!work.isReady) continue
+      if (work.waitsIn !== this) continue
       this.withdraw(work)
       return work
     }

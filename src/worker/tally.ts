@@ -27,6 +27,8 @@ export interface WorkerCounts {
   readonly adopted: number
   /** Times that a message in hand was moved under a lease, or under a newer one. */
   readonly leased: number
+  /** Due much later, and left to the broker until then. */
+  readonly kept: number
   /** Settled, or about to start, when the message was no longer ours: somebody runs it again. */
   readonly lost: number
 }
@@ -48,6 +50,7 @@ export class Tally {
     returned: 0,
     adopted: 0,
     leased: 0,
+    kept: 0,
     lost: 0,
   } satisfies WorkerCounts
 

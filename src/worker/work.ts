@@ -8,6 +8,12 @@ import { isWornOut, Leased, Returned } from './lease-copy.ts'
 import { startsOf } from './starts.ts'
 import type { Updates } from './updates.ts'
 
+/** Where tasks wait for their start. */
+export interface Waiting {
+  /** It waits here no longer. */
+  withdraw(work: Work): void
+}
+
 /** A task in this worker's hands, from intake until it is settled. */
 export class Work {
   readonly request: TaskRequest
@@ -37,8 +43,10 @@ export class Work {
   wouldTell: number
   /** It came back from a lease. */
   readonly isFromLease: boolean
-  /** Waits for a free slot. */
-  isReady = false
+  /** Where it waits for its start: for a slot of its pool, or for its rate limit. */
+  waitsIn: Waiting | undefined
+  /** Its rate limit has let it pass. */
+  isPaced = false
   /** It is being moved under a lease: settles when that has succeeded, or not. */
   moving: Promise<boolean> | undefined
   /** It has been moved under a lease. */

@@ -1,14 +1,20 @@
 import type { App } from '../app/app.ts'
 import { backendHas, brokerHas } from '../app/capabilities.ts'
+import { childPlace } from '../app/child-place.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
+import { nextStep, type StopStep } from './ending.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
+import type { AutoscaleRange } from './autoscale.ts'
+import type { TaskInHand } from './look.ts'
+import type { RevokeOptions } from './revoke.ts'
 import { Shift } from './shift.ts'
+import { Steering } from './steering.ts'
 import { Tally, type WorkerCounts } from './tally.ts'
 
-export type { WorkerCounts, WorkerOptions }
+export type { AutoscaleRange, RevokeOptions, StopStep, TaskInHand, WorkerCounts, WorkerOptions }
 
 /** What a worker is doing. */
 export type WorkerState = 'stopped' | 'starting' | 'running' | 'stopping'
@@ -31,24 +37,25 @@ export interface WorkerStats extends WorkerCounts {
  * Runs the tasks of an application off its queues. Made by {@link worker}.
  *
  * `stop` ends warmly: no more messages are taken, what has not started goes back to its queue, what runs has the grace
- * period to end. A second `stop` meanwhile ends the grace period.
+ * period to end. A second `stop` meanwhile ends the grace period: softly where there is time for that, then coldly.
  */
 export class Worker implements Service {
   readonly options: ResolvedWorkerOptions
   readonly #app: App
   readonly #clock: Clock
   readonly #tally = new Tally()
+  readonly #steering: Steering
   #state: WorkerState = 'stopped'
-  /** Somebody who stops it cannot wait. */
-  #isHurried = false
+  #step: StopStep | undefined
   #shift: Shift | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
   constructor(app: App, given: WorkerOptions, clock: Clock) {
-    this.options = resolveWorkerOptions(given, app.settings)
+    this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
+    this.#steering = new Steering(this.options, app.registry, clock)
   }
 
   get hostname(): string {
@@ -65,10 +72,12 @@ export class Worker implements Service {
   }
 
   /**
-   * Connects, declares the queues and begins to read them.
+   * Connects, declares the queues and begins to read them. In a thread or process of a pool it does nothing.
    * @throws LovageError `BROKER_UNREACHABLE`, `BROKER_REFUSED`, `TOPOLOGY_MISMATCH`
    */
   start(): Promise<void> {
+    // The module of a program that runs a worker is also what the children of its pools load.
+    if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = undefined
@@ -78,21 +87,95 @@ export class Worker implements Service {
     return this.#starting
   }
 
-  stop(): Promise<void> {
+  /**
+   * Stops, by default warmly; while it stops, each further call goes one step on, or to the one that is named.
+   * @param how `warm`: as `gracePeriod` says. `soft`: as `softShutdownTimeout` says, and cold where that is 0. `cold`: what
+   * runs is cut off.
+   */
+  stop(how?: StopStep): Promise<void> {
+    const step = nextStep(this.#step, how, this.options.softShutdownTimeoutMs)
     if (this.#stopping) {
-      this.#isHurried = true
-      this.#shift?.hurry()
+      if (step === this.#step) return this.#stopping
+      this.#step = step
+      log('info', 'worker', 'worker stops', { hostname: this.hostname, how: step })
+      this.#shift?.hurry(step)
       return this.#stopping
     }
     if (!this.#starting) return Promise.resolve()
     this.#state = 'stopping'
+    this.#step = step
     this.#stopping = this.#stop(this.#starting).finally(() => {
       this.#starting = undefined
       this.#stopping = undefined
-      this.#isHurried = false
+      this.#step = undefined
       this.#state = 'stopped'
     })
     return this.#stopping
+  }
+
+  /**
+   * Ends tasks by their ids, with REVOKED: those that come (each id is remembered until its task expires, where that is
+   * known, else for three hours and as one of 50,000), those that wait, and with `terminate` those that run. Gives the ids
+   * of those that ran and were ended.
+   */
+  revoke(ids: string | readonly string[], options: RevokeOptions = {}): string[] {
+    return this.#steering.revoke(typeof ids === 'string' ? [ids] : ids, options)
+  }
+
+  /**
+   * Gives a task another rate limit in this worker, from now on: `'10/s'`, `'100/m'`, `'1000/h'` or a number a second; 0 or
+   * null: none.
+   * @throws LovageError `TASK_UNKNOWN`, `OPTION_INVALID`
+   */
+  rateLimit(task: string, rate: string | number | null): void {
+    this.#steering.rateLimit(task, rate)
+  }
+
+  /**
+   * Keeps the worker's own pool between two sizes from now on: see `WorkerOptions.autoscale`.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  autoscale(max: number, min = 1): void {
+    this.#steering.autoscale(max, min)
+  }
+
+  /** Between which sizes the pool is kept; undefined: it has one size. */
+  get autoscaleRange(): AutoscaleRange | undefined {
+    return this.#steering.range
+  }
+
+  /**
+   * Adds to the worker's own pool so many slots, threads or processes, as long as it runs. Gives how many tasks it now runs
+   * at once.
+   * @throws LovageError `AUTOSCALE_ON`, `WORKER_STOPPED`, `OPTION_INVALID`
+   */
+  grow(count = 1): number {
+    return this.#steering.resize(count)
+  }
+
+  /** Takes them away, all but one; tasks that run go on. @throws as {@link grow} does */
+  shrink(count = 1): number {
+    return this.#steering.resize(-count)
+  }
+
+  /** Tasks that run. */
+  active(): TaskInHand[] {
+    return this.#steering.active()
+  }
+
+  /** Tasks that wait for a slot or for their rate limit. */
+  reserved(): TaskInHand[] {
+    return this.#steering.reserved()
+  }
+
+  /** Tasks that wait for their time. */
+  scheduled(): TaskInHand[] {
+    return this.#steering.scheduled()
+  }
+
+  /** Ids that are revoked and remembered, the latest last. */
+  revoked(): string[] {
+    return this.#steering.revoked.ids()
   }
 
   async #start(): Promise<void> {
@@ -104,7 +187,10 @@ export class Worker implements Service {
     await hooks.run('workerInit', event)
     // The one child of this pool is the process itself.
     if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
-    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, this.#tally)
+    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, {
+      tally: this.#tally,
+      steering: this.#steering,
+    })
     if (!this.#stopping) this.#state = 'running'
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
@@ -116,13 +202,13 @@ export class Worker implements Service {
     // Whoever started it hears of a failure; for the one who stops it is stopped.
     await starting.catch(() => {})
     if (!this.#shift) return
-    if (this.#isHurried) this.#shift.hurry()
-    log('info', 'worker', 'worker stops', { hostname: this.hostname, running: this.#shift.running })
+    const how = this.#step ?? 'warm'
+    log('info', 'worker', 'worker stops', { hostname: this.hostname, how, running: this.#shift.running })
     const { hooks } = this.#app
     const event = { hostname: this.hostname }
     // At once with the stop, not before it: others wait for what is handed back.
-    const told = hooks.run('workerShuttingDown', { ...event, how: this.#isHurried ? 'cold' : 'warm' })
-    await this.#shift.end()
+    const told = hooks.run('workerShuttingDown', { ...event, how })
+    await this.#shift.end(how)
     await told
     if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts
@@ -132,10 +218,7 @@ export class Worker implements Service {
   /** Says what would otherwise be a silent surprise. */
   #warn(): void {
     const { registry, settings } = this.#app
-    const names = registry.names()
-    if (names.length === 0) log('warn', 'worker', 'no task is defined: every message will be refused', {})
-    const limited = names.filter((name) => registry.get(name)?.options.rateLimitPerSecond !== undefined)
-    if (limited.length > 0) log('warn', 'worker', 'rateLimit is not applied by this version', { tasks: limited })
+    if (registry.names().length === 0) log('warn', 'worker', 'no task is defined: every message will be refused', {})
     if (brokerHas('processes', settings) && !backendHas('processes', settings)) {
       log('warn', 'worker', 'results stay in this process: callers in others wait in vain', { fix: 'use rpc://' })
     }

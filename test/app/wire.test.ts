@@ -77,15 +77,29 @@ test('a call is the message that Python sends for it', async () => {
 })
 
 test('countdown, eta and expires go out as times, and the broker may drop what has expired', async () => {
-  const later = await call({ expires: '1h' }, { countdown: '10s' })
+  const later = await call({ expires: '1h' }, { countdown: '1s' })
   expect(later.message.headers).toMatchObject({
-    eta: '2026-11-21T02:03:33.514000+00:00',
+    eta: '2026-11-21T02:03:24.514000+00:00',
     expires: '2026-11-21T03:03:23.514000+00:00',
   })
   expect(later.message.expirationMs).toBe(3_600_000)
   const at = await call({ expires: '1h' }, { eta: new Date(NOW + 1_486), expires: new Date(NOW + 60_000.4) })
   expect(at.message.headers).toMatchObject({ eta: '2026-11-21T02:03:25+00:00' })
   expect(at.message.expirationMs).toBe(60_000)
+})
+
+test('a call for later waits with the broker until its eta, or its expiry where that is sooner; then a worker tells it', async () => {
+  const clock = { ...systemClock, now: () => NOW }
+  const app = lovage('wire', { broker: `memory://${randomUUID()}` }, { env: {}, clock })
+  apps.push(app)
+  const add = app.task('add', (x: number, y: number) => x + y)
+  await add.applyAsync([2, 3], { countdown: '10s', expires: '1h' })
+  await add.applyAsync([2, 3], { countdown: '2h', expires: '1h' })
+  const { broker } = await app.client()
+  const list = (await broker.delays?.list?.('celery', 9)) ?? []
+  expect(list.map(({ atMs }) => atMs - NOW)).toEqual([10_000, 3_600_000])
+  expect(list.map(({ message }) => message.expirationMs)).toEqual([undefined, undefined])
+  expect(list[0]?.message.headers).toMatchObject({ eta: '2026-11-21T02:03:33.514000+00:00' })
 })
 
 test('an expiry that is too far for the broker is left to the worker', async () => {

@@ -70,10 +70,11 @@ describe('a wrong command line', () => {
     ['--beat', "Celery's beat"],
     ['-B', "Celery's beat"],
     ['--autoscale=10,3', 'Use -c'],
-    ['--max-tasks-per-child=5', 'Drop it'],
-    ['--time-limit=30', 'timeLimit'],
+    ['--pidfile=worker.pid', 'systemd'],
+    ['-b=amqp://', 'LOVAGE_BROKER_URL'],
     ['--without-gossip', 'Drop it'],
-    ['--purge', 'lovage purge'],
+    ['-D', 'systemd'],
+    ['-E', '--log-format json'],
   ])('%s of Celery is refused with what to use instead', async (option, instead) => {
     const { code, text } = await run(['worker', option])
     expect(text).toContain('of Celery is not taken')

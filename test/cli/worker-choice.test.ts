@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { lovage } from '../../src/app/app.ts'
-import { isLovageError } from '../../src/base/errors.ts'
 import { expandHostname, makeWorker } from '../../src/cli/worker-choice.ts'
 
 describe('the name of a worker', () => {
@@ -23,9 +22,13 @@ describe('the pool of a worker', () => {
     expect((await makeWorker(lovage('shop'), { pool: 'solo' })).options.concurrency).toBe(1)
   })
 
-  it.each(['prefork', 'processes', 'threads'] as const)('%s is refused with what to use instead', async (pool) => {
-    const error: unknown = await makeWorker(lovage('shop'), { pool }).catch((thrown: unknown) => thrown)
-    expect(isLovageError(error, 'CAPABILITY_MISSING')).toBe(true)
-    expect((error as Error & { fix: string }).fix).toContain('-P async')
+  it.each([
+    ['prefork', 'processes'],
+    ['processes', 'processes'],
+    ['threads', 'threads'],
+  ] as const)('%s is %s, which load the files of the target', async (pool, kind) => {
+    const module = ['/shop/tasks.ts', '/shop/more.ts']
+    const { options } = await makeWorker(lovage('shop'), { pool, concurrency: 3, module })
+    expect(options).toMatchObject({ pool: kind, concurrency: 3, modules: module })
   })
 })

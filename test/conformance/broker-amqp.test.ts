@@ -9,5 +9,5 @@ describeWith(['rabbitmq'], 'RabbitMQ', () => {
     url = await brokerUrl(import.meta.url)
   })
 
-  brokerSuite({ test, expect }, (options) => openBroker(url, options))
+  brokerSuite({ test, expect }, (options) => openBroker(url, options), { hasNoDelays: true })
 })

@@ -51,11 +51,15 @@ const testOfModel = Object.assign(
   { skip: test.skip },
 )
 
-brokerSuite({ test: testOfModel, expect }, (options) => {
-  const process = new SimulatedProcess('suite', timeline, kit)
-  const net = { timeline, server, process, onLoss: nothing, onPacket: nothing }
-  return openBroker('amqp://simulated', { ...options, openLink: (link) => openRabbitLink(net, link) })
-})
+brokerSuite(
+  { test: testOfModel, expect },
+  (options) => {
+    const process = new SimulatedProcess('suite', timeline, kit)
+    const net = { timeline, server, process, onLoss: nothing, onPacket: nothing }
+    return openBroker('amqp://simulated', { ...options, openLink: (link) => openRabbitLink(net, link) })
+  },
+  { hasNoDelays: true },
+)
 
 test('what the model lacks is in the suite', () => {
   expect(met).toEqual(expect.arrayContaining([...lacks.keys()]))

@@ -5,9 +5,9 @@ import { poolSuite } from '../../src/testing/pool-suite.ts'
 import { app } from '../../src/testing/pool/tasks.ts'
 
 poolSuite({ test, expect }, (size) =>
-  openPool({
-    kind: 'async',
-    registry: app.registry,
+  openPool('async', {
+    app,
+    hostname: 'lovage@suite',
     size,
     clock: systemClock,
     accept: ['application/json'],

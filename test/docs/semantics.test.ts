@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { BACKEND_FEATURES, BROKER_FEATURES, type Feature, STORE_FEATURES } from '../../src/app/capabilities.ts'
+import {
+  BACKEND_FEATURES,
+  BROKER_FEATURES,
+  type Feature,
+  POOL_FEATURES,
+  STORE_FEATURES,
+} from '../../src/app/capabilities.ts'
 
 const page = readFileSync(new URL('../../docs/semantics.md', import.meta.url), 'utf8')
 
@@ -49,6 +55,12 @@ test('the page tells what each broker can do, as the code has it', () => {
 test('the page tells what each result backend can do, as the code has it', () => {
   expect(withoutRule(tableAfter('backends'))).toEqual(
     tableOf(BACKEND_FEATURES, { rpc: 'rpc', redis: 'Redis', embedded: 'embedded', memory: 'memory' }),
+  )
+})
+
+test('the page tells what each pool can do, as the code has it', () => {
+  expect(withoutRule(tableAfter('pools'))).toEqual(
+    tableOf(POOL_FEATURES, { async: 'async', threads: 'threads', processes: 'processes' }),
   )
 })
 

@@ -10,9 +10,8 @@ import { PoolScene } from '../../src/testing/pool/scene.ts'
 function open(define: (app: ReturnType<typeof lovage>) => void, size = 10): PoolScene {
   const app = lovage('async-pool', {}, { env: {} })
   define(app)
-  const { registry } = app
   return new PoolScene(
-    new AsyncPool({ registry, size, clock: systemClock, accept: ['application/json'], types: 'typed' }),
+    new AsyncPool({ app, hostname: 'here', size, clock: systemClock, accept: ['application/json'], types: 'typed' }),
   )
 }
 

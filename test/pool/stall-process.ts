@@ -35,9 +35,9 @@ app.task('later', async () => {
 })
 
 onLog((record) => console.log(JSON.stringify(record)))
-const pool = openPool({
-  kind: 'async',
-  registry: app.registry,
+const pool = openPool('async', {
+  app,
+  hostname: 'here',
   size: 10,
   clock: systemClock,
   accept: ['application/json'],

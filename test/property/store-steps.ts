@@ -1,12 +1,8 @@
 import fc from 'fast-check'
-import { expect } from 'vitest'
-import type { Answer, Operation } from '../../src/broker/embedded/tables/operation.ts'
 import type { Tables } from '../../src/broker/embedded/tables/tables.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { StoreAnswers } from './store-answers.ts'
 import { StoreModel } from './store-model.ts'
-
-/** Numbers that both sides have given: the model's own, and those of the tables, which leave some out. */
-type Pair = readonly [real: number, model: number]
 
 const key = fc.constantFrom('k:a', 'k:b')
 const ttlMs = fc.constantFrom(1, 10, 50, 1000)
@@ -71,9 +67,6 @@ export const jump = fc.record({ jump: fc.constantFrom(-1000, -30, 30, 1000) })
 export const restart = fc.record({ restart: fc.nat() })
 export const rewrite = fc.record({ rewrite: fc.nat() })
 
-/** Fields that hold a number which was given before. */
-const NUMBERED = ['ifVersion', 'token', 'ifLast', 'after', 'through'] as const
-
 /** Tables, and what they come back from. */
 export interface Machine {
   readonly tables: Tables
@@ -90,8 +83,7 @@ export class Sides {
   /** Told in the model's time, which goes on across restarts. */
   readonly #time = { now: () => this.clock.now(), monotonic: () => this.#passedMs + this.clock.monotonic() }
   readonly #model = new StoreModel(this.#time)
-  readonly #pairs: Pair[] = []
-  readonly #startMs = this.clock.now()
+  readonly #answers = new StoreAnswers(this.clock.now())
   #passedMs = 0
 
   constructor(make: (clock: VirtualClock) => Machine) {
@@ -110,46 +102,8 @@ export class Sides {
   }
 
   do(step: Record<string, unknown>): void {
-    const [real, model] = [0, 1].map((side) => this.#filled(step, side)) as [Operation, Operation]
-    this.#compare(this.machine.tables.apply(real), this.#model.apply(model))
-  }
-
-  #filled(step: Record<string, unknown>, side: number): Record<string, unknown> {
-    const filled = { ...step }
-    for (const name of NUMBERED) {
-      const choice = filled[name]
-      if (typeof choice === 'number') filled[name] = choice < 0 ? 0 : (this.#pairs.at(-1 - choice)?.[side] ?? 0)
-    }
-    if (typeof filled['atMs'] === 'number') filled['atMs'] += this.#startMs
-    const after = filled['after'] as { atMs: number } | number | undefined
-    if (typeof after === 'object') filled['after'] = { ...after, atMs: after.atMs + this.#startMs }
-    return filled
-  }
-
-  #compare(real: Answer, model: Answer): void {
-    const [ofReal, ofModel]: number[][] = [[], []]
-    const bare = (answer: Answer, numbers: number[] | undefined): unknown =>
-      JSON.parse(
-        JSON.stringify(answer, (name, one: unknown) => {
-          if (!['version', 'token', 'position', 'last'].includes(name)) return one === Infinity ? 'never' : one
-          numbers?.push(one as number)
-          return one === 0 ? 0 : 'given'
-        }) ?? 'null',
-      )
-    const isNumber = typeof real === 'number' && typeof model === 'number'
-    expect(isNumber ? real > 0 : bare(real, ofReal)).toEqual(isNumber ? (model as number) > 0 : bare(model, ofModel))
-    if (isNumber) this.#pair(real, model as number)
-    for (const [nth, number] of (ofReal ?? []).entries()) this.#pair(number, ofModel?.[nth] as number)
-  }
-
-  /** The two give their numbers in the same order, none twice. */
-  #pair(real: number, model: number): void {
-    if (model === 0) return
-    const there = this.#pairs.find(([, known]) => known === model)
-    if (there) return expect(real).toBe(there[0])
-    // The model may have given several in one answer: they come in the order of the answer.
-    for (const [earlier, known] of this.#pairs) expect(Math.sign(real - earlier)).toBe(Math.sign(model - known))
-    this.#pairs.push([real, model])
+    const [real, model] = this.#answers.fill(step)
+    this.#answers.compare(this.machine.tables.apply(real), this.#model.apply(model))
   }
 }
 

@@ -6,14 +6,20 @@ import { capturedTasks, messageOf, tagsOf, withoutTags, type Captured, type Cele
 
 const VERSIONS: readonly CeleryVersion[] = ['5.2.6', '5.6.3']
 
-/** Content that is refused by its name, and by which. */
+/** Content that is refused by its name, and by which, where nothing else is accepted than by default. */
 const REFUSED: Readonly<Record<string, string>> = {
   ser_pickle: 'application/x-python-serialize',
   ser_yaml: 'application/x-yaml',
   ser_msgpack: 'application/x-msgpack',
   msgpack_gzip: 'application/x-msgpack',
-  compress_bzip2: 'compression application/x-bz2',
   compress_lzma: 'compression application/x-lzma',
+}
+
+/** What is in those of them that are read where they are accepted. */
+const ACCEPTED: Readonly<Record<string, object>> = {
+  ser_yaml: { args: [1, 'a', 1.5, null, true, [1, 2]], kwargs: { k: { a: [1] } } },
+  ser_msgpack: { args: [1, 'a', Buffer.from([0xff, 0]), 1.5, null, true], kwargs: { k: { a: [1] } } },
+  msgpack_gzip: { args: [1], kwargs: {} },
 }
 
 /** With values that JavaScript has none like: NaN, 1.0 as a float, microseconds, decimals; and typed bytes. */
@@ -124,9 +130,19 @@ for (const version of VERSIONS) {
 
     test.each(tasks.filter(({ case: name }) => name in REFUSED).map(named))('%s is refused by name', (_, captured) => {
       const request = readTask(messageOf(captured))
-      const refused = caught(() => readBody(request, { accept: ['json', 'pickle', 'yaml', 'msgpack'] }))
+      const refused = caught(() => readBody(request, { accept: ['json', 'pickle'] }))
       expect(isLovageError(refused, 'CONTENT_REFUSED') && refused.details.contentType).toBe(REFUSED[captured.case])
     })
+
+    test.each(tasks.filter(({ case: name }) => name in ACCEPTED).map(named))(
+      '%s is read where it is accepted',
+      (_, one) => {
+        const { args, kwargs } = readBody(readTask(messageOf(one)), { accept: ['yaml', 'msgpack'] })
+        expect({ args: args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)), kwargs }).toEqual(
+          ACCEPTED[one.case],
+        )
+      },
+    )
   })
 }
 

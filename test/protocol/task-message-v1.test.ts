@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../src/protocol/message.ts'
 import { encodeBody, readBody, readTask } from '../../src/protocol/task-message.ts'
-import { pack } from '../../src/protocol/content.ts'
+import { pack } from '../../src/protocol/compression.ts'
 import { capturedTasks, messageOf } from './captured.ts'
 
 const callback = {

@@ -17,6 +17,8 @@ export type Happening = `${'ack' | 'requeue' | 'reject' | 'put' | 'stale'} ${str
 export interface BenchOptions extends GivenSettings {
   /** Time stands still until the test lets it pass. */
   readonly clock?: VirtualClock
+  /** The broker keeps tasks until their time; else the worker must hold them. Default false. */
+  readonly hasDelays?: boolean
 }
 
 /**
@@ -35,12 +37,15 @@ export class Bench implements AsyncDisposable {
   isCut = false
   /** Awaited before each result is stored; may throw. */
   beforePut: (outcome: Outcome) => Promise<void> | void = () => {}
+  readonly #hasDelays: boolean
   readonly #workers: Worker[] = []
   readonly #stopListening = onLog((record) => void this.records.push(record))
+  readonly #inner = new WeakMap<Delivery, Delivery>()
   #deliver: ((delivery: Delivery) => void) | undefined
 
-  constructor({ clock, ...settings }: BenchOptions = {}) {
+  constructor({ clock, hasDelays = false, ...settings }: BenchOptions = {}) {
     this.clock = clock
+    this.#hasDelays = hasDelays
     const given = { broker: `memory://${randomUUID()}`, ...settings }
     this.app = lovage('bench', given, { env: {}, ...(clock && { clock }) })
   }
@@ -123,6 +128,7 @@ export class Bench implements AsyncDisposable {
   async #watch(): Promise<void> {
     const { broker, backend } = await this.app.client()
     if (this.#deliver) return
+    if (!this.#hasDelays) Object.defineProperty(broker, 'delays', { value: undefined })
     this.#deliver = () => {}
     const put = backend.put.bind(backend)
     backend.put = async (outcome, to) => {
@@ -131,6 +137,11 @@ export class Bench implements AsyncDisposable {
       await put(outcome, to)
     }
     const consume = broker.consume.bind(broker) as Broker['consume']
+    const keep = broker.delays?.keep
+    // The broker knows its own deliveries, and not ours in front of them.
+    if (broker.delays && keep) {
+      broker.delays.keep = (delivery, atMs) => keep(this.#inner.get(delivery) ?? delivery, atMs)
+    }
     broker.consume = async (options: ConsumeOptions) => {
       const onDelivery = (delivery: Delivery): void => options.onDelivery(this.#noting(delivery))
       if (!options.queues.some((queue) => queue.startsWith('lovage.lease.'))) this.#deliver = options.onDelivery
@@ -150,12 +161,14 @@ export class Bench implements AsyncDisposable {
     const ended = (how: 'ack' | 'requeue' | 'reject') => (): boolean => this.#note(how, message) && delivery[how]()
     const [ack, requeue, reject] = [ended('ack'), ended('requeue'), ended('reject')]
     const isOurs = (): boolean => !this.isCut && delivery.isOurs
-    return {
+    const noting = {
       ...{ message, queue, exchange, routingKey, redelivered, ack, requeue, reject },
       get isOurs() {
         return isOurs()
       },
     }
+    this.#inner.set(noting, delivery)
+    return noting
   }
 
   #note(how: 'ack' | 'requeue' | 'reject', { headers }: Message): boolean {

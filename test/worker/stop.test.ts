@@ -227,12 +227,11 @@ describe('a worker', () => {
 
   test('says what it is when it is ready, and what would surprise', async () => {
     await using bench = new Bench()
-    bench.app.task('limited', { rateLimit: '10/s' }, () => 1)
+    bench.app.task('add', () => 1)
     await bench.worker({ hostname: 'lovage@here', queues: ['a', 'b'], concurrency: 7 })
     expect(bench.logged('worker ready')).toEqual([
       { hostname: 'lovage@here', queues: ['a', 'b'], pool: 'async', concurrency: 7, prefetch: 8, tasks: 1 },
     ])
-    expect(bench.logged('rateLimit is not applied by this version')).toEqual([{ tasks: ['limited'] }])
     await using empty = new Bench()
     await empty.worker()
     expect(empty.logged('no task is defined: every message will be refused')).toHaveLength(1)

@@ -6,16 +6,14 @@ import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.
 import { isPassing } from '../../base/redis/redis-errors.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
-import { clusterRefused, parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
 import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
-
-/** The broker's own options are no error: one URL may serve both. */
-const KNOWN = ['global_keyprefix', 'visibility_timeout', 'fanout_prefix', 'fanout_patterns']
+import { RedisGroups } from './redis-groups.ts'
 
 /** A server that owes an answer and says nothing for so long is given up. */
 const SILENCE_MS = 15_000
@@ -60,13 +58,14 @@ export interface RedisBackendOptions {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisBackendUrl(text: string): RedisUrl {
-  return parseRedisUrl(text, 'the result backend', KNOWN)
+  return parseRedisUrl(text, 'the result backend', REDIS_OPTIONS)
 }
 
 /** Results in Redis, under Celery's keys: `celery-task-meta-<id>`. */
 export class RedisBackend implements ResultBackend {
   readonly kind = 'redis'
   readonly replyTo = undefined
+  readonly groups: RedisGroups
   #options: RedisBackendOptions
   #prefix: string
   #keeper: Keeper<BackendLink>
@@ -78,8 +77,19 @@ export class RedisBackend implements ResultBackend {
     this.#options = options
     const { url, clock, connectTimeoutMs, openLink, maxPendingResults: max, resultExpiresMs } = options
     const { redacted } = url
-    const prefix = url.options.get('global_keyprefix') ?? ''
-    this.#prefix = `${prefix}${prefix === '' || /[:_.-]$/.test(prefix) ? '' : '_'}celery-task-meta-`
+    const given = url.options.get('global_keyprefix') ?? ''
+    const prefix = `${given}${given === '' || /[:_.-]$/.test(given) ? '' : '_'}`
+    this.#prefix = `${prefix}celery-task-meta-`
+    this.groups = new RedisGroups({
+      prefix,
+      expiresMs: resultExpiresMs,
+      types: options.types,
+      isOrdered: !/^(?:false|0|no)$/i.test(url.options.get('result_chord_ordered') ?? ''),
+      ask: async (work) => {
+        this.#assertOpen()
+        return await this.#ask(work)
+      },
+    })
     this.#keeper = new Keeper<BackendLink>({
       clock,
       room: 'backend',

@@ -61,6 +61,15 @@ const CONNECTION = [
   'ssl_keyfile',
 ]
 
+/** Celery's transport options that a URL may carry. Those of another seam are no error: one URL may serve all. */
+export const REDIS_OPTIONS = [
+  'visibility_timeout',
+  'global_keyprefix',
+  'fanout_prefix',
+  'fanout_patterns',
+  'result_chord_ordered',
+]
+
 const FORM = /^([a-z][a-z0-9+.-]*):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/i
 
 /** Whether a scheme is one of Redis; those of a cluster are, so that they can be refused by name. */

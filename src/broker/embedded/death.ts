@@ -2,11 +2,25 @@ import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import { type HeaderValue, WireValue, plainHeader } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
+import type { Destination } from '../broker.ts'
+import type { EngineQueue } from './queue.ts'
 import type { Entry } from './waiting.ts'
 import { plainMessage } from './wire/packed-message.ts'
 
 /** Why a message left its queue unread, in RabbitMQ's words. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen'
+
+/** What goes to the dead-letter exchange of a queue, where it has one. */
+export function deadLetterOf(
+  entry: Entry,
+  { deadExchange: exchange, deadRoutingKey: routingKey = entry.routingKey, name, deleted }: EngineQueue,
+  reason: DeathReason,
+  nowMs: number,
+): { message: Message; to: Destination } | undefined {
+  if (exchange === undefined || deleted) return undefined
+  const message = withDeath(entry, name, reason, nowMs)
+  return message && { message, to: { exchange, routingKey } }
+}
 
 type Death = { readonly [name: string]: HeaderValue }
 
@@ -14,7 +28,7 @@ type Death = { readonly [name: string]: HeaderValue }
  * The message as it goes to a dead-letter exchange, with RabbitMQ's `x-death` header. Undefined when it goes in a circle
  * in which nobody rejects it: it would do so for ever.
  */
-export function withDeath(entry: Entry, queue: string, reason: DeathReason, nowMs: number): Message | undefined {
+function withDeath(entry: Entry, queue: string, reason: DeathReason, nowMs: number): Message | undefined {
   const plain = readable(entry, queue)
   if (!plain) return undefined
   const { expirationMs: _, ...message } = plain

@@ -5,6 +5,7 @@ import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
+  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
@@ -13,13 +14,13 @@ import type {
   PublishOptions,
   Topology,
 } from '../broker.ts'
-import { checkMessage, checkNames } from '../check-message.ts'
+import { checkMessage, checkNames, delayedMessage } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { checkHeaders } from '../check-headers.ts'
 import { tell } from '../tell.ts'
 import type { Engine } from './engine.ts'
 import type { Session } from './session.ts'
-import { type EngineDelivery, Subscription } from './subscription.ts'
+import { EngineDelivery, Subscription } from './subscription.ts'
 
 /** How an {@link EmbeddedBroker} is made. */
 export interface EmbeddedOptions {
@@ -34,6 +35,7 @@ export interface EmbeddedOptions {
 export class EmbeddedBroker implements Broker {
   readonly kind = 'memory'
   readonly admin: BrokerAdmin
+  readonly delays: BrokerDelays
   #clock: Clock
   #openEngine: () => Engine
   #maxMessageBytes: number
@@ -46,6 +48,20 @@ export class EmbeddedBroker implements Broker {
     this.#clock = clock
     this.#openEngine = engine
     this.#maxMessageBytes = maxMessageBytes
+    this.delays = {
+      publish: async (message, to, atMs, options) => {
+        this.#send(delayedMessage(message, atMs), to, options, atMs)
+        return 'kept'
+      },
+      keep: async (delivery, untilMs) => {
+        const { session } = this.#here()
+        return delivery instanceof EngineDelivery && Number.isFinite(untilMs) && session.settle(delivery, { untilMs })
+      },
+      // The engine does it itself.
+      move: async () => async () => {},
+      purge: async (queue) => this.#here().engine.delayed.purge(queue),
+      list: async (queue, limit) => this.#here().engine.delayed.list(queue, limit),
+    }
     this.admin = {
       depth: async (queue) => this.#here().engine.depth(queue),
       purge: async (queue) => this.#here().engine.purge(queue, this.#here().session),
@@ -85,10 +101,7 @@ export class EmbeddedBroker implements Broker {
   }
 
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
-    const { engine } = this.#here()
-    checkMessage(message, to, options?.isPassedOn ? Infinity : this.#maxMessageBytes)
-    checkHeaders(message.headers)
-    engine.publish(message, to, options?.mandatory ?? true)
+    this.#send(message, to, options)
   }
 
   async consume({ queues, prefetch, noAck = false, onDelivery }: ConsumeOptions): Promise<Consumer> {
@@ -113,6 +126,13 @@ export class EmbeddedBroker implements Broker {
   onState(listener: (state: BrokerState) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  #send(message: Message, to: Destination, options?: PublishOptions, atMs?: number): void {
+    const { engine } = this.#here()
+    checkMessage(message, to, options?.isPassedOn ? Infinity : this.#maxMessageBytes)
+    checkHeaders(message.headers)
+    engine.publish(message, to, options?.mandatory ?? true, atMs)
   }
 
   async #visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number> {

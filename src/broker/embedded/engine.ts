@@ -6,12 +6,13 @@ import { queueFull, unroutable } from '../publish-errors.ts'
 import { queueMismatch } from '../queue-arguments.ts'
 import { Aging } from './aging.ts'
 import { checkQueue } from '../check-message.ts'
-import { type DeathReason, withDeath } from './death.ts'
+import { type DeathReason, deadLetterOf } from './death.ts'
+import { Delayed } from './delayed.ts'
 import type { Ledger } from './ledger.ts'
 import { Orphans } from './orphans.ts'
 import { EngineQueue } from './queue.ts'
 import { Session } from './session.ts'
-import type { EngineDelivery, Settlement, Subscription } from './subscription.ts'
+import type { EngineDelivery, Settlement, Subscription, Until } from './subscription.ts'
 import { Switchboard } from './switchboard.ts'
 import type { Entry } from './waiting.ts'
 
@@ -20,6 +21,7 @@ import type { Entry } from './waiting.ts'
  * is synchronous and time comes from the clock alone, so that a thread, a journal or a simulator can be put around it.
  */
 export class Engine {
+  readonly delayed: Delayed
   #clock: Clock
   #sessions = new Set<Session>()
   #queues = new Map<string, EngineQueue>()
@@ -34,6 +36,8 @@ export class Engine {
     this.#clock = clock
     this.#ledger = ledger
     this.#switchboard = new Switchboard(ledger)
+    // It was confirmed long ago, so a full queue takes it too.
+    this.delayed = new Delayed(clock, ledger, (entry, queue) => this.admit(entry, queue, false))
     this.#aging = new Aging(clock, {
       expired: (entry, queue) => this.#bury(entry, queue, 'expired'),
       lapsed: (queue) => this.deleteQueue(queue.name),
@@ -63,11 +67,11 @@ export class Engine {
     for (const spec of topology.bindings ?? []) this.#bind(spec)
   }
 
-  /** @throws LovageError `UNROUTABLE`, `PUBLISH_REFUSED` */
-  publish(message: Message, to: Destination, mandatory: boolean): void {
+  /** With `dueAtMs`, epoch ms, it waits until then. @throws LovageError `UNROUTABLE`, `PUBLISH_REFUSED` */
+  publish(message: Message, to: Destination, mandatory: boolean, dueAtMs?: number): void {
     let refused: EngineQueue | undefined
     for (const queue of this.route(to, mandatory)) {
-      const entry = this.prepare(message, to, queue)
+      const entry = this.prepare(message, to, queue, dueAtMs)
       this.#ledger?.put(entry, queue)
       if (!this.admit(entry, queue)) refused = queue
     }
@@ -88,33 +92,29 @@ export class Engine {
   }
 
   /** A message as it will stand in a queue. It takes its place in the order here, and is nowhere yet. */
-  prepare(message: Message, to: Destination, queue: EngineQueue): Entry {
+  prepare(message: Message, to: Destination, queue: EngineQueue, dueAtMs?: number): Entry {
     const ttlMs = Math.min(queue.messageTtlMs, message.expirationMs ?? Infinity)
-    return {
-      message,
-      exchange: to.exchange,
-      routingKey: to.routingKey,
-      seq: this.#seq++,
-      expiresAtMs: ttlMs === Infinity ? Infinity : this.#clock.monotonic() + ttlMs,
-      redelivered: false,
-      kept: undefined,
-    }
+    const { exchange, routingKey } = to
+    const expiresAtMs = dueAtMs === undefined ? this.#clock.monotonic() + ttlMs : Infinity
+    return { message, exchange, routingKey, seq: this.#seq++, expiresAtMs, dueAtMs, redelivered: false }
   }
 
   /** Puts a prepared message into its queue, or straight into waiting hands. False when the queue is full and refuses. */
-  admit(entry: Entry, queue: EngineQueue): boolean {
+  admit(entry: Entry, queue: EngineQueue, mayRefuse = true): boolean {
+    if (this.delayed.takes(entry, queue)) return true
     // Also how a message with no time to wait, or for a queue of length 0, gets through.
     const reader = queue.waiting.size === 0 ? queue.nextConsumer() : undefined
     if (reader) {
       reader.session.hand(entry, queue, reader)
       return true
     }
-    if (queue.deleted || (queue.waiting.size >= queue.maxLength && queue.refusesWhenFull)) {
+    if (queue.deleted || (mayRefuse && queue.waiting.size >= queue.maxLength && queue.refusesWhenFull)) {
       this.#ledger?.removed(entry)
       return queue.deleted
     }
     queue.waiting.push(entry)
-    while (queue.waiting.size > queue.maxLength) this.#bury(queue.waiting.shift() as Entry, queue, 'maxlen')
+    while (queue.waiting.size > queue.maxLength && !queue.refusesWhenFull)
+      this.#bury(queue.waiting.shift() as Entry, queue, 'maxlen')
     this.#aging.watch(queue, entry.expiresAtMs)
     return true
   }
@@ -127,6 +127,7 @@ export class Engine {
   /** Puts back what outlived an earlier engine, oldest first, before anybody is attached. The queue must be there. */
   restore(entry: Entry, name: string): EngineQueue {
     const queue = this.#queues.get(name) as EngineQueue
+    if (this.delayed.takes(entry, queue)) return queue
     queue.waiting.push(entry)
     this.#aging.watch(queue, entry.expiresAtMs)
     return queue
@@ -175,8 +176,9 @@ export class Engine {
   }
 
   /** What becomes of a delivery that its session let go. */
-  settled(delivery: EngineDelivery, how: Settlement): void {
+  settled(delivery: EngineDelivery, how: Settlement | Until): void {
     const { entry, queue } = delivery.source
+    if (typeof how === 'object') return this.delayed.keep(entry, queue, how)
     if (how === 'reject') return this.#bury(entry, queue, 'rejected')
     if (how === 'ack') return this.#ledger?.removed(entry)
     if (how === 'requeue') entry.redelivered = true
@@ -211,7 +213,9 @@ export class Engine {
 
   depth(name: string): QueueDepth | undefined {
     const queue = this.#queues.get(name)
-    return queue && { queue: name, messages: queue.waiting.size, consumers: queue.consumers.length }
+    if (!queue) return undefined
+    const { waiting, consumers } = queue
+    return { queue: name, messages: waiting.size, consumers: consumers.length, ...this.delayed.depth(name) }
   }
 
   /** @throws LovageError `TOPOLOGY_MISSING` */
@@ -222,7 +226,7 @@ export class Engine {
     return size
   }
 
-  /** Removes a queue and what waits in it; its consumers hear of it. */
+  /** Removes a queue and what waits in it or for it; its consumers hear of it. */
   deleteQueue(name: string): void {
     const queue = this.#queues.get(name)
     if (!queue) return
@@ -230,6 +234,7 @@ export class Engine {
     queue.deleted = true
     queue.expiry?.cancel()
     queue.lapse?.cancel()
+    this.delayed.purge(name)
     this.#ledger?.queueDeleted(queue)
     this.#switchboard.forget(name)
     for (const subscription of queue.consumers.splice(0)) {
@@ -283,14 +288,11 @@ export class Engine {
 
   /** The message is done with here; it goes to the queue's dead-letter exchange if it has one. */
   #bury(entry: Entry, queue: EngineQueue, reason: DeathReason): void {
-    const { deadExchange: exchange, deadRoutingKey: routingKey = entry.routingKey } = queue
-    if (exchange !== undefined && !queue.deleted) {
-      const message = withDeath(entry, queue.name, reason, this.#clock.now())
-      try {
-        if (message) this.publish(message, { exchange, routingKey }, false)
-      } catch {
-        // As RabbitMQ: a dead letter that no exchange or queue takes is gone.
-      }
+    const letter = deadLetterOf(entry, queue, reason, this.#clock.now())
+    try {
+      if (letter) this.publish(letter.message, letter.to, false)
+    } catch {
+      // As RabbitMQ: a dead letter that no exchange or queue takes is gone.
     }
     // Last, so that there is no instant at which it is written down nowhere.
     this.#ledger?.removed(entry)

@@ -13,6 +13,8 @@ export interface Ledger {
   /** A message that the engine itself puts into a queue: a dead letter. */
   put(entry: Entry, queue: EngineQueue): void
   handed(entry: Entry): void
+  /** One that was in somebody's hands waits for a time from now on. */
+  delayed(entry: Entry): void
   /** It is nowhere any more, or in a dead-letter queue under another number. */
   removed(entry: Entry): void
   exchangeDeclared(spec: ExchangeSpec): void

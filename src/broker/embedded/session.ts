@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { Engine } from './engine.ts'
-import { EngineDelivery, type Settlement, type Subscription } from './subscription.ts'
+import { EngineDelivery, type Settlement, type Subscription, type Until } from './subscription.ts'
 import type { EngineQueue } from './queue.ts'
 import type { Entry } from './waiting.ts'
 import { sizeOfMessage } from './wire/packed-message.ts'
@@ -78,7 +78,7 @@ export class Session {
   }
 
   /** False when it is no longer ours. */
-  settle(delivery: EngineDelivery, how: Settlement): boolean {
+  settle(delivery: EngineDelivery, how: Settlement | Until): boolean {
     if (!this.#unsettled.delete(delivery)) return false
     const { subscription } = delivery.source
     if (subscription) subscription.unsettled--

@@ -7,6 +7,11 @@ import type { Entry } from './waiting.ts'
 /** How a delivery can end. `return` is a requeue of what nobody has looked at. */
 export type Settlement = 'ack' | 'requeue' | 'reject' | 'return'
 
+/** It waits with the engine until then, epoch ms. */
+export interface Until {
+  readonly untilMs: number
+}
+
 /** One reader of one or more queues, with one credit over all of them. */
 export class Subscription {
   readonly session: Session

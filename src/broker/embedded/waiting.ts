@@ -9,8 +9,10 @@ export interface Entry {
   readonly routingKey: string
   /** Its place: rises with every message of the engine. */
   readonly seq: number
-  /** On the clock's monotonic time; Infinity is never. */
-  readonly expiresAtMs: number
+  /** On the clock's monotonic time; Infinity is never, and as long as it waits for its time. */
+  expiresAtMs: number
+  /** Not before, in epoch ms; undefined: at once. */
+  dueAtMs?: number | undefined
   redelivered: boolean
   /** Where the ledger has it; undefined while it has not. */
   kept?: Kept | undefined

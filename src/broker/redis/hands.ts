@@ -55,6 +55,8 @@ export class Hands {
   #held = new Map<string, Held>()
   #lastNumber = 0
   #acks: string[] = []
+  /** Scripts on their way that have acknowledgements with them. */
+  #carried = new Set<Promise<unknown>>()
   #returns: Returned[] = []
   /** Tags of takings whose answer was lost: what stands under them came to nobody. */
   #orphans: string[] = []
@@ -114,6 +116,33 @@ export class Hands {
     this.#returns.push({ ...held, isSeen })
     this.#schedule()
     return true
+  }
+
+  /** Runs a script that takes acknowledgements along: those there are when it is sent need no script of their own. */
+  async carry<T>(run: (acks: readonly string[]) => Promise<T>): Promise<T> {
+    const acks = this.#acks.splice(0, BATCH)
+    const running = run(acks)
+    if (acks.length === 0) return await running
+    const carried: Promise<unknown> = running
+      .catch(() => {
+        this.#acks.push(...acks)
+        this.#schedule()
+      })
+      .finally(() => this.#carried.delete(carried))
+    this.#carried.add(carried)
+    return await running
+  }
+
+  /** What is ours under a tag. */
+  get(tag: string): Held | undefined {
+    return this.#held.get(tag)
+  }
+
+  /** Somebody has it in another way: it waits for its time. */
+  leave(tag: string): void {
+    const held = this.#held.get(tag)
+    this.#held.delete(tag)
+    held?.onLost()
   }
 
   /** The answer to a taking was lost. */
@@ -210,6 +239,7 @@ export class Hands {
 
   /** Never rejects: what the server did not answer waits for the next connection. */
   async #flush(): Promise<void> {
+    await Promise.all(this.#carried)
     const link = this.#link
     if (!link) return
     const acks = this.#acks

@@ -4,7 +4,8 @@
  * kombu's keys are lists (`<queue>`, `<queue>\x06\x16<step>`), `_kombu.binding.<exchange>`, `unacked`, `unacked_index` and
  * `unacked_mutex`. Ours, version 1, hold what kombu keeps in the memory of each process and RabbitMQ in the server:
  * `_lovage.v1.queue.<queue>` and `_lovage.v1.exchange.<exchange>` (what was declared), `.bound.<queue>` (its bindings),
- * `.readers.<queue>` and `.sessions` (who is there, each with the time until which that is believed), `.owned.<session>`.
+ * `.readers.<queue>` and `.sessions` (who is there, each with the time until which that is believed), `.owned.<session>`;
+ * and those of delay-words.ts.
  */
 export const WORDS = String.raw`
 local P = ARGV[1]
@@ -24,6 +25,12 @@ end
 -- Scripts that a worker needs even then, to work off what waits, write this first.
 local function openGate() redis.call('DEL', P .. '_lovage.v1.none') end
 
+-- What waits for its time and would come to this queue: see delay-words.ts.
+local function forgetDelayed(queue)
+  redis.call('DEL', own('due', queue), own('delayed', queue))
+  redis.call('ZREM', P .. '_lovage.v1.due', queue)
+end
+
 local function drop(queue)
   for _, one in ipairs(redis.call('SMEMBERS', own('bound', queue))) do
     local cut = string.find(one, '\0', 1, true)
@@ -35,6 +42,7 @@ local function drop(queue)
   end
   redis.call('SREM', bindings(queue), queue .. SEP .. SEP .. queue)
   redis.call('DEL', own('queue', queue), own('bound', queue), own('readers', queue))
+  forgetDelayed(queue)
   for _, step in ipairs(STEPS) do redis.call('DEL', P .. queue .. step) end
 end
 

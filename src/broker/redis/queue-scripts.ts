@@ -100,7 +100,7 @@ local now = clock()
 local q = there(ARGV[2], now)
 if not q then return false end
 if q[3] then trim(ARGV[2], now) end
-return {size(ARGV[2]), readers(ARGV[2], now)}
+return {size(ARGV[2]), readers(ARGV[2], now), redis.call('ZCARD', own('due', ARGV[2]))}
 `
 
 const purge = String.raw`

@@ -16,8 +16,10 @@ export interface AdminHost {
 
 export function redisAdmin({ hands, ask, forgetQueue }: AdminHost): BrokerAdmin {
   const depth = async (queue: string): Promise<QueueDepth | undefined> => {
-    const answer = (await ask((link) => link.run(QUEUES.depth, [queue]))) as [number, number] | null
-    return answer ? { queue, messages: answer[0], consumers: answer[1] } : undefined
+    const answer = (await ask((link) => link.run(QUEUES.depth, [queue]))) as [number, number, number] | null
+    if (!answer) return undefined
+    const [messages, consumers, delayed] = answer
+    return { queue, messages, consumers, ...(delayed > 0 && { delayed }) }
   }
   return {
     depth,

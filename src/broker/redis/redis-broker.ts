@@ -1,4 +1,4 @@
-import { type Clock, deadline } from '../../base/clock.ts'
+import { deadline } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
@@ -8,55 +8,44 @@ import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
+  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
+  DelayedTo,
   Destination,
   PublishOptions,
   Topology,
 } from '../broker.ts'
 import { checkHeaders } from '../check-headers.ts'
-import { checkMessage, checkNames } from '../check-message.ts'
+import { checkMessage, checkNames, delayedMessage } from '../check-message.ts'
 import { Declared } from '../declared.ts'
 import { tell } from '../tell.ts'
 import { channelOf } from './channels.ts'
 import { Hands } from './hands.ts'
+import { Mover } from './mover.ts'
 import { Readers } from './readers.ts'
 import { redisAdmin } from './redis-admin.ts'
+import { redisDelays } from './redis-delays.ts'
 import { isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
 import { serverError } from './redis-errors.ts'
-import type { OpenRedisLink, RedisLink } from './redis-link.ts'
-import type { RedisBrokerUrl } from './redis-options.ts'
+import type { RedisLink } from './redis-link.ts'
+import { LONGEST_LEASE_MS, type RedisOptions } from './redis-options.ts'
 import { RedisPublisher } from './redis-publisher.ts'
 import { Sweeper } from './sweeper.ts'
 import { declareAgain, type DeclareContext, declareTopology } from './topology.ts'
-
-/** A session that gave no sign of life for so long is gone, as a connection to RabbitMQ is: others get what it held. */
-const LONGEST_LEASE_MS = 60_000
-
-/** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
-export interface RedisOptions {
-  readonly url: RedisBrokerUrl
-  readonly clock: Clock
-  readonly openLink: OpenRedisLink
-  /** Default 60 s; a shorter visibility timeout shortens it. */
-  readonly longestLeaseMs?: number
-  readonly publishTimeoutMs: number
-  readonly connectTimeoutMs: number
-  readonly heartbeatS: number
-  readonly maxMessageBytes: number
-  readonly name: string
-}
 
 /** A broker on Redis, in kombu's layout. */
 export class RedisBroker implements Broker {
   readonly kind = 'redis'
   readonly admin: BrokerAdmin
+  readonly delays: BrokerDelays
   #options: RedisOptions
   #keeper: Keeper<RedisLink>
   #publisher: RedisPublisher
   #hands: Hands
   #sweeper: Sweeper
+  #mover: Mover
   #readers: Readers
   #declared = new Declared()
   #listeners = new Set<(state: BrokerState) => void>()
@@ -89,6 +78,20 @@ export class RedisBroker implements Broker {
     this.#hands = this.#newHands()
     this.#readers = this.#newReaders()
     this.#sweeper = this.#newSweeper()
+    this.#mover = new Mover({
+      clock,
+      prefix: url.prefix,
+      onMoved: () => this.#readers.ring(),
+      onUseless: (link, problem) => this.#keeper.giveUp(link, problem),
+    })
+    this.delays = redisDelays({
+      clock,
+      hands: () => this.#hands,
+      mover: () => this.#mover,
+      ask: (work) => this.#ask(work),
+      link: () => this.#keeper.kept,
+      publish: async (message, to, atMs, options) => this.#send(delayedMessage(message, atMs), to, options, atMs),
+    })
     this.admin = redisAdmin({
       hands: () => this.#hands,
       ask: (work) => this.#ask(work),
@@ -124,18 +127,13 @@ export class RedisBroker implements Broker {
   }
 
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
-    const { maxMessageBytes, publishTimeoutMs } = this.#options
-    this.#assertOpen()
-    checkMessage(message, to, options?.isPassedOn ? Infinity : maxMessageBytes)
-    checkHeaders(message.headers)
-    return this.#publisher.publish(message, to, options?.mandatory ?? true, options?.timeoutMs ?? publishTimeoutMs)
+    await this.#send(message, to, options)
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {
     this.#assertOpen()
     const consumer = await this.#readers.open(options)
-    const link = this.#keeper.kept
-    if (link) this.#sweeper.attach(link)
+    if (this.#keeper.kept) this.#sweeper.attach(this.#keeper.kept)
     return consumer
   }
 
@@ -149,6 +147,15 @@ export class RedisBroker implements Broker {
   onState(listener: (state: BrokerState) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  #send(message: Message, to: Destination, options: PublishOptions = {}, atMs?: number): Promise<DelayedTo> {
+    const { maxMessageBytes, publishTimeoutMs } = this.#options
+    const { mandatory = true, isPassedOn = false, timeoutMs = publishTimeoutMs } = options
+    this.#assertOpen()
+    checkMessage(message, to, isPassedOn ? Infinity : maxMessageBytes)
+    checkHeaders(message.headers)
+    return this.#publisher.publish(message, to, mandatory, timeoutMs, atMs)
   }
 
   async #stop(running: Promise<void>): Promise<void> {
@@ -165,6 +172,7 @@ export class RedisBroker implements Broker {
       // Back before the readers are gone: a queue that goes with them takes its messages along.
       await Promise.all(consumers.map((consumer) => consumer.quiet()))
       await this.#hands.returnAll()
+      await this.#mover.end()
       await Promise.all(consumers.map((consumer) => consumer.cancel()))
       await this.#hands.end()
     }
@@ -192,7 +200,7 @@ export class RedisBroker implements Broker {
       silenceMs: heartbeatS * 500,
       onClosed: (problem) => onClosed(new Error(problem)),
       onBell: () => this.#readers.ring(),
-      onHeard: (pattern, _channel, text) => this.#readers.onHeard(pattern, text),
+      onHeard: (pattern, _channel, text) => this.#mover.hears(pattern) || this.#readers.onHeard(pattern, text),
     })
   }
 
@@ -205,6 +213,7 @@ export class RedisBroker implements Broker {
     await declareAgain(this.#context(link), this.#declared.all())
     await this.#readers.attach(link)
     this.#publisher.attach(link)
+    await this.#mover.attach(link)
     if (this.#readers.all.length > 0) this.#sweeper.attach(link)
   }
 
@@ -212,6 +221,7 @@ export class RedisBroker implements Broker {
     this.#publisher.detach()
     this.#hands.detach()
     this.#sweeper.detach()
+    this.#mover.detach()
     this.#readers.detach()
   }
 

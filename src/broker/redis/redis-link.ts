@@ -13,6 +13,7 @@ import {
 import type { RedisFacts } from '../../base/redis/redis-info.ts'
 import { RedisLines } from '../../base/redis/redis-lines.ts'
 import type { RedisUrl } from '../../base/redis/redis-url.ts'
+import { DELAY_MOVES } from './delay-words.ts'
 import { MOVES } from './scripts.ts'
 
 /** What a broker needs of its Redis. All of it ends together. */
@@ -78,7 +79,10 @@ class ServerLink implements RedisLink {
       if (pattern !== undefined) options.onHeard(pattern, channel, text)
       else if (channel === INVALIDATIONS) options.onBell()
     }
-    const lines = await RedisLines.open({ ...options, onMessage, scripts: Object.values(MOVES) }, openLine)
+    const lines = await RedisLines.open(
+      { ...options, onMessage, scripts: [...Object.values(MOVES), ...Object.values(DELAY_MOVES)] },
+      openLine,
+    )
     return new ServerLink(options, lines)
   }
 

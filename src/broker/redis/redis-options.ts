@@ -1,8 +1,7 @@
+import type { Clock } from '../../base/clock.ts'
 import { LovageError } from '../../base/errors.ts'
-import { parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
-
-/** Celery's transport options that a URL may carry. */
-const KNOWN = ['visibility_timeout', 'global_keyprefix', 'fanout_prefix', 'fanout_patterns']
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import type { OpenRedisLink } from './redis-link.ts'
 
 const SHORTEST_VISIBILITY_MS = 1000
 
@@ -19,6 +18,23 @@ export interface RedisBrokerUrl {
   readonly fanoutPatterns: boolean
 }
 
+/** A session that gave no sign of life for so long is gone, as a connection to RabbitMQ is: others get what it held. */
+export const LONGEST_LEASE_MS = 60_000
+
+/** How a {@link RedisBroker} is made; the defaults are those of `openBroker`. */
+export interface RedisOptions {
+  readonly url: RedisBrokerUrl
+  readonly clock: Clock
+  readonly openLink: OpenRedisLink
+  /** Default 60 s; a shorter visibility timeout shortens it. */
+  readonly longestLeaseMs?: number
+  readonly publishTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly heartbeatS: number
+  readonly maxMessageBytes: number
+  readonly name: string
+}
+
 /**
  * Reads a broker URL: `redis://user:password@host:6379/0?visibility_timeout=3600&global_keyprefix=shop_`. Beside the
  * options of the connection it may have Celery's transport options `visibility_timeout` (seconds), `global_keyprefix`,
@@ -26,7 +42,7 @@ export interface RedisBrokerUrl {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisBrokerUrl(text: string): RedisBrokerUrl {
-  const url = parseRedisUrl(text, 'the broker', KNOWN)
+  const url = parseRedisUrl(text, 'the broker', REDIS_OPTIONS)
   const visibilityMs = Number(url.options.get('visibility_timeout') ?? '3600') * 1000
   if (!(visibilityMs >= SHORTEST_VISIBILITY_MS && visibilityMs <= Number.MAX_SAFE_INTEGER)) {
     throw invalid(url, 'has a visibility_timeout that is no number of seconds from 1 up')

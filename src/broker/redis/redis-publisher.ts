@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts'
 import { type Due, DueHeap } from '../../base/due-heap.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
-import type { RedisArgument } from '../../base/redis/redis-connection.ts'
+import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { Ring } from '../../base/ring.ts'
 import type { Message } from '../../protocol/message.ts'
-import type { Destination } from '../broker.ts'
+import type { DelayedTo, Destination } from '../broker.ts'
 import { unroutable } from '../publish-errors.ts'
 import { writeEnvelope } from './envelope.ts'
 import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
@@ -14,10 +14,19 @@ import { MOVES } from './scripts.ts'
 /** More wait here unsent, so that what must be sent again after a loss stays bounded. */
 const MOST_UNANSWERED = 5000
 
+/** What goes into one script, so that it does not hold the server up for long: messages, and characters of their texts. */
+const BATCH = 100
+const BATCH_SIZE = 256 * 1024
+
 interface Pending {
   readonly to: Destination
-  readonly arguments: readonly RedisArgument[]
-  readonly resolve: () => void
+  readonly mandatory: boolean
+  readonly priority: number
+  /** Epoch ms; undefined: at once. */
+  readonly atMs: number | undefined
+  /** Until its priority, its delivery tag, and what follows that. */
+  readonly parts: readonly [string, string, string]
+  readonly resolve: (to: DelayedTo) => void
   readonly reject: (error: Error) => void
   due: Due | undefined
   isSettled: boolean
@@ -41,6 +50,7 @@ export class RedisPublisher {
   /** On their way, in order. */
   #sent = new Set<Pending>()
   #dues: DueHeap
+  #isScheduled = false
   #onIdle: (() => void) | undefined
 
   constructor(options: PublisherOptions) {
@@ -49,18 +59,25 @@ export class RedisPublisher {
   }
 
   /** @throws LovageError as `Broker.publish` does */
-  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number): Promise<void> {
-    const { clock, channelOf } = this.#options
+  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number, atMs?: number): Promise<DelayedTo> {
     const { head, tail } = writeEnvelope(message, to)
-    const channel = to.exchange === '' ? '' : channelOf(to.exchange, to.routingKey)
-    const flag = mandatory ? '1' : '0'
+    const parts = [head, this.#options.clock.uuid(), tail] as const
     const priority = message.priority ?? 0
-    const all = [to.exchange, to.routingKey, flag, channel, priority, head, clock.uuid(), tail]
     return new Promise((resolve, reject) => {
-      const pending: Pending = { to, arguments: all, resolve, reject, due: undefined, isSettled: false }
+      const pending: Pending = {
+        to,
+        mandatory,
+        priority,
+        atMs,
+        parts,
+        resolve,
+        reject,
+        due: undefined,
+        isSettled: false,
+      }
       pending.due = this.#dues.add(timeoutMs, () => this.#settle(pending, this.#late(timeoutMs)))
       this.#waiting.push(pending)
-      this.#flush()
+      this.#schedule()
     })
   }
 
@@ -94,53 +111,103 @@ export class RedisPublisher {
     this.#dues.clear()
   }
 
+  /** After the promises of this turn, so that all that they publish goes out together. */
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    process.nextTick(() => {
+      this.#isScheduled = false
+      this.#flush()
+    })
+  }
+
   #flush(): void {
     const link = this.#link
     if (!link) return
+    let batch: Pending[] = []
+    let size = 0
     while (this.#sent.size < MOST_UNANSWERED) {
       const next = this.#waiting.shift()
       if (!next) break
-      if (!next.isSettled) this.#send(next, link)
+      if (next.isSettled) continue
+      this.#sent.add(next)
+      batch.push(next)
+      size += next.parts[0].length
+      if (batch.length < BATCH && size < BATCH_SIZE) continue
+      this.#send(batch, link)
+      batch = []
+      size = 0
     }
+    if (batch.length > 0) this.#send(batch, link)
     this.#tellIdle()
   }
 
-  #send(pending: Pending, link: RedisLink): void {
-    this.#sent.add(pending)
-    link.run(MOVES.publish, pending.arguments).then(
-      (answer) => this.#onAnswer(pending, link, this.#errorOf(pending, answer)),
+  #send(batch: readonly Pending[], link: RedisLink): void {
+    link.run(MOVES.publish, this.#argumentsOf(batch)).then(
+      (answer) => {
+        batch.forEach((pending, i) => this.#onAnswer(pending, link, Array.isArray(answer) ? answer[i] : answer))
+        if (this.#link === link) this.#flush()
+      },
       (error: unknown) => {
         if (isLost(error)) return
-        if (isPassing(error)) return this.#options.onUseless(link, messageOf(error))
-        this.#onAnswer(pending, link, new LovageError('PUBLISH_REFUSED', { problem: messageOf(error) }))
+        for (const pending of batch) this.#onError(pending, link, error)
+        if (this.#link === link) this.#flush()
       },
     )
   }
 
-  #onAnswer(pending: Pending, link: RedisLink, error: Error | undefined): void {
-    // An answer that came over a connection that is gone counts all the same; what was sent again stands twice then.
-    this.#settle(pending, error)
-    this.#sent.delete(pending)
-    if (this.#link === link) this.#flush()
+  /** Those that follow each other to the same place share what says which. */
+  #argumentsOf(batch: readonly Pending[]): RedisArgument[] {
+    const all: RedisArgument[] = []
+    let count = 0
+    for (let i = 0; i < batch.length; i++) {
+      const pending = batch[i] as Pending
+      if (i === 0 || !isAlike(pending, batch[i - 1] as Pending)) {
+        const { to, mandatory, priority } = pending
+        const channel = to.exchange === '' ? '' : this.#options.channelOf(to.exchange, to.routingKey)
+        // In ms from now: the server's clock may be another.
+        const delayMs =
+          pending.atMs === undefined ? '' : Math.max(0, Math.ceil(pending.atMs - this.#options.clock.now()))
+        count = all.length + 6
+        all.push(to.exchange, to.routingKey, mandatory ? '1' : '0', channel, priority, delayMs, 0)
+      }
+      all[count] = (all[count] as number) + 1
+      all.push(...pending.parts)
+    }
+    return all
   }
 
-  #errorOf({ to }: Pending, answer: unknown): Error | undefined {
-    if (typeof answer === 'number') return undefined
+  #onAnswer(pending: Pending, link: RedisLink, answer: unknown): void {
+    if (typeof answer === 'number') return this.#end(pending, undefined)
     const text = String(answer)
-    if (text === 'UNROUTABLE') return unroutable(to)
-    return new LovageError('PUBLISH_REFUSED', { problem: `queue ${text.replace(/^FULL /, '')} is full` })
+    if (text === 'KEPT') return this.#end(pending, undefined, 'kept')
+    if (text.startsWith('-')) return this.#onError(pending, link, new RedisReplyError(text.slice(1)))
+    if (text === 'UNROUTABLE') return this.#end(pending, unroutable(pending.to))
+    const problem = `queue ${text.replace(/^FULL /, '')} is full`
+    this.#end(pending, new LovageError('PUBLISH_REFUSED', { problem }))
+  }
+
+  #onError(pending: Pending, link: RedisLink, error: unknown): void {
+    if (isPassing(error)) return this.#options.onUseless(link, messageOf(error))
+    this.#end(pending, new LovageError('PUBLISH_REFUSED', { problem: messageOf(error) }))
+  }
+
+  /** An answer that came over a connection that is gone counts all the same; what was sent again stands twice then. */
+  #end(pending: Pending, error: Error | undefined, to?: DelayedTo): void {
+    this.#settle(pending, error, to)
+    this.#sent.delete(pending)
   }
 
   #late(timeoutMs: number): Error {
     return this.#link ? new LovageError('PUBLISH_TIMEOUT', { timeoutMs }) : this.#options.unreachable()
   }
 
-  #settle(pending: Pending, error: Error | undefined): void {
+  #settle(pending: Pending, error: Error | undefined, to: DelayedTo = 'queued'): void {
     if (pending.isSettled) return
     pending.isSettled = true
     pending.due?.cancel()
     if (error) pending.reject(error)
-    else pending.resolve()
+    else pending.resolve(to)
     this.#tellIdle()
   }
 
@@ -155,4 +222,9 @@ export class RedisPublisher {
     this.#onIdle()
     this.#onIdle = undefined
   }
+}
+
+function isAlike(a: Pending, b: Pending): boolean {
+  const isSamePlace = a.to.exchange === b.to.exchange && a.to.routingKey === b.to.routingKey
+  return isSamePlace && a.atMs === b.atMs && a.mandatory === b.mandatory && a.priority === b.priority
 }

@@ -1,72 +1,37 @@
 import { RedisScript } from '../../base/redis/redis-connection.ts'
+import { PUBLISHING_WORDS } from './delay-words.ts'
 import { ROUTES, WORDS } from './lua-words.ts'
+import { PUBLISH } from './publish-script.ts'
 
-/**
- * To an exchange and key. The message comes in three parts: until its priority, its delivery tag, and what follows that.
- * Gives how many queues took it, or UNROUTABLE, or FULL and the queue.
- */
-const publish = String.raw`
-local exchange, key, mandatory, channel = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[5]
-local now = clock()
-local function text(wire, number, dies)
-  local tag = ARGV[8]
-  if number > 1 then tag = tag .. '-' .. number end
-  return ARGV[7] .. wire .. ', "body_encoding": "base64", "delivery_tag": "' .. tag .. '"' .. dies .. ARGV[9]
-end
-local targets = {}
-if exchange == '' then
-  local q = there(key, now)
-  if q then targets[1] = {key, q} end
-else
-  local kind = redis.call('HGET', own('exchange', exchange), 'type')
-  if kind == 'fanout' then
-    local heard = redis.call('PUBLISH', P .. channel, text(0, 1, ''))
-    if heard == 0 and mandatory then return 'UNROUTABLE' end
-    return heard
-  end
-  local found = route(exchange, kind, key)
-  if not found then return 'UNROUTABLE' end
-  for _, one in ipairs(found) do
-    local q = known(one[1], now)
-    if q or redis.call('SISMEMBER', bindings(exchange), one[2]) == 1 then targets[#targets + 1] = {one[1], q or {}} end
+/** Tags from one argument on are done with. */
+const DONE = String.raw`
+local function done(first)
+  for from = first, #ARGV, 1000 do
+    local to = math.min(from + 999, #ARGV)
+    redis.call('ZREM', INDEX, unpack(ARGV, from, to))
+    redis.call('HDEL', UNACKED, unpack(ARGV, from, to))
   end
 end
-if #targets == 0 then return mandatory and 'UNROUTABLE' or 0 end
-local full
-for number, target in ipairs(targets) do
-  local queue, q = target[1], target[2]
-  local most = tonumber(q[4] or '')
-  if q[3] then trim(queue, now) end
-  if most and q[5] == 'reject-publish' and size(queue) >= most then
-    full = queue
-  else
-    -- Redis serves the lowest first, and has four steps where RabbitMQ has as many as were declared.
-    local wire = 0
-    local highest = tonumber(q[2] or '')
-    if highest and highest > 0 then
-      wire = 9 - math.floor(math.min(tonumber(ARGV[6]), highest) * 9 / highest + 0.5)
-    end
-    local dies = q[3] and ', "x-lovage-dies": ' .. int(now + tonumber(q[3])) or ''
-    redis.call('LPUSH', P .. queue .. STEPS[math.floor(wire / 3) + 1], text(wire, number, dies))
-    local over = most and size(queue) - most or 0
-    for step = #STEPS, 1, -1 do
-      while over > 0 and redis.call('RPOP', P .. queue .. STEPS[step]) do over = over - 1 end
-    end
-  end
-end
-if full then return 'FULL ' .. full end
-return #targets
 `
 
 /**
- * Up to so many messages, in kombu's order: by priority, then by queue. What is taken stands in `unacked` as kombu writes
+ * Up to so many messages, in kombu's order: by priority, then by queue. Behind the queues, and an empty text, are tags
+ * of ours that are done with. What is taken stands in `unacked` as kombu writes
  * it, under tags of ours. It ends by looking at each list that it emptied, so that the next message rings our bell.
  */
 const take = String.raw`
+local last = #ARGV
+for i = 7, #ARGV do
+  if ARGV[i] == '' then
+    last = i - 1
+    break
+  end
+end
+done(last + 2)
 local base, first, most, noAck, mostBytes = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1', tonumber(ARGV[6])
 local now = clock()
 local missing, highest, got, tails = {}, {}, {}, {}
-for i = 7, #ARGV do
+for i = 7, last do
   local q = redis.call('HMGET', own('queue', ARGV[i]), 'spec', 'priority', 'ttl')
   if not q[1] then missing[#missing + 1] = i - 7 end
   if q[3] then trim(ARGV[i], now) end
@@ -77,7 +42,7 @@ local count, bytes = 0, 0
 local entries, scores = {}, {}
 local score = string.format('%.3f', now / 1000)
 for step = 1, #STEPS do
-  for i = 7, #ARGV do
+  for i = 7, last do
     while count < most and bytes < mostBytes do
       local text = redis.call('RPOP', P .. ARGV[i] .. STEPS[step])
       if not text then break end
@@ -107,7 +72,7 @@ for from = 1, #entries, 1000 do
 end
 local left = 0
 if count < most then
-  for i = 7, #ARGV do
+  for i = 7, last do
     redis.call('HEXISTS', own('queue', ARGV[i]), 'spec')
     left = left + size(ARGV[i])
   end
@@ -117,11 +82,7 @@ return {missing, highest, got, left}
 
 /** Done with. */
 const ack = String.raw`
-for from = 2, #ARGV, 1000 do
-  local to = math.min(from + 999, #ARGV)
-  redis.call('ZREM', INDEX, unpack(ARGV, from, to))
-  redis.call('HDEL', UNACKED, unpack(ARGV, from, to))
-end
+done(2)
 return 1
 `
 
@@ -236,9 +197,9 @@ const routed = WORDS + ROUTES
 
 /** The moves of messages. Each is all or nothing. */
 export const MOVES = {
-  publish: new RedisScript(routed + publish),
-  take: new RedisScript(WORDS + take),
-  ack: new RedisScript(WORDS + ack),
+  publish: new RedisScript(PUBLISHING_WORDS + PUBLISH),
+  take: new RedisScript(WORDS + DONE + take),
+  ack: new RedisScript(WORDS + DONE + ack),
   untake: new RedisScript(WORDS + untake),
   restore: new RedisScript(routed + restore),
   entries: new RedisScript(WORDS + entries),

@@ -42,7 +42,8 @@ export async function take(run: Run, hands: Hands, { queues, most, noAck }: Take
   const flag = noAck ? '1' : '0'
   let answer: unknown
   try {
-    answer = await run(MOVES.take, [hands.tagBase, first, most, flag, MOST_BYTES, ...queues])
+    const asked = [hands.tagBase, first, most, flag, MOST_BYTES, ...queues]
+    answer = await hands.carry((acks) => run(MOVES.take, acks.length > 0 ? [...asked, '', ...acks] : asked))
   } catch (error) {
     if (isLost(error) && !noAck) hands.orphan(first, most)
     throw error

@@ -4,17 +4,10 @@ import { DueHeap } from '../../base/due-heap.ts'
 import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
+import { containRejections } from './contain.ts'
 import { handedBack, perform, type PerformOptions } from '../perform.ts'
-import type { Job, JobReport, Pool } from '../pool.ts'
+import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
 import type { StallWatch } from '../stall-watch.ts'
-
-/** How an {@link AsyncPool} is made. */
-export interface AsyncPoolOptions extends Omit<PerformOptions, 'dues'> {
-  readonly registry: Registry
-  readonly size: number
-  /** Sees to the loop that the tasks share; started and stopped with the pool. Default: nobody does. */
-  readonly watch?: StallWatch | undefined
-}
 
 /**
  * Tasks on the event loop of the worker itself: truly concurrent where they wait, one after the other where they
@@ -27,6 +20,8 @@ export class AsyncPool implements Pool {
   readonly #dues: DueHeap
   readonly #running = new Map<Job, JobControl>()
   readonly #watch: StallWatch | undefined
+  readonly #app: PoolOptions['app']
+  #endContainment: (() => void) | undefined
   #size: number
   #abandoned = 0
   readonly #watcher: JobWatcher = {
@@ -34,13 +29,16 @@ export class AsyncPool implements Pool {
     abandoned: (change) => void (this.#abandoned += change),
   }
 
-  constructor({ registry, size, watch, ...options }: AsyncPoolOptions) {
-    this.#registry = registry
+  /** `watch` sees to the loop that the tasks share; started and stopped with the pool. */
+  constructor({ app, size, clock, accept, types, maxBodyBytes }: PoolOptions, watch?: StallWatch) {
+    this.#app = app
+    this.#registry = app.registry
     this.#size = size
     this.#watch = watch
     // Time limits alone need not keep a process alive: who waits for the task does.
-    this.#dues = new DueHeap(options.clock, { unref: true })
-    this.#options = { ...options, dues: this.#dues }
+    this.#dues = new DueHeap(clock, { unref: true })
+    const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
+    this.#options = { clock, accept, types, ...limits, hooks: app.hooks, dues: this.#dues }
   }
 
   get size(): number {
@@ -60,7 +58,10 @@ export class AsyncPool implements Pool {
   }
 
   async start(): Promise<void> {
+    if (this.#endContainment) return
+    this.#endContainment = containRejections()
     this.#watch?.start()
+    await this.#app.resources.enter()
   }
 
   async stop(): Promise<void> {
@@ -69,7 +70,11 @@ export class AsyncPool implements Pool {
       control.giveUp(handedBack(job.request))
     }
     this.#dues.clear()
+    if (!this.#endContainment) return
+    this.#endContainment()
+    this.#endContainment = undefined
     this.#watch?.stop()
+    await this.#app.resources.leave()
   }
 
   run(job: Job, report: JobReport): Promise<Outcome> {
@@ -88,6 +93,12 @@ export class AsyncPool implements Pool {
     const control = this.#running.get(job)
     control?.abort(reason)
     return control !== undefined
+  }
+
+  end(job: Job, outcome: Outcome, reason: Error): boolean {
+    const control = this.#running.get(job)
+    control?.abort(reason)
+    return control?.giveUp(outcome) === true
   }
 
   resize(size: number): void {

@@ -5,16 +5,13 @@ import { Lifecycle } from '../../base/lifecycle.ts'
 import { RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
-import { clusterRefused, parseRedisUrl, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 import type { Answer, Operation, OperationName, Operations, Watchable } from '../operations.ts'
 import { type Call, Calls } from './calls.ts'
 import { peek } from './due-scripts.ts'
 import { STEPS } from './steps.ts'
 import type { OpenStoreLink, StoreLink } from './store-link.ts'
 import { Watches } from './watches.ts'
-
-/** Those of broker and result backend are no error: one URL may serve all three. */
-const KNOWN = ['global_keyprefix', 'visibility_timeout', 'fanout_prefix', 'fanout_patterns']
 
 const WHERE = 'the store'
 
@@ -38,7 +35,7 @@ export interface RedisStoreOptions {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisStoreUrl(text: string): RedisUrl {
-  return parseRedisUrl(text, WHERE, KNOWN)
+  return parseRedisUrl(text, WHERE, REDIS_OPTIONS)
 }
 
 /** State in a Redis, each operation one script, under keys that begin with `lovage:1:`. */

@@ -16,6 +16,10 @@ export interface BrokerDifferences {
   readonly keepsExpired?: boolean
   /** Queues with a dead-letter exchange are refused (`CAPABILITY_MISSING`); what is rejected is gone. */
   readonly refusesDeadLetterExchange?: boolean
+  /** Nothing waits for its time there: whoever reads a message holds it. */
+  readonly hasNoDelays?: boolean
+  /** What waits for its time cannot be counted, listed or purged. */
+  readonly hidesDelayed?: boolean
   /** A fanout exchange reaches the queues that are read at the time, and no others. */
   readonly fansOutToReaders?: boolean
 }

@@ -3,7 +3,19 @@ import { payloadValue } from '../../protocol/outcome.ts'
 import { failureIn, type PoolSuiteContext } from './scene.ts'
 
 /** Time limits, signals, stops. */
-export function limitTests({ scene, expect }: PoolSuiteContext): void {
+export function limitTests({ scene, ownScene, expect }: PoolSuiteContext): void {
+  scene('a job may be ended with an outcome that somebody else has decided', async (pool) => {
+    for (const task of ['never', 'until-aborted']) {
+      const { job, started, outcome } = pool.start(task)
+      await started
+      const decided = { id: job.request.id, state: 'REVOKED', result: { text: '"by me"' }, traceback: null }
+      expect(pool.pool.end(job, decided, new Error('revoked'))).toBe(true)
+      expect(await outcome, task).toMatchObject({ id: job.request.id, state: 'REVOKED' })
+      expect(pool.pool.end(job, decided, new Error('again'))).toBe(false)
+      expect(pool.pool.running).toBe(0)
+    }
+  })
+
   scene('the soft time limit of the message aborts the signal', async (pool) => {
     const outcome = await pool.run('until-aborted', [], { timelimit: [null, 0.02] })
     expect(outcome.state).toBe('SUCCESS')
@@ -77,7 +89,7 @@ export function limitTests({ scene, expect }: PoolSuiteContext): void {
     expect(failureIn(await outcome).exc_type).toBe('SoftTimeLimitExceeded')
   })
 
-  scene('stop gives up what still runs, and hands it back', async (pool) => {
+  ownScene('stop gives up what still runs, and hands it back', async (pool) => {
     const running = [pool.start('never'), pool.start('until-aborted')]
     await Promise.all(running.map(({ started }) => started))
     await pool.pool.stop()

@@ -2,7 +2,7 @@ import { payloadText, payloadValue } from '../../protocol/outcome.ts'
 import type { PoolSuiteContext } from './scene.ts'
 
 /** Arguments go in, the result comes out, many at once. */
-export function runTests({ scene, expect }: PoolSuiteContext): void {
+export function runTests({ scene, ownScene, expect }: PoolSuiteContext): void {
   scene('a task gets its arguments and its result comes back', async (pool) => {
     const args = [1, 'two', [3, null], { four: 4.5 }, 'jůnī 文', 12345678901234567890n]
     const outcome = await pool.run('echo', args)
@@ -58,7 +58,7 @@ export function runTests({ scene, expect }: PoolSuiteContext): void {
     expect(pool.pool.running).toBe(0)
   })
 
-  scene('the pool has its size and takes another', async ({ pool }) => {
+  ownScene('the pool has its size and takes another', async ({ pool }) => {
     expect(pool.size).toBe(4)
     pool.resize(2)
     expect(pool.size).toBe(2)
@@ -83,7 +83,7 @@ export function runTests({ scene, expect }: PoolSuiteContext): void {
     expect(payloadValue(outcome.result)).toBe(5)
   })
 
-  scene('a stopped pool can be stopped again', async ({ pool }) => {
+  ownScene('a stopped pool can be stopped again', async ({ pool }) => {
     await pool.stop()
     await pool.stop()
     expect(pool.running).toBe(0)

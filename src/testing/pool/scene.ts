@@ -7,13 +7,15 @@ import { encodeBody, newRequest, type TaskRequest } from '../../protocol/task-me
 import type { SuiteRunner } from '../runner.ts'
 
 /** No wait of a suite is longer; a wait that ends here has failed. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 20_000
 
 /** What the parts of the suite are given. */
 export interface PoolSuiteContext {
   readonly expect: SuiteRunner['expect']
-  /** A test with a started pool of its own, of 4 slots unless it says otherwise. */
-  readonly scene: (name: string, play: (scene: PoolScene) => Promise<void>, size?: number) => void
+  /** A test on a started pool of 4 slots, which it leaves as it was. */
+  readonly scene: (name: string, play: (scene: PoolScene) => Promise<void>) => void
+  /** The same with a pool of its own, which may be stopped. */
+  readonly ownScene: (name: string, play: (scene: PoolScene) => Promise<void>) => void
 }
 
 /** A job that was handed to the pool. */
@@ -32,7 +34,7 @@ export interface CallFields extends Partial<TaskRequest> {
   readonly embed?: Embed
 }
 
-/** One test's own pool. */
+/** A test's view of a pool. */
 export class PoolScene {
   readonly pool: Pool
 

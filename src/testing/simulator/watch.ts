@@ -35,6 +35,10 @@ export function watchBroker(broker: Broker, { process, ledger, kit }: Watching):
       const inMs = kit.between(0, 1) < 0.5 ? 0 : kit.between(0, LATE_MS)
       process.at(process.clock.monotonic() + inMs, () => void broker.publish(message, to, options).catch(() => {}))
     },
+    // Times are held by workers here.
+    get delays() {
+      return undefined
+    },
     declare: (topology) => process.gate(broker.declare(topology)),
     probe: (timeoutMs) => process.gate(broker.probe(timeoutMs)),
   })

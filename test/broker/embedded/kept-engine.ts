@@ -41,10 +41,11 @@ export class KeptEngine {
   }
 
   /** Publishes a text straight to a queue; resolves when it is confirmed. */
-  publish(queue: string, text: string, fields: Partial<Message> = {}): Promise<void> {
+  publish(queue: string, text: string, fields: Partial<Message> = {}, atMs?: number): Promise<void> {
     return new Promise((done, fail) => {
       const served = { done, fail: (_id: number, error: Error) => fail(error) } as unknown as Served
-      this.server.publish(served, 1, packedMessage(textMessage(text, fields)), toQueue(queue), true)
+      const message = packedMessage(textMessage(text, fields))
+      this.server.publish(served, { id: 1, message, to: toQueue(queue), isMandatory: true, atMs })
     })
   }
 

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Redis } from 'ioredis'
 import { findCommand } from '../../../scripts/services.mjs'
+import { openBackend } from '../../../src/backend/open.ts'
 import { openBroker } from '../../../src/broker/open.ts'
+import { openStore } from '../../../src/store/open.ts'
+import { success } from '../../../src/testing/backend-suite.ts'
 import { Inbox, textMessage, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { type Child, startChild } from '../../services/child.ts'
@@ -111,6 +114,22 @@ describeWith(['redis'], 'sentinels', () => {
     await sentinel?.kill()
     await replica?.remove()
     await master?.remove()
+  })
+
+  test('lead results and shared state to the master too', async () => {
+    const url = `sentinel://127.0.0.1:${port}/1?master_name=shop`
+    const [store, backend] = [openStore(url), openBackend(url, { broker: openBroker(`memory://${randomUUID()}`) })]
+    await Promise.all([store.start(), backend.start()])
+    await store.set('test:sentinel', 'x', { ttlMs: 60_000 })
+    await backend.put(success('sentinel', 1), {})
+    const direct = new Redis({ port: master.port, db: 1 })
+    expect((await direct.keys('*')).toSorted()).toEqual([
+      'celery-task-meta-sentinel',
+      'lovage:1:number',
+      'lovage:1:value:test:sentinel',
+    ])
+    direct.disconnect()
+    await Promise.all([store.stop(), backend.stop()])
   })
 
   test('lead to the master, and to the one that takes over from it', async () => {

@@ -7,6 +7,7 @@ import type { Message } from '../../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
+  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
@@ -16,7 +17,7 @@ import type {
   QueueDepth,
   Topology,
 } from '../../broker.ts'
-import { checkMessage, checkNames, checkQueue } from '../../check-message.ts'
+import { checkMessage, checkNames, checkQueue, delayedMessage } from '../../check-message.ts'
 import { Declared } from '../../declared.ts'
 import { checkHeaders } from '../../check-headers.ts'
 import { ByteReader } from '../wire/byte-reader.ts'
@@ -25,6 +26,7 @@ import { writeTable } from '../wire/value-codec.ts'
 import { EngineClient, type EngineClientOptions } from './engine-client.ts'
 import type { Line } from './line.ts'
 import { Sender } from './sender.ts'
+import { servedDelays } from './served-delays.ts'
 import { type ConsumerHost, ServedConsumer, ServedDelivery } from './served-consumer.ts'
 
 /** How a {@link DurableBroker} is made; the defaults are those of `openBroker`. */
@@ -37,6 +39,7 @@ export interface DurableBrokerOptions extends EngineClientOptions {
 export class DurableBroker implements Broker {
   readonly kind = 'embedded'
   readonly admin: BrokerAdmin
+  readonly delays: BrokerDelays
   #options: DurableBrokerOptions
   #clock: Clock
   readonly #client: EngineClient
@@ -57,6 +60,10 @@ export class DurableBroker implements Broker {
       onRoom: () => this.#sender.flush(),
       onStopping: () => this.#untilIdle(),
     })
+    this.delays = servedDelays({
+      client: this.#client,
+      publish: async (message, to, atMs, options) => this.#send(delayedMessage(message, atMs), to, options, atMs),
+    })
     this.admin = {
       depth: (queue) => this.#depth(queue),
       purge: async (queue) => Number(await this.#client.ask(ASK.purge, (writer) => writer.text(queue))),
@@ -66,6 +73,15 @@ export class DurableBroker implements Broker {
         await this.#client.ask(ASK.deleteQueue, (writer) => writer.text(queue))
       },
     }
+  }
+
+  #send(message: Message, to: Destination, options?: PublishOptions, atMs?: number): Promise<void> {
+    const { maxMessageBytes, publishTimeoutMs } = this.#options
+    this.#client.assertOpen()
+    checkMessage(message, to, options?.isPassedOn ? Infinity : maxMessageBytes)
+    checkHeaders(message.headers)
+    const { mandatory = true, timeoutMs = publishTimeoutMs } = options ?? {}
+    return this.#sender.publish(message, to, mandatory, timeoutMs, atMs)
   }
 
   /** Its connection, on which results can travel too. */
@@ -104,11 +120,7 @@ export class DurableBroker implements Broker {
   }
 
   async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
-    const { maxMessageBytes, publishTimeoutMs } = this.#options
-    this.#client.assertOpen()
-    checkMessage(message, to, options?.isPassedOn ? Infinity : maxMessageBytes)
-    checkHeaders(message.headers)
-    return this.#sender.publish(message, to, options?.mandatory ?? true, options?.timeoutMs ?? publishTimeoutMs)
+    return this.#send(message, to, options)
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {

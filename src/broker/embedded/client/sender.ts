@@ -3,7 +3,7 @@ import { LovageError } from '../../../base/errors.ts'
 import { Ring } from '../../../base/ring.ts'
 import type { Message } from '../../../protocol/message.ts'
 import type { Destination } from '../../broker.ts'
-import { ASK } from '../wire/frames.ts'
+import { ASK, PUBLISH } from '../wire/frames.ts'
 import { packMessage } from '../wire/packed-message.ts'
 import type { Call, Line } from './line.ts'
 
@@ -24,6 +24,8 @@ class Pending implements Call {
   readonly message: Message
   readonly to: Destination
   readonly mandatory: boolean
+  /** Epoch ms; undefined: at once. */
+  readonly atMs: number | undefined
   readonly timeoutMs: number
   readonly dueMs: number
   isSettled = false
@@ -32,7 +34,7 @@ class Pending implements Call {
 
   constructor(
     sender: Sender,
-    fields: Pick<Pending, 'dueMs' | 'mandatory' | 'message' | 'timeoutMs' | 'to'>,
+    fields: Pick<Pending, 'atMs' | 'dueMs' | 'mandatory' | 'message' | 'timeoutMs' | 'to'>,
     answer: Answer,
   ) {
     this.#sender = sender
@@ -40,6 +42,7 @@ class Pending implements Call {
     this.message = fields.message
     this.to = fields.to
     this.mandatory = fields.mandatory
+    this.atMs = fields.atMs
     this.timeoutMs = fields.timeoutMs
     this.dueMs = fields.dueMs
   }
@@ -83,10 +86,10 @@ export class Sender {
     this.#unreachable = unreachable
   }
 
-  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number): Promise<void> {
+  publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number, atMs?: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const dueMs = this.#clock.monotonic() + timeoutMs
-      const pending = new Pending(this, { message, to, mandatory, timeoutMs, dueMs }, { resolve, reject })
+      const pending = new Pending(this, { message, to, mandatory, atMs, timeoutMs, dueMs }, { resolve, reject })
       this.#watch(dueMs)
       this.#waiting.push(pending)
       this.flush()
@@ -144,10 +147,11 @@ export class Sender {
   }
 
   #send(pending: Pending, line: Line): void {
-    const { message, to, mandatory } = pending
+    const { message, to, mandatory, atMs } = pending
     this.#unconfirmed.add(pending)
     line.ask(ASK.publish, pending, (writer) => {
-      writer.u8(mandatory ? 1 : 0)
+      writer.u8((mandatory ? PUBLISH.isMandatory : 0) | (atMs === undefined ? 0 : PUBLISH.isDelayed))
+      if (atMs !== undefined) writer.f64(atMs)
       writer.text(to.exchange)
       writer.text(to.routingKey)
       packMessage(writer, message)

@@ -58,6 +58,13 @@ export class ServedDelivery implements Delivery {
     return this.settle('reject')
   }
 
+  /** Takes it out of our hands in another way: by what is asked on its connection under its tag. Undefined: not ours. */
+  leave(): { line: Line; tag: number } | undefined {
+    if (!this.isOurs) return undefined
+    this.#isSettled = true
+    return { line: this.#line, tag: this.#tag }
+  }
+
   /** False when it is no longer ours. */
   settle(how: Settlement): boolean {
     if (!this.isOurs) return false

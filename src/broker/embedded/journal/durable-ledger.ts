@@ -91,6 +91,15 @@ export class DurableLedger implements Ledger {
     this.#onWork()
   }
 
+  delayed({ kept }: Entry): void {
+    const entry = kept as KeptEntry | undefined
+    if (!entry || entry.isGone) return
+    // Before what says that nobody has it any more.
+    this.#writeNumbers(RECORD.handed, this.#handed)
+    entry.isHanded = false
+    this.keep(entry)
+  }
+
   removed(entry: Entry): void {
     const kept = entry.kept as KeptEntry | undefined
     if (!kept || kept.isGone) return

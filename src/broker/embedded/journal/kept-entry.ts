@@ -10,7 +10,6 @@ import { leave, type Live, type Segment } from './segment.ts'
 
 /** A message in a queue, as the journal has it. */
 export class KeptEntry implements Live, Kept {
-  readonly kind = RECORD.put
   readonly entry: Entry
   readonly queueName: string
   /** The queue itself, once there is an engine. */
@@ -27,6 +26,10 @@ export class KeptEntry implements Live, Kept {
     this.queueName = queueName
   }
 
+  get kind(): number {
+    return this.entry.dueAtMs === undefined ? RECORD.put : RECORD.delayed
+  }
+
   /** Gone without a record of its own. */
   forget(): void {
     this.isGone = true
@@ -34,7 +37,8 @@ export class KeptEntry implements Live, Kept {
   }
 
   fill(writer: ByteWriter): void {
-    const { seq, expiresAtMs, exchange, routingKey, message } = this.entry
+    const { seq, expiresAtMs, dueAtMs, exchange, routingKey, message } = this.entry
+    if (dueAtMs !== undefined) writer.f64(dueAtMs)
     writer.f64(seq)
     writer.u8(this.isHanded || this.entry.redelivered ? 1 : 0)
     // Monotonic time means nothing to the next process.
@@ -46,7 +50,8 @@ export class KeptEntry implements Live, Kept {
   }
 
   /** What `fill` wrote, as an entry of an engine to come. */
-  static read(clock: Clock, record: ByteReader): KeptEntry {
+  static read(clock: Clock, record: ByteReader, kind: number): KeptEntry {
+    const dueAtMs = kind === RECORD.delayed ? record.f64() : undefined
     const seq = record.f64()
     const redelivered = record.u8() === 1
     const expiresAtMs = record.f64() - clock.now() + clock.monotonic()
@@ -54,7 +59,7 @@ export class KeptEntry implements Live, Kept {
     const [exchange, routingKey] = [record.text(), record.text()]
     // A copy: a view would keep the whole file in memory.
     const message = new PackedMessage(Buffer.from(record.rest()))
-    const entry: Entry = { message, exchange, routingKey, seq, expiresAtMs, redelivered, kept: undefined }
+    const entry: Entry = { message, exchange, routingKey, seq, expiresAtMs, dueAtMs, redelivered }
     const kept = new KeptEntry(clock, entry, queueName)
     kept.isHanded = redelivered
     entry.kept = kept

@@ -20,6 +20,8 @@ export const RECORD = {
   itemDropped: 13,
   /** All items that a key of the tables had. */
   itemsCleared: 14,
+  /** A message that waits for its time; in the place of `put`. */
+  delayed: 15,
 } as const
 
 /** Stands before each record, so that the next one can be found behind a damaged one. */

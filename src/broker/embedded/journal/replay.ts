@@ -44,7 +44,8 @@ export class Replay {
     const kind = record.u8()
     switch (kind) {
       case RECORD.put:
-        return this.#put(KeptEntry.read(this.#clock, record), size, segment)
+      case RECORD.delayed:
+        return this.#put(KeptEntry.read(this.#clock, record, kind), size, segment)
       case RECORD.removed:
         while (record.left > 0) this.#remove(record.f64())
         return

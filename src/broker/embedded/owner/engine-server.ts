@@ -19,6 +19,16 @@ import { Served } from './served.ts'
 /** While something cannot be written for want of room. */
 const FLUSH_AGAIN_MS = 250
 
+/** What a client says of a message. */
+interface Publishing {
+  readonly id: number
+  readonly message: PackedMessage
+  readonly to: Destination
+  readonly isMandatory: boolean
+  /** Epoch ms; undefined: at once. */
+  readonly atMs: number | undefined
+}
+
 /** A message that waits to be written down before anybody may see it. */
 interface Staged {
   readonly served: Served
@@ -77,16 +87,16 @@ export class EngineServer {
   }
 
   /** Takes a message; whether it can be kept is said at the end of the turn. */
-  publish(served: Served, id: number, message: PackedMessage, to: Destination, mandatory: boolean): void {
+  publish(served: Served, { id, message, to, isMandatory, atMs }: Publishing): void {
     let queues: readonly EngineQueue[]
     try {
-      queues = this.engine.route(to, mandatory)
+      queues = this.engine.route(to, isMandatory)
     } catch (error) {
       return served.fail(id, error)
     }
     let isKept = false
     const entries = queues.map((queue) => {
-      const entry = this.engine.prepare(message, to, queue)
+      const entry = this.engine.prepare(message, to, queue, atMs)
       if (this.#ledger.isKept(entry, queue)) {
         this.#ledger.stage(entry, queue)
         isKept = true

@@ -7,10 +7,11 @@ import type { Session } from '../session.ts'
 import { type EngineDelivery, Subscription } from '../subscription.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
 import { ByteWriter } from '../wire/byte-writer.ts'
-import { ASK, FrameReader, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
-import { checkPacked, packedMessage, PackedMessage } from '../wire/packed-message.ts'
+import { ASK, FrameReader, PUBLISH, SAY, SETTLEMENTS, WIRE_VERSION, writeFrame } from '../wire/frames.ts'
+import { checkPacked, PackedMessage } from '../wire/packed-message.ts'
 import { readTable, writeTable, writeValue } from '../wire/value-codec.ts'
 import type { EngineServer } from './engine-server.ts'
+import { listed, writeDelivery } from './served-messages.ts'
 import { ServedResults } from './served-results.ts'
 import { ServedTables } from './served-tables.ts'
 
@@ -151,13 +152,14 @@ export class Served {
 
   #publish(frame: ByteReader): void {
     const id = frame.u32()
-    const isMandatory = frame.u8() === 1
+    const flags = frame.u8()
+    const atMs = flags & PUBLISH.isDelayed ? frame.time() : undefined
     const to = { exchange: frame.text(), routingKey: frame.text() }
     try {
       // A copy: a view would keep the whole chunk in memory for as long as the message waits.
       const message = new PackedMessage(Buffer.from(frame.rest()))
       checkPacked(message)
-      this.#server.publish(this, id, message, to, isMandatory)
+      this.#server.publish(this, { id, message, to, atMs, isMandatory: (flags & PUBLISH.isMandatory) !== 0 })
     } catch (error) {
       this.fail(id, error)
     }
@@ -214,6 +216,14 @@ export class Served {
         return this.#server.whenDurable(() => this.done(id))
       case ASK.get:
         return this.#get(id, frame.text())
+      case ASK.keep:
+        return this.#keep(id, frame.f64(), frame.time())
+      case ASK.listDelayed:
+        return this.answer(id, listed(engine.delayed.list(frame.text(), frame.u32())))
+      case ASK.purgeDelayed: {
+        const count = engine.delayed.purge(frame.text())
+        return this.#server.whenDurable(() => this.answer(id, count))
+      }
       default:
         return this.#tables.ask(kind, frame, (answer) => this.answer(id, answer))
     }
@@ -264,6 +274,13 @@ export class Served {
     this.answer(id, writer.take())
   }
 
+  #keep(id: number, tag: number, untilMs: number): void {
+    const delivery = this.#deliveries.get(tag)
+    this.#deliveries.delete(tag)
+    const isKept = delivery !== undefined && this.#session.settle(delivery, { untilMs })
+    this.#server.whenDurable(() => this.answer(id, isKept))
+  }
+
   #end(): void {
     this.#server.forget(this)
     this.#results.end()
@@ -271,13 +288,4 @@ export class Served {
     this.#deliveries.clear()
     this.#session.end()
   }
-}
-
-function writeDelivery(writer: ByteWriter, tag: number, delivery: EngineDelivery): void {
-  writer.f64(tag)
-  writer.u8(delivery.redelivered ? 1 : 0)
-  writer.text(delivery.queue)
-  writer.text(delivery.exchange)
-  writer.text(delivery.routingKey)
-  writer.raw(packedMessage(delivery.message).bytes)
 }

@@ -34,6 +34,13 @@ export class ByteReader {
     return this.#bytes.readDoubleLE(this.#step(8))
   }
 
+  /** Epoch ms. @throws RangeError for what is none */
+  time(): number {
+    const atMs = this.f64()
+    if (!Number.isFinite(atMs)) throw new RangeError(`a time of ${atMs}`)
+    return atMs
+  }
+
   /** A view of the next bytes, not a copy. */
   raw(length: number): Buffer {
     const at = this.#step(length)

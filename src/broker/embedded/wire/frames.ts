@@ -2,7 +2,7 @@ import { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
 /** Raised when frames change: owner and client of different versions refuse each other by name. */
-export const WIRE_VERSION = 1
+export const WIRE_VERSION = 2
 
 /** What a client says. */
 export const ASK = {
@@ -26,6 +26,9 @@ export const ASK = {
   operate: 18,
   watchTable: 19,
   unwatchTable: 20,
+  keep: 21,
+  listDelayed: 22,
+  purgeDelayed: 23,
 } as const
 
 /** What the owner says. */
@@ -42,6 +45,9 @@ export const SAY = {
 
 /** The number of each settlement in a frame. */
 export const SETTLEMENTS = ['ack', 'requeue', 'reject', 'return'] as const
+
+/** Bits of what is said of a message that is published. */
+export const PUBLISH = { isMandatory: 1, isDelayed: 2 } as const
 
 /** No frame is longer. A body of any size that can be published fits. */
 const MOST_FRAME_BYTES = 2 ** 30

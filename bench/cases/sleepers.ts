@@ -1,0 +1,113 @@
+import { lovage } from 'lovage'
+import type { ChildProcess } from 'node:child_process'
+import { hasService } from '../../scripts/services.mjs'
+import { removeFolder, temporaryFolder } from '../../test/services/reaper.ts'
+import { RedisNode } from '../../test/services/redis-node.ts'
+import type { BenchCase, Figure, LeftOut } from '../case.ts'
+import { bareDrainAmqp, bareDrainRedis } from '../peers/bare-drain.mjs'
+import { dramatiqDurations } from '../peers/python-random.mjs'
+import { callsPerSecond, startPeer, stopPeer } from '../side-by-side.ts'
+
+const QUEUE = 'sleepers'
+
+/** Where tasks wait. */
+interface Place {
+  readonly name: string
+  readonly url: string
+  /** Empties the queue with a bare client; undefined where there is none but ours. */
+  readonly bareDrain: ((count: number) => Promise<number>) | undefined
+}
+
+/** What bench/peers/sleeper-worker.mjs tells. */
+interface Told {
+  readonly seconds: number
+  readonly cpuUs: number
+  readonly bytes: number
+  readonly most: number
+}
+
+/**
+ * dramatiq's latency bench: tasks that sleep for 10 s (1 %), 5 s (29 %), 3 s (20 %) and 1 s (50 %), drawn with seed 1337,
+ * the queue full before the one async worker starts, which is when the clock starts.
+ */
+const sleepers: BenchCase = async ({ tiny, amqpUrl }) => {
+  const rows: (Figure | LeftOut)[] = []
+  const scale = tiny ? 0.02 : 1
+  const counts = tiny ? [100] : [100, 1_000, 5_000, 10_000, 100_000]
+  const home = temporaryFolder('sleepers')
+  const redis = hasService('redis') ? await RedisNode.start(['--appendfsync', 'everysec']) : undefined
+  const places: Place[] = [{ name: 'embedded', url: `embedded://${home}`, bareDrain: undefined }]
+  if (amqpUrl) {
+    const bareDrain = (count: number): Promise<number> => bareDrainAmqp(amqpUrl, QUEUE, count)
+    places.push({ name: 'RabbitMQ', url: amqpUrl, bareDrain })
+  } else rows.push({ what: 'sleepers, RabbitMQ', leftOut: 'no RabbitMQ on this machine' })
+  if (redis) {
+    const bareDrain = (count: number): Promise<number> => bareDrainRedis(redis.url(), QUEUE, count)
+    places.push({ name: 'Redis', url: redis.url(), bareDrain })
+  } else rows.push({ what: 'sleepers, Redis', leftOut: 'no Redis on this machine' })
+  try {
+    for (const place of places) {
+      for (const count of counts) rows.push(...(await measured(place, count, scale)))
+    }
+    return rows
+  } finally {
+    await redis?.remove()
+    removeFolder(home)
+  }
+}
+export default sleepers
+
+async function measured({ name, url, bareDrain }: Place, count: number, scale: number): Promise<Figure[]> {
+  let rate = Infinity
+  if (bareDrain) {
+    await fill(url, count)
+    rate = await bareDrain(count)
+  }
+  await fill(url, count)
+  // As wide as there are tasks, as far as AMQP can count.
+  const options = { concurrency: Math.min(count, 65_534) }
+  const given = JSON.stringify({ broker: url, count, scale, options })
+  const { child } = await startPeer('sleeper-worker', given)
+  try {
+    child.send('go')
+    const { seconds, cpuUs, bytes, most } = await toldBy(child)
+    const what = `sleepers, ${name}, ${count.toLocaleString('en-US')}`
+    const floor = Math.max(10 * scale, count / rate)
+    const best = bestPossible(count, rate, scale)
+    const figures: Figure[] = [
+      { what: `${what}, finish`, value: seconds, unit: 's', note: `${most.toLocaleString('en-US')} asleep at a time` },
+      { what: `${what}, beyond max(10 s, N over the bare drain)`, value: seconds - floor, unit: 's' },
+      { what: `${what}, CPU a task`, value: cpuUs / count, unit: 'µs' },
+    ]
+    if (bareDrain) {
+      const note = `a bare client that starts each task as it takes it, at ${Math.round(rate)}/s: ${best.toFixed(2)} s`
+      figures.push({ what: `${what}, beyond a bare client that sleeps`, value: seconds - best, unit: 's', note })
+    }
+    if (count >= 1_000) figures.push({ what: `${what}, memory a sleeper`, value: bytes, unit: 'bytes' })
+    return figures
+  } finally {
+    await stopPeer(child)
+  }
+}
+
+function toldBy(child: ChildProcess): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (told) => resolve(told as Told))
+    child.once('exit', (code) => reject(new Error(`the worker of the sleepers ended with code ${code}`)))
+  })
+}
+
+/** When the last would wake if each task began as soon as a bare client has taken it, in seconds. */
+function bestPossible(count: number, rate: number, scale: number): number {
+  const duration = dramatiqDurations()
+  let last = 0
+  for (let i = 0; i < count; i++) last = Math.max(last, (i + 1) / rate + duration() * scale)
+  return last
+}
+
+async function fill(url: string, count: number): Promise<void> {
+  const app = lovage('bench', { broker: url, defaultQueue: QUEUE, publishTimeout: '30s' })
+  const nap = app.remote<() => void>('bench.nap', { ignoreResult: true })
+  await callsPerSecond(count, 1_000, async () => nap.delay())
+  await app.close()
+}

@@ -1,0 +1,296 @@
+import type { Clock } from '../../base/clock.ts'
+import { type ErrorCode, LovageError } from '../../base/errors.ts'
+import { isLogged, log } from '../../base/log.ts'
+import { describeDeath } from '../child-death.ts'
+import type { Carrier, CarrierEvents, ChildExit } from './carrier.ts'
+import { Child, type ChildEvents } from './child.ts'
+import { showLine } from './child-output.ts'
+import type { Beginning, Report } from './messages.ts'
+import { Restarts } from './restarts.ts'
+
+/** Longest time to load the tasks. */
+const START_MS = 60_000
+
+/** Longest time from being told to go to being gone. */
+const END_MS = 11_000
+
+/** A child that is ended and not gone by then sits in native code. */
+const STUCK_MS = 1_000
+
+/** How long a function may go on after it was given up, before its child is ended. */
+const LET_GO_MS = 200
+
+/** How many children there are, and for how long. */
+export interface CrewOptions {
+  readonly kind: 'threads' | 'processes'
+  readonly clock: Clock
+  readonly start: (events: CarrierEvents) => Carrier
+  readonly beginning: Omit<Beginning, 'number' | 'isLogged'>
+  /** Most jobs at once in one of them. */
+  readonly perChild: number
+  /** Most children. */
+  readonly size: number
+  readonly maxTasksPerChild: number | undefined
+  /** Bytes. */
+  readonly maxMemoryPerChild: number | undefined
+  /** One has room, or wants a look: its jobs may have changed. */
+  readonly onRoom: () => void
+  readonly onReport: (child: Child, report: Report) => void
+  /** It is gone, with what is still in `running`. */
+  readonly onDeath: (child: Child, exit: ChildExit) => void
+}
+
+/** The children of a pool: started when they are needed, replaced when they have served or died, ended with the pool. */
+export class Crew {
+  readonly #options: CrewOptions
+  readonly #clock: Clock
+  readonly #children = new Set<Child>()
+  /** Ended, given up, and not gone. */
+  readonly #stuck = new Set<Child>()
+  readonly #events: ChildEvents
+  readonly #waiters = new Set<(error?: Error) => void>()
+  #size: number
+  #count = 0
+  readonly #restarts: Restarts
+  #isStopping = false
+  #wanted = 0
+
+  constructor(options: CrewOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#size = options.size
+    this.#restarts = new Restarts(options.clock, () => this.want(this.#wanted))
+    this.#events = {
+      onReady: (child) => this.#ready(child),
+      onReport: (child, report) => this.#report(child, report),
+      onLine: (child, stream, line) =>
+        showLine({ number: child.number, id: child.id, kind: options.kind, stream, line }),
+      onGone: (child, exit) => this.#gone(child, exit),
+    }
+  }
+
+  get children(): ReadonlySet<Child> {
+    return this.#children
+  }
+
+  /** Functions that were given up and have not returned, in children that are ended for it. */
+  get abandoned(): number {
+    let count = this.#stuck.size
+    for (const child of this.#children) count += child.abandoned
+    return count
+  }
+
+  /** Starts the first, and waits until it is ready: what is wrong with the tasks shows at once. */
+  async begin(): Promise<void> {
+    if (this.#children.size > 0) return
+    await this.#untilReady(this.#spawn(false))
+  }
+
+  /** The child that the next job goes to: the one with the fewest. Undefined where none has room. */
+  free(): Child | undefined {
+    let best: Child | undefined
+    for (const child of this.#children) {
+      if (!this.#hasRoom(child)) continue
+      if (!best || child.running.size < best.running.size) best = child
+      if (best.running.size === 0) break
+    }
+    return best
+  }
+
+  /** Has as many children as so many jobs need. */
+  want(jobs: number): void {
+    this.#wanted = jobs
+    if (this.#isStopping || this.#restarts.isPaused) return
+    const wanted = Math.min(jobs, this.#size)
+    let serving = 0
+    for (const child of this.#children) if (!child.isQuarantine && !child.leaving && !this.#isNearEnd(child)) serving++
+    for (; serving < wanted; serving++) this.#spawn(false)
+  }
+
+  /** A child for one job, which nothing else enters. */
+  quarantine(): Child {
+    return this.#spawn(true)
+  }
+
+  resize(size: number): void {
+    this.#size = size
+    const serving = [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
+    const surplus = serving.sort((one, other) => other.running.size - one.running.size).slice(size)
+    for (const child of surplus) this.retire(child, 'size')
+    this.want(this.#wanted)
+  }
+
+  /** It takes no more jobs, and goes when it has none. */
+  retire(child: Child, why: 'size' | 'tasks' | 'memory' | 'abandoned' | 'quarantine'): void {
+    if (child.leaving || child.isGone) return
+    child.leaving = why
+    if (why === 'tasks' || why === 'memory') {
+      const { number, id, taken } = child
+      const memory = child.memory.at(-1)?.bytes
+      log('info', 'pool', 'child recycled', {
+        kind: this.#options.kind,
+        child: number,
+        id,
+        because: why,
+        tasks: taken,
+        memory,
+      })
+    }
+    this.settled(child)
+  }
+
+  /** A job has left it. */
+  settled(child: Child, patienceMs = END_MS): void {
+    if (!child.leaving || child.running.size > 0 || child.isTold) return
+    // A function that does not let go will not do so for being asked.
+    if (child.abandoned > 0) return this.kill(child, 'end')
+    child.isTold = true
+    child.order({ kind: 'end' })
+    child.patience = this.#clock.after(patienceMs, () => this.kill(child, 'end'), { unref: true })
+  }
+
+  kill(child: Child, why: 'job' | 'end'): void {
+    if (child.isGone || this.#stuck.has(child)) return
+    child.kill(why)
+    child.patience?.cancel()
+    child.patience = this.#clock.after(STUCK_MS, () => this.#giveUp(child))
+  }
+
+  /** Ends all; resolves when they are gone. */
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    this.#restarts.stop()
+    for (const wake of this.#waiters) wake(new LovageError('BROKER_CLOSED'))
+    const all = [...this.#children]
+    for (const child of all) {
+      child.leaving ??= 'stop'
+      const isBusy = child.running.size > 0
+      child.running.clear()
+      if (!child.isReady) this.kill(child, 'end')
+      else this.settled(child, isBusy ? STUCK_MS : END_MS)
+    }
+    while (this.#children.size > 0) await new Promise<void>((resolve) => this.#waiters.add(() => resolve()))
+  }
+
+  #hasRoom(child: Child): boolean {
+    if (!child.isReady || child.isQuarantine || child.leaving || child.abandoned > 0) return false
+    return child.running.size < this.#options.perChild
+  }
+
+  /** The one that takes its place is started before it goes. */
+  #isNearEnd({ taken, memory }: Child): boolean {
+    const { maxTasksPerChild: maxTasks = Infinity, maxMemoryPerChild: maxBytes = Infinity } = this.#options
+    return (taken > 0 && taken >= maxTasks - Math.ceil(maxTasks / 10)) || (memory.at(-1)?.bytes ?? 0) > maxBytes * 0.9
+  }
+
+  #spawn(isQuarantine: boolean): Child {
+    const { clock, start, beginning } = this.#options
+    const whole = { ...beginning, number: ++this.#count, isLogged: isLogged() }
+    const child = new Child({ clock, start, beginning: whole, events: this.#events, isQuarantine })
+    this.#children.add(child)
+    child.patience = clock.after(START_MS, () => {
+      child.fault ??= {
+        origin: 'uncaughtException',
+        message: `it took more than ${START_MS / 1000} s to load the tasks`,
+        stack: null,
+      }
+      this.kill(child, 'end')
+    })
+    log('debug', 'pool', 'child starts', { kind: this.#options.kind, child: child.number, id: child.id })
+    return child
+  }
+
+  #ready(child: Child): void {
+    child.patience?.cancel()
+    this.#restarts.succeeded()
+    this.#wake()
+    this.#options.onRoom()
+  }
+
+  #report(child: Child, report: Report): void {
+    if (typeof report === 'number' || !('kind' in report)) this.#options.onReport(child, report)
+    else if (report.kind === 'memory') this.#weighed(child, report.memory.bytes)
+    else if (report.kind === 'unfit') this.#unfit(child, report.code as ErrorCode, report.details)
+    else if (report.kind === 'log')
+      log(report.record.level, report.record.room, report.record.message, {
+        child: child.number,
+        ...report.record.fields,
+      })
+    else if (report.kind === 'abandoned') this.#abandoned(child)
+    else this.#options.onReport(child, report)
+  }
+
+  #weighed(child: Child, bytes: number): void {
+    const { maxMemoryPerChild = Infinity } = this.#options
+    if (bytes <= maxMemoryPerChild) return
+    this.retire(child, 'memory')
+    this.#options.onRoom()
+  }
+
+  #abandoned(child: Child): void {
+    if (child.abandoned === 0) return this.#options.onRoom()
+    this.#clock.after(
+      LET_GO_MS,
+      () => {
+        if (child.abandoned > 0) this.retire(child, 'abandoned')
+        this.#options.onRoom()
+      },
+      { unref: true },
+    )
+  }
+
+  #unfit(child: Child, code: ErrorCode, details: Readonly<Record<string, unknown>>): void {
+    const error = new LovageError(code, details)
+    this.#failed(error)
+    child.leaving = 'unfit'
+    this.kill(child, 'end')
+  }
+
+  /** None can be started, it seems: not again at once. */
+  #failed(error: LovageError): void {
+    const isAwaited = this.#waiters.size > 0
+    this.#wake(error)
+    if (!this.#isStopping) this.#restarts.failed(error, isAwaited)
+  }
+
+  #gone(child: Child, exit: ChildExit): void {
+    if (this.#stuck.delete(child)) {
+      return log('info', 'pool', 'abandoned thread has ended after all', { child: child.number })
+    }
+    this.#remove(child, exit)
+  }
+
+  #giveUp(child: Child): void {
+    this.#stuck.add(child)
+    log('warn', 'pool', 'child does not end and is abandoned', {
+      kind: this.#options.kind,
+      child: child.number,
+      id: child.id,
+    })
+    this.#remove(child, { exitCode: null, signal: null })
+  }
+
+  #remove(child: Child, exit: ChildExit): void {
+    this.#children.delete(child)
+    const { kind } = this.#options
+    if (!child.leaving && !child.isReady) {
+      const problem = describeDeath(child.death(kind, exit))
+      const fix = 'The lines that it wrote before are in the log'
+      this.#failed(new LovageError('CHILD_UNFIT', { problem, fix }))
+    }
+    this.#options.onDeath(child, exit)
+    if (this.#isStopping) this.#wake()
+    else this.#options.onRoom()
+  }
+
+  #wake(error?: Error): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const wake of waiters) wake(error)
+  }
+
+  #untilReady(child: Child): Promise<void> {
+    if (child.isReady) return Promise.resolve()
+    return new Promise((resolve, reject) => this.#waiters.add((error) => (error ? reject(error) : resolve())))
+  }
+}

@@ -1,0 +1,20 @@
+import { systemClock } from '../../base/clock.ts'
+import { Inside } from './inside.ts'
+import type { Order } from './messages.ts'
+import { watchParent } from './watch-parent.ts'
+
+// The terminal speaks to the worker, and the worker to us.
+process.on('SIGINT', () => {})
+
+const inside = new Inside({
+  clock: systemClock,
+  post: (reports, sent) => {
+    if (!process.connected || !process.send) return sent?.()
+    process.send(reports, undefined, {}, () => sent?.())
+  },
+  exit: (code) => process.exit(code),
+})
+watchParent()
+process.on('message', (orders) => inside.take(orders as readonly Order[]))
+// The worker is gone. What runs here has nobody to tell of it.
+process.on('disconnect', () => process.kill(-process.pid, 'SIGKILL'))

@@ -1,0 +1,15 @@
+import { SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
+
+const KNOWN = new Map<string, () => Error>([
+  ['SoftTimeLimitExceeded', () => new SoftTimeLimitExceeded(0)],
+  ['TimeLimitExceeded', () => new TimeLimitExceeded(0)],
+  ['WorkerStopping', () => new WorkerStopping()],
+])
+
+/** The reason of an abort on the other side of a wall: one that tasks look for by its class is of that class again. */
+export function reviveReason(name: string, message: string): Error {
+  const reason = KNOWN.get(name)?.() ?? new Error(message)
+  reason.message = message
+  reason.name = name
+  return reason
+}

@@ -1,0 +1,128 @@
+import type * as Msgpack from '@msgpack/msgpack'
+import type * as Yaml from 'yaml'
+import { LovageError, messageOf } from '../base/errors.ts'
+import {
+  bareType,
+  bodyBytes,
+  bodyText,
+  type Content,
+  type ContentLimits,
+  JSON_TYPE,
+  MSGPACK_TYPE,
+  YAML_TYPE,
+} from './content.ts'
+import { formatIsoNaive } from './iso-time.ts'
+import { decodeJson, decodeRawJson, encodeJson, type JsonTypes } from './json.ts'
+import { MAX_DEPTH } from './json-limits.ts'
+import { loadPackage } from './optional-package.ts'
+import { isRecord } from './signature.ts'
+
+/** How values are written; Celery's names. */
+export type Serializer = 'json' | 'msgpack' | 'yaml'
+
+/** A value as bytes, and what to say of them. */
+export interface Serialized {
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly contentEncoding: 'utf-8' | 'binary'
+}
+
+/** Longest text of YAML whose aliases are followed: each may stand for much. */
+const MAX_ALIASES = 1000
+
+/**
+ * A value as bytes. What each form takes is what JSON takes; bytes go as they are in msgpack and YAML, dates there as ISO
+ * text, which is what Python's serializers of these can read without more.
+ * @throws LovageError `ENCODE_FAILED` naming the path of what cannot be written
+ */
+export function serialize(
+  value: unknown,
+  serializer: Serializer,
+  options: { readonly types?: JsonTypes; readonly path?: string } = {},
+): Serialized {
+  if (serializer === 'json') {
+    return { body: Buffer.from(encodeJson(value, options), 'latin1'), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
+  }
+  // Through JSON, so that one place decides what can be sent, and names the place of what cannot.
+  const plain = plainOf(decodeJson(encodeJson(value, { ...options, types: 'typed' })))
+  if (serializer === 'msgpack') return { body: pack(plain), contentType: MSGPACK_TYPE, contentEncoding: 'binary' }
+  const text = yaml().stringify(plain, { ...YAML_OPTIONS, sortMapEntries: true, aliasDuplicateObjects: false })
+  return { body: Buffer.from(text), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
+}
+
+/**
+ * The value of a body. Dates and bytes come as Date and Uint8Array where the form has them.
+ * @throws LovageError `CONTENT_REFUSED`, `BODY_UNDECODABLE`
+ */
+export function deserialize(content: Content, limits: ContentLimits = {}): unknown {
+  return read(content, limits, decodeJson)
+}
+
+/** {@link deserialize} that leaves kombu's typed objects in JSON as they came, so that they can be passed on without loss. */
+export function deserializeRaw(content: Content, limits: ContentLimits = {}): unknown {
+  return read(content, limits, decodeRawJson)
+}
+
+function read(content: Content, limits: ContentLimits, readJson: (text: string) => unknown): unknown {
+  const type = content.contentType === JSON_TYPE ? JSON_TYPE : bareType(content.contentType)
+  if (type === MSGPACK_TYPE) return checked(type, () => msgpack().decode(bodyBytes(content, limits), MSGPACK_OPTIONS))
+  if (type === YAML_TYPE) return checked(type, () => readYaml(bodyText(content, limits)))
+  return readJson(bodyText(content, limits))
+}
+
+/** Integers come as BigInt, and become numbers where these hold them: else the large ones would be rounded. */
+const MSGPACK_OPTIONS = { useBigInt64: true, maxDepth: MAX_DEPTH } as const
+
+/** PyYAML reads and writes YAML 1.1. */
+const YAML_OPTIONS = { version: '1.1', lineWidth: 0, intAsBigInt: true } as const
+
+function pack(value: unknown): Uint8Array {
+  try {
+    return msgpack().encode(value, MSGPACK_OPTIONS)
+  } catch (error) {
+    // JSON has integers of any size, msgpack ends at 64 bits.
+    throw new LovageError('ENCODE_FAILED', { path: '$', problem: messageOf(error) }, { cause: error })
+  }
+}
+
+function readYaml(text: string): unknown {
+  const document = yaml().parseDocument(text, { ...YAML_OPTIONS, uniqueKeys: true })
+  // A tag that nobody knows, `!!python/object` say, is a warning there: here it is a message that means something else.
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) throw new Error(problem.message.split('\n', 1)[0])
+  return document.toJS({ maxAliasCount: MAX_ALIASES })
+}
+
+function checked(contentType: string, decode: () => unknown): unknown {
+  try {
+    return settled(decode(), 0)
+  } catch (error) {
+    if (error instanceof LovageError) throw error
+    throw new LovageError('BODY_UNDECODABLE', { contentType, problem: messageOf(error) })
+  }
+}
+
+/** Bounded in depth, its integers as numbers where these hold them. */
+function settled(value: unknown, depth: number): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return value
+  if (depth >= MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH}`)
+  if (Array.isArray(value)) return value.map((member) => settled(member, depth + 1))
+  if (!isRecord(value)) throw new Error('it holds what has no form in JavaScript')
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, settled(member, depth + 1)]))
+}
+
+function plainOf(value: unknown): unknown {
+  if (value instanceof Date) return `${formatIsoNaive(value.getTime())}Z`
+  if (Array.isArray(value)) return value.map(plainOf)
+  if (!isRecord(value) || value instanceof Uint8Array) return value
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, plainOf(member)]))
+}
+
+function msgpack(): typeof Msgpack {
+  return loadPackage<typeof Msgpack>('@msgpack/msgpack') as typeof Msgpack
+}
+
+function yaml(): typeof Yaml {
+  return loadPackage<typeof Yaml>('yaml') as typeof Yaml
+}

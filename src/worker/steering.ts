@@ -1,0 +1,153 @@
+import type { Registry } from '../app/registry.ts'
+import type { Clock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import { Autoscale, type AutoscaleRange } from './autoscale.ts'
+import type { InHand } from './in-hand.ts'
+import type { Lanes } from './lanes.ts'
+import { shownWork, type TaskInHand } from './look.ts'
+import type { ResolvedWorkerOptions } from './options.ts'
+import { Rates } from './rates.ts'
+import type { RevokeOptions, Revoking } from './revoke.ts'
+import { Revoked } from './revoked.ts'
+import type { Work } from './work.ts'
+
+/** What of a worker can be steered while it runs. */
+export interface Steered {
+  readonly lanes: Lanes
+  readonly inHand: InHand
+  readonly revoking: Revoking
+  /** Those who wait for their time. */
+  readonly held: () => Iterable<Work>
+  /** The rate of a task has changed. */
+  readonly onRate: (task: string) => void
+  /** A pool has another size. */
+  readonly onResize: () => void
+}
+
+/** What a worker can be told, and what it tells, while it runs. Remembers it from one start to the next. */
+export class Steering {
+  readonly rates: Rates
+  readonly revoked: Revoked
+  readonly #clock: Clock
+  readonly #keepaliveMs: number
+  /** Slots of one child of the worker's own pool. */
+  readonly #unit: number
+  #range: AutoscaleRange | undefined
+  #steered: Steered | undefined
+  #autoscale: Autoscale | undefined
+
+  constructor(options: ResolvedWorkerOptions, registry: Pick<Registry, 'get'>, clock: Clock) {
+    this.rates = new Rates(registry)
+    this.revoked = new Revoked(clock)
+    this.#clock = clock
+    this.#unit = options.pool === 'async' ? 1 : options.perChild
+    this.#range = options.autoscale && { max: options.autoscale.max, min: options.autoscale.min }
+    this.#keepaliveMs = options.autoscale?.keepaliveMs ?? KEEPALIVE_MS
+  }
+
+  /** A shift begins. */
+  attach(steered: Steered): void {
+    this.#steered = steered
+    this.#scale()
+  }
+
+  /** It is about to end: the pool grows and shrinks no more. */
+  keepSize(): void {
+    this.#autoscale?.stop()
+    this.#autoscale = undefined
+  }
+
+  /** It has ended. */
+  detach(): void {
+    this.keepSize()
+    this.#steered = undefined
+  }
+
+  /** Tasks have come, or have begun to wait. */
+  look(): void {
+    this.#autoscale?.look()
+  }
+
+  get range(): AutoscaleRange | undefined {
+    return this.#range
+  }
+
+  revoke(ids: readonly string[], options: RevokeOptions): string[] {
+    if (this.#steered) return this.#steered.revoking.revoke(ids, options)
+    for (const id of ids) this.revoked.add(id)
+    return []
+  }
+
+  rateLimit(task: string, rate: string | number | null): void {
+    this.rates.set(task, rate)
+    log('info', 'worker', 'rate limit is changed', { task, rate })
+    this.#steered?.onRate(task)
+  }
+
+  autoscale(max: number, min: number): void {
+    if (!Number.isSafeInteger(min) || min < 1) throw invalid('min', min, 'Write a whole number, 1 or more')
+    if (!Number.isSafeInteger(max) || max < min) throw invalid('max', max, `Write a whole number, ${min} or more`)
+    this.#range = { max, min }
+    if (this.#autoscale) this.#autoscale.change(this.#slots(this.#range))
+    else this.#scale()
+  }
+
+  /** Adds so many tasks at once to the worker's own pool, threads or processes of it; one is left. Gives its slots. */
+  resize(by: number): number {
+    if (!Number.isSafeInteger(by)) throw invalid('count', by, 'Write a whole number')
+    if (this.#range) throw new LovageError('AUTOSCALE_ON')
+    if (!this.#steered) throw new LovageError('WORKER_STOPPED', { what: 'resized' })
+    const { pool } = this.#steered.lanes.main
+    this.#resize(Math.max(this.#unit, pool.size + by * this.#unit))
+    return pool.size
+  }
+
+  active(): TaskInHand[] {
+    return this.#works((work) => work.job !== undefined)
+  }
+
+  scheduled(): TaskInHand[] {
+    return this.#steered ? [...this.#steered.held()].map(shownWork) : []
+  }
+
+  reserved(): TaskInHand[] {
+    const held = new Set(this.#steered?.held())
+    return this.#works((work) => !work.hasStarted && !work.isSettled && !held.has(work))
+  }
+
+  #works(wanted: (work: Work) => boolean): TaskInHand[] {
+    return this.#steered ? [...this.#steered.inHand.works].filter(wanted).map(shownWork) : []
+  }
+
+  #scale(): void {
+    if (!this.#range || !this.#steered) return
+    const { pool, slots } = this.#steered.lanes.main
+    this.#autoscale = new Autoscale({
+      ...this.#slots(this.#range),
+      clock: this.#clock,
+      keepaliveMs: this.#keepaliveMs,
+      size: () => pool.size,
+      load: () => pool.running + slots.starting + slots.waiting,
+      resize: (size) => this.#resize(size),
+    })
+  }
+
+  #slots({ max, min }: AutoscaleRange): AutoscaleRange {
+    return { max: max * this.#unit, min: min * this.#unit }
+  }
+
+  #resize(size: number): void {
+    const { lanes, onResize } = this.#steered as Steered
+    lanes.main.pool.resize(size)
+    lanes.main.slots.fill()
+    onResize()
+  }
+}
+
+/** Celery's. */
+const KEEPALIVE_MS = 30_000
+
+function invalid(option: string, value: unknown, fix: string): LovageError {
+  return new LovageError('OPTION_INVALID', { option, where: 'the worker', problem: `is ${String(value)}`, fix })
+}
