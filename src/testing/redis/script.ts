@@ -33,7 +33,7 @@ export function runScript(text: string, keys: readonly string[], args: readonly 
     if (error instanceof SyntaxError) throw new CommandError(`ERR Error compiling script: ${error.message}`)
     if (!(error instanceof LuaError)) throw error
     const { value } = error
-    throw new CommandError(value instanceof LuaTable ? String(value.get('err')) : `ERR ${error.message}`)
+    throw new CommandError(value instanceof LuaTable ? String(value.get('err')) : `ERR user_script: ${error.message}`)
   }
 }
 

@@ -8,11 +8,14 @@ interface Copy {
   readonly queue: string
 }
 
-/** What the key of each list of a queue may end in, beside nothing. */
-const STEP = /\x06\x16[369]$/
+/** Before the name of a queue: what waits for its time to come into it, each text behind one digit. */
+const DELAYED = '_lovage.v1.delayed.'
+
+/** Stands between the name of a queue and the step of each of its lists but the first. */
+const SEPARATOR = '\x06\x16'
 
 /**
- * Counts the copies of each message: what stands in lists and in `unacked`. What one step moves from one to the other is
+ * Counts the copies of each message: what stands in lists, in `unacked`, and among what waits for its time. What one step moves from one to the other is
  * one copy still; what it adds was accepted, and what it takes away is done with.
  */
 export class RedisCounts {
@@ -60,8 +63,8 @@ export class RedisCounts {
   /** Undefined for keys that hold no messages. */
   #textsOf(key: string): Map<string, number> | undefined {
     const value = this.#db().get(key)
-    const isUnacked = key === 'unacked'
-    const texts = Array.isArray(value) ? value : isUnacked && value instanceof Map ? [...value.values()] : undefined
+    const isHash = key === 'unacked' || key.startsWith(DELAYED)
+    const texts = Array.isArray(value) ? value : isHash && value instanceof Map ? [...value.values()] : undefined
     if (!texts && !this.#before.has(key)) return undefined
     const counts = new Map<string, number>()
     for (const text of texts ?? []) counts.set(text, (counts.get(text) ?? 0) + 1)
@@ -84,6 +87,7 @@ interface Envelope {
 }
 
 function readCopy(key: string, text: string): Copy | undefined {
+  if (key.startsWith(DELAYED)) return readCopy(key.slice(DELAYED.length), text.slice(1))
   let value: unknown
   try {
     value = JSON.parse(Buffer.from(text, 'latin1').toString('utf8'))
@@ -95,5 +99,5 @@ function readCopy(key: string, text: string): Copy | undefined {
   const expirationMs = properties?.expiration === undefined ? undefined : Number(properties.expiration)
   const message = { headers, ...(expirationMs !== undefined && { expirationMs }) } as Message
   if (!headers || taskIdOf(message) === undefined) return undefined
-  return { message, queue: routingKey.replace(STEP, '') }
+  return { message, queue: routingKey.split(SEPARATOR, 1)[0] as string }
 }

@@ -133,7 +133,7 @@ const LOOKS: Readonly<Record<string, readonly string[]>> = {
 /** What has no order, in one. */
 function sorted(type: string, answer: Answer): Answer {
   if (!Array.isArray(answer)) return answer
-  if (type === 'set') return answer.toSorted()
+  if (type === 'set') return (answer as string[]).toSorted((a, b) => (a < b ? -1 : 1))
   if (type !== 'hash') return answer
   const pairs = answer.flatMap((_, i) => (i % 2 === 0 ? [answer.slice(i, i + 2)] : []))
   return pairs.toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1))
@@ -157,7 +157,8 @@ function plain(reply: Reply | Buffer): Answer {
   return Array.isArray(reply) ? reply.map(plain) : reply
 }
 
-/** An error, without where in a script it was. */
+/** An error, without where in a script it was, and what the script itself did wrong, which each says in its own words. */
 function problem(message: string): Answer {
-  return `! ${message.replace(/ script: [\da-f]{40}.*$/s, '').replace(/, with args beginning with.*$/s, '')}`
+  const told = message.replace(/ script: [\da-f]{40}.*$/s, '').replace(/, with args beginning with.*$/s, '')
+  return told.startsWith('ERR user_script') ? '! ERR user_script' : `! ${told}`
 }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import type { RedisArgument } from '../../../src/base/redis/redis-connection.ts'
+import { DELAY_MOVES } from '../../../src/broker/redis/delay-words.ts'
 import { writeEnvelope } from '../../../src/broker/redis/envelope.ts'
 import { keysOfQueue, QUEUES } from '../../../src/broker/redis/queue-scripts.ts'
 import { MOVES } from '../../../src/broker/redis/scripts.ts'
@@ -7,7 +8,9 @@ import { kombuPattern } from '../../../src/broker/redis/topology.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import type { Answer } from './both-redis.ts'
 
-export const SCRIPTS = { ...MOVES, ...QUEUES } as const
+const { move, leave, keep, list, purge } = DELAY_MOVES
+
+export const SCRIPTS = { ...MOVES, ...QUEUES, move, leave, keep, list, purgeDelayed: purge } as const
 
 /** A script with arguments that make sense, most of the time. */
 export interface Move {
@@ -59,19 +62,39 @@ function of(name: Move['name'], args: fc.Arbitrary<readonly unknown[]>): fc.Arbi
 const priority = fc.integer({ min: 0, max: 9 })
 const texts = fc.constantFrom('one', 'two', 'três')
 
-const publish = fc
-  .tuple(fc.constantFrom('', 'celery', 'topics', 'news'), routingKey, queue, priority, texts, fc.boolean(), number)
-  .map(([to, key, name, level, text, isMandatory, at]) => {
+const group = fc
+  .tuple(
+    fc.constantFrom('', 'celery', 'topics', 'news'),
+    routingKey,
+    queue,
+    priority,
+    fc.boolean(),
+    fc.constantFrom('', '', 0, 400, 30_000),
+    fc.array(fc.tuple(texts, number), { minLength: 1, maxLength: 3 }),
+  )
+  .map(([to, key, name, level, isMandatory, delay, messages]) => {
     const target = { exchange: to, routingKey: to === '' ? name : key }
-    const { head, tail } = writeEnvelope(message(text), target)
+    const parts = messages.flatMap(([text, at]) => {
+      const { head, tail } = writeEnvelope(message(text), target)
+      return [head, `tag-${at}`, tail]
+    })
     const flag = isMandatory ? '1' : '0'
-    return [to, target.routingKey, flag, `/0.${to}`, level, head, `tag-${at}`, tail]
+    return [to, target.routingKey, flag, `/0.${to}`, level, delay, messages.length, ...parts]
   })
 
+const publish = fc.array(group, { minLength: 1, maxLength: 2 })
+
 const takeArgs = fc
-  .tuple(session, number, fc.integer({ min: 1, max: 5 }), fc.boolean(), fc.uniqueArray(queue, { minLength: 1 }))
-  .map(([one, first, most, noAck, queues]) => ({
-    args: [`${one}-`, first, most, noAck ? '1' : '0', 4_000_000, ...queues],
+  .tuple(
+    session,
+    number,
+    fc.integer({ min: 1, max: 5 }),
+    fc.boolean(),
+    fc.uniqueArray(queue, { minLength: 1 }),
+    fc.array(tag, { maxLength: 2 }),
+  )
+  .map(([one, first, most, noAck, queues, done]) => ({
+    args: [`${one}-`, first, most, noAck ? '1' : '0', 4_000_000, ...queues, ...(done.length > 0 ? ['', ...done] : [])],
     keys: queues.flatMap(keysOfQueue),
   }))
 
@@ -152,6 +175,11 @@ export const anyMove: fc.Arbitrary<Move> = fc.oneof(
     'detach',
     fc.tuple(session, queue).map(([one, name]) => [`${one}:1`, name]),
   ),
+  of('move', fc.tuple(session, fc.constant(10_000), fc.integer({ min: 1, max: 4 }))),
+  of('leave', fc.tuple(fc.oneof(session, fc.constant('')), fc.integer({ min: 1, max: 4 }))),
+  of('keep', fc.array(fc.tuple(tag, queue, fc.nat(3), fc.constantFrom(0, 700)), { maxLength: 3 })),
+  of('list', fc.tuple(queue, fc.integer({ min: 1, max: 4 }))),
+  of('purgeDelayed', fc.tuple(queue)),
   of('depth', fc.tuple(queue)),
   of('purge', fc.tuple(queue)),
   of('deleteQueue', fc.tuple(queue)),
