@@ -1,8 +1,9 @@
 // RabbitMQ is stopped, killed, cut off and blocked under load: nothing is lost, and work goes on when it is back.
-import { cpus, loadavg } from 'node:os'
+import { cpus } from 'node:os'
 import type { Proof, ProofOptions } from '../scripts/prove.mjs'
 import { FAULTS } from '../test/chaos/rabbitmq/faults.ts'
-import { FAST_TICK, playRound, type Report } from '../test/chaos/rabbitmq/round.ts'
+import { FAST_TICK, playRound } from '../test/chaos/rabbitmq/round.ts'
+import { type Report, summaryOf } from '../test/chaos/recovery.ts'
 import { RabbitmqNode } from '../test/services/rabbitmq-node.ts'
 
 /** One worker, and three. */
@@ -24,7 +25,7 @@ export async function run({ rounds = 50 }: ProofOptions): Promise<Proof> {
           console.error(error)
         }
       }
-      const byWorkers = WORKERS.map((workers) => summary(reports.filter((report) => report.workers === workers)))
+      const byWorkers = WORKERS.map((workers) => summaryOf(reports.filter((report) => report.workers === workers)))
       figures['faults'] = { ...(figures['faults'] as object), [fault.name]: byWorkers }
       console.log(fault.name, JSON.stringify(byWorkers))
       const twice = reports.filter(({ workers, throughTwice }) => workers === 1 && throughTwice > 0)
@@ -34,24 +35,4 @@ export async function run({ rounds = 50 }: ProofOptions): Promise<Proof> {
     await node.remove()
   }
   return { holds: failures.length === 0, figures: { ...figures, failures } }
-}
-
-function summary(reports: readonly Report[]): object {
-  const resumeMs = reports.flatMap((report) => report.resumeMs).toSorted((a, b) => a - b)
-  const sum = (of: (report: Report) => number): number => reports.reduce((total, report) => total + of(report), 0)
-  return {
-    workers: reports[0]?.workers,
-    rounds: reports.length,
-    confirmed: sum((report) => report.confirmed),
-    withOutcome: sum((report) => report.confirmed),
-    notConfirmed: sum((report) => report.unsent),
-    resumeMs: { p50: resumeMs[resumeMs.length >> 1], max: resumeMs.at(-1) },
-    resumedLate: resumeMs.filter((ms) => ms > 2_000).length,
-    ranThrough: sum((report) => report.through),
-    ranThroughTwice: sum((report) => report.throughTwice),
-    startedAgainAfterRedelivery: sum((report) => report.duplicates),
-    startedAgainAfterResending: sum((report) => report.resent),
-    // Beside figures of time: how many wanted a core of the machine in the last minute.
-    load: Math.round((loadavg()[0] ?? 0) * 10) / 10,
-  }
 }

@@ -18,7 +18,7 @@ export async function run({ seconds = 60, seed }: ProofOptions): Promise<Proof> 
   const [rabbitmq, redis] = await Promise.all([RabbitmqNode.start(), RedisNode.start()])
   try {
     for (const [name, place] of Object.entries(places(rabbitmq, redis))) {
-      const rolled = await roll({ ...place, queue: 'rolling' }, { seconds, everyMs: 2_000, perSecond: 60, random })
+      const rolled = await roll({ ...place, queue: 'rolling' }, { seconds, everyMs: 2_000, perSecond: 100, random })
       console.log(name, 'rolled', JSON.stringify(rolled))
       if (rolled.succeeded !== rolled.sent || rolled.dead > 0) failures.push(`${name}: restarts lost or failed tasks`)
       // What is handed back in order was not begun.

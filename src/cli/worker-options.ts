@@ -21,6 +21,11 @@ export interface WorkerFlags extends ServiceOptions {
   /** KiB. */
   readonly maxMemoryPerChild?: number
   readonly prefetch?: number
+  readonly prefetchMultiplier?: number
+  readonly O?: 'default' | 'fair'
+  readonly disablePrefetch?: boolean
+  readonly autoscale?: { readonly max: number; readonly min: number }
+  readonly disableRateLimits?: boolean
   readonly hostname?: string
   /** Milliseconds, and all that follow. */
   readonly timeLimit?: number
@@ -56,6 +61,14 @@ export function addWorkerOptions(command: Command): Command {
       '--prefetch <count>',
       'most messages held, running ones included (default: one more than there are slots)',
     ).argParser(positive),
+    new Option(
+      '--prefetch-multiplier <factor>',
+      'the same, as a multiple of the slots; 0: up to the high water mark beyond them',
+    ).argParser(wholeNumber),
+    new Option('-O <profile>', 'fair: take no message before there is a slot for it').choices(['default', 'fair']),
+    new Option('--disable-prefetch', 'the same as -O fair'),
+    new Option('--autoscale <max,min>', 'keep the pool between two sizes, in place of -c').argParser(autoscale),
+    new Option('--disable-rate-limits', 'start tasks without regard to their rate limits'),
     new Option('--time-limit <time>', 'end a task after so long, where neither it nor its call says').argParser(wait),
     new Option(
       '--soft-time-limit <time>',
@@ -91,12 +104,16 @@ export function workerChoice(
   }
   return {
     queues: left,
-    concurrency: flags.concurrency ?? configured?.concurrency,
+    concurrency: flags.concurrency ?? (flags.autoscale ? undefined : configured?.concurrency),
+    autoscale: flags.autoscale,
     pool: flags.pool ?? configured?.pool,
     perChild: flags.perChild,
     maxTasksPerChild: flags.maxTasksPerChild,
     maxMemoryPerChild: kib === undefined ? undefined : kib * 1024,
     prefetch: flags.prefetch,
+    prefetchMultiplier: flags.prefetchMultiplier,
+    fair: flags.O === 'fair' || flags.disablePrefetch,
+    disableRateLimits: flags.disableRateLimits,
     timeLimit: flags.timeLimit,
     softTimeLimit: flags.softTimeLimit,
     hostname: flags.hostname,
@@ -113,4 +130,18 @@ function pool(name: string): PoolName {
   } catch (error) {
     throw new InvalidArgumentError(isLovageError(error) ? `${error.message}. ${error.fix}.` : String(error))
   }
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d+$/.test(value)) throw new InvalidArgumentError('Write a whole number, 0 or more.')
+  return Number(value)
+}
+
+/** As Celery reads it, but that one slot is left at least. */
+function autoscale(value: string): { max: number; min: number } {
+  const [, max, min = '1'] = /^(\d+)(?:,(\d+))?$/.exec(value) ?? []
+  if (max === undefined) throw new InvalidArgumentError('Write the most and the least, as in 10,2.')
+  const least = Math.max(1, Number(min))
+  if (Number(max) < least) throw new InvalidArgumentError('Write the larger one first, as in 10,2.')
+  return { max: Number(max), min: least }
 }

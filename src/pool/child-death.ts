@@ -11,9 +11,9 @@ export interface ChildMemory {
   readonly atMs: number
 }
 
-/** An error that nobody caught. */
+/** What ended a child, where it could say so: an error that nobody caught, or a call of `process.exit`. */
 export interface ChildFault {
-  readonly origin: 'uncaughtException' | 'unhandledRejection'
+  readonly origin: 'uncaughtException' | 'unhandledRejection' | 'exit'
   /** Name and message. */
   readonly message: string
   readonly stack: string | null
@@ -52,16 +52,41 @@ export interface ChildDeath {
   readonly memory: readonly ChildMemory[]
   /** The end of what it wrote to stderr. */
   readonly stderrTail: string
+  /** Epoch ms. */
+  readonly atMs: number
   /** It ran one task alone, in quarantine. */
   readonly isQuarantine: boolean
   /** What ran in it, the oldest first. */
   readonly suspects: readonly Suspect[]
 }
 
+/** V8's and Node's last words, as they are on stderr. */
+const FATAL = /^FATAL ERROR: (.*)$/m
+const ABORT_STACK = /^-+ JavaScript stack trace -+\n\n((?:\d+: .*\n?)+)/m
+
 /** In words: what ended the child. */
-export function describeDeath({ kind, exitCode, signal, fault, cause }: ChildDeath): string {
+export function describeDeath({ kind, exitCode, signal, fault, cause, stderrTail }: ChildDeath): string {
   const what = kind === 'threads' ? 'thread' : 'process'
   if (cause === 'ended') return `the ${what} was ended because of another task in it`
   if (fault) return `the ${what} ended: ${fault.message}`
-  return signal === null ? `the ${what} ended with code ${exitCode}` : `the ${what} was ended by ${signal}`
+  const how = signal === null ? `the ${what} ended with code ${exitCode}` : `the ${what} was ended by ${signal}`
+  const fatal = FATAL.exec(stderrTail)
+  return fatal ? `${how}: ${fatal[1]}` : how
+}
+
+/** In words: what the child weighed when it was last looked at; undefined where nobody looked. */
+export function describeMemory({ kind, memory, atMs }: ChildDeath): string | undefined {
+  const last = memory.at(-1)
+  if (!last) return undefined
+  const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
+  const ago = (Math.max(0, atMs - last.atMs) / 1000).toFixed(1)
+  const resident = kind === 'processes' ? `${mib(last.bytes)} resident, ` : ''
+  return `${ago} s before it had ${resident}${mib(last.heapBytes)} of heap`
+}
+
+/** The stack of what ended the child, where there is one. */
+export function stackOfDeath({ fault, stderrTail }: ChildDeath): string | null {
+  if (fault) return fault.stack
+  const frames = ABORT_STACK.exec(`${stderrTail}\n`)?.[1]
+  return frames === undefined ? null : frames.trimEnd().replace(/^\d+: /gm, '    at ')
 }

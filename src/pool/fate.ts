@@ -1,7 +1,8 @@
 import { LovageError } from '../base/errors.ts'
 import { workerLostError } from '../protocol/failure.ts'
 import type { Outcome } from '../protocol/outcome.ts'
-import { type ChildDeath, describeDeath, type Suspect } from './child-death.ts'
+import { type ChildDeath, describeDeath, describeMemory, stackOfDeath, type Suspect } from './child-death.ts'
+import type { Job } from './pool.ts'
 
 /** What becomes of a job whose child died. */
 export type Fate =
@@ -15,16 +16,25 @@ const MAX_DEATHS = 5
 
 /**
  * Decides what becomes of each job of a child that died. Pure. A death in quarantine is proof; one in company is none, so
- * that all who were there are run again alone.
+ * that all who were there are run again alone. Nor is one of a job that happened to be alone: somebody else may have ended
+ * the child, and would not be likely to find it a second time.
  */
 export function fateOf(suspect: Suspect, death: ChildDeath): Fate {
   const { decided, job, deaths } = suspect
   if (decided) return { kind: 'over', outcome: decided }
+  if (job.isOnce) return { kind: 'over', outcome: lost(job, death, 'it does not run again, because acksLate is off') }
   if (death.cause === 'ended' && deaths < MAX_DEATHS) return { kind: 'again', alone: death.isQuarantine }
   if (!death.isQuarantine) return { kind: 'again', alone: true }
-  const { id, task } = job.request
-  const { code, message } = new LovageError('CHILD_LOST', { task, id, problem: describeDeath(death) })
-  const traceback = death.fault?.stack ?? null
-  const outcome: Outcome = { id, state: 'FAILURE', result: { value: workerLostError(message) }, traceback }
-  return { kind: 'over', outcome: { ...outcome, dead: { code, message } } }
+  const { code, message } = lostError(job, death)
+  return { kind: 'over', outcome: { ...lost(job, death), dead: { code, message } } }
+}
+
+function lost(job: Job, death: ChildDeath, remark?: string): Outcome {
+  const value = workerLostError(lostError(job, death, remark).message)
+  return { id: job.request.id, state: 'FAILURE', result: { value }, traceback: stackOfDeath(death) }
+}
+
+function lostError({ request: { id, task } }: Job, death: ChildDeath, ...remarks: (string | undefined)[]): LovageError {
+  const parts = [describeDeath(death), describeMemory(death), ...remarks]
+  return new LovageError('CHILD_LOST', { task, id, problem: parts.filter((part) => part !== undefined).join('; ') })
 }

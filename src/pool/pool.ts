@@ -12,6 +12,8 @@ export interface Job {
   readonly delivery: { readonly exchange: string; readonly routingKey: string; readonly redelivered: boolean }
   /** Name of the worker node, `lovage@host` say. */
   readonly hostname: string
+  /** Its message is acknowledged already: it is started once, whatever becomes of it. */
+  readonly isOnce?: boolean
 }
 
 /** What a pool tells while a job runs. Nothing comes after the outcome. */

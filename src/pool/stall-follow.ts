@@ -88,6 +88,8 @@ export class StallFollower {
       if (!this.#isPaused) return
       this.#isPaused = false
       this.#stack = stack
+      // Told before, it was told without this.
+      this.#tellFrom = 0
       this.#tell(this.#options.clock.monotonic() - this.#since)
     })
   }

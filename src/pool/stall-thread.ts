@@ -3,11 +3,14 @@ import type { Session } from 'node:inspector'
 import { parentPort } from 'node:worker_threads'
 import type { InspectorLink } from '../base/capture-stack.ts'
 import { systemClock, type Timer } from '../base/clock.ts'
-import { type Stall, stallFields, stallSentence } from './stall.ts'
+import { lineForParent, type Stall, stallFields, stallSentence } from './stall.ts'
 import { StallFollower } from './stall-follow.ts'
 
-/** How a stall is written: a line for people, one as JSON, or all of it as JSON for the parent process. */
-export type StallFormat = 'text' | 'json' | 'parent'
+/**
+ * How a stall is written to stderr while it lasts, when nobody else of the process can say a word: a line for people, one as
+ * JSON, all of it for the parent process, or not at all.
+ */
+export type StallFormat = 'text' | 'json' | 'parent' | 'off'
 
 /** What the thread is told: to follow the loop behind a buffer, or (only `id`) to follow it no longer. */
 export interface FollowOrder {
@@ -15,8 +18,6 @@ export interface FollowOrder {
   readonly follow?: {
     readonly buffer: SharedArrayBuffer
     readonly thresholdMs: number
-    /** File descriptor for a line while a stall lasts, when nobody else of the process can say a word; -1: none. */
-    readonly fd: number
     readonly format: StallFormat
   }
 }
@@ -42,7 +43,7 @@ parentPort?.on('message', ({ id, follow }: FollowOrder) => {
   if (follow) {
     const { buffer, thresholdMs } = follow
     const tell = (stall: Stall): void => {
-      if (!stall.isOver || follow.format === 'parent') write(stall, follow.fd, follow.format)
+      if (!stall.isOver || follow.format === 'parent') write(stall, follow.format)
       parentPort?.postMessage({ id, stall } satisfies StallNews)
     }
     const follower = new StallFollower({ clock: systemClock, buffer, thresholdMs, inspect, tell })
@@ -80,17 +81,17 @@ function inspect(): InspectorLink | undefined {
   }
 }
 
-function write(stall: Stall, fd: number, format: StallFormat): void {
-  if (fd < 0) return
+function write(stall: Stall, format: StallFormat): void {
+  if (format === 'off') return
   try {
-    writeSync(fd, `${lineOf(stall, format)}\n`)
+    writeSync(2, `${lineOf(stall, format)}\n`)
   } catch {
     // Nobody reads, or not fast enough: what is said when the stall is over will do.
   }
 }
 
 function lineOf(stall: Stall, format: StallFormat): string {
-  if (format === 'parent') return JSON.stringify(stall)
+  if (format === 'parent') return lineForParent(stall)
   const time = new Date(systemClock.now()).toISOString()
   const fields = stallFields(stall)
   if (format === 'json') return JSON.stringify({ level: 40, time, room: 'pool', ...fields, msg: stallSentence(stall) })

@@ -1,29 +1,24 @@
 import type { Worker } from 'node:worker_threads'
-import { currentTaskIfAny } from '../app/current-task.ts'
-import { systemClock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
-import { type LagFigures, lagFigures, LagMeter } from '../base/lag.ts'
 import { log } from '../base/log.ts'
 import { startThread } from '../base/thread.ts'
-import { type Stall, STALL_BYTES, type StalledTask, stallFields, StallMarks, stallSentence } from './stall.ts'
-import { WHO_RUNS } from './stall-follow.ts'
+import { type Stall, stallFields, stallSentence } from './stall.ts'
 import type { FollowOrder, StallFormat, StallNews } from './stall-thread.ts'
+import { WatchedLoop } from './watched-loop.ts'
 
 export interface StallWatchOptions {
   /** How long the loop may stand before that is told; 0: it is only measured. */
   readonly thresholdMs: number
-  /** Where to write while the loop stands. Default 2, stderr; -1: nowhere. */
-  readonly fd?: number
-  /** Default what {@link writeStallsAs} was told last, `text` at first. */
-  readonly format?: StallFormat
+  /** This process is a child: what is seen goes to its parent, by stderr, which `stallIn` of stall.ts finds it in. */
+  readonly isForParent?: boolean
   /** Called with each stall when it is over. */
   readonly onStall?: (stall: Stall) => void
 }
 
-let usual: StallFormat | 'off' = 'text'
+let usual: StallFormat = 'text'
 
 /** How watches that start from now on write while a loop stands; `off`: they do not. What they log afterwards is the same. */
-export function writeStallsAs(format: 'text' | 'json' | 'off'): void {
+export function writeStallsAs(format: Exclude<StallFormat, 'parent'>): void {
   usual = format
 }
 
@@ -31,19 +26,14 @@ export function writeStallsAs(format: 'text' | 'json' | 'off'): void {
  * Watches the event loop of this process: how late it is, and who blocks it. A thread looks every fifth of the threshold
  * whether the loop still beats; nothing else costs anything while all is well.
  */
-export class StallWatch {
-  readonly marks: StallMarks
+export class StallWatch extends WatchedLoop {
   readonly #options: StallWatchOptions
-  readonly #buffer = new SharedArrayBuffer(STALL_BYTES)
-  readonly #meter: LagMeter
   readonly #id = ++lastId
-  #isOn = false
   #stalls = 0
 
   constructor(options: StallWatchOptions) {
+    super()
     this.#options = options
-    this.marks = new StallMarks(this.#buffer)
-    this.#meter = new LagMeter(systemClock, this.#buffer)
   }
 
   /** Stalls past the threshold that are over. */
@@ -51,27 +41,24 @@ export class StallWatch {
     return this.#stalls
   }
 
-  /** How late the loop was in the last minute; undefined before its first beat. */
-  get lag(): LagFigures | undefined {
-    return lagFigures(this.#buffer)
+  /** Has somebody there who looks, at once when it starts: beginning to look takes a moment. */
+  prepare(): this {
+    if (this.#options.thresholdMs > 0) thread ??= start()
+    return this
   }
 
-  start(): void {
-    if (this.#isOn) return
-    this.#isOn = true
-    this.#meter.start()
-    const { thresholdMs, fd = 2, format: given = usual } = this.#options
-    if (thresholdMs === 0) return
-    const isSilent = given === 'off'
-    const format = isSilent ? 'text' : given
-    tellWhoRuns()
+  override start(): boolean {
+    if (!super.start()) return false
+    const { thresholdMs, isForParent } = this.#options
+    if (thresholdMs === 0) return true
     watches.set(this.#id, this)
-    send({ id: this.#id, follow: { buffer: this.#buffer, thresholdMs, fd: isSilent ? -1 : fd, format } })
+    const format = isForParent ? 'parent' : usual
+    send({ id: this.#id, follow: { buffer: this.buffer, thresholdMs, format } })
+    return true
   }
 
-  stop(): void {
-    this.#isOn = false
-    this.#meter.stop()
+  override stop(): void {
+    super.stop()
     if (watches.delete(this.#id)) send({ id: this.#id })
   }
 
@@ -79,7 +66,7 @@ export class StallWatch {
   told(stall: Stall): void {
     if (!stall.isOver) return
     this.#stalls++
-    log('warn', 'pool', stallSentence(stall), stallFields(stall))
+    if (!this.#options.isForParent) log('warn', 'pool', stallSentence(stall), stallFields(stall))
     this.#options.onStall?.(stall)
   }
 }
@@ -104,13 +91,4 @@ function start(): Worker {
   })
   started.unref()
   return started
-}
-
-/** Lets the inspector ask which task is on the stack. */
-export function tellWhoRuns(): void {
-  const whoRuns = (): StalledTask | null => {
-    const current = currentTaskIfAny()
-    return current ? { task: current.name, id: current.id } : null
-  }
-  Object.defineProperty(globalThis, WHO_RUNS, { value: whoRuns, configurable: true, writable: true })
 }

@@ -39,6 +39,23 @@ export function stallFields({ blockedMs, blocker, candidates, at, frames }: Stal
   }
 }
 
+const FOR_PARENT = '\u0001lovage stall '
+
+/** A line of a child's stderr: what its watch has seen. */
+export function lineForParent(stall: Stall): string {
+  return FOR_PARENT + JSON.stringify(stall)
+}
+
+/** What {@link lineForParent} says; undefined for any other line. */
+export function stallIn(line: string): Stall | undefined {
+  if (!line.startsWith(FOR_PARENT)) return undefined
+  try {
+    return JSON.parse(line.slice(FOR_PARENT.length)) as Stall
+  } catch {
+    return undefined
+  }
+}
+
 /** Most running tasks that are known to a {@link StallMarks}. */
 const MARKS = 128
 

@@ -45,6 +45,7 @@ export async function run(work: Work, pool: Pool, options: RunOptions): Promise<
     request: limited(work, limits),
     delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
     hostname,
+    isOnce: work.isAckedEarly,
   }
   const outcome = await pool.run(work.job, { started, update })
   work.job = undefined

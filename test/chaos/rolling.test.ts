@@ -25,7 +25,7 @@ describeWith(['rabbitmq'], 'workers on RabbitMQ', () => {
     'are restarted one after the other under load: nothing is lost, nothing has failed',
     async () => {
       const random = seededRandom(5)
-      const rolled = await roll(place, { seconds: 6, everyMs: 2_000, perSecond: 60, random })
+      const rolled = await roll(place, { seconds: 6, everyMs: 2_000, perSecond: 100, random })
       expect(rolled).toMatchObject({ succeeded: rolled.sent, failed: 0, duplicates: 0, dead: 0 })
       expect(rolled.restarts).toBeGreaterThan(0)
     },

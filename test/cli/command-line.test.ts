@@ -69,7 +69,6 @@ describe('a wrong command line', () => {
   it.each([
     ['--beat', "Celery's beat"],
     ['-B', "Celery's beat"],
-    ['--autoscale=10,3', 'Use -c'],
     ['--pidfile=worker.pid', 'systemd'],
     ['-b=amqp://', 'LOVAGE_BROKER_URL'],
     ['--without-gossip', 'Drop it'],

@@ -39,6 +39,27 @@ describe('the options of a worker', () => {
     })
   })
 
+  it('are Celery’s, of how much is taken at a time and how large the pool is', () => {
+    expect(choice('-Ofair --autoscale=10,3'.split(' '))).toMatchObject({ fair: true, autoscale: { max: 10, min: 3 } })
+    expect(choice('--prefetch-multiplier 0 -O default'.split(' '))).toMatchObject({
+      prefetchMultiplier: 0,
+      fair: undefined,
+    })
+    expect(choice(['--disable-prefetch', '--disable-rate-limits'])).toMatchObject({
+      fair: true,
+      disableRateLimits: true,
+    })
+    expect(choice(['--autoscale', '5,0']).autoscale).toEqual({ max: 5, min: 1 })
+    const configured = { run: 'worker', concurrency: 7 } as const
+    expect(choice(['--autoscale', '5'], configured)).toMatchObject({
+      autoscale: { max: 5, min: 1 },
+      concurrency: undefined,
+    })
+    for (const wrong of ['--autoscale=3,10', '--autoscale=x', '--prefetch-multiplier=1.5', '-Oslow']) {
+      expect(() => choice([wrong])).toThrow(/invalid|first|whole/i)
+    }
+  })
+
   it('win over the configuration', () => {
     const configured = { run: 'worker', queues: ['a', 'b', 'c'], concurrency: 7 } as const
     expect(choice([], configured)).toMatchObject({ queues: ['a', 'b', 'c'], concurrency: 7 })

@@ -70,6 +70,16 @@ def describe(self, *args, **kwargs):
     }
 
 
+@app.task(name='shared.hop', bind=True, max_retries=5, acks_late=True)
+def hop(self, label):
+    request = self.request
+    seen = {name: getattr(request, name) for name in ('id', 'root_id', 'parent_id', 'retries', 'eta', 'reply_to')}
+    print('HOP ' + json.dumps({**seen, 'label': label, 'at': time.time()}), flush=True)
+    if request.retries < 2:
+        raise self.retry(countdown=1.5)
+    return 'python'
+
+
 def failure_of(result):
     try:
         return {'value': result.get(timeout=20)}

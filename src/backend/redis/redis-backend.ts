@@ -15,8 +15,8 @@ import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
 import { RedisGroups } from './redis-groups.ts'
 
-/** A server that owes an answer and says nothing for so long is given up. */
-const SILENCE_MS = 15_000
+/** A server that owes an answer for so many times as long as who asks waits for it is given up. */
+const SILENCES = 3
 
 /** Records fetched at a time: they may be large. */
 const BATCH = 100
@@ -101,7 +101,7 @@ export class RedisBackend implements ResultBackend {
           clock,
           timeoutMs,
           name: 'lovage results',
-          silenceMs: SILENCE_MS,
+          silenceMs: connectTimeoutMs * SILENCES,
           onClosed: (problem) => onClosed(new Error(problem)),
           onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
         }),

@@ -6,6 +6,12 @@ export interface ChildExit {
   readonly signal: string | null
 }
 
+/** What a thread is given. */
+export interface ThreadData {
+  /** Where its pool sees whether its event loop turns: `stall.ts`. */
+  readonly buffer: SharedArrayBuffer
+}
+
 /** What a carrier tells. Nothing comes after `onExit`. */
 export interface CarrierEvents {
   readonly onReports: (reports: readonly Report[]) => void
@@ -18,6 +24,8 @@ export interface CarrierEvents {
 export interface Carrier {
   /** Of the process, or of the thread. */
   readonly id: number
+  /** Where a thread shows whether its event loop turns; a process has somebody of its own who looks. */
+  readonly buffer?: SharedArrayBuffer
   /** Many orders go as one message. */
   send(orders: readonly Order[]): void
   /** Ends it at once, whatever it does, and all that it has started. */

@@ -1,5 +1,6 @@
 import { TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
+import { type LagFigures, worstLag } from '../../base/lag.ts'
 import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -10,6 +11,7 @@ import { handedBack } from '../perform.ts'
 import type { Job, JobReport, Pool, PoolOptions } from '../pool.ts'
 import type { ChildExit } from './carrier.ts'
 import type { Child } from './child.ts'
+import { ThreadStalls } from './child-stalls.ts'
 import { Crew } from './crew.ts'
 import type { Report } from './messages.ts'
 import { type Packed, packJob, packOutcome, unpackOutcome } from './packing.ts'
@@ -33,6 +35,7 @@ export class ChildPool implements Pool {
   readonly kind: 'threads' | 'processes'
   readonly #options: ChildPoolOptions
   readonly #crew: Crew
+  readonly #stalls: ThreadStalls
   readonly #dues: DueHeap
   readonly #posted = new Map<Job, Posted>()
   /** Run before, to be run again first. */
@@ -47,7 +50,7 @@ export class ChildPool implements Pool {
   #isPlanned = false
 
   constructor(options: ChildPoolOptions) {
-    const { kind, app, hostname, modules = [], accept, types, maxBodyBytes } = options
+    const { kind, app, hostname, modules = [], accept, types, maxBodyBytes, stallMs } = options
     const { clock, maxTasksPerChild, maxMemoryPerChild } = options
     this.kind = kind
     this.#options = options
@@ -58,7 +61,10 @@ export class ChildPool implements Pool {
       kind,
       clock,
       start: kind === 'threads' ? startThreadChild : startProcess,
-      beginning: { kind, hostname, modules, app: app.name, tasks: app.registry.names(), accept, types, maxBodyBytes },
+      beginning: {
+        ...{ kind, hostname, modules, app: app.name, tasks: app.registry.names() },
+        ...{ accept, types, maxBodyBytes, stallMs },
+      },
       perChild: this.#perChild,
       size: this.#children,
       maxTasksPerChild,
@@ -67,6 +73,7 @@ export class ChildPool implements Pool {
       onReport: (child, report) => this.#report(child, report),
       onDeath: (child, exit) => this.#died(child, exit),
     })
+    this.#stalls = new ThreadStalls({ clock, thresholdMs: stallMs ?? 0, children: () => this.#crew.children })
   }
 
   get size(): number {
@@ -81,9 +88,14 @@ export class ChildPool implements Pool {
     return this.#crew.abandoned
   }
 
+  get lag(): LagFigures | undefined {
+    return worstLag([...this.#crew.children].map((child) => child.lag))
+  }
+
   /** @throws LovageError `CHILD_UNFIT`, `MODULE_FAILED` and what else loading the tasks throws */
-  start(): Promise<void> {
-    return this.#crew.begin()
+  async start(): Promise<void> {
+    if (this.kind === 'threads') await this.#stalls.start()
+    await this.#crew.begin()
   }
 
   async stop(): Promise<void> {
@@ -92,6 +104,7 @@ export class ChildPool implements Pool {
       this.#settle(posted, handedBack(posted.job.request))
     }
     this.#dues.clear()
+    this.#stalls.stop()
     await this.#crew.stop()
   }
 

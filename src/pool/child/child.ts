@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../../base/clock.ts'
+import { type LagFigures, lagFigures } from '../../base/lag.ts'
 import type { ChildDeath, ChildFault, ChildMemory } from '../child-death.ts'
+import { type Stall, stallIn } from '../stall.ts'
 import type { Carrier, CarrierEvents, ChildExit } from './carrier.ts'
 import type { Beginning, Order, Report } from './messages.ts'
 import type { Posted } from './posted.ts'
@@ -13,6 +15,7 @@ export interface ChildEvents {
   readonly onReady: (child: Child) => void
   readonly onReport: (child: Child, report: Report) => void
   readonly onLine: (child: Child, stream: 'stdout' | 'stderr', line: string) => void
+  readonly onStall: (child: Child, stall: Stall) => void
   readonly onGone: (child: Child, exit: ChildExit) => void
 }
 
@@ -48,11 +51,13 @@ export class Child {
   patience: Timer | undefined
   fault: ChildFault | undefined
   readonly memory: ChildMemory[] = []
+  #lag: LagFigures | undefined
   readonly #lines: string[] = []
   readonly #clock: Clock
   readonly #carrier: Carrier
   readonly #events: ChildEvents
   #orders: Order[] = []
+  #isLookedInto = false
   #isPlanned = false
 
   constructor({ clock, start, beginning, events, isQuarantine }: ChildOptions) {
@@ -63,6 +68,8 @@ export class Child {
     this.#carrier = start({
       onReports: (reports) => this.#take(reports),
       onLine: (stream, line) => {
+        const stall = stream === 'stderr' ? stallIn(line) : undefined
+        if (stall) return events.onStall(this, stall)
         if (stream === 'stderr') this.#lines.push(line)
         if (this.#lines.length > LINES_KEPT) this.#lines.shift()
         events.onLine(this, stream, line)
@@ -81,6 +88,17 @@ export class Child {
     return this.#carrier.id
   }
 
+  /** How late its event loop was in the last minute, as far as it has told. */
+  get lag(): LagFigures | undefined {
+    const { buffer } = this.#carrier
+    return buffer ? lagFigures(buffer) : this.#lag
+  }
+
+  /** @see Carrier.buffer */
+  get buffer(): SharedArrayBuffer | undefined {
+    return this.#carrier.buffer
+  }
+
   /** Sent at the end of this turn, with what else there is by then. */
   order(order: Order): void {
     this.#orders.push(order)
@@ -97,7 +115,19 @@ export class Child {
   kill(why: 'job' | 'end'): void {
     if (this.isGone) return
     this.killedFor ??= why
-    this.#carrier.kill()
+    if (!this.#isLookedInto) this.#carrier.kill()
+  }
+
+  /**
+   * Its inspector is at work, until the returned function is called. It is not ended meanwhile: a thread would swallow
+   * that and go on, or take all of this process along (V8 checks that nobody ends `Atomics.wait` just then).
+   */
+  lookInto(): () => void {
+    this.#isLookedInto = true
+    return () => {
+      this.#isLookedInto = false
+      if (this.killedFor && !this.isGone) this.#carrier.kill()
+    }
   }
 
   /** What is known of its death. */
@@ -113,6 +143,7 @@ export class Child {
       fault: this.fault,
       memory: [...this.memory],
       stderrTail: this.#lines.join('\n'),
+      atMs: this.#clock.now(),
       isQuarantine: this.isQuarantine,
       suspects: [...this.running.values()].map((posted) => posted.suspect(nowMs)),
     }
@@ -130,8 +161,10 @@ export class Child {
         continue
       }
       if (report.kind === 'fault') this.fault ??= report.fault
-      else if (report.kind === 'memory') this.#weighed(report.memory)
-      else if (report.kind === 'abandoned') this.abandoned += report.change
+      else if (report.kind === 'memory') {
+        this.#weighed(report.memory)
+        this.#lag = report.lag
+      } else if (report.kind === 'abandoned') this.abandoned += report.change
       this.#events.onReport(this, report)
     }
   }

@@ -4,6 +4,7 @@ import { isLogged, log } from '../../base/log.ts'
 import { describeDeath } from '../child-death.ts'
 import type { Carrier, CarrierEvents, ChildExit } from './carrier.ts'
 import { Child, type ChildEvents } from './child.ts'
+import { tellStall } from './child-stalls.ts'
 import { showLine } from './child-output.ts'
 import type { Beginning, Report } from './messages.ts'
 import { Restarts } from './restarts.ts'
@@ -65,6 +66,7 @@ export class Crew {
       onReport: (child, report) => this.#report(child, report),
       onLine: (child, stream, line) =>
         showLine({ number: child.number, id: child.id, kind: options.kind, stream, line }),
+      onStall: (child, stall) => tellStall(options.kind, child, stall),
       onGone: (child, exit) => this.#gone(child, exit),
     }
   }

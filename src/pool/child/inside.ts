@@ -2,6 +2,7 @@ import { type App } from '../../app/app.ts'
 import { enterChild } from '../../app/child-place.ts'
 import { loadModules } from '../../app/load-module.ts'
 import type { ChildEvent } from '../../app/hooks.ts'
+import { currentTaskIfAny } from '../../app/current-task.ts'
 import type { Clock } from '../../base/clock.ts'
 import { DueHeap } from '../../base/due-heap.ts'
 import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
@@ -13,11 +14,15 @@ import { perform, type PerformOptions } from '../perform.ts'
 import type { ChildFault } from '../child-death.ts'
 import { weigh } from './child-memory.ts'
 import type { Beginning, Order, Report } from './messages.ts'
+import type { WatchedLoop } from '../watched-loop.ts'
 import { type Packed, packOutcome, unpackJob, unpackOutcome } from './packing.ts'
 import { reviveReason } from './reasons.ts'
 
 /** Least time between two looks at the memory. */
 const WEIGH_MS = 100
+
+/** Between two looks at the memory while tasks run. */
+const WEIGH_OFTEN_MS = 500
 
 /** Longest time for hooks to run, and for connections to close. */
 const CLOSE_MS = 10_000
@@ -32,6 +37,8 @@ export interface Outside {
   post(reports: readonly Report[], sent?: () => void): void
   /** Ends this thread or process. */
   exit(code: number): void
+  /** What has others see whether the event loop turns, not started. */
+  loop(stallMs: number): WatchedLoop
 }
 
 /** The life of a child, seen from inside: loads the tasks, runs jobs, tells of them. */
@@ -46,10 +53,14 @@ export class Inside {
   #event: ChildEvent | undefined
   #weighedMs = -Infinity
   #isWeighing = false
+  #loop: WatchedLoop | undefined
+  #isOften = false
   #isEnding = false
+  #isFaulty = false
 
   constructor(outside: Outside) {
     this.#outside = outside
+    process.on('exit', (code) => this.#left(code))
     process.on('uncaughtException', (error, origin) => this.#fault(error, origin as ChildFault['origin']))
   }
 
@@ -93,6 +104,7 @@ export class Inside {
     const { clock } = this.#outside
     const { kind, accept, types, maxBodyBytes } = beginning
     this.#kind = kind
+    const loop = (this.#loop = beginning.stallMs === undefined ? undefined : this.#outside.loop(beginning.stallMs))
     if (beginning.isLogged)
       onLog((record) => this.#tell({ kind: 'log', record: { ...record, fields: plain(record.fields) } }))
     try {
@@ -110,6 +122,8 @@ export class Inside {
     await hooks.run('childInit', this.#event)
     const limits = maxBodyBytes === undefined ? {} : { maxBodyBytes }
     this.#options = { clock, dues: new DueHeap(clock), accept, types, ...limits, hooks }
+    // Not before: loading takes long, and blocks nobody.
+    loop?.start()
     this.#tell({ kind: 'ready' })
     this.#weigh()
   }
@@ -129,10 +143,28 @@ export class Inside {
       abandoned: (change) => this.#tell({ kind: 'abandoned', change }),
     })
     this.#controls.set(n, control)
+    this.#weighOften()
+    const marks = this.#loop?.marks
+    const mark = marks?.enter(job.request.task, job.request.id) ?? -1
+    control.onReturn = (): void => marks?.leave(mark)
     void perform((this.#app as App).registry, job, { started, update }, options, control).then((outcome) => {
       this.#tell(packOutcome(n, outcome, options.types))
       this.#weigh()
     })
+    marks?.called()
+  }
+
+  /** So that one that dies in the midst of a task is known by more than what it was before. */
+  #weighOften(): void {
+    if (this.#isOften) return
+    this.#isOften = true
+    const again = (): void => {
+      this.#isOften = false
+      if (this.#controls.size === 0) return
+      this.#weigh()
+      this.#weighOften()
+    }
+    this.#outside.clock.after(WEIGH_OFTEN_MS, again, { unref: true })
   }
 
   /** Now and then, and always once after the last task. */
@@ -149,11 +181,25 @@ export class Inside {
       return void clock.after(leftMs, again, { unref: true })
     }
     this.#weighedMs = clock.monotonic()
-    this.#tell({ kind: 'memory', memory: weigh(this.#kind, clock) })
+    this.#tell({ kind: 'memory', memory: weigh(this.#kind, clock), lag: this.#loop?.lag })
+  }
+
+  /** Somebody has called `process.exit`, who is on the stack now. */
+  #left(code: number): void {
+    if (this.#isEnding || this.#isFaulty) return
+    const current = currentTaskIfAny()
+    const by = current ? ` by ${current.name}[${current.id}]` : ''
+    const { stack = '' } = new Error('process.exit')
+    this.#told.push({
+      kind: 'fault',
+      fault: { origin: 'exit', message: `process.exit(${code}) was called${by}`, stack },
+    })
+    this.#post()
   }
 
   /** Nobody caught it: what this code holds may be broken now, so that nothing runs here any more. */
   #fault(error: unknown, origin: ChildFault['origin']): void {
+    this.#isFaulty = true
     const name = error instanceof Error ? `${error.name}: ` : ''
     const fault: ChildFault = { origin, message: `${name}${messageOf(error)}`, stack: tracebackOf(error) }
     this.#told.push({ kind: 'fault', fault })

@@ -1,3 +1,4 @@
+import type { LagFigures } from '../../base/lag.ts'
 import type { LogRecord } from '../../base/log.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { ChildFault, ChildMemory } from '../child-death.ts'
@@ -19,6 +20,8 @@ export interface Beginning {
   readonly accept: readonly string[]
   readonly types: JsonTypes
   readonly maxBodyBytes: number | undefined
+  /** How long its event loop may stand before that is reported; 0: never; undefined: it is not watched. */
+  readonly stallMs: number | undefined
   /** Somebody reads the log: what is logged in the child is told. */
   readonly isLogged: boolean
 }
@@ -52,7 +55,7 @@ export type Report =
   | Packed
   /** Its function was given up while it runs (+1), or has returned after all (-1). */
   | { readonly kind: 'abandoned'; readonly change: 1 | -1 }
-  | { readonly kind: 'memory'; readonly memory: ChildMemory }
+  | { readonly kind: 'memory'; readonly memory: ChildMemory; readonly lag: LagFigures | undefined }
   | { readonly kind: 'log'; readonly record: LogRecord }
   /** An error that nobody caught: its last words. */
   | { readonly kind: 'fault'; readonly fault: ChildFault }

@@ -1,4 +1,5 @@
 import { systemClock } from '../../base/clock.ts'
+import { StallWatch } from '../stall-watch.ts'
 import { Inside } from './inside.ts'
 import type { Order } from './messages.ts'
 import { watchParent } from './watch-parent.ts'
@@ -13,6 +14,7 @@ const inside = new Inside({
     process.send(reports, undefined, {}, () => sent?.())
   },
   exit: (code) => process.exit(code),
+  loop: (thresholdMs) => new StallWatch({ thresholdMs, isForParent: true }).prepare(),
 })
 watchParent()
 process.on('message', (orders) => inside.take(orders as readonly Order[]))

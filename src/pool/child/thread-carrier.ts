@@ -1,6 +1,7 @@
 import { startThread } from '../../base/thread.ts'
 import { messageOf } from '../../base/errors.ts'
-import type { Carrier, CarrierEvents } from './carrier.ts'
+import { STALL_BYTES } from '../stall.ts'
+import type { Carrier, CarrierEvents, ThreadData } from './carrier.ts'
 import type { Order, Report } from './messages.ts'
 import { readLines } from './output-lines.ts'
 
@@ -8,7 +9,8 @@ const MAIN = new URL(import.meta.url.endsWith('.ts') ? './thread-main.ts' : './t
 
 /** Starts a thread. One that sits in native code goes on after `kill` until it returns from there. */
 export function startThreadChild({ onReports, onLine, onExit }: CarrierEvents): Carrier {
-  const thread = startThread(MAIN, { stdout: true, stderr: true })
+  const buffer = new SharedArrayBuffer(STALL_BYTES)
+  const thread = startThread(MAIN, { stdout: true, stderr: true, workerData: { buffer } satisfies ThreadData })
   const id = thread.threadId
   readLines(thread.stdout, (line) => onLine('stdout', line))
   readLines(thread.stderr, (line) => onLine('stderr', line))
@@ -23,6 +25,7 @@ export function startThreadChild({ onReports, onLine, onExit }: CarrierEvents): 
   thread.once('exit', (exitCode) => onExit({ exitCode, signal: null }))
   return {
     id,
+    buffer,
     send: (orders: readonly Order[]) => thread.postMessage(orders),
     kill: () => void thread.terminate(),
   }

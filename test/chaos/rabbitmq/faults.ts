@@ -3,7 +3,7 @@ import { onLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage } from '../../../src/testing/broker/scene.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
-import { type Deployment, type Part, until } from './deployment.ts'
+import { type Deployment, type Part, until } from '../deployment.ts'
 
 /** What a fault acts on. */
 export interface Scene {

@@ -1,32 +1,11 @@
-import { onLog } from '../../../src/base/log.ts'
 import type { AmqpBroker } from '../../../src/broker/amqp/amqp-broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
-import { Deployment, until } from './deployment.ts'
+import { lovage } from '../../../src/index.ts'
+import { TcpProxy } from '../../services/tcp-proxy.ts'
+import { Deployment, type Part, until } from '../deployment.ts'
+import { lastLines, nothingInHand, recover, type Report, SOME } from '../recovery.ts'
 import type { Fault } from './faults.ts'
-
-/** Outcomes that must have come before the fault, and after it. */
-const SOME = 40
-
-/** Log lines kept for the text of a failure. */
-const LINES_KEPT = 40
-
-/** What a round came to for one deployment. */
-export interface Report {
-  readonly workers: number
-  readonly confirmed: number
-  readonly unsent: number
-  /** From the broker's return to the first task that each worker began. */
-  readonly resumeMs: readonly number[]
-  /** Starts beyond the first of messages that the broker gave out again. */
-  readonly duplicates: number
-  /** Starts beyond the first of messages that were sent again, their confirmation having been lost. */
-  readonly resent: number
-  /** Tasks that ran while the fault was there. */
-  readonly through: number
-  /** Those of them that were started more than once. */
-  readonly throughTwice: number
-}
 
 /** What a round is played with. */
 export interface RoundOptions {
@@ -48,18 +27,15 @@ let rounds = 0
  */
 export async function playRound(fault: Fault, { node, round, workers, longMs }: RoundOptions): Promise<Report[]> {
   const lines: string[] = []
-  const end = onLog(({ level, room, message, fields }) => {
-    if (level === 'debug' || message === 'task done') return
-    lines.push(`${Math.round(performance.now())} ${level} ${room}: ${message} ${JSON.stringify(fields)}`)
-    if (lines.length > LINES_KEPT) lines.shift()
-  })
+  const end = lastLines(lines)
   const name = `fault-${++rounds}`
   const deployments: Deployment[] = []
   try {
     await fault.prepare?.(node)
     for (const count of workers) {
       const heartbeatS = fault.heartbeatS(round)
-      deployments.push(await Deployment.start(node.url(), `${name}-${count}`, count, heartbeatS))
+      const queue = `${name}-${count}`
+      deployments.push(await Deployment.start(queue, count, (app) => open(node.url(), queue, app, heartbeatS)))
     }
     await Promise.all(deployments.map((one) => one.beginGated()))
     for (const one of deployments) one.beginLoad()
@@ -77,49 +53,29 @@ export async function playRound(fault: Fault, { node, round, workers, longMs }: 
   }
 }
 
-async function recover(one: Deployment, backMs: number): Promise<Report> {
-  await until(
-    () => `each of ${one.workers.length} workers begins a task after the fault`,
-    () => one.firstRuns(backMs).every((atMs) => atMs < Infinity),
-  )
-  const resumeMs = one.firstRuns(backMs).map((atMs) => Math.round(atMs - backMs))
-  one.gates.after.open()
-  await one.outcomes(SOME)
-  await one.endLoad()
-  await until(
-    () => `each of ${one.confirmed.size} confirmed messages has an outcome: missing ${describe(one)}`,
-    () => one.missing.length === 0,
-  )
-  if (one.wrong.length > 0) throw new Error(`outcomes are not what they should be: ${one.wrong.join('; ')}`)
-  const again = [...one.runs.values()].flatMap((runs) => runs.slice(1))
-  const through = [...one.gated.amid, ...one.gated.after]
-  return {
-    workers: one.workers.length,
-    confirmed: one.confirmed.size,
-    unsent: one.unsent,
-    resumeMs,
-    duplicates: again.filter(({ isAgain }) => isAgain).length,
-    resent: again.filter(({ isAgain }) => !isAgain).length,
-    through: through.length,
-    throughTwice: through.filter((id) => (one.runs.get(id)?.length ?? 0) > 1).length,
-  }
+async function open(
+  url: string,
+  queue: string,
+  name: string,
+  heartbeatS: number,
+): Promise<Pick<Part, 'app' | 'proxy'>> {
+  const { hostname, port } = new URL(url)
+  const proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
+  const broker = `${proxy.urlFor(url)}?heartbeat=${heartbeatS}`
+  return { app: lovage(name, { broker, defaultQueue: queue }, { env: {} }), proxy }
 }
 
 async function checkLeftovers(node: RabbitmqNode, deployments: readonly Deployment[]): Promise<void> {
   const broker = openBroker(node.url())
   await broker.start()
   try {
-    for (const { queue, parts, workers } of deployments) {
+    for (const one of deployments) {
+      const { queue, parts, workers } = one
       await until(`queue ${queue} is empty and read by ${workers.length}`, async () => {
         const depth = await broker.admin?.depth(queue)
         return depth?.messages === 0 && depth.consumers === workers.length
       })
-      await until(`nothing is in the hands of the workers of ${queue}`, () =>
-        workers.every(({ worker }) => {
-          const { running, waiting, held } = worker.stats()
-          return running === 0 && waiting === 0 && held === 0
-        }),
-      )
+      await nothingInHand(one)
       const dead = await broker.admin?.depth(`${queue}.dead`)
       if (dead && dead.messages > 0) throw new Error(`${dead.messages} messages are among the dead letters of ${queue}`)
       for (const { app } of parts) {
@@ -132,10 +88,4 @@ async function checkLeftovers(node: RabbitmqNode, deployments: readonly Deployme
     for (const { queue } of deployments) await broker.admin?.deleteQueue(queue).catch(() => {})
     await broker.stop()
   }
-}
-
-/** What is known of the first outcomes that are missing. */
-function describe({ missing, runs }: Deployment): string {
-  const known = missing.slice(0, 3).map((id) => `${id} (started ${runs.get(id)?.length ?? 0} times)`)
-  return `${missing.length}, among them ${known.join(', ')}`
 }

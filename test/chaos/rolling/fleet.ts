@@ -19,6 +19,7 @@ export class Fleet {
   readonly #place: Place
   readonly #pool: string
   readonly #living: Child[] = []
+  readonly #starting = new Set<Promise<void>>()
   readonly #all: Child[] = []
 
   constructor(place: Place, pool = 'async') {
@@ -45,10 +46,15 @@ export class Fleet {
       throw new Error(`a worker that was told to stop ended with code ${code}:\n${oldest.lines.slice(-5).join('\n')}`)
   }
 
-  /** Kills one, and starts another in its place. `draw` is from 0 to 1. */
+  /** Kills one, and starts another in its place, which is not waited for as long as there is one left. `draw` is from 0 to 1. */
   async kill(draw: number): Promise<void> {
+    while (this.#living.length < 2) await Promise.race(this.#starting)
     const [victim] = this.#living.splice(Math.floor(draw * this.#living.length), 1)
-    await Promise.all([victim?.kill(), this.#begin()])
+    const starting = this.#begin().finally(() => this.#starting.delete(starting))
+    // Awaited with the next kill, or at the end; until then its failure is not nobody's.
+    starting.catch(() => {})
+    this.#starting.add(starting)
+    await victim?.kill()
   }
 
   /** Kills a child process of one of the workers, if there is one. */
@@ -66,6 +72,7 @@ export class Fleet {
   }
 
   async end(): Promise<void> {
+    await Promise.allSettled(this.#starting)
     await Promise.all(this.#living.map((one) => one.kill()))
   }
 

@@ -85,7 +85,7 @@ export async function survive(
   try {
     await fleet.start(workers)
     const ends = { succeeded: 0, failed: 0 }
-    const waits = Array.from({ length: results }, () => nap(app, 5 + random() * 30, ends))
+    const waits = Array.from({ length: results }, () => nap(app, 20 + random() * 100, ends))
     let workersKilled = 0
     let childrenKilled = 0
     for (let kill = 1; kill <= kills; kill++) {

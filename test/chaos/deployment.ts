@@ -1,17 +1,20 @@
 import { setMaxListeners } from 'node:events'
-import { deadline, sleep, systemClock } from '../../../src/base/clock.ts'
-import { isLovageError } from '../../../src/base/errors.ts'
-import type { BrokerState } from '../../../src/broker/broker.ts'
-import { type App, currentTask, lovage } from '../../../src/index.ts'
-import { STARTS_HEADER } from '../../../src/protocol/headers.ts'
-import { type Worker, worker } from '../../../src/worker/worker.ts'
-import { TcpProxy } from '../../services/tcp-proxy.ts'
+import { deadline, sleep, systemClock } from '../../src/base/clock.ts'
+import { isLovageError } from '../../src/base/errors.ts'
+import type { BrokerState } from '../../src/broker/broker.ts'
+import { type App, currentTask } from '../../src/index.ts'
+import { STARTS_HEADER } from '../../src/protocol/headers.ts'
+import { type Worker, worker } from '../../src/worker/worker.ts'
+import type { TcpProxy } from '../services/tcp-proxy.ts'
 
 /** No wait of a round is longer; a wait that ends here has failed. */
 const PATIENCE_MS = 60_000
 
 /** How long a task of the load takes. */
 const TASK_MS = 15
+
+/** Tasks that a worker runs at a time; one more is in its hands. */
+const CONCURRENCY = 10
 
 /** Most messages of the load that are on their way to the broker, and most that wait for their outcome. */
 const MOST_SENDING = 8
@@ -71,8 +74,8 @@ export class Deployment {
   /** Sends that failed: nobody was promised an outcome. */
   unsent = 0
   /** Tasks that are sent before the fault and end when this opens. */
-  readonly gates = { amid: new Gate(), after: new Gate() }
-  readonly gated: Record<keyof Deployment['gates'], string[]> = { amid: [], after: [] }
+  readonly gates = { amid: new Gate(), after: new Gate(), full: new Gate() }
+  readonly gated: Record<'amid' | 'after', string[]> = { amid: [], after: [] }
   #waiting = 0
   #load: { isOn: boolean; ended: Promise<unknown> } | undefined
 
@@ -82,14 +85,13 @@ export class Deployment {
     this.workers = parts.map((part, index) => ({ ...part, worker: this.#worker(part.app, index) }))
   }
 
-  /** Starts one with so many workers, each on a wire of its own. */
-  static async start(url: string, queue: string, workers: number, heartbeatS: number): Promise<Deployment> {
-    const part = async (name: string): Promise<Part> => {
-      const { hostname, port } = new URL(url)
-      const proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
-      const broker = `${proxy.urlFor(url)}?heartbeat=${heartbeatS}`
-      return { app: lovage(name, { broker, defaultQueue: queue }, { env: {} }), proxy, lostAtMs: [] }
-    }
+  /** Starts one with so many workers; `open` makes an application on a wire of its own, whose queue is `queue`. */
+  static async start(
+    queue: string,
+    workers: number,
+    open: (name: string) => Promise<Pick<Part, 'app' | 'proxy'>>,
+  ): Promise<Deployment> {
+    const part = async (name: string): Promise<Part> => ({ ...(await open(name)), lostAtMs: [] })
     const parts = await Promise.all(Array.from({ length: workers }, (_, index) => part(`worker-${index}`)))
     const deployment = new Deployment(queue, await part('client'), parts)
     try {
@@ -120,6 +122,17 @@ export class Deployment {
     }
     const ids = [...this.gated.amid, ...this.gated.after]
     await until('the tasks that run through the fault have begun', () => ids.every((id) => this.runs.has(id)))
+  }
+
+  /**
+   * Sends more tasks than all workers but one could take, which run until the gate `full` opens: where the quickest worker
+   * may take all there is, the others are known by this to read as well.
+   */
+  async fill(): Promise<void> {
+    const fillOne = async (): Promise<void> => {
+      while ((await this.#send('gated', ['full'])) === undefined) await sleep(systemClock, 5)
+    }
+    await Promise.all(Array.from({ length: this.workers.length * (CONCURRENCY + 1) }, fillOne))
   }
 
   /** Sends short tasks without end, until {@link endLoad}. */
@@ -231,7 +244,7 @@ export class Deployment {
       await this.gates[gate].passed
       return id
     })
-    return worker(app, { concurrency: 10, hostname: `worker-${index}`, gracePeriod: '10s' })
+    return worker(app, { concurrency: CONCURRENCY, hostname: `worker-${index}`, gracePeriod: '10s' })
   }
 }
 
