@@ -9,7 +9,7 @@ const SCHEDULES = 2_000
 const REDIS_SCHEDULES = 300
 /** Faults that only a Redis has. */
 const OF_REDIS = ['pause', 'demote']
-const LONG = { timeout: 300_000 }
+const LONG = { timeout: 600_000 }
 
 describe(`${SCHEDULES} schedules of faults over both brokers`, () => {
   test('lose nothing, invent nothing, repeat nothing that is over, and hang nowhere', LONG, async () => {
