@@ -70,7 +70,7 @@ export async function joinDelivery(channel: LinkChannel): Promise<void> {
 /** The key by which a message for a queue waits so many seconds; undefined where its name cannot be part of one. */
 export function delayKey(seconds: number, queue: string): string | undefined {
   const bits = Math.min(seconds, LONGEST_S).toString(2).padStart(LEVELS, '0')
-  const key = `${[...bits].join('.')}.${queue}`
+  const key = `${bits.split('').join('.')}.${queue}`
   // Bound by a pattern, a queue with such a word would take what is for others.
   const isPattern = queue.split('.').some((word) => word === '*' || word === '#')
   return isPattern || queue === '' || Buffer.byteLength(key) > MOST_KEY_BYTES ? undefined : key
@@ -91,8 +91,8 @@ const DELIVERY_COUNTS = ['x-delivery-count', 'x-acquired-count']
  * goes in a circle, and drops it; so what it wrote of earlier waits is left out. So is the user: RabbitMQ takes from us
  * no name but our own.
  */
-export function freshMessage({ userId: _, ...message }: Message): Message {
-  const { headers } = message
+export function freshMessage(given: Message): Message {
+  const { userId: _, headers, ...message } = given
   const isLevel = (queue: HeaderValue | undefined): boolean => String(plainHeader(queue)).startsWith(LEVEL_PREFIX)
   const kept: Record<string, HeaderValue> = {}
   for (const [name, value] of Object.entries(headers)) {
