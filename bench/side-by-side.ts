@@ -80,7 +80,7 @@ export async function callsPerSecond(
 export async function startPeer(name: string, ...args: string[]): Promise<{ child: ChildProcess; said: unknown }> {
   const child = fork(fileURLToPath(new URL(`peers/${name}.mjs`, import.meta.url)), args)
   const said = await new Promise<unknown>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`peer ${name} is not ready after 20 s`)), 20_000)
+    const timer = setTimeout(() => reject(new Error(`peer ${name} is not ready after two minutes`)), 120_000)
     child.once('message', (message) => {
       clearTimeout(timer)
       resolve(message)

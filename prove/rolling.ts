@@ -36,13 +36,23 @@ export async function run({ seconds = 60, seed }: ProofOptions): Promise<Proof> 
       }
       figures[name] = { rolled, killed }
     }
+    // Each restart of the owner is a take-over: what others had in hand then is given out again.
+    const { embedded } = places(rabbitmq, redis)
+    const options = { seconds, everyMs: 2_000, perSecond: 100, random, callerFirst: false }
+    const owners = await roll({ ...embedded, queue: 'owners' }, options)
+    console.log('embedded, owners restarted', JSON.stringify(owners))
+    figures['embeddedOwnersRestarted'] = owners
+    if (owners.succeeded !== owners.sent || owners.dead > 0) failures.push('restarts of owners lost or failed tasks')
   } finally {
     await Promise.all([rabbitmq.remove(), redis.remove()])
   }
   return { holds: failures.length === 0, figures: { ...figures, failures } }
 }
 
-function places(rabbitmq: RabbitmqNode, redis: RedisNode): Record<string, Omit<Place, 'queue'>> {
+function places(
+  rabbitmq: RabbitmqNode,
+  redis: RedisNode,
+): Record<'rabbitmq' | 'redis' | 'embedded', Omit<Place, 'queue'>> {
   const embedded = `embedded://${temporaryFolder('rolling')}`
   return {
     rabbitmq: { broker: rabbitmq.url(), backend: 'rpc://' },

@@ -5,6 +5,7 @@ awaited) and "purge"; for each a line of JSON comes back.
 """
 import json
 import os
+import random
 import sys
 import time
 
@@ -26,6 +27,18 @@ def add(x, y):
 
 @app.task(name='bench.mark', ignore_result=True)
 def mark(key):
+    app.backend.client.rpush(key, time.time())
+
+
+random.seed(1337)
+
+
+@app.task(name='bench.nap', ignore_result=True)
+def nap(key):
+    # As in dramatiq's latency bench.
+    drawn = random.randint(1, 100)
+    seconds = 10 if drawn == 1 else 5 if drawn <= 30 else 3 if drawn <= 50 else 1
+    time.sleep(seconds * float(os.environ.get('BENCH_SCALE', '1')))
     app.backend.client.rpush(key, time.time())
 
 

@@ -16,6 +16,8 @@ export interface Runnable {
   soft?: (() => Promise<void>) | undefined
   /** Lets go at once of what `stop` waits for. */
   cold?(): Promise<void>
+  /** Takes new code: SIGHUP, where no terminal has gone away. */
+  reload?(): Promise<void>
 }
 
 /** Makes it, runs it until SIGINT or SIGTERM, and sets the exit code. Its log goes to stderr meanwhile. */
@@ -30,6 +32,9 @@ export async function runService(
     const { soft } = runnable
     const [warm, cold] = [() => runnable.stop(), () => runnable.cold?.()]
     const stopped = stopOnSignals({ warm, soft, cold, say: sayer(options) })
+    const isAttended = process.stdin.isTTY
+    // With its terminal gone a service has nobody: it ends as any other program does.
+    if (runnable.reload && !isAttended) process.on('SIGHUP', () => void runnable.reload?.())
     // A signal during a slow start stops it as well; that start then has nothing to announce.
     const started = runnable.start().then(() => true)
     const code = await Promise.race([stopped, started])

@@ -52,6 +52,7 @@ async function run(name: string | undefined, flags: WorkerFlags, self: Command):
       stop: () => stop('warm'),
       soft: worker.options.softShutdownTimeoutMs > 0 ? (): Promise<void> => stop('soft') : undefined,
       cold: () => stop('cold'),
+      reload: () => worker.reload(),
     }
   })
 }

@@ -6,6 +6,7 @@ import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
+import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
@@ -141,6 +142,8 @@ export class Gateway implements Service {
    * @throws LovageError `PORT_IN_USE`, `LISTEN_FAILED`, and what `app.client()` throws
    */
   start(): Promise<void> {
+    // The module of a program that runs a gateway may also be what the children of a pool load.
+    if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#open().catch((error: unknown) => {
       this.#starting = undefined

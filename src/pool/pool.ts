@@ -86,4 +86,9 @@ export interface Pool extends Service {
   end(job: Job, outcome: Outcome, reason: Error): boolean
   /** Changes `size`, from the next `run` on. */
   resize(size: number): void
+  /**
+   * Starts anew with the code of now: jobs that run go on where they are. Rejects with what is wrong with that code, and
+   * all stays as it was. Absent where the tasks run in this very process, which cannot forget what it has loaded.
+   */
+  reload?(): Promise<void>
 }

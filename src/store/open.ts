@@ -3,6 +3,7 @@ import { LovageError } from '../base/errors.ts'
 import { memoryName, schemeOf } from '../base/url.ts'
 import { joinTables, openTables } from '../broker/open.ts'
 import { EmbeddedOperations } from './embedded/embedded-operations.ts'
+import type { OpenRedisLine } from '../base/redis/redis-connection.ts'
 import { isRedisScheme } from '../base/redis/redis-url.ts'
 import { MemoryOperations } from './memory/memory-operations.ts'
 import { OperationStore } from './operation-store.ts'
@@ -22,6 +23,8 @@ export interface StoreOptions {
   readonly answerTimeoutMs?: number
   /** Data directory of an embedded store whose URL names none. Default: `.lovage` beside the nearest package.json. */
   readonly home?: string | undefined
+  /** Redis only: what opens connections. A simulator gives connections to a model of the server. Default: TCP or TLS. */
+  readonly openRedisLine?: OpenRedisLine | undefined
 }
 
 /**
@@ -47,7 +50,12 @@ export function openOperations(url: string, options: Omit<StoreOptions, 'maxValu
   if (scheme && isRedisScheme(scheme)) {
     const { connectTimeoutMs = 5000, answerTimeoutMs = 5000 } = options
     const timeouts = { connectTimeoutMs, answerTimeoutMs }
-    return new RedisOperations({ url: parseRedisStoreUrl(url), clock, openLink: storeLinks(), ...timeouts })
+    return new RedisOperations({
+      url: parseRedisStoreUrl(url),
+      clock,
+      openLink: storeLinks(options.openRedisLine),
+      ...timeouts,
+    })
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'store',

@@ -73,6 +73,14 @@ export class Lanes {
     this.of(work).slots.enter(work)
   }
 
+  /** Has the pools that can do so load the code of now. Which kinds did, and which cannot. */
+  async reload(): Promise<{ reloaded: readonly PoolKind[]; kept: readonly PoolKind[] }> {
+    const pools = this.#lanes.map(({ pool }) => pool)
+    const [reloaded, kept] = [pools.filter((pool) => pool.reload), pools.filter((pool) => !pool.reload)]
+    await Promise.all(reloaded.map((pool) => pool.reload?.()))
+    return { reloaded: reloaded.map(({ kind }) => kind), kept: kept.map(({ kind }) => kind) }
+  }
+
   /** Stops all and throws when one cannot start. */
   async start(): Promise<void> {
     try {

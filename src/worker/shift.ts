@@ -225,6 +225,11 @@ export class Shift {
     return this.#lanes.lag
   }
 
+  /** @see Lanes.reload */
+  reload(): ReturnType<Lanes['reload']> {
+    return this.#lanes.reload()
+  }
+
   /** Ends. What has not started goes back first. */
   async end(step: StopStep): Promise<void> {
     this.#step ??= step

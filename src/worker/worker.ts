@@ -3,6 +3,7 @@ import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { childPlace } from '../app/child-place.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
+import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
@@ -50,6 +51,7 @@ export class Worker implements Service {
   #shift: Shift | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  #reloading: Promise<void> | undefined
 
   constructor(app: App, given: WorkerOptions, clock: Clock) {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
@@ -176,6 +178,31 @@ export class Worker implements Service {
   /** Ids that are revoked and remembered, the latest last. */
   revoked(): string[] {
     return this.#steering.revoked.ids()
+  }
+
+  /**
+   * Has the children of pools `threads` and `processes` replaced by new ones, which load the code of now; the old ones end
+   * what they have begun. Code that cannot be loaded, or that lacks a task, leaves the old ones. What runs in this process
+   * (pool `async`, names and options of tasks) stays as it was loaded. Never rejects: the log says what was done.
+   */
+  reload(): Promise<void> {
+    this.#reloading ??= this.#reload().finally(() => (this.#reloading = undefined))
+    return this.#reloading
+  }
+
+  async #reload(): Promise<void> {
+    const { hostname } = this
+    if (this.#state !== 'running' || !this.#shift) {
+      return log('warn', 'worker', 'not reloaded: the worker does not run', { hostname, state: this.#state })
+    }
+    const fix = 'Stop it with SIGTERM and start another, or run its tasks in pool processes or threads'
+    try {
+      const { reloaded, kept } = await this.#shift.reload()
+      if (reloaded.length > 0) log('info', 'worker', 'worker reloaded', { hostname, pools: reloaded })
+      if (kept.length > 0) log('warn', 'worker', 'not reloaded: pool async runs in this process', { hostname, fix })
+    } catch (error) {
+      log('error', 'worker', 'not reloaded: the old code goes on', { hostname, error: messageOf(error) })
+    }
   }
 
   async #start(): Promise<void> {

@@ -137,6 +137,10 @@ export class ChildPool implements Pool {
     return true
   }
 
+  reload(): Promise<void> {
+    return this.#crew.reload()
+  }
+
   resize(size: number): void {
     this.#size = size
     this.#crew.resize(this.#children)

@@ -116,27 +116,31 @@ export class Crew {
 
   resize(size: number): void {
     this.#size = size
-    const serving = [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
-    const surplus = serving.sort((one, other) => other.running.size - one.running.size).slice(size)
+    const surplus = this.#serving.sort((one, other) => other.running.size - one.running.size).slice(size)
     for (const child of surplus) this.retire(child, 'size')
     this.want(this.#wanted)
   }
 
+  /** As many new children, which load the code of now, take the place of all. Throws what keeps them from it; all stays then. */
+  async reload(): Promise<void> {
+    const old = this.#serving
+    const fresh = old.map(() => this.#spawn(false))
+    let surplus = fresh
+    try {
+      for (const child of fresh) while (!child.isReady) await this.#untilReady(child)
+      surplus = old
+    } finally {
+      for (const child of surplus) this.retire(child, 'reload')
+    }
+  }
+
   /** It takes no more jobs, and goes when it has none. */
-  retire(child: Child, why: 'size' | 'tasks' | 'memory' | 'abandoned' | 'quarantine'): void {
+  retire(child: Child, why: 'size' | 'tasks' | 'memory' | 'abandoned' | 'quarantine' | 'reload'): void {
     if (child.leaving || child.isGone) return
     child.leaving = why
     if (why === 'tasks' || why === 'memory') {
-      const { number, id, taken } = child
       const memory = child.memory.at(-1)?.bytes
-      log('info', 'pool', 'child recycled', {
-        kind: this.#options.kind,
-        child: number,
-        id,
-        because: why,
-        tasks: taken,
-        memory,
-      })
+      log('info', 'pool', 'child recycled', { ...this.#named(child), because: why, tasks: child.taken, memory })
     }
     this.settled(child)
   }
@@ -174,6 +178,14 @@ export class Crew {
     while (this.#children.size > 0) await new Promise<void>((resolve) => this.#waiters.add(() => resolve()))
   }
 
+  #named({ number, id }: Child): { kind: string; child: number; id: number } {
+    return { kind: this.#options.kind, child: number, id }
+  }
+
+  get #serving(): Child[] {
+    return [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
+  }
+
   #hasRoom(child: Child): boolean {
     if (!child.isReady || child.isQuarantine || child.leaving || child.abandoned > 0) return false
     return child.running.size < this.#options.perChild
@@ -191,14 +203,11 @@ export class Crew {
     const child = new Child({ clock, start, beginning: whole, events: this.#events, isQuarantine })
     this.#children.add(child)
     child.patience = clock.after(START_MS, () => {
-      child.fault ??= {
-        origin: 'uncaughtException',
-        message: `it took more than ${START_MS / 1000} s to load the tasks`,
-        stack: null,
-      }
+      const message = `it took more than ${START_MS / 1000} s to load the tasks`
+      child.fault ??= { origin: 'uncaughtException', message, stack: null }
       this.kill(child, 'end')
     })
-    log('debug', 'pool', 'child starts', { kind: this.#options.kind, child: child.number, id: child.id })
+    log('debug', 'pool', 'child starts', this.#named(child))
     return child
   }
 
@@ -264,19 +273,14 @@ export class Crew {
 
   #giveUp(child: Child): void {
     this.#stuck.add(child)
-    log('warn', 'pool', 'child does not end and is abandoned', {
-      kind: this.#options.kind,
-      child: child.number,
-      id: child.id,
-    })
+    log('warn', 'pool', 'child does not end and is abandoned', this.#named(child))
     this.#remove(child, { exitCode: null, signal: null })
   }
 
   #remove(child: Child, exit: ChildExit): void {
     this.#children.delete(child)
-    const { kind } = this.#options
     if (!child.leaving && !child.isReady) {
-      const problem = describeDeath(child.death(kind, exit))
+      const problem = describeDeath(child.death(this.#options.kind, exit))
       const fix = 'The lines that it wrote before are in the log'
       this.#failed(new LovageError('CHILD_UNFIT', { problem, fix }))
     }

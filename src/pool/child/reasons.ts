@@ -1,8 +1,9 @@
-import { SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
+import { SoftTimeLimitExceeded, TaskRevoked, TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
 
 const KNOWN = new Map<string, () => Error>([
   ['SoftTimeLimitExceeded', () => new SoftTimeLimitExceeded(0)],
   ['TimeLimitExceeded', () => new TimeLimitExceeded(0)],
+  ['TaskRevoked', () => new TaskRevoked()],
   ['WorkerStopping', () => new WorkerStopping()],
 ])
 

@@ -93,6 +93,7 @@ export class RedisOperations implements Operations {
       this.#isClosing = true
       if (this.#link) await this.#calls.untilIdle(this.#options.answerTimeoutMs)
       await this.#keeper.stop()
+      this.#onDown()
       await running.catch(() => {})
       this.#calls.failAll(this.#unreachable('it was stopped before it had answered'))
       this.#watches.clear()

@@ -24,12 +24,14 @@ export interface Rolled {
 /** Restarts workers one after the other while tasks are sent, more of them than the workers that are left can run at once. */
 export async function roll(
   place: Place,
-  options: { seconds: number; everyMs: number; perSecond: number; random: () => number },
+  options: { seconds: number; everyMs: number; perSecond: number; random: () => number; callerFirst?: boolean },
 ): Promise<Rolled> {
-  const { seconds, everyMs, perSecond, random } = options
+  const { seconds, everyMs, perSecond, random, callerFirst = true } = options
   const fleet = new Fleet(place)
   const app = openApp(place)
   try {
+    // Who comes first to an embedded broker owns it, and when the owner goes another must take over.
+    if (callerFirst) await app.client()
     await fleet.start(3)
     const ends = { sent: 0, succeeded: 0, failed: 0 }
     const waits: Promise<void>[] = []

@@ -1,0 +1,32 @@
+// One worker that empties a queue which it has filled itself, in its own memory unless told otherwise. argv: JSON of
+// { task, args, count, options, broker? }. Tells { rate, seconds }: tasks a second from a tenth of them to the last, and
+// seconds from the worker's start to the last.
+import { worker } from 'lovage/worker'
+
+const { task, args, count, options, broker } = JSON.parse(process.argv[2] ?? '')
+// Threads and processes are born with it.
+if (broker) process.env['BENCH_BROKER'] = broker
+const { app, nap, noop, spin } = await import('./pool-tasks.mjs')
+const call = /** @type {import('lovage').Task<any[], any>} */ ({ nap, noop, spin }[/** @type {'noop'} */ (task)])
+for (let i = 0; i < count; i++) await call.delay(...args)
+const running = worker(app, { ...options, module: new URL('pool-tasks.mjs', import.meta.url) })
+let from = 0
+let before = 0
+let start = performance.now()
+const look = setInterval(() => {
+  const { succeeded } = running.stats()
+  if (from === 0 && succeeded >= count / 10) {
+    // All at once is what the event loop does with few: it has nothing to start.
+    from = succeeded < count ? performance.now() : start
+    before = succeeded < count ? succeeded : 0
+  }
+  if (succeeded < count) return
+  clearInterval(look)
+  const to = performance.now()
+  void running.stop().then(() => {
+    process.send?.({ rate: ((count - before) / (to - from)) * 1_000, seconds: (to - start) / 1_000 })
+  })
+}, 1)
+start = performance.now()
+await running.start()
+process.on('disconnect', () => process.exit(0))
