@@ -7,13 +7,16 @@ import { ROOT } from './steps.mjs'
 const { simulate } = await loadTypeScript(join(ROOT, 'src', 'testing', 'testing.ts'))
 const { SHOP } = await loadTypeScript(join(ROOT, 'test', 'chaos', 'trade.ts'))
 
+/** Of each a quarter of the seeds. */
+const BROKERS = ['memory', 'amqp', 'embedded', 'redis']
+
 // A quarter of the time goes into stacks of errors that are as they should be.
 Error.stackTraceLimit = 0
 
 /** @param {{ seed: number, schedules: number }} part */
 async function play(part) {
   try {
-    return { simulation: await simulate({ ...SHOP, ...part }) }
+    return { simulation: await simulate({ ...SHOP, brokers: BROKERS, ...part }) }
   } catch (/** @type {any} */ error) {
     if (error?.code !== 'SIMULATION_FAILED') throw error
     const { seed, problem } = error.details

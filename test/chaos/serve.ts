@@ -72,7 +72,7 @@ class Door {
       .get('/fail', fail)
       .get('/resize/:width', resize, { args: ({ params }) => [Number(params.width)], reply: 'accept' })
     const starting = made.start().catch((error: unknown) => {
-      if (!isLovageError(error, 'BROKER_UNREACHABLE')) throw error
+      if (!isLovageError(error, 'BROKER_UNREACHABLE') && !isLovageError(error, 'BACKEND_UNREACHABLE')) throw error
     })
     return (this.#now = { peer, gateway: made, starting })
   }

@@ -87,7 +87,7 @@ async function sendPickled({ app }: Shop, { clock }: World): Promise<void> {
 }
 
 /** What a client may hear when the network is as it is. */
-const BAD_LUCK = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'RESULT_TIMEOUT'] as const
+const BAD_LUCK = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'BACKEND_UNREACHABLE', 'RESULT_TIMEOUT'] as const
 
 function forgive(error: unknown): void {
   if (!BAD_LUCK.some((code) => isLovageError(error, code))) throw error

@@ -5,7 +5,7 @@ import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../broker.t
 import { checkHeaders } from '../check-headers.ts'
 import { exchangeMismatch, queueArguments, queueMismatch } from '../queue-arguments.ts'
 import { QUEUES } from './queue-scripts.ts'
-import { isLost } from '../../base/redis/redis-errors.ts'
+import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
 import { serverError } from './redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 
@@ -28,18 +28,19 @@ export async function declareTopology(context: DeclareContext, topology: Topolog
     try {
       await step.run()
     } catch (error) {
-      throw serverError(error, context.url)
+      // Who asked tries again where another server, or this one, will take it soon.
+      throw isPassing(error) ? error : serverError(error, context.url)
     }
   }
 }
 
-/** Declares all that can be declared; what cannot be is logged. Rejects when the connection is lost. */
+/** Declares all that can be declared; what cannot be is logged. Rejects when the connection is lost, or useless. */
 export async function declareAgain(context: DeclareContext, topology: Topology): Promise<void> {
   for (const { entity, run } of stepsOf(context, topology)) {
     try {
       await run()
     } catch (error) {
-      if (isLost(error)) throw error
+      if (isLost(error) || isPassing(error)) throw error
       log('error', 'broker', 'not declared again', { entity, problem: messageOf(error) })
     }
   }

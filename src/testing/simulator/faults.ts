@@ -11,9 +11,9 @@ export interface Faults {
   readonly stop?: number
   /** A process stands still for up to three seconds. Default 0.01 a step. */
   readonly stall?: number
-  /** A connection is lost, with all that is on its way; one in four is noticed late. RabbitMQ only. Default 0.01 a packet. */
+  /** A connection is lost, with all that is on its way; one in four is noticed late. RabbitMQ and Redis. Default 0.01 a packet. */
   readonly cut?: number
-  /** The broker dies and comes again, with what it had on disk. RabbitMQ only. Default 0.003 a packet. */
+  /** The broker dies and comes again, with what it had on disk. RabbitMQ and Redis. Default 0.003 a packet. */
   readonly restart?: number
   /** The server closes a channel that is consumed on, as its `consumer_timeout` does. RabbitMQ only. Default 0.03 a packet. */
   readonly closeChannel?: number
@@ -21,6 +21,10 @@ export interface Faults {
   readonly duplicate?: number
   /** Something that is waited for takes long, up to `longestDelayMs`. Default 0.05 a wait. */
   readonly delay?: number
+  /** The server answers nobody for up to four seconds. Redis only. Default 0.01 a packet. */
+  readonly pause?: number
+  /** The server is a replica for up to six seconds, which takes no writes. Redis only. Default 0.01 a packet. */
+  readonly demote?: number
   /** Default 1,000 ms. */
   readonly longestDelayMs?: number
 }
@@ -37,6 +41,8 @@ const DEFAULTS: Readonly<Record<FaultName, number>> = {
   closeChannel: 0.03,
   duplicate: 0.1,
   delay: 0.05,
+  pause: 0.01,
+  demote: 0.01,
 }
 
 const NAMES = Object.keys(DEFAULTS) as FaultName[]
@@ -44,8 +50,12 @@ const NAMES = Object.keys(DEFAULTS) as FaultName[]
 /** Most strikes of one fault in one schedule: work must get on in between. */
 const MOST_STRIKES = 6
 
-/** Makes another stream of numbers of the same seed. */
+/** Make other streams of numbers of the same seed. */
 const FAULTS = 0x2545f491
+const LATER_FAULTS = 0x6c078965
+
+/** Faults that came later: what is drawn for them changes nothing of what seeds have meant before. */
+const LATER: readonly FaultName[] = ['pause', 'demote']
 
 /** A small delay, as every wait takes. */
 const USUAL_DELAY_MS = 2
@@ -93,13 +103,15 @@ export class FaultKit {
     this.#only = only && new Set(only)
     this.#longestDelayMs = faults.longestDelayMs ?? 1_000
     const random = (this.#random = seededRandom(seed ^ FAULTS))
+    const later = seededRandom(seed ^ LATER_FAULTS)
+    const drawFor = (name: FaultName): (() => number) => (LATER.includes(name) ? later : random)
     const draw = (name: FaultName): [FaultName, number] => {
-      const isOn = random() < 0.5
-      const strength = 3 * random() ** 2
+      const isOn = drawFor(name)() < 0.5
+      const strength = 3 * drawFor(name)() ** 2
       return [name, isOn ? (faults[name] ?? DEFAULTS[name]) * strength : 0]
     }
     this.#chances = Object.fromEntries(NAMES.map(draw)) as Record<FaultName, number>
-    this.#draws = Object.fromEntries(NAMES.map((name) => [name, seededRandom(random() * 2 ** 32)])) as Record<
+    this.#draws = Object.fromEntries(NAMES.map((name) => [name, seededRandom(drawFor(name)() * 2 ** 32)])) as Record<
       FaultName,
       () => number
     >

@@ -5,7 +5,7 @@ import type { Broker } from '../../broker/broker.ts'
 import type { GatewaySurroundings } from '../../gateway/gateway.ts'
 
 /** Brokers that a world can have. */
-export type BrokerModel = 'memory' | 'amqp' | 'embedded'
+export type BrokerModel = 'memory' | 'amqp' | 'embedded' | 'redis'
 
 /** What is made for each process of a world: an application, and whatever goes with it. */
 export interface MadeApp {

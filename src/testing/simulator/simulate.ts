@@ -71,7 +71,7 @@ export interface SimulateOptions<Made extends MadeApp> {
   readonly schedules?: number
   /** Numbers of the only strikes of faults that are let through, as the report of a failure names them. Default: all. */
   readonly strikes?: readonly number[]
-  /** Models of brokers, in turn. Default both: `['memory', 'amqp']`. */
+  /** Models of brokers, in turn. Default `['memory', 'amqp']`; there are `'embedded'` and `'redis'` as well. */
   readonly brokers?: readonly BrokerModel[]
   /** Default 3. */
   readonly workers?: number

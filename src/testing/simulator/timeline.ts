@@ -49,6 +49,11 @@ export class Timeline implements Clock {
     return this.#nowMs
   }
 
+  /** As `now`, with a fraction. */
+  get epochMs(): number {
+    return START_MS + this.#nowMs
+  }
+
   after(ms: number, fn: () => void): Timer {
     // As Node's timers, it waits 1 ms at least.
     return this.at(this.#nowMs + Math.max(1, ms), fn)

@@ -1,25 +1,22 @@
 import type { App } from '../../app/app.ts'
 import type { Settings } from '../../app/settings.ts'
-import { openBackend } from '../../backend/open.ts'
 import type { ResultBackend } from '../../backend/backend.ts'
 import { sleep } from '../../base/clock.ts'
 import type { Broker } from '../../broker/broker.ts'
 import type { Store } from '../../store/store.ts'
 import { remoteStore } from './remote-store.ts'
-import { type EnginePost, type EngineServer, openBroker } from '../../broker/open.ts'
+import type { EngineServer } from '../../broker/open.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { FaultKit, type Faults } from './faults.ts'
 import { Ledger, type TaskFacts } from './ledger.ts'
 import type { BrokerModel, MadeApp, Peer, Wrap } from './peer.ts'
 import { type Blow, SimulatedProcess } from './process.ts'
-import { openRabbitLink, type RabbitLink } from './rabbit-link.ts'
-import { RabbitServer } from './rabbit-server.ts'
 import type { SimulatedSurroundings, WorkerChoice } from './simulate.ts'
-import { SimulatedPlace } from './simulated-place.ts'
 import { simulatedHttp } from './simulated-http.ts'
 import { Timeline } from './timeline.ts'
 import { Trace } from './trace.ts'
-import { countedBroker, remoteBroker, type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
+import { type Connected, Transports } from './transports.ts'
+import { type Watching, watchBackend, watchBroker, watchTasks } from './watch.ts'
 import { WorkerSlot } from './worker-slot.ts'
 
 /** How a world is made. */
@@ -37,9 +34,7 @@ export interface WorldOptions<Made extends MadeApp> {
   readonly isTraced: boolean
 }
 
-interface Living {
-  readonly process: SimulatedProcess
-  readonly links: RabbitLink[]
+interface Living extends Connected {
   app: App | undefined
   backend: ResultBackend | undefined
 }
@@ -57,9 +52,8 @@ export class World<Made extends MadeApp> {
   readonly ledger: Ledger
   readonly workers: WorkerSlot[] = []
   readonly #options: WorldOptions<Made>
-  readonly #server: RabbitServer
+  readonly #transports: Transports
   readonly #living = new Set<Living>()
-  readonly #place: SimulatedPlace | undefined
 
   constructor(options: WorldOptions<Made>) {
     const { seed, broker, faults, strikes, workers, isTraced } = options
@@ -76,14 +70,13 @@ export class World<Made extends MadeApp> {
       onStrike: ({ at, fault, number }) => this.trace.add(at, `* strike ${number}: ${fault}`),
     })
     this.ledger = new Ledger(this.trace, () => this.timeline.monotonic())
-    this.#server = new RabbitServer(this.timeline, this.kit, this.ledger)
-    if (options.Engine) {
-      this.ledger.isCoarse = true
-      const onOwnerLost = (why: string): void => {
-        for (const { process } of this.#living) this.ledger.lost(process.name, why)
-      }
-      this.#place = new SimulatedPlace({ timeline: this.timeline, kit: this.kit, Engine: options.Engine, onOwnerLost })
+    const { timeline, kit, ledger } = this
+    const lost = (why: string): void => {
+      for (const { process } of this.#living) ledger.lost(process.name, why)
     }
+    const { Engine } = options
+    const onStruck = (): void => this.restartBroker()
+    this.#transports = new Transports({ seed, broker, timeline, kit, ledger, Engine, onOwnerLost: lost, onStruck })
     for (let at = 0; at < workers; at++) this.#addSlot()
   }
 
@@ -127,13 +120,14 @@ export class World<Made extends MadeApp> {
 
   /** The broker dies, and comes again after a while. A broker in memory does not. */
   restartBroker(): void {
-    if (this.broker === 'memory' || !this.#server.isUp) return
+    const server = this.#transports.server
+    if (!server?.isUp) return
     this.trace.add('broker', 'dies')
-    this.#server.crash()
+    server.crash()
     const { timeline } = this
     timeline.at(timeline.monotonic() + this.kit.between(10, DOWN_MS), () => {
       this.trace.add('broker', 'is there again')
-      this.#server.boot()
+      server.boot()
     })
   }
 
@@ -194,9 +188,9 @@ export class World<Made extends MadeApp> {
     const watching: Watching = { process, ledger, kit, isBlind }
     const open = (settings: Settings): { broker: Broker; backend: ResultBackend } => {
       const { wrap } = this.#options
-      const transport = this.#transport(living, watching, settings)
+      const transport = this.#transports.broker(living, watching, settings)
       const broker = watchBroker(wrap.broker?.(transport, process.name) ?? transport, watching)
-      const own = this.#backend(broker, process, settings)
+      const own = this.#transports.backend(living, broker, settings)
       living.backend = own
       return { broker, backend: watchBackend(wrap.backend?.(own, process.name) ?? own, watching) }
     }
@@ -216,61 +210,5 @@ export class World<Made extends MadeApp> {
     living.app = made.app
     watchTasks(made.app, watching)
     return made
-  }
-
-  #transport(living: Living, watching: Watching, settings: Settings): Broker {
-    if (this.broker === 'amqp') return this.#rabbit(living, settings)
-    return this.broker === 'memory' ? this.#memory(watching, settings) : this.#embedded(watching, settings)
-  }
-
-  #rabbit({ process, links }: Living, settings: Settings): Broker {
-    const { timeline, ledger } = this
-    const { publishTimeoutMs, connectTimeoutMs, maxMessageBytes } = settings
-    const onLoss = (why: string): void => ledger.lost(process.name, why)
-    const onPacket = (): void => {
-      if (this.kit.strikes('restart', 'broker')) this.restartBroker()
-    }
-    const net = { timeline, server: this.#server, process, onLoss, onPacket }
-    return openBroker('amqp://simulated', {
-      clock: process.clock,
-      publishTimeoutMs,
-      connectTimeoutMs,
-      maxMessageBytes,
-      openLink: async (options) => {
-        const link = await openRabbitLink(net, options)
-        for (const old of links.splice(0)) if (old.isOpen) links.push(old)
-        links.push(link)
-        return link
-      },
-    })
-  }
-
-  /** Its engine belongs to the world, and outlives every process. */
-  #memory(watching: Watching, { maxMessageBytes }: Settings): Broker {
-    const broker = openBroker('memory://simulated', { clock: this.timeline, maxMessageBytes })
-    watching.process.onDeath(() => void broker.stop())
-    return remoteBroker(broker, watching)
-  }
-
-  /** Its engine runs in one of the processes. */
-  #embedded(watching: Watching, { publishTimeoutMs, connectTimeoutMs, maxMessageBytes }: Settings): Broker {
-    const { process } = watching
-    const openPost = (): EnginePost => (this.#place as SimulatedPlace).postOf(process)
-    const times = { clock: process.clock, publishTimeoutMs, connectTimeoutMs }
-    return countedBroker(openBroker('embedded:///simulated', { ...times, maxMessageBytes, openPost }), watching)
-  }
-
-  #backend(broker: Broker, process: SimulatedProcess, settings: Settings): ResultBackend {
-    const { resultExpiresMs, maxPendingResults, jsonTypes: types } = settings
-    const options = { broker, resultExpiresMs, maxPendingResults, types }
-    if (this.broker === 'amqp') return openBackend('rpc://', { ...options, clock: process.clock })
-    if (this.broker === 'embedded') {
-      // Results go over the broker in one half of the schedules, and are kept by the engine in the other.
-      const url = this.seed % 4 < 2 ? 'rpc://' : 'embedded:///simulated'
-      return openBackend(url, { ...options, clock: process.clock })
-    }
-    const backend = openBackend('memory://simulated', { ...options, clock: this.timeline })
-    process.onDeath(() => void backend.stop())
-    return backend
   }
 }
