@@ -139,9 +139,8 @@ function wholeNumber(value: string): number {
 
 /** As Celery reads it, but that one slot is left at least. */
 function autoscale(value: string): { max: number; min: number } {
-  const [, max, min = '1'] = /^(\d+)(?:,(\d+))?$/.exec(value) ?? []
-  if (max === undefined) throw new InvalidArgumentError('Write the most and the least, as in 10,2.')
-  const least = Math.max(1, Number(min))
-  if (Number(max) < least) throw new InvalidArgumentError('Write the larger one first, as in 10,2.')
-  return { max: Number(max), min: least }
+  const [, one, other = '1'] = /^(\d+)(?:,(\d+))?$/.exec(value) ?? []
+  if (one === undefined) throw new InvalidArgumentError('Write the most and the least, as in 10,2.')
+  // Celery takes them in either order.
+  return { max: Math.max(1, Number(one), Number(other)), min: Math.max(1, Math.min(Number(one), Number(other))) }
 }

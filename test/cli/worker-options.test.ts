@@ -29,6 +29,18 @@ describe('the options of a worker', () => {
     })
   })
 
+  it('name how many messages it takes, and how large its pool is', () => {
+    expect(choice(['-O', 'fair', '--autoscale=10,3'])).toMatchObject({ fair: true, autoscale: { max: 10, min: 3 } })
+    expect(choice(['-O', 'default', '--autoscale=3,10'])).toMatchObject({
+      fair: undefined,
+      autoscale: { max: 10, min: 3 },
+    })
+    expect(choice(['--prefetch-multiplier', '0', '--autoscale=4'])).toMatchObject({
+      prefetchMultiplier: 0,
+      autoscale: { max: 4, min: 1 },
+    })
+  })
+
   it('and ours, with units where there are some', () => {
     const args = '--per-child 3 --prefetch 9 --grace-period 2m --soft-shutdown-timeout 10s'
     expect(choice(args.split(' '))).toMatchObject({

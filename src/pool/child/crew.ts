@@ -49,6 +49,7 @@ export class Crew {
   /** Ended, given up, and not gone. */
   readonly #stuck = new Set<Child>()
   readonly #events: ChildEvents
+  readonly #serving = (): Child[] => [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
   readonly #waiters = new Set<(error?: Error) => void>()
   #size: number
   #count = 0
@@ -116,14 +117,14 @@ export class Crew {
 
   resize(size: number): void {
     this.#size = size
-    const surplus = this.#serving.sort((one, other) => other.running.size - one.running.size).slice(size)
-    for (const child of surplus) this.retire(child, 'size')
+    const serving = this.#serving().sort((one, other) => other.running.size - one.running.size)
+    for (const child of serving.slice(size)) this.retire(child, 'size')
     this.want(this.#wanted)
   }
 
   /** As many new children, which load the code of now, take the place of all. Throws what keeps them from it; all stays then. */
   async reload(): Promise<void> {
-    const old = this.#serving
+    const old = this.#serving()
     const fresh = old.map(() => this.#spawn(false))
     let surplus = fresh
     try {
@@ -180,10 +181,6 @@ export class Crew {
 
   #named({ number, id }: Child): { kind: string; child: number; id: number } {
     return { kind: this.#options.kind, child: number, id }
-  }
-
-  get #serving(): Child[] {
-    return [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
   }
 
   #hasRoom(child: Child): boolean {
