@@ -11,10 +11,10 @@ export type Verdict = 'pass' | 'wait' | Outcome
 export interface Gate {
   /**
    * Asked when a task comes and when its time has come too, so that its end need not wait for a free slot. Such a gate
-   * never says `wait`.
+   * never says `wait`, and has no other member to be called.
    */
   readonly isDoor: boolean
-  /** Tasks that wait here. */
+  /** Tasks that wait here; of a door, none. */
   readonly waiting: number
   ask(work: Work): Verdict
   /** A task has left the worker. */
@@ -27,18 +27,21 @@ export interface Gate {
 export class Gates {
   readonly #gates: readonly Gate[]
   readonly #doors: readonly Gate[]
+  /** Those where tasks wait: the others are not asked who does, for each task. */
+  readonly #keepers: readonly Gate[]
   readonly #end: (work: Work, outcome: Outcome) => void
 
   /** @param end settles a task with its end */
   constructor(gates: readonly Gate[], end: (work: Work, outcome: Outcome) => void) {
     this.#gates = gates
     this.#doors = gates.filter(({ isDoor }) => isDoor)
+    this.#keepers = gates.filter(({ isDoor }) => !isDoor)
     this.#end = end
   }
 
   get waiting(): number {
     let sum = 0
-    for (const gate of this.#gates) sum += gate.waiting
+    for (const gate of this.#keepers) sum += gate.waiting
     return sum
   }
 
@@ -53,11 +56,11 @@ export class Gates {
   }
 
   left(work: Work): void {
-    for (const gate of this.#gates) gate.left?.(work)
+    for (const gate of this.#keepers) gate.left?.(work)
   }
 
   release(): Work[] {
-    return this.#gates.flatMap((gate) => gate.release?.() ?? [])
+    return this.#keepers.flatMap((gate) => gate.release?.() ?? [])
   }
 
   #passes(work: Work, gates: readonly Gate[]): boolean {

@@ -77,7 +77,7 @@ export class Lanes {
   async reload(): Promise<{ reloaded: readonly PoolKind[]; kept: readonly PoolKind[] }> {
     const pools = this.#lanes.map(({ pool }) => pool)
     const [reloaded, kept] = [pools.filter((pool) => pool.reload), pools.filter((pool) => !pool.reload)]
-    await Promise.all(reloaded.map((pool) => pool.reload?.()))
+    await Promise.all(reloaded.map(async (pool) => pool.reload?.()))
     return { reloaded: reloaded.map(({ kind }) => kind), kept: kept.map(({ kind }) => kind) }
   }
 

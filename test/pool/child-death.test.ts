@@ -25,7 +25,7 @@ describe.each(KINDS)('in pool %s', (kind) => {
     await Promise.all(innocents.map(({ started }) => started))
     const lost = await scene.run('exit', [7])
     expect(failureIn(lost)).toMatchObject({ exc_type: 'WorkerLostError', exc_module: 'billiard.exceptions' })
-    expect(lost.dead).toMatchObject({ code: 'CHILD_LOST', message: expect.stringContaining('ended with code 7') })
+    expect(lost.dead).toMatchObject({ code: 'CHILD_LOST', message: expect.stringContaining('process.exit(7)') })
     open()
     for (const { outcome } of innocents) expect((await outcome).state).toBe('SUCCESS')
     const deaths = scene.records.filter(({ message }) => message === 'child died')

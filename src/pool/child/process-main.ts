@@ -4,8 +4,8 @@ import { Inside } from './inside.ts'
 import type { Order } from './messages.ts'
 import { watchParent } from './watch-parent.ts'
 
-// The terminal speaks to the worker, and the worker to us.
-process.on('SIGINT', () => {})
+// Terminals and service managers signal all processes at once; what it means to us the worker says.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 const inside = new Inside({
   clock: systemClock,

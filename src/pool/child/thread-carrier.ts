@@ -27,6 +27,10 @@ export function startThreadChild({ onReports, onLine, onExit }: CarrierEvents): 
     id,
     buffer,
     send: (orders: readonly Order[]) => thread.postMessage(orders),
-    kill: () => void thread.terminate(),
+    kill: () => {
+      // One that sits in native code must not keep the process from its end.
+      thread.unref()
+      void thread.terminate()
+    },
   }
 }
