@@ -68,7 +68,7 @@ test(
   'schedules over the durable engine, whose owners die with a disk that loses what it may, lose nothing',
   LONG,
   async () => {
-    const { tasks, starts } = await simulate({ ...SHOP, brokers: ['embedded'], seed: 1, schedules: 150 })
+    const { tasks, starts } = await simulate({ ...SHOP, brokers: ['embedded'], seed: 1, schedules: 250 })
     expect(starts).toBeGreaterThan(tasks)
   },
 )

@@ -34,6 +34,8 @@ export interface Round {
   readonly failed: readonly string[]
   /** Most runs of an innocent. */
   readonly mostRuns: number
+  /** Innocents that ran twice. */
+  readonly ranTwice: number
   readonly killerRuns: number
   /** Tasks among the dead letters. */
   readonly buried: readonly string[]
@@ -101,6 +103,7 @@ export class BlameStage implements AsyncDisposable {
       succeeded: tasks - 1 - failed.length,
       failed,
       mostRuns: Math.max(...runsOf('innocent')),
+      ranTwice: runsOf('innocent').filter((count) => count > 1).length,
       killerRuns: Math.max(...runsOf('killer')),
       buried: buried.map(({ task }) => String(task)),
       verdict: String(thrown),

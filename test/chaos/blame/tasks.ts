@@ -34,13 +34,6 @@ export const innocent = app.task('innocent', async (ledger: string, ms: number) 
   return 'alive'
 })
 
-/** Told to run once at most. */
-export const early = app.task('early', { acksLate: false }, async (ledger: string, ms: number) => {
-  began(ledger, 'early')
-  await sleep(ms)
-  return 'alive'
-})
-
 export const killer = app.task('killer', async (ledger: string, deed: Deed, ms: number) => {
   began(ledger, 'killer')
   await sleep(ms)

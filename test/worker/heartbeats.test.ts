@@ -1,0 +1,48 @@
+import { fileURLToPath } from 'node:url'
+import { beforeAll, expect, test, vi } from 'vitest'
+import type { BrokerState } from '../../src/broker/broker.ts'
+import { lovage } from '../../src/index.ts'
+import { worker } from '../../src/worker/worker.ts'
+import { app as tasks, BLOCKERS } from '../pool/blockers.ts'
+import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+
+// Every child translates the sources for itself.
+vi.setConfig({ testTimeout: 90_000 })
+
+/** RabbitMQ takes a client for dead from which it has heard nothing for two of these. */
+const HEARTBEAT_S = 1
+
+/** Several times that. */
+const BLOCKED_MS = 5_000
+
+describeWith(['rabbitmq'], 'tasks that block their thread', () => {
+  let url: string
+  beforeAll(async () => {
+    url = await brokerUrl(import.meta.url)
+  })
+
+  test.for(['threads', 'processes'] as const)('leave the connection of a worker with %s alone', async (pool) => {
+    const app = lovage(
+      tasks.name,
+      { broker: `${url}?heartbeat=${HEARTBEAT_S}`, defaultQueue: `heartbeats-${pool}` },
+      { env: {} },
+    )
+    for (const name of tasks.registry.names()) app.registry.add(tasks.registry.get(name) as never)
+    const module = fileURLToPath(new URL('../pool/blockers.ts', import.meta.url))
+    const made = worker(app, { pool, concurrency: 4, module, gracePeriod: 0 })
+    const states: BrokerState[] = []
+    try {
+      await made.start()
+      const { broker } = await app.client()
+      broker.onState((state) => void states.push(state))
+      const results = BLOCKERS.map((task) => app.sendTask<string>(task, [BLOCKED_MS]).get({ timeout: '60s' }))
+      expect(await Promise.all(results)).toEqual(BLOCKERS.map(() => 'over'))
+      expect(states).toEqual([])
+      expect(broker.state).toBe('connected')
+      expect(made.stats()).toMatchObject({ received: 4, succeeded: 4, lost: 0, adopted: 0 })
+    } finally {
+      await made.stop()
+      await app.close()
+    }
+  })
+})
