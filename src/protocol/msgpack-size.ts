@@ -23,7 +23,7 @@ export function assertWhole(bytes: Uint8Array): void {
     size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at)
   let at = 0
   // Each value takes one byte at least.
-  for (let owed = 1; owed > 0; ) {
+  for (let owed = 1; owed > 0;) {
     if (at + owed > bytes.length) throw new Error('it promises more than it holds')
     const head = bytes[at++] as number
     owed--
