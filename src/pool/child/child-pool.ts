@@ -173,7 +173,9 @@ export class ChildPool implements Pool {
       if (posted) this.#assign(posted, child)
       else starting++
     }
-    for (; count < MAX_QUARANTINES && starting < this.#alone.size; count++, starting++) this.#crew.quarantine()
+    for (; count < MAX_QUARANTINES && starting < this.#alone.size; count++, starting++) {
+      if (!this.#crew.quarantine()) return
+    }
   }
 
   #assign(posted: Posted, child: Child): void {
