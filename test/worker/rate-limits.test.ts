@@ -53,7 +53,7 @@ describe('a rate limit', () => {
   test('of tasks that are revoked at the high water mark leaves the worker as many slots as before', async () => {
     const clock = new VirtualClock()
     await using bench = new Bench({ clock })
-    const { ids } = await stage(bench, clock, '1/h', 10)
+    const { ids } = await stage(bench, clock, 1 / 3_600, 10)
     const { begun, release } = waiting(bench)
     const made = await bench.worker({ concurrency: 4, highWater: 5, lowWater: 0 })
     await clock.play(1_000)
