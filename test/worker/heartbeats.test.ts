@@ -12,8 +12,8 @@ vi.setConfig({ testTimeout: 90_000 })
 /** RabbitMQ takes a client for dead from which it has heard nothing for two of these. */
 const HEARTBEAT_S = 1
 
-/** Several times that. */
-const BLOCKED_MS = 5_000
+/** Longer than that. */
+const BLOCKED_MS = 3_500
 
 describeWith(['rabbitmq'], 'tasks that block their thread', () => {
   let url: string
