@@ -18,7 +18,7 @@ interface Sending {
 }
 
 /** Tasks that a sender has on their way to the broker at a time. */
-const MOST_SENDING = 100
+const MOST_SENDING = 300
 
 /** Of RabbitMQ, in which messages wait. */
 const LEVELS = Array.from({ length: 28 }, (_, level) => `celery_delayed_${level}`)

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, '../../..')
 const QUEUE = 'delays'
 
 /** Longest time for a process to start or to stop, and for the sender to send all. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 240_000
 
 /** Where tasks wait, and what is killed with the processes that use it. */
 export interface Place {
