@@ -64,6 +64,7 @@ export class Limits implements Gate, Waiting {
     work.waitsIn = undefined
     this.#waiting--
     this.left(work)
+    this.#options.onChange()
   }
 
   left(work: Work): void {

@@ -33,6 +33,8 @@ export class Steering {
   readonly #keepaliveMs: number
   /** Slots of one child of the worker's own pool. */
   readonly #unit: number
+  /** Where no task comes before there is a slot for it, none waits that could tell that there are too few slots. */
+  readonly #spare: number
   #range: AutoscaleRange | undefined
   #steered: Steered | undefined
   #autoscale: Autoscale | undefined
@@ -42,6 +44,7 @@ export class Steering {
     this.revoked = new Revoked(clock)
     this.#clock = clock
     this.#unit = options.pool === 'async' ? 1 : options.perChild
+    this.#spare = options.prefetch > options.slots ? 0 : 1
     this.#range = options.autoscale && { max: options.autoscale.max, min: options.autoscale.min }
     this.#keepaliveMs = options.autoscale?.keepaliveMs ?? KEEPALIVE_MS
   }
@@ -128,7 +131,7 @@ export class Steering {
       clock: this.#clock,
       keepaliveMs: this.#keepaliveMs,
       size: () => pool.size,
-      load: () => pool.running + slots.starting + slots.waiting,
+      load: () => pool.running + slots.starting + slots.waiting + this.#spare,
       resize: (size) => this.#resize(size),
     })
   }

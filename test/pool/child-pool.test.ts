@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { lovage } from '../../src/app/app.ts'
+import { TaskRevoked } from '../../src/app/control-flow.ts'
 import { payloadValue } from '../../src/protocol/outcome.ts'
 import { failureIn, type Running } from '../../src/testing/pool/scene.ts'
 import { ChildScene, KINDS } from './child-scene.ts'
@@ -95,6 +96,18 @@ describe.each(KINDS)('pool %s', (kind) => {
     expect(exc_message).toEqual(['Resource broken could not be opened: no such database', 'RESOURCE_FAILED'])
     expect((await scene.run('use-broken-again')).state).toBe('RETRY')
     expect(await scene.value('me')).toBe(first)
+  })
+
+  test('a task that is ended before it is known to have started takes nobody along', async () => {
+    await using scene = await ChildScene.open(kind, { size: 2, perChild: 2 })
+    const ended = scene.start('until-aborted', [], { timelimit: [60, null] })
+    const { id } = ended.job.request
+    const revoked = { id, state: 'REVOKED', result: { value: null }, traceback: null } as const
+    expect(scene.pool.end(ended.job, revoked, new TaskRevoked())).toBe(true)
+    expect(await ended.outcome).toMatchObject({ state: 'REVOKED' })
+    // Longer than a child has to end a task by itself.
+    expect(await scene.value('again-after', [600])).toBe(false)
+    expect(scene.records.filter(({ message }) => message === 'child died')).toEqual([])
   })
 
   test('what a task writes to its console is in the log', async () => {

@@ -16,6 +16,14 @@ const held: unknown[] = []
 app.task('me', me)
 app.task('grandparent', () => process.ppid)
 app.task('again', () => currentTask().delivery.redelivered)
+app.task('again-after', async (ms: number) => {
+  await sleep(ms)
+  return currentTask().delivery.redelivered
+})
+app.task('until-aborted', () => {
+  const { signal } = currentTask()
+  return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+})
 app.task('until', async (path: string) => {
   while (!existsSync(path)) await sleep(5)
   return me()

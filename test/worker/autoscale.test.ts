@@ -53,6 +53,23 @@ describe('a pool that scales by itself', () => {
     expect(bench.prefetches.at(-1)).toBe(3)
   })
 
+  test('grows although no task is taken before there is a slot for it', async () => {
+    for (const credit of [{ fair: true }, { prefetchMultiplier: 1 }]) {
+      const clock = new VirtualClock()
+      await using bench = new Bench({ clock })
+      const { release } = waiting(bench)
+      const made = await bench.worker({ autoscale: { max: 4, min: 1, keepalive: '5s' }, ...credit })
+      for (let index = 0; index < 6; index++) await bench.publish({ task: 'wait' }, [`${index}`])
+      await settle(clock)
+      expect(made.stats()).toMatchObject({ running: 4, waiting: 0 })
+      release(4)
+      await settle(clock)
+      release(2)
+      await clock.play(20_000)
+      expect(bench.prefetches.at(-1)).toBe(1)
+    }
+  })
+
   test('can be given another range, or its first one, while it runs', async () => {
     const clock = new VirtualClock()
     await using bench = new Bench({ clock })

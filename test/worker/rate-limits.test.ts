@@ -50,6 +50,22 @@ describe('a rate limit', () => {
     expect(last - first).toBeGreaterThan(1_900)
   })
 
+  test('of tasks that are revoked at the high water mark leaves the worker as many slots as before', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    const { ids } = await stage(bench, clock, 1 / 3_600, 10)
+    const { begun, release } = waiting(bench)
+    const made = await bench.worker({ concurrency: 4, highWater: 5, lowWater: 0 })
+    await clock.play(1_000)
+    expect(made.stats().waiting).toBeGreaterThan(4)
+    made.revoke(ids)
+    await clock.play(1_000)
+    for (const label of ['a', 'b', 'c', 'd']) await bench.publish({ task: 'wait' }, [label])
+    await clock.play(1_000)
+    expect(begun).toHaveLength(4)
+    release()
+  })
+
   test('keeps no other task waiting, and no slot', async () => {
     const clock = new VirtualClock()
     await using bench = new Bench({ clock })

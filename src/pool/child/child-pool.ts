@@ -173,7 +173,9 @@ export class ChildPool implements Pool {
       if (posted) this.#assign(posted, child)
       else starting++
     }
-    for (; count < MAX_QUARANTINES && starting < this.#alone.size; count++, starting++) this.#crew.quarantine()
+    for (; count < MAX_QUARANTINES && starting < this.#alone.size; count++, starting++) {
+      if (!this.#crew.quarantine()) return
+    }
   }
 
   #assign(posted: Posted, child: Child): void {
@@ -217,7 +219,8 @@ export class ChildPool implements Pool {
     // Of one that is run again it was told before.
     if (posted.deaths === 0) posted.report.started()
     const { limitMs } = posted
-    if (limitMs === undefined) return
+    // Of one that is being ended the end of its child is armed already, and must be taken back when it has let go.
+    if (limitMs === undefined || posted.decided) return
     posted.limit = this.#dues.add(limitMs + MARGIN_MS, () => {
       const { id, task } = posted.job.request
       const outcome: Outcome = {

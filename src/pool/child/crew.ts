@@ -2,11 +2,12 @@ import type { Clock } from '../../base/clock.ts'
 import { type ErrorCode, LovageError } from '../../base/errors.ts'
 import { isLogged, log } from '../../base/log.ts'
 import { describeDeath } from '../child-death.ts'
-import type { Carrier, CarrierEvents, ChildExit } from './carrier.ts'
+import type { ChildExit } from './carrier.ts'
 import { Child, type ChildEvents } from './child.ts'
 import { tellStall } from './child-stalls.ts'
 import { showLine } from './child-output.ts'
-import type { Beginning, Report } from './messages.ts'
+import type { CrewOptions } from './crew-options.ts'
+import type { Report } from './messages.ts'
 import { Restarts } from './restarts.ts'
 
 /** Longest time to load the tasks. */
@@ -21,26 +22,6 @@ const STUCK_MS = 1_000
 /** How long a function may go on after it was given up, before its child is ended. */
 const LET_GO_MS = 200
 
-/** How many children there are, and for how long. */
-export interface CrewOptions {
-  readonly kind: 'threads' | 'processes'
-  readonly clock: Clock
-  readonly start: (events: CarrierEvents) => Carrier
-  readonly beginning: Omit<Beginning, 'number' | 'isLogged'>
-  /** Most jobs at once in one of them. */
-  readonly perChild: number
-  /** Most children. */
-  readonly size: number
-  readonly maxTasksPerChild: number | undefined
-  /** Bytes. */
-  readonly maxMemoryPerChild: number | undefined
-  /** One has room, or wants a look: its jobs may have changed. */
-  readonly onRoom: () => void
-  readonly onReport: (child: Child, report: Report) => void
-  /** It is gone, with what is still in `running`. */
-  readonly onDeath: (child: Child, exit: ChildExit) => void
-}
-
 /** The children of a pool: started when they are needed, replaced when they have served or died, ended with the pool. */
 export class Crew {
   readonly #options: CrewOptions
@@ -50,6 +31,8 @@ export class Crew {
   readonly #stuck = new Set<Child>()
   readonly #events: ChildEvents
   readonly #serving = (): Child[] => [...this.#children].filter((child) => !child.isQuarantine && !child.leaving)
+  /** Started by a reload that is not done: beyond the size until then. */
+  readonly #fresh = new Set<Child>()
   readonly #waiters = new Set<(error?: Error) => void>()
   #size: number
   #count = 0
@@ -61,7 +44,7 @@ export class Crew {
     this.#options = options
     this.#clock = options.clock
     this.#size = options.size
-    this.#restarts = new Restarts(options.clock, () => this.want(this.#wanted))
+    this.#restarts = new Restarts(options.clock, options.onRoom)
     this.#events = {
       onReady: (child) => this.#ready(child),
       onReport: (child, report) => this.#report(child, report),
@@ -105,20 +88,30 @@ export class Crew {
     this.#wanted = jobs
     if (this.#isStopping || this.#restarts.isPaused) return
     const wanted = Math.min(jobs, this.#size)
-    let serving = 0
-    for (const child of this.#children) if (!child.isQuarantine && !child.leaving && !this.#isNearEnd(child)) serving++
-    for (; serving < wanted; serving++) this.#spawn(false)
+    let [serving, all] = [0, 0]
+    for (const child of this.#children) {
+      if (child.isQuarantine || child.leaving || this.#fresh.has(child)) continue
+      all++
+      if (!this.#isNearEnd(child)) serving++
+    }
+    // Near its end is also one that weighs so much from the start: those would have children started for ever.
+    for (; serving < wanted && all < 2 * this.#size; serving++, all++) this.#spawn(false)
   }
 
-  /** A child for one job, which nothing else enters. */
-  quarantine(): Child {
-    return this.#spawn(true)
+  /** Starts a child for one job, which nothing else enters. False: not now, because none can be started, it seems. */
+  quarantine(): boolean {
+    if (this.#isStopping || this.#restarts.isPaused) return false
+    this.#spawn(true)
+    return true
   }
 
   resize(size: number): void {
     this.#size = size
-    const serving = this.#serving().sort((one, other) => other.running.size - one.running.size)
-    for (const child of serving.slice(size)) this.retire(child, 'size')
+    // Those of before and those to come are both there during a reload: which of them stay is not known yet.
+    if (this.#fresh.size === 0) {
+      const serving = this.#serving().sort((one, other) => other.running.size - one.running.size)
+      for (const child of serving.slice(size)) this.retire(child, 'size')
+    }
     this.want(this.#wanted)
   }
 
@@ -126,12 +119,15 @@ export class Crew {
   async reload(): Promise<void> {
     const old = this.#serving()
     const fresh = old.map(() => this.#spawn(false))
+    for (const child of fresh) this.#fresh.add(child)
     let surplus = fresh
     try {
       for (const child of fresh) while (!child.isReady) await this.#untilReady(child)
       surplus = old
     } finally {
       for (const child of surplus) this.retire(child, 'reload')
+      for (const child of fresh) this.#fresh.delete(child)
+      this.resize(this.#size)
     }
   }
 
@@ -153,6 +149,7 @@ export class Crew {
     if (child.abandoned > 0) return this.kill(child, 'end')
     child.isTold = true
     child.order({ kind: 'end' })
+    child.patience?.cancel()
     child.patience = this.#clock.after(patienceMs, () => this.kill(child, 'end'), { unref: true })
   }
 
@@ -209,10 +206,13 @@ export class Crew {
   }
 
   #ready(child: Child): void {
-    child.patience?.cancel()
+    // One that is told to go already has its time for that.
+    if (!child.leaving) child.patience?.cancel()
     this.#restarts.succeeded()
     this.#wake()
     this.#options.onRoom()
+    // What it was started for has come to its end meanwhile.
+    if (child.isQuarantine && child.taken === 0) this.retire(child, 'quarantine')
   }
 
   #report(child: Child, report: Report): void {

@@ -79,7 +79,7 @@ export class Fleet {
   async #begin(): Promise<void> {
     const { broker, backend, queue } = this.#place
     const env = { LOVAGE_BROKER_URL: broker, LOVAGE_RESULT_BACKEND: backend, QUEUE: queue, POOL: this.#pool }
-    const args = ['scripts/run-ts.mjs', 'test/chaos/rolling/rolling-worker.ts']
+    const args = ['scripts/run-ts.mjs', 'test/chaos/rolling/worker-process.ts']
     const child = startChild(process.execPath, args, { cwd: ROOT, env, name: 'worker' })
     this.#all.push(child)
     await child.line('ready', { timeoutMs: PATIENCE_MS })
