@@ -14,6 +14,7 @@ import {
 import { formatIsoNaive } from './iso-time.ts'
 import { decodeJson, decodeRawJson, encodeJson, type JsonTypes } from './json.ts'
 import { MAX_DEPTH } from './json-limits.ts'
+import { assertWhole } from './msgpack-size.ts'
 import { loadPackage } from './optional-package.ts'
 import { isRecord } from './signature.ts'
 
@@ -65,7 +66,7 @@ export function deserializeRaw(content: Content, limits: ContentLimits = {}): un
 
 function read(content: Content, limits: ContentLimits, readJson: (text: string) => unknown): unknown {
   const type = content.contentType === JSON_TYPE ? JSON_TYPE : bareType(content.contentType)
-  if (type === MSGPACK_TYPE) return checked(type, () => msgpack().decode(bodyBytes(content, limits), MSGPACK_OPTIONS))
+  if (type === MSGPACK_TYPE) return checked(type, () => readMsgpack(bodyBytes(content, limits)))
   if (type === YAML_TYPE) return checked(type, () => readYaml(bodyText(content, limits)))
   return readJson(bodyText(content, limits))
 }
@@ -83,6 +84,11 @@ function pack(value: unknown): Uint8Array {
     // JSON has integers of any size, msgpack ends at 64 bits.
     throw new LovageError('ENCODE_FAILED', { path: '$', problem: messageOf(error) }, { cause: error })
   }
+}
+
+function readMsgpack(bytes: Uint8Array): unknown {
+  assertWhole(bytes)
+  return msgpack().decode(bytes, MSGPACK_OPTIONS)
 }
 
 function readYaml(text: string): unknown {

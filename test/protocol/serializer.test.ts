@@ -131,6 +131,16 @@ describe('YAML of others', () => {
 
 describe('msgpack of others', () => {
   test.each([
+    ['lists of millions in each other', 'dd01ffffff'.repeat(3)],
+    ['a list of millions behind another value', '92c0dd01ffffff'],
+    ['a map of millions', 'df01ffffff'],
+    ['a text that is cut off', 'a2e4'],
+  ])('that promise more than they hold are refused before room is made for it: %s', (_, hex) => {
+    const problem = 'it promises more than it holds'
+    expect(() => msgpack(hex)).toThrow(expect.objectContaining({ details: expect.objectContaining({ problem }) }))
+  })
+
+  test.each([
     ['numbers as names', '8101a178', { '1': 'x' }],
     ['64 bits that a number holds', 'cf0000000000000007', 7],
     ['64 bits that it does not', 'cfffffffffffffffff', 18_446_744_073_709_551_615n],

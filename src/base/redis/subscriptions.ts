@@ -56,7 +56,8 @@ export class Subscriptions {
     const channels = [...this.#channels.keys()]
     for (let from = 0; from < channels.length; from += BATCH) await link.subscribe(channels.slice(from, from + BATCH))
     const done = Promise.resolve()
-    for (const channel of channels) this.#channels.set(channel, done)
+    // One that nobody wants any more by now was unsubscribed from: kept, it would be taken for one that is heard.
+    for (const channel of channels) if (this.#channels.has(channel)) this.#channels.set(channel, done)
     return channels
   }
 

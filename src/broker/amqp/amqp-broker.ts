@@ -6,7 +6,6 @@ import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
-  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
@@ -34,7 +33,7 @@ export class AmqpBroker implements Broker {
   readonly kind = 'amqp'
   readonly hasConsumerTimeout = true
   readonly admin: BrokerAdmin
-  readonly delays: BrokerDelays
+  readonly delays: AmqpDelays
   #options: AmqpOptions
   #keeper: Keeper<Link>
   #publisher: Publisher
@@ -74,6 +73,7 @@ export class AmqpBroker implements Broker {
       visit: (queue, limit, visit) => this.#visit(queue, limit, visit),
       deleteQueue: (queue) => {
         this.#declared.forgetQueue(queue)
+        this.delays.forget(queue)
         return this.#ask(`queue ${queue}`, (channel) => channel.deleteQueue(queue))
       },
     }
@@ -119,6 +119,7 @@ export class AmqpBroker implements Broker {
     checkNames(topology)
     await this.#ask('topology', (channel) => declareTopology(channel, topology, this.#options.url.redacted))
     this.#declared.add(topology)
+    for (const { name } of topology.queues ?? []) this.delays.forget(name)
   }
 
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
@@ -168,6 +169,8 @@ export class AmqpBroker implements Broker {
   async #onUp(link: Link): Promise<void> {
     await declareAgain(link, this.#declared.all(), this.#options.url.redacted)
     await Promise.all([...this.#consumers].map((consumer) => consumer.attachAgain(link)))
+    // One that goes with its readers, or its owner, is another now.
+    for (const { name } of this.#declared.all().queues ?? []) this.delays.restored(name)
     await this.#publisher.attach(link)
   }
 
@@ -213,6 +216,7 @@ export class AmqpBroker implements Broker {
     try {
       if (topology) await declareTopology(channel, topology, url)
       else await channel.inspectQueue(queue)
+      this.delays.restored(queue)
       return true
     } catch (error) {
       const known = topologyError(error, `queue ${queue}`, url)

@@ -8,6 +8,7 @@ import { unroutable } from '../publish-errors.ts'
 import {
   DELAY_LEVELS,
   declareLevel,
+  declareSink,
   delayKey,
   type DelayQueueType,
   DELIVERY_EXCHANGE,
@@ -53,6 +54,8 @@ export class AmqpDelays implements BrokerDelays {
   #declaring: Promise<boolean> | undefined
   /** Since when, monotonic, each queue is, or is being, bound. */
   readonly #bound = new Map<string, { sinceMs: number; done: Promise<void> }>()
+  /** Queues that are read here, to which others may have sent for later, and how often. */
+  readonly #moved = new Map<string, number>()
 
   constructor(host: AmqpDelaysHost) {
     this.#host = host
@@ -94,7 +97,28 @@ export class AmqpDelays implements BrokerDelays {
         break
       }
     }
-    return async () => {}
+    for (const queue of queues) this.#moved.set(queue, (this.#moved.get(queue) ?? 0) + 1)
+    return async () => {
+      for (const queue of queues) {
+        const left = (this.#moved.get(queue) ?? 1) - 1
+        if (left === 0) this.#moved.delete(queue)
+        else this.#moved.set(queue, left)
+      }
+    }
+  }
+
+  /** A queue may be another by now, to which nothing is bound. */
+  forget(queue: string): void {
+    this.#bound.delete(queue)
+  }
+
+  /** A queue was lost, and is there again. */
+  restored(queue: string): void {
+    this.forget(queue)
+    if (!this.#moved.has(queue)) return
+    this.#bind(queue).catch((error: unknown) => {
+      log('debug', 'broker', 'queue is not bound for what waits', { queue, error: messageOf(error) })
+    })
   }
 
   /** False: it cannot wait there. */
@@ -163,21 +187,29 @@ export class AmqpDelays implements BrokerDelays {
     const { clock, ask, queueType } = this.#host
     const types: DelayQueueType[] = queueType === 'quorum' ? ['quorum', 'classic'] : ['classic', 'quorum']
     try {
-      if (await this.#isThere()) return true
       let [first = queueType, second = queueType] = types
-      for (const level of DELAY_LEVELS) {
-        const declare = (type: DelayQueueType): Promise<void> =>
-          ask(`the queue of delays ${level}`, (channel) => declareLevel(channel, level, type))
+      const declare = async (entity: string, as: (channel: LinkChannel, type: DelayQueueType) => Promise<void>) => {
         try {
-          await declare(first)
+          await ask(entity, (channel) => as(channel, first))
         } catch (error) {
           if (isLovageError(error, 'BROKER_CLOSED') || isLovageError(error, 'BROKER_UNREACHABLE')) throw error
           // It is there as the other, or this server knows the other alone.
-          await declare(second)
+          await ask(entity, (channel) => as(channel, second))
           ;[first, second] = [second, first]
         }
       }
-      await ask('the exchange of delays', joinLevels)
+      if (!(await this.#isThere())) {
+        for (const level of DELAY_LEVELS) {
+          await declare(`the queue of delays ${level}`, (channel, type) => declareLevel(channel, level, type))
+        }
+        await ask('the exchange of delays', joinLevels)
+      }
+      await declare('the sink of delays', declareSink).catch((error: unknown) => {
+        if (isLovageError(error, 'BROKER_CLOSED')) throw error
+        log('warn', 'broker', 'what waits for queues that are deleted may hold up what waits for others', {
+          error: messageOf(error),
+        })
+      })
       return true
     } catch (error) {
       log('warn', 'broker', 'messages for later wait in their workers: there is no place for them in the broker', {

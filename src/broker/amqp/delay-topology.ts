@@ -67,6 +67,19 @@ export async function joinDelivery(channel: LinkChannel): Promise<void> {
   await channel.bindExchange(DELIVERY_EXCHANGE, levelName(0), patternOf(0, 0))
 }
 
+/** Where a copy of all that is due is dropped. */
+const SINK = `${DELIVERY_EXCHANGE}_sink`
+
+/**
+ * Declares a queue of length 0 for all that is due. Where a quorum queue passes on what nobody takes any more, because its
+ * queue was deleted while it waited, it keeps it, and after 32 of them passes on nothing at all: so somebody takes it.
+ */
+export async function declareSink(channel: LinkChannel, type: DelayQueueType): Promise<void> {
+  const table: Headers = { 'x-queue-type': type, 'x-max-length': 0 }
+  await channel.declareQueue({ name: SINK, durable: true, autoDelete: false, exclusive: false, arguments: table })
+  await channel.bindQueue(SINK, DELIVERY_EXCHANGE, '#')
+}
+
 /** The key by which a message for a queue waits so many seconds; undefined where its name cannot be part of one. */
 export function delayKey(seconds: number, queue: string): string | undefined {
   const bits = Math.min(seconds, LONGEST_S).toString(2).padStart(LEVELS, '0')
