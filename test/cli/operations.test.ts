@@ -147,7 +147,7 @@ describeWith(['rabbitmq'], 'over RabbitMQ,', () => {
     const listed = await shop('dead', 'list', 'celery')
     expect(listed.text).toMatch(/^first:CONTENT_REFUSED +shop\.add .*x-python-serialize/m)
     expect(listed.text).toMatch(/^second:CONTENT_REFUSED/m)
-    expect((await shop('queues')).text).toMatch(/^celery\.dead +2 +0 +lovage dead list celery$/m)
+    expect((await shop('queues')).text).toMatch(/^celery\.dead +2 +\? +0 +lovage dead list celery$/m)
 
     const shown = await shop('dead', 'show', 'celery', 'first')
     expect(shown.text).toMatch(/^reason +CONTENT_REFUSED: /m)

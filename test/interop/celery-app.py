@@ -80,6 +80,11 @@ def hop(self, label):
     return 'python'
 
 
+@app.task(name='py.when', bind=True)
+def when(self):
+    return {'at': time.time(), 'eta': self.request.eta}
+
+
 def failure_of(result):
     try:
         return {'value': result.get(timeout=20)}
@@ -120,5 +125,14 @@ def call_lovage():
     print('RESULTS ' + json.dumps(lines), flush=True)
 
 
+def call_later():
+    before = time.time()
+    result = app.send_task('ts.when', countdown=4)
+    print('LATER ' + json.dumps({'id': result.id, 'before': before}), flush=True)
+    print('RAN ' + json.dumps(result.get(timeout=60)), flush=True)
+
+
+if __name__ == '__main__' and sys.argv[1:] == ['later']:
+    call_later()
 if __name__ == '__main__' and sys.argv[1:] == ['call']:
     call_lovage()
