@@ -46,14 +46,37 @@ export function lineForParent(stall: Stall): string {
   return FOR_PARENT + JSON.stringify(stall)
 }
 
-/** What {@link lineForParent} says; undefined for any other line. */
+/**
+ * What {@link lineForParent} says; undefined for any other line. Tasks write to the same stream, what strangers have sent
+ * them too: a line that only begins like ours must not bring down who reads it.
+ */
 export function stallIn(line: string): Stall | undefined {
   if (!line.startsWith(FOR_PARENT)) return undefined
   try {
-    return JSON.parse(line.slice(FOR_PARENT.length)) as Stall
+    const said: unknown = JSON.parse(line.slice(FOR_PARENT.length))
+    return isStall(said) ? said : undefined
   } catch {
     return undefined
   }
+}
+
+function isStall(said: unknown): said is Stall {
+  if (typeof said !== 'object' || said === null) return false
+  const { blockedMs, isOver, blocker, candidates, at, frames } = said as Partial<Record<keyof Stall, unknown>>
+  if (typeof blockedMs !== 'number' || typeof isOver !== 'boolean') return false
+  if (blocker !== undefined && !isTask(blocker)) return false
+  if (at !== undefined && typeof at !== 'string') return false
+  return isListOf(candidates, isTask) && isListOf(frames, (frame) => typeof frame === 'string')
+}
+
+function isTask(said: unknown): boolean {
+  if (typeof said !== 'object' || said === null) return false
+  const { task, id } = said as Partial<Record<keyof StalledTask, unknown>>
+  return typeof task === 'string' && typeof id === 'string'
+}
+
+function isListOf(said: unknown, is: (one: unknown) => boolean): boolean {
+  return said === undefined || (Array.isArray(said) && said.every(is))
 }
 
 /** Most running tasks that are known to a {@link StallMarks}. */

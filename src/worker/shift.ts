@@ -184,9 +184,9 @@ export class Shift {
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
     const { queues } = options
-    await shift.#lanes.start()
-    shift.#steering.attach(shift.#steered)
     try {
+      await shift.#lanes.start()
+      shift.#steering.attach(shift.#steered)
       for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
       shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.wanted
@@ -200,6 +200,7 @@ export class Shift {
       shift.#steering.detach()
       await shift.#stopMoving?.()
       await shift.#lanes.stop()
+      await shift.#leases.end()
       throw error
     }
     return shift

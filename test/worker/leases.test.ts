@@ -141,3 +141,12 @@ describe('a message in hand', () => {
     expect(on.exchange()).toBe('')
   })
 })
+
+test('a worker that could not start looks after no leases', async () => {
+  await using made = await stage()
+  const { bench, broker, clock } = made
+  const before = clock.waiting
+  broker.consume = () => Promise.reject(new Error('no consumers today'))
+  await expect(bench.worker(options)).rejects.toThrow('no consumers today')
+  expect(clock.waiting).toBe(before)
+})

@@ -1,5 +1,5 @@
 import { type Clock, deadline } from '../../base/clock.ts'
-import { isLovageError, messageOf } from '../../base/errors.ts'
+import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { BrokerDelays, DelayedTo, Delivery, Destination, PublishOptions } from '../broker.ts'
@@ -123,12 +123,14 @@ export class AmqpDelays implements BrokerDelays {
 
   /** False: it cannot wait there. */
   async #wait(message: Message, queue: string, atMs: number, options?: PublishOptions): Promise<boolean> {
-    const { clock, publish } = this.#host
+    const { clock, publish, publishTimeoutMs } = this.#host
     // Down to whole seconds: who reads it can wait a little longer, and not a little less.
     const secondsLeft = (): number => Math.floor((atMs - clock.now()) / 1000)
     if (secondsLeft() < 1 || delayKey(1, queue) === undefined || !(await this.#isReady())) return false
+    const { timeoutMs = publishTimeoutMs } = options ?? {}
     try {
-      await this.#bind(queue)
+      const late = (): Error => new LovageError('PUBLISH_TIMEOUT', { timeoutMs })
+      await deadline(clock, this.#bind(queue), timeoutMs, late)
     } catch (error) {
       if (!isLovageError(error, 'TOPOLOGY_MISSING')) throw error
       // The queue is not there, or, where somebody removed it, the exchange: then it is made anew the next time.
