@@ -5,6 +5,7 @@ import { retryWith } from '../../src/app/current-task.ts'
 import { resolveSettings } from '../../src/app/settings.ts'
 import { resolveTaskOptions } from '../../src/app/task-options.ts'
 import { isLovageError } from '../../src/base/errors.ts'
+import { parseAmqpUrl } from '../../src/broker/amqp/amqp-url.ts'
 
 const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
 
@@ -48,4 +49,10 @@ test('the page tells every option of a call, and no other', () => {
 
 test('the page tells every option of retry(), and no other', () => {
   expect(documented('`retry()`')).toEqual(known((given) => retryWith(given, 0)))
+})
+
+test('the page tells every option of the URL of RabbitMQ, and no other', () => {
+  expect(() => parseAmqpUrl('amqp://host/?strange=1')).toThrow(
+    `known are ${documented('The URL of RabbitMQ').join(', ')}`,
+  )
 })

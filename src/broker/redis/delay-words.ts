@@ -37,22 +37,24 @@ end
 
 -- Puts up to so many, whose time has come by then, into their queues; gives how many. Without a time: all.
 local function moveDue(now, till, most)
-  local moved = 0
+  local moved, stuck, failures = 0, {}, 0
   while moved < most do
-    local first = redis.call('ZRANGE', DUE, 0, 0, 'WITHSCORES')
-    local queue = first[1]
-    if not queue or (till and tonumber(first[2]) > till) then break end
-    local ids = redis.call('ZRANGEBYSCORE', own('due', queue), '-inf', till and int(till) or '+inf', 'LIMIT', 0, most - moved)
-    if #ids > 0 then
-      moved = moved + #ids
-      -- A key of another type, say: the other queues need not wait for that.
-      if not pcall(moveSome, queue, ids) then
-        redis.call('ZADD', DUE, int(now + 5000), queue)
-        break
-      end
+    local queue, at
+    local firsts = redis.call('ZRANGE', DUE, 0, failures, 'WITHSCORES')
+    for i = #firsts - 1, 1, -2 do
+      if not stuck[firsts[i]] then queue, at = firsts[i], tonumber(firsts[i + 1]) end
     end
-    local rest = redis.call('ZRANGE', own('due', queue), 0, 0, 'WITHSCORES')
-    if rest[1] then redis.call('ZADD', DUE, rest[2], queue) else redis.call('ZREM', DUE, queue) end
+    if not queue or (till and at > till) then break end
+    local ids = redis.call('ZRANGEBYSCORE', own('due', queue), '-inf', till and int(till) or '+inf', 'LIMIT', 0, most - moved)
+    -- A key of another type, say: the other queues need not wait for that.
+    if #ids > 0 and not pcall(moveSome, queue, ids) then
+      stuck[queue], failures = true, failures + 1
+      redis.call('ZADD', DUE, int(now + 5000), queue)
+    else
+      moved = moved + #ids
+      local rest = redis.call('ZRANGE', own('due', queue), 0, 0, 'WITHSCORES')
+      if rest[1] then redis.call('ZADD', DUE, rest[2], queue) else redis.call('ZREM', DUE, queue) end
+    end
   end
   return moved
 end

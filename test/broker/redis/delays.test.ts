@@ -156,6 +156,19 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     await until('it comes when its queue can take it', async () => (await raw.llen(PREFIX + bad)) === 1)
   })
 
+  test('when the last mover goes, a queue that takes nothing holds up no other', async () => {
+    const { broker, delays } = await started()
+    const end = await delays.move([queue])
+    const bad = `bad-${randomUUID()}`
+    await broker.declare({ queues: [{ name: bad }] })
+    await raw.set(PREFIX + bad, 'somebody else’s')
+    await delays.publish(textMessage('stuck'), toQueue(bad), systemClock.now() + LONG_MS)
+    await later(delays, 'goes on', LONG_MS + 1000)
+    await end()
+    expect(await inQueue()).toBe(1)
+    expect(await raw.hlen(`${PREFIX}_lovage.v1.delayed.${bad}`)).toBe(1)
+  })
+
   test('they wait through a restart of the server, and a mover goes on', async () => {
     const node = await RedisNode.start(['--appendonly', 'yes', '--appendfsync', 'always'])
     const broker = openBroker(node.url(), { publishTimeoutMs: 20_000, connectTimeoutMs: 20_000 })

@@ -4,6 +4,7 @@ import { listDead } from '../../../src/broker/dead-letters.ts'
 import { type App, currentTask, lovage } from '../../../src/index.ts'
 import { type Worker, worker } from '../../../src/worker/worker.ts'
 import { type Child, startChild } from '../../services/child.ts'
+import { withoutDelays } from '../../services/delays.ts'
 import type { RedisNode } from '../../services/redis-node.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
@@ -83,10 +84,10 @@ export interface Held {
   readonly late: { readonly p50: number; readonly max: number }
 }
 
-/** Tasks that wait in the hands of workers for much longer than the visibility timeout. */
+/** Tasks that wait for much longer than the visibility timeout: in the due list, or in the hands of workers. */
 export async function holdTasks(
   redis: RedisNode,
-  { tasks, workers, etaMs }: { tasks: number; workers: number; etaMs: number },
+  { tasks, workers, etaMs, inHand }: { tasks: number; workers: number; etaMs: number; inHand?: boolean },
 ): Promise<Held> {
   const began = new Map<string, number[]>()
   const apps = Array.from({ length: workers }, () => {
@@ -100,6 +101,7 @@ export async function holdTasks(
   const made: Worker[] = apps.map((app, index) => worker(app, { hostname: `held-${index}`, concurrency: 50 }))
   const due = new Map<string, number>()
   try {
+    if (inHand) await Promise.all(apps.map((app) => withoutDelays(app)))
     await Promise.all(made.map((one) => one.start()))
     const first = apps[0] as App
     const results: PromiseLike<unknown>[] = []
