@@ -1,12 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { type LogRecord, onLog } from '../../src/base/log.ts'
 import { openPool } from '../../src/pool/open.ts'
 import { failureIn, PoolScene } from '../../src/testing/pool/scene.ts'
+import { temporaryFolder } from '../services/temporary-folder.ts'
 import { app, BLOCKERS } from './blockers.ts'
 
+const folder = temporaryFolder()
 const FILE = fileURLToPath(new URL('./blockers.ts', import.meta.url))
 const LINES = { loops: 'the loop', matches: 'the match', sleeps: 'the wait', calls: 'the call' } as const
 
@@ -74,15 +77,17 @@ describe.for(['threads', 'processes'] as const)('in %s, a task that keeps its th
   })
 
   test('is named while it blocks, and what it returns counts', async () => {
-    // All at once, each in a child of its own: that takes no longer than one.
+    // All at once, each in a child of its own, and until it has been named: that takes no longer than it must.
     const blocked = BLOCKERS.map(async (task) => {
-      const { outcome, job } = scene.start(task, [3_000])
+      const door = join(folder, `${kind}-${task}`)
+      const { outcome, job } = scene.start(task, [60_000, door])
       const { id } = job.request
       const place = expect.stringContaining(lineOf(task)) as string
       const { fields } = await logged('task blocks the event loop', { id })
       expect(fields).toMatchObject({ task, kind })
       // Native code cannot be stopped: its line is known when it returns.
       if (task !== 'calls') await logged('task blocks the event loop', { id, at: place })
+      writeFileSync(door, '')
       expect((await logged('task blocked the event loop', { id })).fields).toMatchObject({ task, at: place })
       expect(await outcome).toMatchObject({ state: 'SUCCESS', result: { text: '"over"' } })
     })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { lovage } from '../../src/app/app.ts'
 import { TaskRevoked } from '../../src/app/control-flow.ts'
 import { payloadValue } from '../../src/protocol/outcome.ts'
@@ -10,7 +10,7 @@ import { failureIn, type Running } from '../../src/testing/pool/scene.ts'
 import { ChildScene, KINDS } from './child-scene.ts'
 import { app } from './child-tasks.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'lovage-pool-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -31,9 +31,29 @@ async function runTogether(
   return { all, letGo }
 }
 
-describe.each(KINDS)('pool %s', (kind) => {
+describe.each(KINDS)('pool %s, one for several tests,', (kind) => {
+  let scene: ChildScene
+  beforeAll(async () => {
+    scene = await ChildScene.open(kind, { size: 2 })
+  })
+  afterAll(() => scene?.[Symbol.asyncDispose]())
+
+  test('a resource that cannot be opened fails its task, which may be tried again, and nothing else', async () => {
+    const first = await scene.value('me')
+    const { exc_type, exc_message } = failureIn(await scene.run('use-broken'))
+    expect(exc_type).toBe('LovageError')
+    expect(exc_message).toEqual(['Resource broken could not be opened: no such database', 'RESOURCE_FAILED'])
+    expect((await scene.run('use-broken-again')).state).toBe('RETRY')
+    expect(await scene.value('me')).toBe(first)
+  })
+
+  test('what a task writes to its console is in the log', async () => {
+    await scene.run('say', ['hello'])
+    await Promise.all([scene.logged('hello'), scene.logged('no hello')])
+    expect(scene.records.find(({ message }) => message === 'no hello')).toMatchObject({ level: 'warn', room: 'child' })
+  })
+
   test('starts a child for each task, up to its size, and keeps it', async () => {
-    await using scene = await ChildScene.open(kind, { size: 2 })
     const first = await scene.value('me')
     expect(await scene.value('me')).toBe(first)
     const both = await (await runTogether(scene, 2)).letGo()
@@ -41,16 +61,7 @@ describe.each(KINDS)('pool %s', (kind) => {
     expect(both).toContain(first)
   })
 
-  test('runs many tasks in each child, and spreads them', async () => {
-    await using scene = await ChildScene.open(kind, { size: 6, perChild: 3 })
-    await (await runTogether(scene, 6)).letGo()
-    const where = await (await runTogether(scene, 4)).letGo()
-    const counts = [...new Set(where)].map((one) => where.filter((other) => other === one).length)
-    expect(counts).toEqual([2, 2])
-  })
-
   test('grows and shrinks while it runs', async () => {
-    await using scene = await ChildScene.open(kind)
     scene.pool.resize(3)
     const three = await runTogether(scene, 3)
     scene.pool.resize(1)
@@ -60,12 +71,22 @@ describe.each(KINDS)('pool %s', (kind) => {
     const left = [await scene.value('until', [path]), await scene.value('me')]
     expect(new Set(left).size).toBe(1)
   })
+})
+
+describe.each(KINDS)('pool %s', (kind) => {
+  test('runs many tasks in each child, and spreads them', async () => {
+    await using scene = await ChildScene.open(kind, { size: 6, perChild: 3 })
+    await (await runTogether(scene, 6)).letGo()
+    const where = await (await runTogether(scene, 4)).letGo()
+    const counts = [...new Set(where)].map((one) => where.filter((other) => other === one).length)
+    expect(counts).toEqual([2, 2])
+  })
 
   test('replaces a child after so many tasks', async () => {
     await using scene = await ChildScene.open(kind, { maxTasksPerChild: 2 })
     const where: unknown[] = []
-    for (let i = 0; i < 6; i++) where.push(await scene.value('me'))
-    expect(new Set(where).size).toBe(3)
+    for (let i = 0; i < 4; i++) where.push(await scene.value('me'))
+    expect(new Set(where).size).toBe(2)
     expect(await scene.logged('child recycled')).toMatchObject({ kind, because: 'tasks', tasks: 2 })
   })
 
@@ -88,16 +109,6 @@ describe.each(KINDS)('pool %s', (kind) => {
     expect(scene.records.map(({ message }) => message)).toContain('closed 1')
   })
 
-  test('a resource that cannot be opened fails its task, which may be tried again, and nothing else', async () => {
-    await using scene = await ChildScene.open(kind)
-    const first = await scene.value('me')
-    const { exc_type, exc_message } = failureIn(await scene.run('use-broken'))
-    expect(exc_type).toBe('LovageError')
-    expect(exc_message).toEqual(['Resource broken could not be opened: no such database', 'RESOURCE_FAILED'])
-    expect((await scene.run('use-broken-again')).state).toBe('RETRY')
-    expect(await scene.value('me')).toBe(first)
-  })
-
   test('a task that is ended before it is known to have started takes nobody along', async () => {
     await using scene = await ChildScene.open(kind, { size: 2, perChild: 2 })
     const ended = scene.start('until-aborted', [], { timelimit: [60, null] })
@@ -110,26 +121,12 @@ describe.each(KINDS)('pool %s', (kind) => {
     expect(scene.records.filter(({ message }) => message === 'child died')).toEqual([])
   })
 
-  test('what a task writes to its console is in the log', async () => {
-    await using scene = await ChildScene.open(kind)
-    await scene.run('say', ['hello'])
-    await Promise.all([scene.logged('hello'), scene.logged('no hello')])
-    expect(scene.records.find(({ message }) => message === 'no hello')).toMatchObject({ level: 'warn', room: 'child' })
-  })
-
   test('modules that do not define the tasks are refused at the start, by name', async () => {
     const more = lovage('child-tasks', {})
     more.task('elsewhere', () => {})
     await expect(ChildScene.open(kind, { app: more })).rejects.toMatchObject({
       code: 'CHILD_UNFIT',
       message: expect.stringContaining('no task elsewhere'),
-    })
-    await expect(ChildScene.open(kind, { app: lovage('other', {}) })).rejects.toMatchObject({
-      message: expect.stringContaining('makes no app other'),
-    })
-    const modules = [fileURLToPath(new URL('no-such-module.ts', import.meta.url))]
-    await expect(ChildScene.open(kind, { app, modules })).rejects.toMatchObject({
-      message: expect.stringContaining('no-such-module'),
     })
   })
 })
@@ -139,4 +136,14 @@ test('tasks in children run in their own processes, or in threads of this one', 
   expect(await processes.value('grandparent')).toBe(process.pid)
   await using threads = await ChildScene.open('threads')
   expect(await threads.value('grandparent')).toBe(process.ppid)
+})
+
+test('modules that make another app, or are not there, are refused at the start, by name', async () => {
+  await expect(ChildScene.open('threads', { app: lovage('other', {}) })).rejects.toMatchObject({
+    message: expect.stringContaining('makes no app other'),
+  })
+  const modules = [fileURLToPath(new URL('no-such-module.ts', import.meta.url))]
+  await expect(ChildScene.open('threads', { app, modules })).rejects.toMatchObject({
+    message: expect.stringContaining('no-such-module'),
+  })
 })

@@ -28,6 +28,7 @@ export class Session {
   #sinceTurn = 0
   #ended = false
   #isBlocked = false
+  #isPaused = false
   /** Called when a queue that is consumed here was deleted. */
   readonly onQueueLost: (queue: string) => void
 
@@ -38,7 +39,12 @@ export class Session {
   }
 
   get hasRoom(): boolean {
-    return !this.#isOutboxFull && !this.#isBlocked
+    return !this.#isOutboxFull && !this.#isBlocked && !this.#isPaused
+  }
+
+  /** Something that was handed out here is not settled. */
+  get isHolding(): boolean {
+    return this.#unsettled.size > 0
   }
 
   get #isOutboxFull(): boolean {
@@ -49,6 +55,11 @@ export class Session {
   setBlocked(isBlocked: boolean): void {
     this.#isBlocked = isBlocked
     if (!isBlocked) for (const subscription of this.subscriptions) this.#engine.feed(subscription)
+  }
+
+  /** It gets nothing more, for good. */
+  pause(): void {
+    this.#isPaused = true
   }
 
   /** Puts a message on its way to the subscription's handler. */

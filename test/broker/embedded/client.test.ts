@@ -83,5 +83,6 @@ test('when the engine of this process ends by itself, the log says of what', { t
   await until('it has ended', () => ended.length > 0)
   unlisten()
   await broker.stop()
-  expect(ended[0]).toContain('ENOENT')
+  // It looks now and then, too.
+  expect(ended[0]).toMatch(/ENOENT|removed while it was in use/)
 })

@@ -2,7 +2,14 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { ByteReader } from '../../../src/broker/embedded/wire/byte-reader.ts'
 import { ByteWriter } from '../../../src/broker/embedded/wire/byte-writer.ts'
-import { ASK, FrameReader, SAY, WIRE_VERSION, writeFrame } from '../../../src/broker/embedded/wire/frames.ts'
+import {
+  ASK,
+  FrameReader,
+  SAY,
+  SETTLEMENTS,
+  WIRE_VERSION,
+  writeFrame,
+} from '../../../src/broker/embedded/wire/frames.ts'
 import { readTable } from '../../../src/broker/embedded/wire/value-codec.ts'
 import type { KeptEngine } from './kept-engine.ts'
 
@@ -14,6 +21,8 @@ export class FakeClient extends EventEmitter {
   readonly results: string[] = []
   readonly failures: Record<string, unknown>[] = []
   deliveries = 0
+  /** Of those deliveries. */
+  readonly tags: number[] = []
   #unread: Buffer[] = []
   #reader = new FrameReader()
   #lastId = 0
@@ -63,6 +72,24 @@ export class FakeClient extends EventEmitter {
     })
   }
 
+  /** Reads a queue from now on. */
+  consume(queue: string, prefetch: number): void {
+    this.ask(ASK.consume, (writer) => {
+      writer.u32(1)
+      writer.u32(prefetch)
+      writer.u8(0)
+      writer.u8(0)
+      writer.text(queue)
+    })
+  }
+
+  ack(tag: number): void {
+    this.say(ASK.settle, (writer) => {
+      writer.u8(SETTLEMENTS.indexOf('ack'))
+      writer.f64(tag)
+    })
+  }
+
   /** Reads all that lies there. */
   read(): void {
     const unread = this.#unread.splice(0)
@@ -73,7 +100,11 @@ export class FakeClient extends EventEmitter {
 
   #onFrame(kind: number, frame: ByteReader): void {
     if (kind === SAY.result) this.results.push(frame.text())
-    if (kind === SAY.deliver) this.deliveries++
+    if (kind === SAY.deliver) {
+      this.deliveries++
+      frame.u32()
+      this.tags.push(frame.f64())
+    }
     if (kind === SAY.failed) {
       frame.u32()
       this.failures.push({ code: frame.text(), ...readTable(frame) })

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { ASK } from '../../../src/broker/embedded/wire/frames.ts'
 import type { ByteWriter } from '../../../src/broker/embedded/wire/byte-writer.ts'
 import { writeTable } from '../../../src/broker/embedded/wire/value-codec.ts'
@@ -100,11 +100,7 @@ test('large messages wait in their queue, and not in memory a second time, for a
   await engine.declare({ name: 'q' })
   for (let i = 0; i < 40; i++) await engine.publish('q', '', { body: Buffer.alloc(MiB) })
   const client = new FakeClient(engine)
-  client.ask(ASK.consume, (writer) => {
-    for (const number of [1, 0]) writer.u32(number)
-    for (const flag of [0, 0]) writer.u8(flag)
-    writer.text('q')
-  })
+  client.consume('q', 0)
   await turns(10)
   expect(client.writableLength).toBeGreaterThan(MiB)
   expect(client.writableLength).toBeLessThan(MOST_BEHIND)
@@ -131,4 +127,47 @@ test('a client that does not read is told of results when it reads again, and th
     expect(waiter.writableLength).toBeLessThan(MOST_BEHIND)
   }
   expect(waiter.results.toSorted()).toEqual(keys.toSorted())
+})
+
+describe('an owner that ends cleanly', () => {
+  let client: FakeClient
+  let isDrained: boolean
+  beforeEach(async () => {
+    await engine.declare({ name: 'q' })
+    client = new FakeClient(engine)
+    client.consume('q', 2)
+    await Promise.all(['a', 'b', 'c'].map((text) => engine.publish('q', text)))
+    await turns()
+    client.read()
+    expect(client.tags).toEqual([1, 2])
+    isDrained = false
+    void engine.server.drain(1_000).then(() => (isDrained = true))
+  })
+
+  test('hands out nothing more, and waits for what is in hand', async () => {
+    client.ack(1)
+    await turns()
+    client.read()
+    expect({ isDrained, tags: client.tags }).toEqual({ isDrained: false, tags: [1, 2] })
+    client.ack(2)
+    await turns()
+    expect(isDrained).toBe(true)
+    expect(engine.texts('q')).toEqual(['c'])
+  })
+
+  test('waits no longer for one who has gone', async () => {
+    client.destroy()
+    await turns()
+    expect(isDrained).toBe(true)
+    expect(engine.texts('q')).toEqual(['a', 'b', 'c'])
+  })
+
+  test('waits so long and no longer', async () => {
+    engine.clock.advance(999)
+    await turns()
+    expect(isDrained).toBe(false)
+    engine.clock.advance(1)
+    await turns()
+    expect(isDrained).toBe(true)
+  })
 })

@@ -39,7 +39,7 @@ export async function roll(
     const send = async (): Promise<void> => {
       while (systemClock.monotonic() < stopAtMs) {
         const fromMs = systemClock.monotonic()
-        for (let nth = 0; nth < perSecond / 10; nth++) waits.push(nap(app, 50 + random() * 350, ends))
+        for (let nth = 0; nth < perSecond / 10; nth++) waits.push(nap(app, 100 + random() * 200, ends))
         ends.sent += Math.ceil(perSecond / 10)
         await sleep(systemClock, Math.max(0, fromMs + 100 - systemClock.monotonic()))
       }

@@ -56,6 +56,8 @@ export class EngineServer {
   #talking = new Set<Served>()
   #wanted: (() => void)[] = []
   #isScheduled = false
+  /** While nothing more is handed out: called when nothing is in hand. */
+  #onDrained: (() => void) | undefined
   #again: Timer | undefined
 
   /**
@@ -148,6 +150,28 @@ export class EngineServer {
   willWrite(served: Served): void {
     this.#talking.add(served)
     this.#schedule()
+  }
+
+  /**
+   * Hands out nothing more, and waits until all that was handed out is settled, but no longer than `longestMs`: what is
+   * then in hand comes again from the next owner.
+   */
+  async drain(longestMs: number): Promise<void> {
+    for (const { session } of this.#clients) session.pause()
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(longestMs, resolve)
+      this.#onDrained = (): void => {
+        timer.cancel()
+        resolve()
+      }
+      this.lookIfDrained()
+    })
+    this.#onDrained = undefined
+  }
+
+  /** A client holds less than before. */
+  lookIfDrained(): void {
+    if (this.#onDrained && ![...this.#clients].some(({ session }) => session.isHolding)) this.#onDrained()
   }
 
   /** Ends all clients and closes the journal. */

@@ -11,6 +11,10 @@ import { watchOwnerRecord } from './guard.ts'
 import type { ThreadOptions, ThreadReport } from './thread-report.ts'
 
 const { folder, socketPath, sync } = workerData as ThreadOptions
+
+/** Longest that a clean end waits for what other processes have in hand. */
+const DRAIN_MS = 1000
+
 /** Between two looks at whether the directory is still there. */
 const LOOK_MS = 1000
 
@@ -34,7 +38,11 @@ try {
   server.on('error', fail)
   parentPort?.once('message', () => {
     server.close()
-    void engine.stop().then(() => process.exit(0), fail)
+    // What others run would else be run twice: a clean end is told to nobody who could not settle what he holds.
+    void engine
+      .drain(DRAIN_MS)
+      .then(() => engine.stop())
+      .then(() => process.exit(0), fail)
   })
 } catch (error) {
   fail(error)

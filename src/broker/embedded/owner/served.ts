@@ -20,9 +20,9 @@ const MOST_UNSENT_BYTES = 2 * 2 ** 20
 
 /** One client of the engine: its connection, and what it holds there. */
 export class Served {
+  readonly session: Session
   #server: EngineServer
   #socket: Socket
-  #session: Session
   #tables: ServedTables
   #reader = new FrameReader()
   #writer = new ByteWriter()
@@ -37,7 +37,7 @@ export class Served {
   constructor(server: EngineServer, socket: Socket) {
     this.#server = server
     this.#socket = socket
-    this.#session = server.engine.attach((queue) => this.say(SAY.queueLost, (writer) => writer.text(queue)))
+    this.session = server.engine.attach((queue) => this.say(SAY.queueLost, (writer) => writer.text(queue)))
     this.#results = new ServedResults(this, server.results, (fn) => server.whenDurable(fn))
     this.#tables = new ServedTables(server, () => server.willWrite(this))
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
@@ -107,7 +107,7 @@ export class Served {
   #setBlocked(isBlocked: boolean): void {
     if (this.#isBlocked === isBlocked) return
     this.#isBlocked = isBlocked
-    this.#session.setBlocked(isBlocked)
+    this.session.setBlocked(isBlocked)
   }
 
   #take(chunk: Buffer): void {
@@ -171,7 +171,8 @@ export class Served {
     const delivery = this.#deliveries.get(tag)
     if (!delivery || !how) return
     this.#deliveries.delete(tag)
-    this.#session.settle(delivery, how)
+    this.session.settle(delivery, how)
+    this.#server.lookIfDrained()
   }
 
   #credit(frame: ByteReader): void {
@@ -199,7 +200,7 @@ export class Served {
       case ASK.probe:
         return this.done(id)
       case ASK.declare:
-        engine.declare(readTable(frame) as Topology, this.#session)
+        engine.declare(readTable(frame) as Topology, this.session)
         return this.#server.whenDurable(() => this.done(id))
       case ASK.consume:
         return this.#consume(id, frame)
@@ -208,7 +209,7 @@ export class Served {
       case ASK.depth:
         return this.answer(id, (engine.depth(frame.text()) ?? null) as HeaderValue)
       case ASK.purge: {
-        const count = engine.purge(frame.text(), this.#session)
+        const count = engine.purge(frame.text(), this.session)
         return this.#server.whenDurable(() => this.answer(id, count))
       }
       case ASK.deleteQueue:
@@ -233,7 +234,7 @@ export class Served {
     const [consumer, prefetch, noAck, isAgain] = [frame.u32(), frame.u32(), frame.u8() === 1, frame.u8() === 1]
     const queueNames: string[] = []
     while (frame.left > 0) queueNames.push(frame.text())
-    const subscription = new Subscription(this.#session, {
+    const subscription = new Subscription(this.session, {
       queueNames,
       prefetch,
       noAck,
@@ -242,7 +243,7 @@ export class Served {
     // Asked twice, because the answer was lost: the first must not go on unseen.
     const former = this.#consumers.get(consumer)
     this.#server.engine.subscribe(subscription, isAgain)
-    if (former) this.#session.cancel(former)
+    if (former) this.session.cancel(former)
     this.#consumers.set(consumer, subscription)
     this.done(id)
   }
@@ -250,7 +251,7 @@ export class Served {
   #cancel(id: number, consumer: number): void {
     const subscription = this.#consumers.get(consumer)
     this.#consumers.delete(consumer)
-    if (subscription) this.#session.cancel(subscription)
+    if (subscription) this.session.cancel(subscription)
     this.done(id)
   }
 
@@ -265,7 +266,7 @@ export class Served {
   }
 
   #get(id: number, queue: string): void {
-    const delivery = this.#server.engine.get(queue, this.#session)
+    const delivery = this.#server.engine.get(queue, this.session)
     if (!delivery) return this.answer(id, null)
     const tag = ++this.#lastDelivery
     this.#deliveries.set(tag, delivery)
@@ -277,7 +278,8 @@ export class Served {
   #keep(id: number, tag: number, untilMs: number): void {
     const delivery = this.#deliveries.get(tag)
     this.#deliveries.delete(tag)
-    const isKept = delivery !== undefined && this.#session.settle(delivery, { untilMs })
+    const isKept = delivery !== undefined && this.session.settle(delivery, { untilMs })
+    this.#server.lookIfDrained()
     this.#server.whenDurable(() => this.answer(id, isKept))
   }
 
@@ -286,6 +288,7 @@ export class Served {
     this.#results.end()
     this.#tables.end()
     this.#deliveries.clear()
-    this.#session.end()
+    this.session.end()
+    this.#server.lookIfDrained()
   }
 }
