@@ -6,6 +6,7 @@ import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
   BrokerAdmin,
+  BrokerDelays,
   BrokerState,
   ConsumeOptions,
   Consumer,
@@ -33,7 +34,8 @@ export class AmqpBroker implements Broker {
   readonly kind = 'amqp'
   readonly hasConsumerTimeout = true
   readonly admin: BrokerAdmin
-  readonly delays: AmqpDelays
+  readonly delays: BrokerDelays
+  readonly #delays: AmqpDelays
   #options: AmqpOptions
   #keeper: Keeper<Link>
   #publisher: Publisher
@@ -60,7 +62,7 @@ export class AmqpBroker implements Broker {
     this.#publisher = new Publisher(clock, () => this.#keeper.unreachable())
     const connected = (timeoutMs: number): Promise<Link> => this.#keeper.connected(timeoutMs)
     this.#desk = new Desk(clock, connected, options.connectTimeoutMs, () => this.#noAnswer())
-    this.delays = new AmqpDelays({
+    this.delays = this.#delays = new AmqpDelays({
       clock,
       queueType: options.url.delayQueueType,
       publishTimeoutMs: options.publishTimeoutMs,
@@ -73,7 +75,7 @@ export class AmqpBroker implements Broker {
       visit: (queue, limit, visit) => this.#visit(queue, limit, visit),
       deleteQueue: (queue) => {
         this.#declared.forgetQueue(queue)
-        this.delays.forget(queue)
+        this.#delays.forget(queue)
         return this.#ask(`queue ${queue}`, (channel) => channel.deleteQueue(queue))
       },
     }
@@ -119,7 +121,7 @@ export class AmqpBroker implements Broker {
     checkNames(topology)
     await this.#ask('topology', (channel) => declareTopology(channel, topology, this.#options.url.redacted))
     this.#declared.add(topology)
-    for (const { name } of topology.queues ?? []) this.delays.forget(name)
+    for (const { name } of topology.queues ?? []) this.#delays.forget(name)
   }
 
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
@@ -170,7 +172,7 @@ export class AmqpBroker implements Broker {
     await declareAgain(link, this.#declared.all(), this.#options.url.redacted)
     await Promise.all([...this.#consumers].map((consumer) => consumer.attachAgain(link)))
     // One that goes with its readers, or its owner, is another now.
-    for (const { name } of this.#declared.all().queues ?? []) this.delays.restored(name)
+    for (const { name } of this.#declared.all().queues ?? []) this.#delays.restored(name)
     await this.#publisher.attach(link)
   }
 
@@ -216,7 +218,7 @@ export class AmqpBroker implements Broker {
     try {
       if (topology) await declareTopology(channel, topology, url)
       else await channel.inspectQueue(queue)
-      this.delays.restored(queue)
+      this.#delays.restored(queue)
       return true
     } catch (error) {
       const known = topologyError(error, `queue ${queue}`, url)
