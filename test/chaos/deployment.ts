@@ -164,6 +164,11 @@ export class Deployment {
     )
   }
 
+  /** So many outcomes are awaited that nothing more is sent before one comes. */
+  get isFull(): boolean {
+    return this.#waiting >= MOST_WAITING
+  }
+
   /** Confirmed, and without an outcome. */
   get missing(): string[] {
     return [...this.confirmed].filter((id) => !this.done.has(id))
