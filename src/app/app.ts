@@ -266,9 +266,17 @@ export class App {
     } = settings
     const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
     const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
-    const types = settings.jsonTypes
+    const { jsonTypes: types, resultSerializer: serializer, resultAcceptContent: accept } = settings
     const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
+    const backend = openBackend(settings.backend, {
+      ...kept,
+      broker,
+      clock,
+      types,
+      serializer,
+      accept,
+      maxBodyBytes: maxMessageBytes,
+    })
     return { broker, backend }
   }
 }

@@ -41,11 +41,30 @@ export function serialize(
   serializer: Serializer,
   options: { readonly types?: JsonTypes; readonly path?: string } = {},
 ): Serialized {
-  if (serializer === 'json') {
-    return { body: Buffer.from(encodeJson(value, options), 'latin1'), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
-  }
   // Through JSON, so that one place decides what can be sent, and names the place of what cannot.
-  const plain = plainOf(decodeJson(encodeJson(value, { ...options, types: 'typed' })))
+  return serializeJson(encodeJson(value, { ...options, types: typesFor(serializer, options.types) }), serializer)
+}
+
+/** How dates and bytes must be written into JSON that becomes something else: so that they can be told from text. */
+export function typesFor<Types extends JsonTypes | undefined>(
+  serializer: Serializer | undefined,
+  types: Types,
+): Types | 'typed' {
+  return serializer === undefined || serializer === 'json' ? types : 'typed'
+}
+
+/** What a serializer writes is of this type. */
+export function typeWritten(serializer: Serializer): string {
+  return { json: JSON_TYPE, msgpack: MSGPACK_TYPE, yaml: YAML_TYPE }[serializer]
+}
+
+/**
+ * A value that is JSON text already, with its dates and bytes {@link typesFor} the serializer.
+ * @throws LovageError `ENCODE_FAILED` for an integer that the form has no room for
+ */
+export function serializeJson(json: string, serializer: Serializer): Serialized {
+  if (serializer === 'json') return { body: Buffer.from(json), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
+  const plain = plainOf(decodeJson(json))
   if (serializer === 'msgpack') return { body: pack(plain), contentType: MSGPACK_TYPE, contentEncoding: 'binary' }
   const text = yaml().stringify(plain, { ...YAML_OPTIONS, sortMapEntries: true, aliasDuplicateObjects: false })
   return { body: Buffer.from(text), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
@@ -75,7 +94,7 @@ function read(content: Content, limits: ContentLimits, readJson: (text: string) 
 const MSGPACK_OPTIONS = { useBigInt64: true, maxDepth: MAX_DEPTH } as const
 
 /** PyYAML reads and writes YAML 1.1. */
-const YAML_OPTIONS = { version: '1.1', lineWidth: 0, intAsBigInt: true } as const
+const YAML_OPTIONS = { version: '1.1', lineWidth: 0, intAsBigInt: true, indentSeq: false } as const
 
 function pack(value: unknown): Uint8Array {
   try {
