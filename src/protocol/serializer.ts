@@ -17,6 +17,8 @@ import { MAX_DEPTH } from './json-limits.ts'
 import { assertWhole } from './msgpack-size.ts'
 import { loadPackage } from './optional-package.ts'
 import { isRecord } from './signature.ts'
+import { asPyYaml } from './yaml-tags.ts'
+import { writeYaml } from './yaml-write.ts'
 
 /** How values are written; Celery's names. */
 export type Serializer = 'json' | 'msgpack' | 'yaml'
@@ -66,8 +68,7 @@ export function serializeJson(json: string, serializer: Serializer): Serialized 
   if (serializer === 'json') return { body: Buffer.from(json), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
   const plain = plainOf(decodeJson(json))
   if (serializer === 'msgpack') return { body: pack(plain), contentType: MSGPACK_TYPE, contentEncoding: 'binary' }
-  const text = yaml().stringify(plain, { ...YAML_OPTIONS, sortMapEntries: true, aliasDuplicateObjects: false })
-  return { body: Buffer.from(text), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
+  return { body: Buffer.from(writeYaml(plain)), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
 }
 
 /**
@@ -93,8 +94,8 @@ function read(content: Content, limits: ContentLimits, readJson: (text: string) 
 /** Integers come as BigInt, and become numbers where these hold them: else the large ones would be rounded. */
 const MSGPACK_OPTIONS = { useBigInt64: true, maxDepth: MAX_DEPTH } as const
 
-/** PyYAML reads and writes YAML 1.1. */
-const YAML_OPTIONS = { version: '1.1', lineWidth: 0, intAsBigInt: true, indentSeq: false } as const
+/** PyYAML writes YAML 1.1. */
+const YAML_OPTIONS = { version: '1.1', intAsBigInt: true, customTags: asPyYaml } as const
 
 function pack(value: unknown): Uint8Array {
   try {
