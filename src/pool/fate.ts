@@ -1,6 +1,6 @@
 import { LovageError } from '../base/errors.ts'
 import { workerLostError } from '../protocol/failure.ts'
-import type { Outcome } from '../protocol/outcome.ts'
+import { failed, type Outcome } from '../protocol/outcome.ts'
 import { type ChildDeath, describeDeath, describeMemory, stackOfDeath, type Suspect } from './child-death.ts'
 import type { Job } from './pool.ts'
 
@@ -30,8 +30,8 @@ export function fateOf(suspect: Suspect, death: ChildDeath): Fate {
 }
 
 function lost(job: Job, death: ChildDeath, remark?: string): Outcome {
-  const value = workerLostError(lostError(job, death, remark).message)
-  return { id: job.request.id, state: 'FAILURE', result: { value }, traceback: stackOfDeath(death) }
+  const failure = workerLostError(lostError(job, death, remark).message)
+  return failed(job.request.id, failure, { traceback: stackOfDeath(death) })
 }
 
 function lostError({ request: { id, task } }: Job, death: ChildDeath, ...remarks: (string | undefined)[]): LovageError {

@@ -17,7 +17,7 @@ import {
   tracebackOf,
 } from '../protocol/failure.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
-import type { Outcome } from '../protocol/outcome.ts'
+import { failed, type Outcome } from '../protocol/outcome.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Embed } from '../protocol/signature.ts'
 import { readBody, type TaskBody, type TaskRequest } from '../protocol/task-message.ts'
@@ -56,7 +56,7 @@ export function perform(
   return control.outcome(
     () => new Performance(registry, job, report, options, control).outcome(),
     // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
-    (error) => failed(job.request, failureOf(error), { traceback: tracebackOf(error) }),
+    (error) => failed(job.request.id, failureOf(error), { traceback: tracebackOf(error) }),
   )
 }
 
@@ -83,7 +83,7 @@ class Performance {
   async outcome(): Promise<Outcome> {
     const request = this.#request
     const task = this.#registry.get(request.task)
-    if (!task) return failed(request, notRegistered(request.task))
+    if (!task) return failed(request.id, notRegistered(request.task))
     const { accept, maxBodyBytes, clock } = this.#options
     let body: TaskBody
     try {
@@ -97,7 +97,7 @@ class Performance {
       log('error', 'pool', 'task refused', { task: request.task, id: request.id, error: error.message })
       // Kept, because the rest of the workflow is in it: a Python worker can have it.
       const dead = { code: error.code, message: error.message }
-      return failed(request, failureOf(error), { dead })
+      return failed(request.id, failureOf(error), { dead })
     }
     const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
     this.#current = current
@@ -135,7 +135,7 @@ class Performance {
       return [{ id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }, { result }]
     } catch (error) {
       const failure = isLovageError(error, 'ENCODE_FAILED') ? encodeError(error.message) : failureOf(error)
-      return [failed(this.#request, failure), { error }]
+      return [failed(this.#request.id, failure), { error }]
     }
   }
 
@@ -147,7 +147,7 @@ class Performance {
     const thrown = this.#behind(error)
     if (thrown instanceof WorkerStopping) return handedBack(this.#request)
     if (isRetried(thrown, task.options)) return this.#retried(undefined, thrown, task, body)
-    return failed(this.#request, reasonOf(thrown), { traceback: tracebackOf(error) })
+    return failed(this.#request.id, reasonOf(thrown), { traceback: tracebackOf(error) })
   }
 
   /** What the signal aborted with, where that is what the error is about. */
@@ -163,7 +163,7 @@ class Performance {
     const delayMs = retryDelayMs(request.retries, task.options, asked, this.#options.clock.random())
     if (delayMs === undefined) {
       const traceback = tracebackOf(cause ?? asked)
-      return failed(request, cause === undefined ? exhausted(request, body) : reasonOf(cause), { traceback })
+      return failed(request.id, cause === undefined ? exhausted(request, body) : reasonOf(cause), { traceback })
     }
     return {
       id: request.id,
@@ -211,7 +211,7 @@ class Performance {
 
   #giveUp(limitMs: number): void {
     const { task, id } = this.#request
-    const outcome = this.#finish(failed(this.#request, timeLimitExceeded(limitMs / 1000)))
+    const outcome = this.#finish(failed(this.#request.id, timeLimitExceeded(limitMs / 1000)))
     const error = new TimeLimitExceeded(limitMs)
     this.#control.abort(error)
     if (!this.#control.giveUp(outcome)) return
@@ -234,10 +234,6 @@ export function handedBack({ id }: TaskRequest): Outcome {
   return { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: true }
 }
 
-function failed({ id }: TaskRequest, failure: Failure, rest: Partial<Outcome> = {}): Outcome {
-  return { id, state: 'FAILURE', result: { value: failure }, traceback: null, ...rest }
-}
-
 function reasonOf(thrown: unknown): Failure {
   return thrown instanceof SoftTimeLimitExceeded ? softTimeLimitExceeded() : failureOf(thrown)
 }
@@ -251,7 +247,7 @@ function rejected({ id, task }: TaskRequest, error: Reject): Outcome {
 
 /** A body that is not what it says is kept for those who want to see it; who waits is told. */
 function unreadable(request: TaskRequest, error: unknown): Outcome {
-  const outcome = failed(request, failureOf(error))
+  const outcome = failed(request.id, failureOf(error))
   if (isLovageError(error, 'ARGUMENTS_INVALID')) return outcome
   const code = isLovageError(error) ? error.code : 'BODY_UNDECODABLE'
   return { ...outcome, dead: { code, message: messageOf(error) } }

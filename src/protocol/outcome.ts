@@ -1,3 +1,4 @@
+import type { Failure } from './failure.ts'
 import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
 
 /** Celery's states (celery.states). Tasks may report states of their own, such as `PROGRESS`. */
@@ -50,6 +51,11 @@ export interface DeadReason {
   /** A code of the error table. */
   readonly code: string
   readonly message: string
+}
+
+/** The outcome of a task that failed; there is no traceback unless the `rest` has one. */
+export function failed(id: string, failure: Failure, rest: Partial<Outcome> = {}): Outcome {
+  return { id, state: 'FAILURE', result: { value: failure }, traceback: null, ...rest }
 }
 
 /** A final state: no other follows it. */

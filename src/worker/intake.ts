@@ -4,7 +4,7 @@ import { assertAccepted } from '../protocol/content.ts'
 import { failureOf, notRegistered, taskRevokedError } from '../protocol/failure.ts'
 import { isoTime } from '../protocol/iso-time.ts'
 import type { Message } from '../protocol/message.ts'
-import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import { failed, type DeadReason, type Outcome } from '../protocol/outcome.ts'
 import { readTask, type TaskRequest } from '../protocol/task-message.ts'
 
 /** What intake goes by. */
@@ -63,20 +63,17 @@ export function expired({ id }: TaskRequest): Outcome {
 
 /** The outcome of a task that cannot be run, or whose outcome cannot be carried out: a retry in the year 20,000, say. */
 export function impossible({ id }: TaskRequest, error: unknown): Outcome {
-  return { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null, dead: reasonOf(error) }
+  return failed(id, failureOf(error), { dead: reasonOf(error) })
 }
 
 function unknown({ id, task }: TaskRequest): Outcome {
   const { code, message } = new LovageError('TASK_UNKNOWN', { task })
-  return { id, state: 'FAILURE', result: { value: notRegistered(task) }, traceback: null, dead: { code, message } }
+  return failed(id, notRegistered(task), { dead: { code, message } })
 }
 
 function unreadable({ headers, correlationId }: Message, error: unknown): Decision {
   const id = typeof headers.id === 'string' && headers.id !== '' ? headers.id : correlationId
-  const failure = id
-    ? ({ id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null } as const)
-    : undefined
-  return { kind: 'unreadable', dead: reasonOf(error), failure }
+  return { kind: 'unreadable', dead: reasonOf(error), failure: id ? failed(id, failureOf(error)) : undefined }
 }
 
 function reasonOf(error: unknown): DeadReason {

@@ -10,7 +10,7 @@ import { failureOf, workerLostError } from '../protocol/failure.ts'
 import { formatIso } from '../protocol/iso-time.ts'
 import { plainHeader } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
-import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import { failed, type DeadReason, type Outcome } from '../protocol/outcome.ts'
 import { encodeTask, retryOf } from '../protocol/task-message.ts'
 import { copyOf } from './lease-copy.ts'
 import { tell } from './tell.ts'
@@ -118,8 +118,7 @@ export class Settler {
       if (!isHopeless(error)) throw error
       // It will never fit, however often we try; who waits is told why.
       log('error', 'worker', 'result cannot be sent', { id, task, error: messageOf(error) })
-      const failure: Outcome = { id, state: 'FAILURE', result: { value: failureOf(error) }, traceback: null }
-      await backend.put(failure, work.request).catch((again: unknown) => {
+      await backend.put(failed(id, failureOf(error)), work.request).catch((again: unknown) => {
         // Not even that: it is the address that does not fit, an id too long say. Nobody can be told.
         if (!isHopeless(again)) throw again
       })
@@ -145,8 +144,7 @@ export class Settler {
     // It was to run once at most, and has been started: who waits must hear that it will not end.
     const { id, task } = work.request
     log('error', 'worker', 'task was cut off, and does not run again: acksLate is off', { id, task })
-    const value = workerLostError('the worker stopped before the task was done')
-    await this.#store(work, { id, state: 'FAILURE', result: { value }, traceback: null })
+    await this.#store(work, failed(id, workerLostError('the worker stopped before the task was done')))
     return 'acked'
   }
 

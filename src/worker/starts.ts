@@ -5,7 +5,7 @@ import { Ring } from '../base/ring.ts'
 import { workerLostError } from '../protocol/failure.ts'
 import { plainHeader, STARTS_HEADER } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
-import type { Outcome } from '../protocol/outcome.ts'
+import { failed, type Outcome } from '../protocol/outcome.ts'
 import type { Work } from './work.ts'
 
 /** How long others wait for the copy of a suspect to come here; it may go to another worker. */
@@ -126,5 +126,5 @@ export class Starts {
 
 function exhausted(id: string, task: string, starts: number, limit: number): Outcome {
   const { code, message } = new LovageError('DELIVERIES_EXHAUSTED', { task, starts, limit })
-  return { id, state: 'FAILURE', result: { value: workerLostError(message) }, traceback: null, dead: { code, message } }
+  return failed(id, workerLostError(message), { dead: { code, message } })
 }

@@ -3,7 +3,7 @@ import { DueHeap } from '../../base/due-heap.ts'
 import { type LagFigures, worstLag } from '../../base/lag.ts'
 import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
-import type { Outcome } from '../../protocol/outcome.ts'
+import { failed, type Outcome } from '../../protocol/outcome.ts'
 import { timeLimitExceeded } from '../../protocol/failure.ts'
 import { describeDeath } from '../child-death.ts'
 import { fateOf } from '../fate.ts'
@@ -223,14 +223,8 @@ export class ChildPool implements Pool {
     if (limitMs === undefined || posted.decided) return
     posted.limit = this.#dues.add(limitMs + MARGIN_MS, () => {
       const { id, task } = posted.job.request
-      const outcome: Outcome = {
-        id,
-        state: 'FAILURE',
-        result: { value: timeLimitExceeded(limitMs / 1000) },
-        traceback: null,
-      }
       log('warn', 'pool', 'task is ended at its time limit', { task, id, limitMs })
-      this.#decide(posted, outcome, new TimeLimitExceeded(limitMs))
+      this.#decide(posted, failed(id, timeLimitExceeded(limitMs / 1000)), new TimeLimitExceeded(limitMs))
     })
   }
 
