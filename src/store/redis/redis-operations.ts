@@ -1,13 +1,20 @@
+import { type Call, Calls } from '../../base/calls.ts'
 import { type Clock, deadline } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { RedisReplyError } from '../../base/redis/redis-connection.ts'
+import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
 import { warnOfRisks } from '../../base/redis/redis-info.ts'
 import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
-import type { Answer, Operation, OperationName, Operations, Watchable } from '../operations.ts'
-import { type Call, Calls } from './calls.ts'
+import {
+  type Answer,
+  isHarmless,
+  type Operation,
+  type OperationName,
+  type Operations,
+  type Watchable,
+} from '../operations.ts'
 import { peek } from './due-scripts.ts'
 import { STEPS } from './steps.ts'
 import type { OpenStoreLink, StoreLink } from './store-link.ts'
@@ -38,6 +45,11 @@ export function parseRedisStoreUrl(text: string): RedisUrl {
   return parseRedisUrl(text, WHERE, REDIS_OPTIONS)
 }
 
+interface Asked {
+  readonly operation: Operation
+  readonly args: readonly RedisArgument[]
+}
+
 /** State in a Redis, each operation one script, under keys that begin with `lovage:1:`. */
 export class RedisOperations implements Operations {
   readonly kind = 'redis'
@@ -45,7 +57,7 @@ export class RedisOperations implements Operations {
   readonly #prefix: string
   readonly #keeper: Keeper<StoreLink>
   readonly #lifecycle = new Lifecycle(() => new LovageError('STORE_CLOSED'))
-  readonly #calls: Calls
+  readonly #calls: Calls<Asked, Answer>
   readonly #watches: Watches
   #link: StoreLink | undefined
   #isClosing = false
@@ -54,7 +66,12 @@ export class RedisOperations implements Operations {
     this.#options = options
     const { url, clock, connectTimeoutMs, answerTimeoutMs, openLink } = options
     this.#prefix = `${url.options.get('global_keyprefix') ?? ''}lovage:1:`
-    this.#calls = new Calls(clock)
+    this.#calls = new Calls({
+      clock,
+      timeoutMs: answerTimeoutMs,
+      late: () => this.#noAnswer(),
+      full: (problem) => this.#unreachable(problem),
+    })
     this.#watches = new Watches(clock, this.#prefix, (key) => this.#peek(key))
     this.#keeper = new Keeper<StoreLink>({
       clock,
@@ -91,7 +108,7 @@ export class RedisOperations implements Operations {
   stop(): Promise<void> {
     return this.#lifecycle.stop(async (running) => {
       this.#isClosing = true
-      if (this.#link) await this.#calls.untilIdle(this.#options.answerTimeoutMs)
+      if (this.#link) await this.#calls.untilIdle()
       await this.#keeper.stop()
       this.#onDown()
       await running.catch(() => {})
@@ -102,13 +119,12 @@ export class RedisOperations implements Operations {
 
   async apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>> {
     this.#assertOpen()
-    const { answerTimeoutMs } = this.#options
     const step = STEPS[operation.op]
     const args = [this.#prefix, operation.key, ...step.args(operation as never)]
-    const { call, answered } = this.#calls.open(operation, args, answerTimeoutMs, () => this.#noAnswer())
+    const { call, answered } = this.#calls.open({ operation: operation as Operation, args })
     if (this.#link) this.#say(this.#link, call)
     else this.#calls.later(call)
-    return answered
+    return answered as Promise<Answer<Name>>
   }
 
   async watch(what: Watchable, key: string, watcher: () => void): Promise<() => void> {
@@ -151,14 +167,15 @@ export class RedisOperations implements Operations {
     this.#watches.detach()
   }
 
-  #say(link: StoreLink, call: Call): void {
-    const { op, key } = call.operation
+  #say(link: StoreLink, call: Call<Asked, Answer>): void {
+    const { operation, args } = call.asked
+    const { op, key } = operation
     const step = STEPS[op]
-    link.runRaw(step.script, call.args).then(
+    link.runRaw(step.script, args).then(
       (reply) => {
         if (this.#calls.isOver(call)) return
         try {
-          const answer = step.answer(reply as never, call.operation as never)
+          const answer = step.answer(reply as never, operation as never)
           if (op === 'take') this.#watches.known(key, (answer as Answer<'take'>).nextInMs)
           call.settle(answer)
         } catch (error) {
@@ -169,9 +186,9 @@ export class RedisOperations implements Operations {
     )
   }
 
-  #onFailed(link: StoreLink, call: Call, error: unknown): void {
+  #onFailed(link: StoreLink, call: Call<Asked, Answer>, error: unknown): void {
     if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
-    const isUndone = isPassing(error) || (isLost(error) && isHarmless(call.operation))
+    const isUndone = isPassing(error) || (isLost(error) && isHarmless(call.asked.operation))
     if (!isUndone) return call.fail(this.#meaning(error))
     if (this.#link && this.#link !== link) this.#say(this.#link, call)
     else this.#calls.later(call)
@@ -210,10 +227,4 @@ export class RedisOperations implements Operations {
       throw new LovageError('STORE_CLOSED')
     }
   }
-}
-
-/** Done twice, it comes to the same, and so does its answer. */
-function isHarmless(operation: Operation): boolean {
-  if (operation.op === 'count') return operation.by === 0
-  return ['get', 'read', 'trim', 'list', 'lease', 'renew'].includes(operation.op)
 }
