@@ -4,9 +4,9 @@ import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
 import { isPassing } from '../../base/redis/redis-errors.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
-import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
@@ -14,6 +14,8 @@ import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
 import { RedisGroups } from './redis-groups.ts'
+
+const WHERE = 'the result backend'
 
 /** A server that owes an answer for so many times as long as who asks waits for it is given up. */
 const SILENCES = 3
@@ -58,7 +60,7 @@ export interface RedisBackendOptions {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisBackendUrl(text: string): RedisUrl {
-  return parseRedisUrl(text, 'the result backend', REDIS_OPTIONS)
+  return parseRedisUrl(text, WHERE, REDIS_OPTIONS)
 }
 
 /** Results in Redis, under Celery's keys: `celery-task-meta-<id>`. */
@@ -102,7 +104,7 @@ export class RedisBackend implements ResultBackend {
           timeoutMs,
           name: 'lovage results',
           silenceMs: connectTimeoutMs * SILENCES,
-          onClosed: (problem) => onClosed(new Error(problem)),
+          onClosed,
           onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
         }),
       onUp: (link) => this.#onUp(link),
@@ -178,9 +180,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   async #onUp(link: BackendLink): Promise<void> {
-    if (link.facts.isCluster) throw clusterRefused('the result backend')
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('backend', this.#options.url.redacted, link.facts)
+    assertUsable(link.facts, { room: 'backend', where: WHERE, url: this.#options.url.redacted })
     const keys = await this.#subscriptions.attach(link)
     // What was stored while nobody listened.
     for (let from = 0; from < keys.length; from += BATCH) {

@@ -2,8 +2,7 @@ import { deadline } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
-import { clusterRefused } from '../../base/redis/redis-url.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
 import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
@@ -198,17 +197,15 @@ export class RedisBroker implements Broker {
       timeoutMs,
       // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
       silenceMs: heartbeatS * 500,
-      onClosed: (problem) => onClosed(new Error(problem)),
+      onClosed,
       onBell: () => this.#readers.ring(),
       onHeard: (pattern, _channel, text) => this.#mover.hears(pattern) || this.#readers.onHeard(pattern, text),
     })
   }
 
   async #onUp(link: RedisLink): Promise<void> {
-    const { redacted } = this.#options.url.url
-    if (link.facts.isCluster) throw clusterRefused('the broker')
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('broker', redacted, link.facts)
+    const { redacted: url } = this.#options.url.url
+    assertUsable(link.facts, { room: 'broker', where: 'the broker', url })
     await this.#hands.attach(link)
     await declareAgain(this.#context(link), this.#declared.all())
     await this.#readers.attach(link)

@@ -5,8 +5,8 @@ import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
-import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 import {
   type Answer,
   isHarmless,
@@ -86,7 +86,7 @@ export class RedisOperations implements Operations {
           name: 'lovage store',
           silenceMs: answerTimeoutMs * SILENCES,
           scripts: SCRIPTS,
-          onClosed: (problem) => onClosed(new Error(problem)),
+          onClosed,
           onMessage: (channel, text) => this.#watches.hear(channel, text),
         }),
       onUp: (link) => this.#onUp(link),
@@ -153,9 +153,7 @@ export class RedisOperations implements Operations {
   }
 
   async #onUp(link: StoreLink): Promise<void> {
-    if (link.facts.isCluster) throw clusterRefused(WHERE)
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('store', this.#options.url.redacted, link.facts)
+    assertUsable(link.facts, { room: 'store', where: WHERE, url: this.#options.url.redacted })
     await this.#watches.attach(link)
     this.#link = link
     for (const call of this.#calls.takeUnsaid()) this.#say(link, call)
