@@ -1,7 +1,8 @@
-import { type Clock, deadline } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
+import { askKept } from '../../base/redis/ask.ts'
 import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
 import { isPassing } from '../../base/redis/redis-errors.ts'
 import { assertUsable } from '../../base/redis/redis-info.ts'
@@ -203,32 +204,14 @@ export class RedisBackend implements ResultBackend {
     }
   }
 
-  /** Runs work on the connection there is or will be, within the time limit; again where it was lost meanwhile. */
   async #ask<T>(work: (link: BackendLink) => Promise<T>): Promise<T> {
-    const { clock, connectTimeoutMs } = this.#options
-    const attempt = async (): Promise<T> => {
-      for (;;) {
-        const link = await this.#keeper.connected(connectTimeoutMs)
-        try {
-          return await work(link)
-        } catch (error) {
-          if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
-          else if (error instanceof RedisReplyError) throw this.#refused(error)
-          else if (link.isOpen) throw error
-        }
-      }
-    }
-    return await deadline(clock, attempt(), connectTimeoutMs, () => this.#noAnswer())
+    const { clock, connectTimeoutMs: timeoutMs } = this.#options
+    const meaning = (error: unknown): unknown => (error instanceof RedisReplyError ? this.#refused(error) : error)
+    return await askKept(this.#keeper, work, { clock, timeoutMs, meaning })
   }
 
   #refused(error: RedisReplyError): LovageError {
     return new LovageError('BACKEND_REFUSED', { url: this.#options.url.redacted, problem: error.message })
-  }
-
-  #noAnswer(): Error {
-    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
-    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
-    return new LovageError('BACKEND_UNREACHABLE', { url: this.#options.url.redacted, problem })
   }
 
   #assertOpen(): void {

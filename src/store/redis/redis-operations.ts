@@ -1,8 +1,9 @@
 import { type Call, Calls } from '../../base/calls.ts'
-import { type Clock, deadline } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
+import { askKept } from '../../base/redis/ask.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
 import { assertUsable } from '../../base/redis/redis-info.ts'
@@ -69,7 +70,7 @@ export class RedisOperations implements Operations {
     this.#calls = new Calls({
       clock,
       timeoutMs: answerTimeoutMs,
-      late: () => this.#noAnswer(),
+      late: () => this.#keeper.noAnswer(answerTimeoutMs),
       full: (problem) => this.#unreachable(problem),
     })
     this.#watches = new Watches(clock, this.#prefix, (key) => this.#peek(key))
@@ -129,22 +130,14 @@ export class RedisOperations implements Operations {
 
   async watch(what: Watchable, key: string, watcher: () => void): Promise<() => void> {
     this.#assertOpen()
-    const { clock, answerTimeoutMs } = this.#options
+    const { clock, answerTimeoutMs: timeoutMs } = this.#options
     const own = { end: (): void => {}, isLate: false }
-    const attempt = async (): Promise<void> => {
-      while (!own.isLate) {
-        const link = await this.#keeper.connected(answerTimeoutMs)
-        try {
-          own.end = await this.#watches.add(link, what, key, watcher)
-          if (own.isLate) own.end()
-          return
-        } catch (error) {
-          if (link.isOpen) throw this.#meaning(error)
-        }
-      }
+    const add = async (link: StoreLink): Promise<void> => {
+      own.end = await this.#watches.add(link, what, key, watcher)
+      if (own.isLate) own.end()
     }
     try {
-      await deadline(clock, attempt(), answerTimeoutMs, () => this.#noAnswer())
+      await askKept(this.#keeper, add, { clock, timeoutMs, meaning: (error) => this.#meaning(error) })
     } catch (error) {
       own.isLate = true
       throw error
@@ -209,11 +202,6 @@ export class RedisOperations implements Operations {
 
   #fatal(error: unknown): Error | undefined {
     return error instanceof LovageError || isRefusal(error) ? this.#meaning(error) : undefined
-  }
-
-  #noAnswer(): Error {
-    if (!this.#link) return this.#keeper.unreachable()
-    return this.#unreachable(`no answer within ${this.#options.answerTimeoutMs} ms`)
   }
 
   #unreachable(problem: string): LovageError {
