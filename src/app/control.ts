@@ -182,7 +182,10 @@ function checked(options: ControlOptions): { to: Addressed; patience: Patience }
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
     throw invalid('limit', `is ${shown(limit)}`, 'Write a whole number, 1 or more')
   }
-  return { to: { destination: names, pattern, matcher }, patience: { timeoutMs: milliseconds(timeout), limit, onReply } }
+  return {
+    to: { destination: names, pattern, matcher },
+    patience: { timeoutMs: milliseconds(timeout), limit, onReply },
+  }
 }
 
 function secondsOf(option: string, given: Duration | undefined): number | null {
