@@ -12,7 +12,7 @@ import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { outgoing, type Route, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
-import { afterPublish, beforePublish } from './publish-hooks.ts'
+import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts'
 import { queueTopology } from './routes.ts'
 import { Sending } from './sending.ts'
 import type { Settings } from './settings.ts'
@@ -118,9 +118,9 @@ export class Sender {
       written,
     })
     const { route, expiresAtMs, expirationMs, dueAtMs } = going
-    const about = { ...route.destination, args, kwargs }
+    const about = (): Publishing => ({ ...route.destination, args, kwargs })
     const hooks = this.#hooks
-    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
     const message = encodeTask(request, { expirationMs })
     const { broker } = client
     const publish: Publish = (to) => publishAt(broker, message, to, { atMs: dueAtMs, nowMs: this.#clock.now() })
@@ -135,7 +135,7 @@ export class Sender {
     }
     this.counts.sent++
     current?.sent(id)
-    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }
