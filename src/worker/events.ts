@@ -30,6 +30,7 @@ const SIGTERM = 15
 export class WorkerEvents {
   readonly #emitter: Emitter
   readonly #heart: Heart | undefined
+  #broker: Broker | undefined
   #unlisten: (() => void) | undefined
 
   constructor({ clock, lamport, options, figures }: WorkerEventsOptions) {
@@ -52,12 +53,17 @@ export class WorkerEvents {
     return this.#emitter.counts
   }
 
-  /** The worker reads its queues. */
-  begin(broker: Broker): void {
+  /** Tells over this broker from now on. */
+  open(broker: Broker): void {
+    this.#broker = broker
     this.#emitter.open(broker)
+  }
+
+  /** The worker reads its queues. */
+  begin(): void {
     this.#heart?.start()
-    // Who watches has given us up meanwhile.
-    this.#unlisten = broker.onState((state) => state === 'connected' && this.#heart?.start())
+    // Who watches may have given us up while the broker was away.
+    this.#unlisten = this.#broker?.onState((state) => state === 'connected' && this.#heart?.start())
   }
 
   /** It stops; what runs may still be told of. */
