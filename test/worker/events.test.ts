@@ -87,10 +87,7 @@ describe('a worker with events', () => {
 
     const retried = await again.delay()
     await watch.until('it is tried again twice', () => watch.of('task-retried').length >= 2)
-    expect(watch.of('task-retried').map((event) => event.fields['exception'])).toEqual([
-      "TypeError('not yet')",
-      'None',
-    ])
+    expect(watch.of('task-retried').map((event) => event.fields['exception'])).toEqual(["TypeError('not yet')", 'None'])
     // Told before the next try can begin.
     expect(watch.course(retried.id).slice(0, 4)).toEqual([
       'task-received',
@@ -187,7 +184,9 @@ describe('a worker with events', () => {
       }
     }
     const wanted = ['online', 'heartbeat', 'offline'].map((type) => `worker-${type}`)
-    wanted.push(...['received', 'started', 'succeeded', 'failed', 'retried', 'rejected', 'revoked'].map((t) => `task-${t}`))
+    wanted.push(
+      ...['received', 'started', 'succeeded', 'failed', 'retried', 'rejected', 'revoked'].map((t) => `task-${t}`),
+    )
     expect([...compared].toSorted()).toEqual(wanted.filter((type) => theirs.has(type)).toSorted())
     expect(compared.size).toBeGreaterThanOrEqual(9)
   })
