@@ -14,6 +14,7 @@ import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
 import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
+import { CanvasSends } from './canvas-sends.ts'
 import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
 import { Control } from './control.ts'
@@ -72,6 +73,8 @@ export class App {
   readonly lamport: LamportClock = new LamportClock()
   /** Where commands to workers go. */
   readonly pidbox: Pidbox = new Pidbox()
+  /** Sends what canvases are made of. For workers; to compose tasks see `chain`, `group` and `chord`. */
+  readonly canvas: CanvasSends
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -113,6 +116,14 @@ export class App {
       clientIfOpen: () => this.#connection.clientIfOpen(),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    this.canvas = new CanvasSends({
+      settings,
+      registry: this.registry,
+      sender: this.#sender,
+      defaults: this.#defaults,
+      client: () => this.#connection.client(),
+      store: () => this.#store.open(),
+    })
     const { lamport, pidbox } = this
     const broker = async (): Promise<Broker> => (await this.client()).broker
     this.control = new Control(new Asker({ broker, clock, lamport, pidbox }))

@@ -16,7 +16,8 @@ export function celeryOptions(call: Partial<CheckedCallOptions>): Options {
   const options: Record<string, unknown> = {
     countdown: countdown === undefined ? undefined : countdown / 1000,
     eta: eta === undefined ? undefined : formatIso(eta.getTime()),
-    expires: expires instanceof Date ? formatIso(expires.getTime()) : expires === undefined ? undefined : expires / 1000,
+    expires:
+      expires instanceof Date ? formatIso(expires.getTime()) : expires === undefined ? undefined : expires / 1000,
     ...{ priority, queue, exchange, shadow, compression, headers, serializer },
     routing_key: routingKey,
     time_limit: timeLimit === undefined ? undefined : timeLimit / 1000,
@@ -56,7 +57,9 @@ export function readCallOptions(options: Options, task: string): Partial<Checked
   take('softTimeLimit', 'soft_time_limit', ms)
   take('priority', 'priority', SEND_CHECKS.priority)
   take('queue', 'queue', (value) => SEND_CHECKS.queue(isRecord(value) ? value['name'] : value))
-  take('exchange', 'exchange', (value) => (value === '' ? undefined : SEND_CHECKS.exchange(isRecord(value) ? value['name'] : value)))
+  take('exchange', 'exchange', (value) =>
+    value === '' ? undefined : SEND_CHECKS.exchange(isRecord(value) ? value['name'] : value),
+  )
   take('routingKey', 'routing_key', SEND_CHECKS.routingKey)
   take('ignoreResult', 'ignore_result', SEND_CHECKS.ignoreResult)
   take('shadow', 'shadow', SEND_CHECKS.shadow)

@@ -5,7 +5,17 @@ import { resultTuple, type ResultTree } from '../protocol/result-tree.ts'
 import type { Embed, Signature } from '../protocol/signature.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import { derivedIds } from './derived-id.ts'
-import { bodyOf, chordOption, formOf, groupOf, headerOf, listOption, numberOption, tasksOf, textOption } from './forms.ts'
+import {
+  bodyOf,
+  chordOption,
+  formOf,
+  groupOf,
+  headerOf,
+  listOption,
+  numberOption,
+  tasksOf,
+  textOption,
+} from './forms.ts'
 import type { Ground } from './freeze.ts'
 import { type Call, type ChordSize, plan, type Plan } from './plan.ts'
 
@@ -119,9 +129,7 @@ export interface Cause {
 export function abandon(sig: Signature, cause: Cause, callsBack: boolean): Consequences {
   switch (formOf(sig)) {
     case 'chain':
-      return joined(
-        [...tasksOf(sig), ...rest(sig)].map((step, at) => abandon(step, cause, callsBack && at === 0)),
-      )
+      return joined([...tasksOf(sig), ...rest(sig)].map((step, at) => abandon(step, cause, callsBack && at === 0)))
     case 'group':
       return joined(tasksOf(sig).map((member) => abandon(member, cause, callsBack)))
     case 'chord': {
@@ -146,7 +154,8 @@ function abandonTask(sig: Signature, { outcome, rootId, around }: Cause, callsBa
   const body = chordOption(options)
   const index = numberOption(options, 'group_index')
   const parts = groupId !== undefined && body ? [{ groupId, index, outcome: own, body, rootId }] : []
-  const ends = options['ignore_result'] === true ? [] : [{ outcome: own, replyTo: textOption(options, 'reply_to') ?? '' }]
+  const ends =
+    options['ignore_result'] === true ? [] : [{ outcome: own, replyTo: textOption(options, 'reply_to') ?? '' }]
   const others = rest(sig).map((step) => abandon(step, { outcome: own, rootId, around }, false))
   return joined([{ ...NOTHING, calls, endings: ends, parts }, ...others])
 }
@@ -171,7 +180,7 @@ function errbackCalls(
   const failure: Failure = readFailure(payloadValue(outcome.result))
   const fresh = errbacks.filter((sig) => formOf(sig) === 'task' && isNewStyle(sig.task))
   const calls = fresh.flatMap((sig, at) => {
-    const args = [{ ...about, id, root_id: rootId }, failure, outcome.traceback]
+    const args = [{ ...about, id, rootId }, failure, outcome.traceback]
     return plan(sig, { args, options }, ground(id, `errback ${at}`)).calls
   })
   const old = errbacks.filter((sig) => !fresh.includes(sig))

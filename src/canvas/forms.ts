@@ -55,7 +55,9 @@ export function chunksOf(task: Signature, items: readonly unknown[], size: numbe
 /** The steps of a chain, or the members of a group. @throws LovageError `BODY_UNDECODABLE` */
 export function tasksOf({ task, kwargs }: Signature): Signature[] {
   const { tasks } = kwargs
-  return (Array.isArray(tasks) ? (tasks as unknown[]) : []).map((item, at) => readSignature(item, `${task}.tasks[${at}]`))
+  return (Array.isArray(tasks) ? (tasks as unknown[]) : []).map((item, at) =>
+    readSignature(item, `${task}.tasks[${at}]`),
+  )
 }
 
 /** The members of a chord as a group. @throws LovageError `BODY_UNDECODABLE` */
@@ -84,7 +86,9 @@ export function withOptions(sig: Signature, options: Options): Signature {
 export function listOption(options: Options, name: string): Signature[] {
   const value = options[name]
   if (value === undefined || value === null) return []
-  return (Array.isArray(value) ? (value as unknown[]) : [value]).map((item, at) => readSignature(item, `${name}[${at}]`))
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).map((item, at) =>
+    readSignature(item, `${name}[${at}]`),
+  )
 }
 
 /** The signature with more callbacks (`link`) or error callbacks (`link_error`), none of them twice. */

@@ -42,7 +42,10 @@ export function freeze(sig: Signature, ground: Ground): Frozen {
     default: {
       const id = textOption(sig.options, 'task_id') ?? ground.id()
       const replyTo = textOption(sig.options, 'reply_to') ?? ground.replyTo
-      return { sig: withOptions(sig, { task_id: id, ...(replyTo !== undefined && { reply_to: replyTo }) }), result: { id } }
+      return {
+        sig: withOptions(sig, { task_id: id, ...(replyTo !== undefined && { reply_to: replyTo }) }),
+        result: { id },
+      }
     }
   }
 }
@@ -55,7 +58,15 @@ function freezeChain(sig: Signature, ground: Ground): Frozen {
     tasks.push(frozen.sig)
     result = result ? behind(frozen.result, result) : frozen.result
   }
-  const { link: _, link_error: __, task_id: ___, chord: ____, group_id: _____, group_index: ______, ...options } = sig.options
+  const {
+    link: _,
+    link_error: __,
+    task_id: ___,
+    chord: ____,
+    group_id: _____,
+    group_index: ______,
+    ...options
+  } = sig.options
   const frozen: Signature = { ...sig, args: [], kwargs: { ...sig.kwargs, tasks }, options }
   return { sig: frozen, result: result ?? { id: ground.id() } }
 }

@@ -37,7 +37,11 @@ export function normal(sig: Signature): Signature {
     case 'chord': {
       const header = headerOf(sig)
       const tasks = flat(header).map((member) => (comesToMany(member) ? normal(follow(member, collected())) : member))
-      const kwargs = { ...sig.kwargs, header: { ...header, kwargs: { ...header.kwargs, tasks } }, body: normal(bodyOf(sig)) }
+      const kwargs = {
+        ...sig.kwargs,
+        header: { ...header, kwargs: { ...header.kwargs, tasks } },
+        body: normal(bodyOf(sig)),
+      }
       return { ...sig, kwargs }
     }
     default:
@@ -80,7 +84,10 @@ function follow(sig: Signature, next: Signature): Signature {
       return { ...sig, kwargs: { ...sig.kwargs, body: follow(bodyOf(sig), next) } }
     case 'chain': {
       const steps = tasksOf(sig)
-      return { ...sig, kwargs: { ...sig.kwargs, tasks: [...steps.slice(0, -1), follow(steps.at(-1) as Signature, next)] } }
+      return {
+        ...sig,
+        kwargs: { ...sig.kwargs, tasks: [...steps.slice(0, -1), follow(steps.at(-1) as Signature, next)] },
+      }
     }
     case 'chunks':
       return normal(chordOf(chunksGroup(sig), next))
@@ -152,7 +159,15 @@ function spliced(step: Signature): Signature[] {
   const [first, ...rest] = steps
   if (!first) return []
   // What else it has (a queue, a countdown) is for its first task, as when it is sent.
-  const { task_id: _, link: __, link_error: ___, chord: ____, group_id: _____, group_index: ______, ...own } = step.options
+  const {
+    task_id: _,
+    link: __,
+    link_error: ___,
+    chord: ____,
+    group_id: _____,
+    group_index: ______,
+    ...own
+  } = step.options
   return [withOptions(first, own), ...rest]
 }
 

@@ -65,7 +65,10 @@ export function plan(sig: Signature, given: Given, ground: Ground): Plan {
   const { chain: own, ...others } = sig.options
   const bare = isTask ? sig : { ...sig, options: others }
   const formed = normal(typeof id === 'string' ? identified(bare, id) : bare)
-  const rest = [...listOption({ chain: isTask ? null : own }, 'chain').toReversed(), ...listOption({ chain }, 'chain').toReversed()]
+  const rest = [
+    ...listOption({ chain: isTask ? null : own }, 'chain').toReversed(),
+    ...listOption({ chain }, 'chain').toReversed(),
+  ]
   const frozen = freeze(rest.length > 0 ? normal(continued(formed, rest)) : formed, ground)
   const out: Out = { chords: [], calls: [] }
   apply(frozen.sig, { args: given.args ?? [], kwargs: given.kwargs ?? {}, options }, out)
@@ -128,7 +131,8 @@ function merged(sig: Signature, { args, kwargs }: Required<Given>, options: Opti
 
 function callOf(sig: Signature, given: Required<Given>): Call {
   const all: Record<string, unknown> = { ...sig.options }
-  for (const [name, value] of Object.entries(given.options)) if (value !== undefined && value !== null) all[name] = value
+  for (const [name, value] of Object.entries(given.options))
+    if (value !== undefined && value !== null) all[name] = value
   const { task_id: id, root_id: _, parent_id: __, reply_to: ___, chord: ____, chain: _____, ...others } = all
   const { link: ______, link_error: _______, group_id: ________, group_index: _________, ...options } = others
   const args = sig.immutable ? sig.args : [...given.args, ...sig.args]

@@ -61,7 +61,7 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
     async chordParts(groupId) {
       // Of one task the first end counts; the same may be there twice.
       const parts = new Map<string, ChordPart & { readonly index: number }>()
-      for (let after = 0, isMore = true; isMore; ) {
+      for (let after = 0, isMore = true; isMore;) {
         const { entries, last } = await partsOf(store, groupId).read({ after, limit: 1000 })
         for (const { value, position } of entries) {
           after = position

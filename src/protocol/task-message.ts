@@ -235,6 +235,14 @@ export function encodeBody(
   return Buffer.from(text, 'latin1')
 }
 
+const BARE_END = Buffer.from(`${EMPTY_EMBED}]`)
+
+/** Whether nothing follows the task, as far as the end of its body tells: false is for those where one must read it. */
+export function isSurelyBare({ body, compression }: Pick<TaskRequest, 'body' | 'compression'>): boolean {
+  if (compression !== undefined || body.length < BARE_END.length) return false
+  return BARE_END.equals(body.subarray(body.length - BARE_END.length))
+}
+
 /** A body that has been read. */
 export interface TaskBody {
   readonly args: unknown[]
