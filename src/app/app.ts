@@ -1,19 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openBackend } from '../backend/open.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Broker } from '../broker/broker.ts'
-import { openBroker } from '../broker/open.ts'
 import { Asker } from '../fleet/ask.ts'
 import { LamportClock } from '../fleet/lamport.ts'
 import { Pidbox } from '../fleet/pidbox.ts'
-import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
-import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
+import { assertStore } from './capabilities.ts'
 import { CanvasSends } from './canvas-sends.ts'
 import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
@@ -22,6 +19,7 @@ import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
+import { openClient, openOwnStore } from './open-client.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
@@ -103,9 +101,9 @@ export class App {
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
+    this.#connection = new Connection(() => (open ? open(settings) : openClient(name, settings, clock)))
     this.#store = new LazyService(
-      () => (opensStore ? opensStore(settings) : this.#openStore(clock)),
+      () => (opensStore ? opensStore(settings) : openOwnStore(settings, clock)),
       () => new LovageError('STORE_CLOSED'),
     )
     this.#waiting = {
@@ -261,40 +259,6 @@ export class App {
 
   get #here(): App {
     return findStandIn?.(this) ?? this
-  }
-
-  #openStore(clock: Clock): Store {
-    const place = childPlace()
-    if (place) assertSharedStore(this.settings, `The store in pool ${place.kind}`)
-    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
-    // A message of the largest size, with its headers.
-    return openStore(store, {
-      clock,
-      home,
-      connectTimeoutMs,
-      maxValueBytes: maxMessageBytes + 2 ** 20,
-    })
-  }
-
-  #open(clock: Clock): Client {
-    const { settings } = this
-    const place = childPlace()
-    if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
-    const {
-      home,
-      publishTimeoutMs,
-      connectTimeoutMs,
-      maxMessageBytes,
-      resultExpiresMs,
-      resultPersistent,
-      maxPendingResults,
-    } = settings
-    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
-    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
-    const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
-    return { broker, backend }
   }
 }
 

@@ -23,11 +23,6 @@ export function formOf({ task, subtask_type: type }: Signature): Form {
   return type === 'chain' || type === 'group' || type === 'chord' || type === 'chunks' ? type : 'task'
 }
 
-/** One after the other, each with the result of the one before. */
-export function chainOf(tasks: readonly Signature[], options: Options = {}): Signature {
-  return { ...signature('celery.chain', [], { tasks }, options), subtask_type: 'chain' }
-}
-
 /** Side by side. */
 export function groupOf(tasks: readonly Signature[], options: Options = {}): Signature {
   return { ...signature('celery.group', [], { tasks }, options), subtask_type: 'group' }
@@ -42,14 +37,6 @@ export function chordOf(header: Signature, body: Signature, options: Options = {
 export function mapOf(task: Signature, items: readonly unknown[], isStar: boolean): Signature {
   const name = isStar ? 'celery.starmap' : 'celery.map'
   return signature(name, [], { task, it: items }, {}, { immutable: true })
-}
-
-/** Many calls of a task in messages of `size` calls each. */
-export function chunksOf(task: Signature, items: readonly unknown[], size: number): Signature {
-  return {
-    ...signature('celery.chunks', [], { task, it: items, n: size }, {}, { immutable: true }),
-    subtask_type: 'chunks',
-  }
 }
 
 /** The steps of a chain, or the members of a group. @throws LovageError `BODY_UNDECODABLE` */
