@@ -101,7 +101,7 @@ export class App {
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => (open ? open(settings) : openClient(name, settings, clock)))
+    this.#connection = new Connection(() => (open ? open(settings) : openClient(settings, clock, name)))
     this.#store = new LazyService(
       () => (opensStore ? opensStore(settings) : openOwnStore(settings, clock)),
       () => new LovageError('STORE_CLOSED'),

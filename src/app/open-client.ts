@@ -9,18 +9,30 @@ import type { Client } from './send.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * Broker and backend of the URLs in the settings, not started. `name` is the application's.
- * @throws LovageError `CAPABILITY_MISSING` in a child of a pool, `URL_UNSUPPORTED`
+ * Broker and backend as the settings say, not started.
+ * @throws LovageError `URL_UNSUPPORTED`, `OPTION_INVALID`, `CAPABILITY_MISSING` in a child of a pool
  */
-export function openClient(name: string, settings: Settings, clock: Clock): Client {
+export function openClient(settings: Settings, clock: Clock, name: string): Client {
   const place = childPlace()
   if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
   const { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes } = settings
-  const { resultExpiresMs, resultPersistent, maxPendingResults, jsonTypes: types } = settings
   const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
   const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${name}` })
-  const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-  return { broker, backend: openBackend(settings.backend, { ...kept, broker, clock, types }) }
+  const { resultExpiresMs, resultPersistent, maxPendingResults, jsonTypes: types } = settings
+  const backend = openBackend(settings.backend, {
+    broker,
+    clock,
+    home,
+    connectTimeoutMs,
+    resultExpiresMs,
+    resultPersistent,
+    maxPendingResults,
+    types,
+    serializer: settings.resultSerializer,
+    accept: settings.resultAcceptContent,
+    maxBodyBytes: maxMessageBytes,
+  })
+  return { broker, backend }
 }
 
 /**

@@ -5,8 +5,9 @@ import type { Broker, Destination } from '../broker/broker.ts'
 import { publishAt } from '../broker/publish-at.ts'
 import type { Call } from '../canvas/plan.ts'
 import { pack } from '../protocol/compression.ts'
+import type { Serialized } from '../protocol/serializer.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
-import { encodeBody, encodeTask, type TaskRequest } from '../protocol/task-message.ts'
+import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
@@ -100,15 +101,16 @@ export class Sender {
     call: Partial<CheckedCallOptions>,
     current: CurrentTask | undefined,
   ): Promise<AsyncResult<Result>> {
-    const { jsonTypes } = this.#settings
+    const { jsonTypes: types } = this.#settings
     // Encoded before the first wait: what the caller does to its objects afterwards must not change the message.
-    const body = encodeBody(args, kwargs, NO_EMBED, { types: jsonTypes })
-    this.#limit(body)
+    const serializer = call.serializer ?? task.options.serializer
+    const content = serializeBody(args, kwargs, NO_EMBED, { serializer, types })
+    this.#limit(content.body)
     const checking = task.check?.(args, kwargs)
     if (checking) await checking
     const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const { backend } = client
-    const going = this.#going(task, args, kwargs, call, { id, replyTo: backend.replyTo, current, body })
+    const going = this.#going(task, args, kwargs, call, { id, replyTo: backend.replyTo, current, content })
     const { route, expiresAtMs } = going
     const hooks = this.#hooks
     const about = { ...route.destination, args, kwargs }
@@ -134,11 +136,12 @@ export class Sender {
   async deliver(task: Sendable, call: Call, around: Partial<Place> = {}): Promise<void> {
     const { args, kwargs, embed, id, rootId, parentId, group, groupIndex, replyTo = '' } = call
     const options = readCallOptions(call.options, task.name)
-    const body = encodeBody(args, kwargs, embed, { types: this.#settings.jsonTypes })
-    this.#limit(body)
+    const serializer = options.serializer ?? task.options.serializer
+    const content = serializeBody(args, kwargs, embed, { serializer, types: this.#settings.jsonTypes })
+    this.#limit(content.body)
     const { broker } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const place = { rootId, parentId, group, groupIndex, ...stampsOf(call.options, around) }
-    const going = this.#going(task, args, kwargs, options, { id, replyTo, current: undefined, body, place })
+    const going = this.#going(task, args, kwargs, options, { id, replyTo, current: undefined, content, place })
     const hooks = this.#hooks
     const about = { ...going.route.destination, args, kwargs }
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
@@ -152,13 +155,12 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    around: Pick<Circumstances, 'id' | 'replyTo' | 'current' | 'body' | 'place'>,
+    { content, ...around }: Omit<Circumstances, 'nowMs' | 'defaultQueue' | 'written'> & { content: Serialized },
   ): Outgoing {
     const { defaultQueue } = this.#settings
-    const packing = call.compression ?? task.options.compression
-    const { body, compression } = packing ? pack(around.body) : { body: around.body, compression: undefined }
-    const nowMs = this.#clock.now()
-    return outgoing(task, args, kwargs, call, { ...around, body, compression, nowMs, defaultQueue })
+    const compression = call.compression ?? task.options.compression
+    const written = compression ? { ...content, ...pack(content.body, compression) } : content
+    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now(), defaultQueue })
   }
 
   #publishing(broker: Broker, request: TaskRequest, { expirationMs, dueAtMs: atMs }: Outgoing): Publish {

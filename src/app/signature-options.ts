@@ -43,7 +43,8 @@ export function readCallOptions(options: Options, task: string): Partial<Checked
   take('routingKey', 'routing_key', SEND_CHECKS.routingKey)
   take('ignoreResult', 'ignore_result', SEND_CHECKS.ignoreResult)
   take('shadow', 'shadow', SEND_CHECKS.shadow)
-  take('compression', 'compression', (value) => (value === 'zlib' || value === 'gzip' ? value : undefined))
+  take('compression', 'compression', SEND_CHECKS.compression)
+  take('serializer', 'serializer', SEND_CHECKS.serializer)
   take('headers', 'headers', SEND_CHECKS.headers)
   // Python names both beside each other, and means the queue.
   if (call.queue !== undefined) delete call.exchange
