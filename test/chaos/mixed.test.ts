@@ -17,7 +17,7 @@ describeWith(
     })
     afterAll(() => redis?.remove())
 
-    const survives = async (broker: string, backend: string, spare = false): Promise<void> => {
+    const expectAll = async (broker: string, backend: string, spare = false): Promise<void> => {
       const end = await mixed(
         { broker, backend, queue: 'mixed' },
         { results: 200, kills: 3, spare, random: seededRandom(11) },
@@ -29,10 +29,10 @@ describeWith(
 
     test(
       'bring all results to callers in both languages over RabbitMQ',
-      async () => survives(await brokerUrl(import.meta.url), 'rpc://'),
+      async () => expectAll(await brokerUrl(import.meta.url), 'rpc://'),
       patience,
     )
 
-    test('and over Redis', () => survives(redis.url(0), redis.url(1), true), patience)
+    test('and over Redis', () => expectAll(redis.url(0), redis.url(1), true), patience)
   },
 )
