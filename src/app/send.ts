@@ -147,7 +147,7 @@ export class Sender {
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
     await this.#publish(broker, this.#publishing(broker, request, going), going.route)
     this.counts.sent++
-    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
   }
 
   #going(
