@@ -72,8 +72,7 @@ async function run(options: EventsOptions): Promise<void> {
       },
     })
     await listener.start()
-    const what = 'listening: Ctrl-C ends it'
-    if (!options.json) process.stderr.write(`${paintFor(process.stderr)('dim', `· ${what}`)}\n`)
+    process.stderr.write(`${paintFor(process.stderr)('dim', '· listening: Ctrl-C ends it')}\n`)
     await ended
     await listener.stop()
   } finally {
