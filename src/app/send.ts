@@ -10,10 +10,11 @@ import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
-import { outgoing, type Route, type Sendable } from './outgoing.ts'
+import { outgoing, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
 import { afterPublish, beforePublish } from './publish-hooks.ts'
-import { queueTopology } from './routes.ts'
+import { topologyOf } from './queues.ts'
+import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
 import type { Settings } from './settings.ts'
 
@@ -98,7 +99,7 @@ export class Sender {
     call: Partial<CheckedCallOptions>,
     current: CurrentTask | undefined,
   ): Promise<AsyncResult<Result>> {
-    const { defaultQueue, jsonTypes } = this.#settings
+    const { jsonTypes } = this.#settings
     // Encoded before the first wait: what the caller does to its objects afterwards must not change the message.
     const body = encodeBody(args, kwargs, NO_EMBED, { types: jsonTypes })
     this.#limit(body)
@@ -111,7 +112,6 @@ export class Sender {
     const going = outgoing(task, args, kwargs, call, {
       id,
       nowMs: this.#clock.now(),
-      defaultQueue,
       replyTo: backend.replyTo,
       current,
       body: written.body,
@@ -121,7 +121,7 @@ export class Sender {
     const about = { ...route.destination, args, kwargs }
     const hooks = this.#hooks
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
-    const message = encodeTask(request, { expirationMs })
+    const message = encodeTask(request, { expirationMs, deliveryMode: route.deliveryMode })
     const { broker } = client
     const publish: Publish = (to) => publishAt(broker, message, to, { atMs: dueAtMs, nowMs: this.#clock.now() })
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
@@ -160,7 +160,7 @@ export class Sender {
   #declare(broker: Broker, queue: string): Promise<void> | true {
     const known = this.#declared.get(queue)
     if (known) return known
-    const declaring = broker.declare(queueTopology(queue, this.#settings))
+    const declaring = broker.declare(topologyOf(this.#settings, queue))
     this.#declared.set(queue, declaring)
     declaring.then(
       () => {
