@@ -1,9 +1,11 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openBackend } from '../backend/open.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
-import { openBroker } from '../broker/open.ts'
+import type { Broker } from '../broker/broker.ts'
+import { Asker } from '../fleet/ask.ts'
+import { LamportClock } from '../fleet/lamport.ts'
+import { Pidbox } from '../fleet/pidbox.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
@@ -12,12 +14,14 @@ import type { CallOptions } from './call-options.ts'
 import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
 import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
+import { Control } from './control.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
+import { openClient } from './open-client.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
@@ -61,6 +65,12 @@ export class App {
   readonly hooks: Hooks
   /** What the tasks of this process or thread share: see `resource`. */
   readonly resources: Resources
+  /** Commands and questions to workers. */
+  readonly control: Control
+  /** Orders what this process tells other nodes, and hears of them. */
+  readonly lamport: LamportClock = new LamportClock()
+  /** Where commands to workers go. */
+  readonly pidbox: Pidbox = new Pidbox()
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -102,6 +112,9 @@ export class App {
       clientIfOpen: () => this.#connection.clientIfOpen(),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    const { lamport, pidbox } = this
+    const broker = async (): Promise<Broker> => (await this.client()).broker
+    this.control = new Control(new Asker({ broker, clock, lamport, pidbox }))
   }
 
   /**
@@ -255,21 +268,7 @@ export class App {
     const { settings } = this
     const place = childPlace()
     if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
-    const {
-      home,
-      publishTimeoutMs,
-      connectTimeoutMs,
-      maxMessageBytes,
-      resultExpiresMs,
-      resultPersistent,
-      maxPendingResults,
-    } = settings
-    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
-    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
-    const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
-    return { broker, backend }
+    return openClient(settings, clock, this.name)
   }
 }
 

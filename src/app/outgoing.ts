@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
+import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
 import type { CheckedCallOptions } from './call-options.ts'
 import type { CurrentTask } from './current-task.ts'
@@ -43,10 +44,8 @@ export interface Circumstances {
   readonly replyTo: string | undefined
   /** The task that the call is made in. */
   readonly current: CurrentTask | undefined
-  /** Encoded. */
-  readonly body: Uint8Array
-  /** How it was packed, if it was. */
-  readonly compression: string | undefined
+  /** The body, and how it was packed, if it was. */
+  readonly written: Serialized & { readonly compression?: string }
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
@@ -74,7 +73,7 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, replyTo, current, body, compression }: Circumstances,
+  { id, nowMs, replyTo, current, written }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
@@ -101,8 +100,10 @@ export function outgoing(
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: route.priority,
-    compression,
-    body,
+    contentType: written.contentType,
+    contentEncoding: written.contentEncoding,
+    compression: written.compression,
+    body: written.body,
   })
   const expirationMs = expiresAtMs === undefined ? undefined : Math.max(0, Math.ceil(expiresAtMs - nowMs))
   return {

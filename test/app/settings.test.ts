@@ -39,6 +39,11 @@ test('every setting has its default', () => {
     resultExpiresMs: 86_400_000,
     resultPersistent: true,
     acceptContent: ['application/json'],
+    taskSerializer: 'json',
+    taskCompression: undefined,
+    resultSerializer: 'json',
+    resultAcceptContent: ['application/json'],
+    acksLate: true,
     jsonTypes: 'typed',
     maxMessageBytes: 16_777_216,
     maxDeliveries: 5,
@@ -47,6 +52,17 @@ test('every setting has its default', () => {
     deadLetterMax: 10_000,
     deadLetterAgeMs: 1_209_600_000,
   })
+})
+
+test('an application reads what it writes, unless it is told otherwise', () => {
+  const { acceptContent, resultAcceptContent } = resolveSettings(
+    { taskSerializer: 'yaml', resultSerializer: 'msgpack' },
+    noEnv,
+  )
+  expect(acceptContent).toEqual(['application/json', 'application/x-yaml'])
+  expect(resultAcceptContent).toEqual(['application/json', 'application/x-yaml', 'application/x-msgpack'])
+  const told = resolveSettings({ taskSerializer: 'yaml', acceptContent: ['msgpack'] }, noEnv)
+  expect(told.acceptContent).toEqual(['application/x-msgpack'])
 })
 
 test('settings are frozen, lists too', () => {
@@ -111,7 +127,12 @@ test.each([
   [{ queues: [{ name: 'a', exchangeType: 'headers' }] }, /is not right: exchangeType must be 'direct' or 'topic' or/],
   [{ queues: [{ name: 'a', bindings: [{ routingKey: 'k' }] }] }, /is not right: bindings has no exchange/],
   [
-    { queues: [{ name: 'a', exchange: 'e', exchangeType: 'topic' }, { name: 'b', exchange: { name: 'e', type: 'fanout' } }] },
+    {
+      queues: [
+        { name: 'a', exchange: 'e', exchangeType: 'topic' },
+        { name: 'b', exchange: { name: 'e', type: 'fanout' } },
+      ],
+    },
     /has the exchange e with type "topic" and with "fanout"/,
   ],
   [{ queues: [{ name: 'a', exchange: 'e', bindings: [] }] }, /queue a: bindings stand in place of exchange/],

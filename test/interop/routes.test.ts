@@ -19,7 +19,12 @@ describeWith(['celery'], 'the route of a call', () => {
     const settings = resolveSettings(given, { env: {} })
     try {
       const options = { ...task, ...call }
-      const { destination, priority, deliveryMode } = resolveRoute(settings, { task: name, args: [], kwargs: {}, options })
+      const { destination, priority, deliveryMode } = resolveRoute(settings, {
+        task: name,
+        args: [],
+        kwargs: {},
+        options,
+      })
       return { ...destination, priority, deliveryMode }
     } catch (error) {
       return isLovageError(error, 'QUEUE_UNKNOWN') ? 'QueueNotFound' : String(error)
@@ -53,7 +58,10 @@ describeWith(['celery'], 'the route of a call', () => {
       python.write(`${JSON.stringify({ settings: { ...given.settings, routes }, calls })}\n`)
       const answer = await python.line(/^ANSWER/, { from, timeoutMs: 60_000 })
       const theirs = JSON.parse(answer.replace('ANSWER ', '')) as unknown[]
-      expect(calls.map((call) => here(given, call)), JSON.stringify({ given, calls })).toEqual(theirs)
+      expect(
+        calls.map((call) => here(given, call)),
+        JSON.stringify({ given, calls }),
+      ).toEqual(theirs)
     }
   })
 })

@@ -44,7 +44,11 @@ const both: readonly Case[] = [
     about: 'an object of queues is bound by the names of the queues',
     settings: {
       defaultQueue: '~celery',
-      queues: { '~one': {}, '~two': { exchange: '~media', exchangeType: 'topic', routingKey: 'media.#' }, '~three': {} },
+      queues: {
+        '~one': {},
+        '~two': { exchange: '~media', exchangeType: 'topic', routingKey: 'media.#' },
+        '~three': {},
+      },
     },
   },
   {
@@ -170,9 +174,7 @@ describeWith(['rabbitmq', 'celery'], 'what is declared on RabbitMQ', () => {
       lists.push(
         ours(await list('queues', 'name', 'durable', 'auto_delete', 'exclusive', 'arguments')),
         ours(await list('exchanges', 'name', 'type', 'durable', 'auto_delete', 'arguments')),
-        ours(
-          await list('bindings', 'source_name', 'destination_name', 'destination_kind', 'routing_key', 'arguments'),
-        ),
+        ours(await list('bindings', 'source_name', 'destination_name', 'destination_kind', 'routing_key', 'arguments')),
       )
     }
     const [queues, exchanges, bindings, ourQueues, ourExchanges, ourBindings] = lists as [string[], ...string[][]]

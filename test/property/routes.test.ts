@@ -30,7 +30,8 @@ function oracle({ settings }: RoutingCase, { name, task, call }: CallCase): obje
   // What is no queue of the settings has an exchange of its own, but for the default queue where there are no others.
   const isOnDefault = given ? given.exchange === undefined : queues.length === 0 && queue === defaultQueue
   const exchange = isOnDefault ? defaultExchange : (given?.exchange ?? queue)
-  const type = isOnDefault || (given && exchange === defaultExchange) ? defaultExchangeType : (given?.exchangeType ?? 'direct')
+  const type =
+    isOnDefault || (given && exchange === defaultExchange) ? defaultExchangeType : (given?.exchangeType ?? 'direct')
   const key = given ? (given.routingKey ?? defaultRoutingKey) : isOnDefault ? defaultRoutingKey : queue
   if (type === 'direct' && (said.exchange === undefined || said.routingKey === undefined)) {
     return { exchange: '', routingKey: queue, priority }

@@ -15,6 +15,8 @@ import type { Hearing } from '../../base/redis/subscriptions.ts'
 export interface BackendLink extends Kept, Hearing {
   readonly facts: RedisFacts
   run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
+  /** As `run`, with bytes for texts in the answer. */
+  runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
   call(command: string, args: readonly RedisArgument[]): Promise<unknown>
   close(): void
 }
@@ -25,7 +27,7 @@ export interface BackendLinkOptions {
   readonly timeoutMs: number
   readonly name: string
   readonly silenceMs: number
-  readonly onClosed: (problem: string) => void
+  readonly onClosed: (problem: Error) => void
   /** A message of a channel that is subscribed to. */
   readonly onMessage: (channel: string, text: string) => void
 }
