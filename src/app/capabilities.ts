@@ -160,6 +160,16 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that pushes',
     kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
+  chords: {
+    title: 'chords: a task that waits for all of a group',
+    needs: 'results in Redis, or a store',
+    kinds: {
+      rpc: [false, 'with a `store` they work'],
+      redis: [true, 'under Celery’s keys, so that Python shares them'],
+      embedded: [true, 'in the store'],
+      memory: [true, 'in the store'],
+    },
+  },
 } as const satisfies Record<string, Feature<BackendKind>>
 
 /** What each kind of store can do. */
@@ -247,6 +257,17 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
   const kind = BROKER_SCHEMES[schemeOf(settings.broker) ?? ''] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+/**
+ * Refuses what needs chords where nothing can count their parts.
+ * @param what Who asks, as a sentence begins: `'A chord'`.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertChords(settings: Pick<Settings, 'backend' | 'store'>, what: string): void {
+  if (settings.store !== undefined || backendHas('chords', settings)) return
+  const fix = "Add store: 'redis://localhost/3', say, to the settings of clients and workers, or use results in Redis"
+  throw missing(what, BACKEND_FEATURES.chords, settings.backend, 'rpc', fix)
 }
 
 /**

@@ -76,6 +76,10 @@ export class Shift {
     const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
+      canvas: app.canvas,
+      registry,
+      accept,
+      maxBodyBytes,
       clock,
       hooks,
       bury: (delivery, reason) =>
