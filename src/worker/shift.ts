@@ -68,7 +68,7 @@ export class Shift {
     this.#clock = clock
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes } = settings
     const types = typesFor(settings.resultSerializer, settings.jsonTypes)
-    const rules: IntakeRules = { registry, accept, maxBodyBytes }
+    const rules: IntakeRules = { registry, accept, maxBodyBytes, timezone: settings.timezone }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
