@@ -14,7 +14,7 @@ import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
-import { afterPublish, beforePublish } from './publish-hooks.ts'
+import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts'
 import { topologyOf } from './queues.ts'
 import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
@@ -114,8 +114,8 @@ export class Sender {
     const going = this.#going(task, args, kwargs, call, { id, replyTo: backend.replyTo, current, content })
     const { route, expiresAtMs } = going
     const hooks = this.#hooks
-    const about = { ...route.destination, args, kwargs }
-    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
+    const about = (): Publishing => ({ ...route.destination, args, kwargs })
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
     const publish = this.#publishing(client.broker, request, going)
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
@@ -128,7 +128,7 @@ export class Sender {
     }
     this.counts.sent++
     current?.sent(id)
-    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }
