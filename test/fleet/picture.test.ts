@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { HeardEvent } from '../../src/fleet/listener.ts'
-import { isAlive, Picture } from '../../src/fleet/picture.ts'
+import { isAlive, Picture, type WorkerPicture } from '../../src/fleet/picture.ts'
 import { readEvents } from '../../src/protocol/event.ts'
 import { capturedFleet, wordAsMessage } from '../protocol/captured.ts'
 
@@ -28,14 +28,14 @@ describe('a worker in the picture', () => {
   test('is alive until it has missed two heartbeats', () => {
     const picture = new Picture()
     picture.hear(event('worker-heartbeat', { freq: 2, active: 3, processed: 9, loadavg: [1, 2, 3], sw_ver: '5' }))
-    const [worker] = picture.workers
+    const [worker] = picture.workers as [WorkerPicture]
     expect(worker).toMatchObject({ hostname: 'w@h', pid: 7, freq: 2, active: 3, processed: 9, loadavg: [1, 2, 3] })
-    expect([4_999, 5_000].map((nowMs) => isAlive(worker!, nowMs))).toEqual([true, false])
+    expect([4_999, 5_000].map((nowMs) => isAlive(worker, nowMs))).toEqual([true, false])
   })
 
   test('that has said that it goes is gone, whatever it still tells of its tasks, until it comes again', () => {
     const picture = new Picture()
-    const alive = (): boolean => isAlive(picture.worker('w@h')!, 1_001)
+    const alive = (): boolean => isAlive(picture.worker('w@h') as WorkerPicture, 1_001)
     picture.hear(event('worker-online', { freq: 2 }))
     expect(alive()).toBe(true)
     picture.hear(event('worker-offline', { freq: 2 }))
@@ -72,7 +72,7 @@ describe('a task in the picture', () => {
     })
     expect(states).toEqual(['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'RECEIVED', 'STARTED', 'SUCCESS'])
     expect(picture.task('i')).toMatchObject({ args: '(2, 3)', retries: 1, result: '5', runtime: 0.25 })
-    expect(Object.keys(picture.task('i')!.at)).toEqual(['sent', 'received', 'started', 'retried', 'succeeded'])
+    expect(Object.keys(picture.task('i')?.at ?? {})).toEqual(['sent', 'received', 'started', 'retried', 'succeeded'])
   })
 
   test('keeps its state where an earlier event comes later, and takes what that one alone tells', () => {

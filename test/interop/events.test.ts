@@ -98,7 +98,7 @@ function bothSee(name: string, needs: readonly Need[], urls: () => Promise<{ bro
       const sum = await app.sendTask<number>('py.add', [2, 3])
       expect(await sum.get({ timeout: '60s' })).toBe(5)
       const failed = await app.sendTask('py.fail', ['own'])
-      await expect(failed.get({ timeout: '60s' })).rejects.toThrow()
+      await expect(failed.get({ timeout: '60s' })).rejects.toThrow('will not')
       const events = async (pattern: RegExp): Promise<Record<string, unknown>> =>
         JSON.parse(await shown.line(pattern, LONG)) as Record<string, unknown>
       expect(await events(/"task-received"/)).toMatchObject({ hostname: 'py@here', uuid: sum.id, name: 'py.add' })
