@@ -17,6 +17,7 @@ import type { Hooks } from './hooks.ts'
 import { afterPublish, beforePublish } from './publish-hooks.ts'
 import { queueTopology } from './routes.ts'
 import { Sending } from './sending.ts'
+import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
 
@@ -46,7 +47,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'>
+export type Sends = Pick<Sender, 'send'> & Composes
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
