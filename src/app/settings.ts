@@ -4,23 +4,20 @@ import { LovageError } from '../base/errors.ts'
 import type { Compression } from '../protocol/compression.ts'
 import { type Serializer, typeWritten } from '../protocol/serializer.ts'
 import { compressionName, contentType, serializerName } from './content-names.ts'
+import { checkAll, flag, listOf, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from './check.ts'
 import {
-  checkAll,
-  flag,
-  listOf,
-  oneOf,
-  shortText,
-  shown,
-  text,
-  Unfit,
-  wait,
-  whole,
-  type Check,
-  type Checks,
-} from './check.ts'
+  type CheckedRoutingSettings,
+  type GivenRoutingSettings,
+  resolveRouting,
+  ROUTING_CHECKS,
+  type RoutingSettings,
+} from './routing-settings.ts'
+
+import { zoneName, zoneOf } from './time-zone.ts'
+import { workerDefaults, type WorkerDefaults } from './worker-defaults.ts'
 
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
-export interface GivenSettings {
+export interface GivenSettings extends GivenRoutingSettings {
   /**
    * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
    * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
@@ -42,10 +39,6 @@ export interface GivenSettings {
    * looked for from the working directory upwards.
    */
   readonly home?: string
-  /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
-  readonly defaultQueue?: string
-  /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
-  readonly queueMaxPriority?: number
   /** Longest wait for the broker's confirmation. Default `'2s'`. */
   readonly publishTimeout?: Duration
   /** Longest wait for the first connection. Default `'5s'`. */
@@ -73,6 +66,15 @@ export interface GivenSettings {
   /** `acksLate` of tasks that say nothing of it: Celery's `task_acks_late`, which is off there. Default true. */
   readonly acksLate?: boolean
   /**
+   * Time zone, as `'Asia/Shanghai'`, of times in messages that do not say theirs: an `eta` of a Python with the same setting.
+   * All that is sent is UTC and says so. Default `'UTC'`.
+   */
+  readonly timezone?: string
+  /** Without `timezone`: whether such times are UTC, or of the machine's own zone. Default true. */
+  readonly enableUtc?: boolean
+  /** Options of the workers of this application, where these are not told otherwise. Default: the worker's own. */
+  readonly worker?: WorkerDefaults
+  /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
    * `'plain'` for older Pythons: dates as text, bytes refused (`ENCODE_FAILED`). Default `'typed'`.
    */
@@ -92,15 +94,13 @@ export interface GivenSettings {
 }
 
 /** Settings as everything reads them: complete, checked, frozen, times in milliseconds. */
-export interface Settings {
+export interface Settings extends RoutingSettings {
   readonly broker: string
   readonly backend: string
   /** Undefined: there is none. */
   readonly store: string | undefined
   /** Undefined: the one of the project. */
   readonly home: string | undefined
-  readonly defaultQueue: string
-  readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly resultExpiresMs: number
@@ -111,6 +111,8 @@ export interface Settings {
   readonly resultSerializer: Serializer
   readonly resultAcceptContent: readonly string[]
   readonly acksLate: boolean
+  readonly timezone: string
+  readonly worker: WorkerDefaults
   readonly jsonTypes: 'typed' | 'plain'
   readonly maxMessageBytes: number
   readonly maxDeliveries: number
@@ -128,11 +130,13 @@ export interface SettingsSource {
   readonly source?: string
 }
 
+type OtherSettings = Omit<GivenSettings, keyof GivenRoutingSettings>
+
 type Checked = {
-  [Name in keyof GivenSettings]-?: NonNullable<GivenSettings[Name]> extends Duration
+  [Name in keyof OtherSettings]-?: NonNullable<OtherSettings[Name]> extends Duration
     ? number
-    : NonNullable<GivenSettings[Name]>
-}
+    : NonNullable<OtherSettings[Name]>
+} & CheckedRoutingSettings
 
 /** The environment variable of each setting that has one. */
 const ENVIRONMENT = {
@@ -161,8 +165,7 @@ const CHECKS: Checks<Checked> = {
   backend: url,
   store: url,
   home: folder,
-  defaultQueue: shortText,
-  queueMaxPriority: whole(1, 255),
+  ...ROUTING_CHECKS,
   publishTimeout: wait,
   connectTimeout: wait,
   resultExpires: wait,
@@ -173,6 +176,9 @@ const CHECKS: Checks<Checked> = {
   resultSerializer: serializerName,
   resultAcceptContent: listOf(contentType, 1),
   acksLate: flag,
+  timezone: zoneName,
+  enableUtc: flag,
+  worker: workerDefaults,
   jsonTypes: oneOf('typed', 'plain'),
   maxMessageBytes: whole(1),
   maxDeliveries: whole(1),
@@ -230,8 +236,7 @@ export function resolveSettings(
     backend: chosen.backend ?? defaultBackend(broker),
     store: chosen.store ?? defaultStore(broker),
     home: chosen.home,
-    defaultQueue: chosen.defaultQueue ?? 'celery',
-    queueMaxPriority: chosen.queueMaxPriority,
+    ...routingOf(chosen, source),
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
@@ -242,6 +247,8 @@ export function resolveSettings(
     resultSerializer,
     resultAcceptContent: chosen.resultAcceptContent ?? withType(acceptContent, resultSerializer),
     acksLate: chosen.acksLate ?? true,
+    timezone: zoneOf(chosen.timezone, chosen.enableUtc),
+    worker: chosen.worker ?? {},
     jsonTypes: chosen.jsonTypes ?? 'typed',
     maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,
     maxDeliveries: chosen.maxDeliveries ?? 5,
@@ -250,6 +257,15 @@ export function resolveSettings(
     deadLetterMax: chosen.deadLetterMax ?? 10_000,
     deadLetterAgeMs: chosen.deadLetterAge ?? 14 * 86_400_000,
   })
+}
+
+function routingOf(chosen: Partial<Checked>, source: string): RoutingSettings {
+  try {
+    return resolveRouting(chosen)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    throw new LovageError('SETTING_INVALID', { option: 'queues', source, problem: error.message, fix: error.fix })
+  }
 }
 
 /** An application reads what it writes. */
