@@ -12,11 +12,13 @@ import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
-import { type Circumstances, type Outgoing, outgoing, type Place, type Route, type Sendable } from './outgoing.ts'
+import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
 import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts'
-import { queueTopology } from './routes.ts'
+import { topologyOf } from './queues.ts'
+import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
+import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
 
@@ -46,7 +48,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'>
+export type Sends = Pick<Sender, 'send'> & Composes
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
@@ -155,16 +157,15 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    { content, ...around }: Omit<Circumstances, 'nowMs' | 'defaultQueue' | 'written'> & { content: Serialized },
+    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written'> & { content: Serialized },
   ): Outgoing {
-    const { defaultQueue } = this.#settings
     const compression = call.compression ?? task.options.compression
     const written = compression ? { ...content, ...pack(content.body, compression) } : content
-    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now(), defaultQueue })
+    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now() })
   }
 
-  #publishing(broker: Broker, request: TaskRequest, { expirationMs, dueAtMs: atMs }: Outgoing): Publish {
-    const message = encodeTask(request, expirationMs === undefined ? {} : { expirationMs })
+  #publishing(broker: Broker, request: TaskRequest, { route, expirationMs, dueAtMs: atMs }: Outgoing): Publish {
+    const message = encodeTask(request, { expirationMs, deliveryMode: route.deliveryMode })
     return (to) => publishAt(broker, message, to, { atMs, nowMs: this.#clock.now() })
   }
 
@@ -188,7 +189,7 @@ export class Sender {
   #declare(broker: Broker, queue: string): Promise<void> | true {
     const known = this.#declared.get(queue)
     if (known) return known
-    const declaring = broker.declare(queueTopology(queue, this.#settings))
+    const declaring = broker.declare(topologyOf(this.#settings, queue))
     this.#declared.set(queue, declaring)
     declaring.then(
       () => {
