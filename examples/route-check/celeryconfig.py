@@ -16,11 +16,11 @@ CELERY_ACCEPT_CONTENT = ['json']
 CELERY_QUEUES = (
     Queue('common_check', Exchange('common', type='direct', delivery_mode=2), routing_key='common.check'),
     Queue('common_report', Exchange('common', type='direct', delivery_mode=2), routing_key='common.report'),
-    Queue('common_archive', Exchange('common', type='direct'), routing_key='common.archive'),
+    Queue('common_archive', Exchange('common', type='direct'), routing_key='common.check'),
     Queue('urgent_check', Exchange('urgent', type='direct'), routing_key='urgent.check'),
 )
 CELERY_ROUTES = {
-    'routes.check': {'queue': 'common_check', 'routing_key': 'common.check'},
+    'routes.check': {'queue': 'common_check', 'exchange': 'common', 'routing_key': 'common.check'},
     'routes.report': {'queue': 'common_report', 'routing_key': 'common.report'},
     'routes.alarm': {'queue': 'urgent_check', 'routing_key': 'urgent.check'},
 }
