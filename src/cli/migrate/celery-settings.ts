@@ -39,7 +39,7 @@ const ROWS: readonly (readonly [names: string, here: string])[] = [
   ],
   ['result_expires', '`resultExpires`'],
   ['result_persistent', '`resultPersistent`, on by default'],
-  ['result_chord_*', 'not yet: chords'],
+  ['result_chord_*', 'not there: chords do not poll'],
   [
     'enable_utc timezone',
     '`enableUtc`, `timezone`, for times that do not say their own; what is sent is UTC and says so',

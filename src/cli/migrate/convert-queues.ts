@@ -57,7 +57,7 @@ function queueOf(to: Migration, members: Members, isByName: boolean): Record<str
   if (members.get('is_broadcast') === true) {
     queue.broadcast = members.get('alias')
     // Without a name of its own each worker draws one.
-    if (typeof name === 'string' && !/^bcast\./.test(name)) queue.queue = name
+    if (typeof name === 'string' && !name.startsWith('bcast.')) queue.queue = name
   } else {
     if (!isByName) queue.name = name
     const exchange = exchangeOf(to, members, where)
