@@ -54,6 +54,15 @@ export class Tally {
     lost: 0,
   } satisfies WorkerCounts
 
+  /** Functions called, by name of task: none that is not registered. */
+  readonly totals = new Map<string, number>()
+
+  /** A function is about to be called. */
+  started(task: string): void {
+    this.counts.started++
+    this.totals.set(task, (this.totals.get(task) ?? 0) + 1)
+  }
+
   /** A task has been settled. */
   settled(work: Work, outcome: Outcome, ending: Ending): void {
     const { counts } = this

@@ -9,7 +9,7 @@ import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import type { AutoscaleRange } from './autoscale.ts'
-import type { TaskInHand } from './look.ts'
+import { shownWork, type TaskInHand } from './look.ts'
 import type { RevokeOptions } from './revoke.ts'
 import { Shift } from './shift.ts'
 import { Steering } from './steering.ts'
@@ -57,7 +57,7 @@ export class Worker implements Service {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
-    this.#steering = new Steering(this.options, app.registry, clock)
+    this.#steering = new Steering(this.options, app, clock)
   }
 
   get hostname(): string {
@@ -162,17 +162,17 @@ export class Worker implements Service {
 
   /** Tasks that run. */
   active(): TaskInHand[] {
-    return this.#steering.active()
+    return this.#steering.active.map(shownWork)
   }
 
   /** Tasks that wait for a slot or for their rate limit. */
   reserved(): TaskInHand[] {
-    return this.#steering.reserved()
+    return this.#steering.reserved.map(shownWork)
   }
 
   /** Tasks that wait for their time. */
   scheduled(): TaskInHand[] {
-    return this.#steering.scheduled()
+    return this.#steering.scheduled.map(shownWork)
   }
 
   /** Ids that are revoked and remembered, the latest last. */
