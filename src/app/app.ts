@@ -1,10 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openBackend } from '../backend/open.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Broker } from '../broker/broker.ts'
-import { openBroker } from '../broker/open.ts'
 import { Asker } from '../fleet/ask.ts'
 import { LamportClock } from '../fleet/lamport.ts'
 import { Pidbox } from '../fleet/pidbox.ts'
@@ -23,6 +21,7 @@ import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
+import { openClient } from './open-client.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
@@ -269,21 +268,7 @@ export class App {
     const { settings } = this
     const place = childPlace()
     if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
-    const {
-      home,
-      publishTimeoutMs,
-      connectTimeoutMs,
-      maxMessageBytes,
-      resultExpiresMs,
-      resultPersistent,
-      maxPendingResults,
-    } = settings
-    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
-    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
-    const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
-    return { broker, backend }
+    return openClient(settings, clock, this.name)
   }
 }
 

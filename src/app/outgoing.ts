@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
+import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
 import type { CheckedCallOptions } from './call-options.ts'
 import type { CurrentTask } from './current-task.ts'
@@ -47,10 +48,8 @@ export interface Circumstances {
   readonly replyTo: string | undefined
   /** The task that the call is made in. */
   readonly current: CurrentTask | undefined
-  /** Encoded. */
-  readonly body: Uint8Array
-  /** How it was packed, if it was. */
-  readonly compression: string | undefined
+  /** The body, and how it was packed, if it was. */
+  readonly written: Serialized & { readonly compression?: string }
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
@@ -78,7 +77,7 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, defaultQueue, replyTo, current, body, compression }: Circumstances,
+  { id, nowMs, defaultQueue, replyTo, current, written }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
@@ -105,8 +104,10 @@ export function outgoing(
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: call.priority ?? options.priority ?? 0,
-    compression,
-    body,
+    contentType: written.contentType,
+    contentEncoding: written.contentEncoding,
+    compression: written.compression,
+    body: written.body,
   })
   const expirationMs = expiresAtMs === undefined ? undefined : Math.max(0, Math.ceil(expiresAtMs - nowMs))
   return {

@@ -5,7 +5,7 @@ import type { Broker, Destination } from '../broker/broker.ts'
 import { publishAt } from '../broker/publish-at.ts'
 import { pack } from '../protocol/compression.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
-import { encodeBody, encodeTask } from '../protocol/task-message.ts'
+import { encodeTask, serializeBody } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
@@ -98,24 +98,24 @@ export class Sender {
     call: Partial<CheckedCallOptions>,
     current: CurrentTask | undefined,
   ): Promise<AsyncResult<Result>> {
-    const { defaultQueue, jsonTypes } = this.#settings
+    const { defaultQueue, jsonTypes: types } = this.#settings
     // Encoded before the first wait: what the caller does to its objects afterwards must not change the message.
-    const body = encodeBody(args, kwargs, NO_EMBED, { types: jsonTypes })
-    this.#limit(body)
+    const serializer = call.serializer ?? task.options.serializer
+    const content = serializeBody(args, kwargs, NO_EMBED, { serializer, types })
+    this.#limit(content.body)
     const checking = task.check?.(args, kwargs)
     if (checking) await checking
     const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const { backend } = client
     const compression = call.compression ?? task.options.compression
-    const written = compression ? pack(body) : { body, compression: undefined }
+    const written = compression ? { ...content, ...pack(content.body, compression) } : content
     const going = outgoing(task, args, kwargs, call, {
       id,
       nowMs: this.#clock.now(),
       defaultQueue,
       replyTo: backend.replyTo,
       current,
-      body: written.body,
-      compression: written.compression,
+      written,
     })
     const { route, expiresAtMs, expirationMs, dueAtMs } = going
     const about = { ...route.destination, args, kwargs }

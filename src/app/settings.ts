@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { contentTypeOf } from '../protocol/content.ts'
+import type { Compression } from '../protocol/compression.ts'
+import { type Serializer, typeWritten } from '../protocol/serializer.ts'
+import { compressionName, contentType, serializerName } from './content-names.ts'
 import {
   checkAll,
   flag,
@@ -57,9 +59,19 @@ export interface GivenSettings {
   readonly resultPersistent?: boolean
   /**
    * Content types of task bodies that are read, or Celery's names of them: `json`, `msgpack`, `yaml`; never pickle. Default
-   * `['application/json']`.
+   * `['application/json']`, and what `taskSerializer` writes.
    */
   readonly acceptContent?: readonly string[]
+  /** How the bodies of tasks are written that say nothing of it: `'json'`, `'msgpack'` or `'yaml'`. Default `'json'`. */
+  readonly taskSerializer?: Serializer
+  /** How the bodies of tasks are packed that say nothing of it: `'gzip'`, `'brotli'`, `'zstd'`. Default: not at all. */
+  readonly taskCompression?: Compression
+  /** How results are written, where they leave this process; the same for all that write and read them. Default `'json'`. */
+  readonly resultSerializer?: Serializer
+  /** Content types of results that are read. Default: `acceptContent`, and what `resultSerializer` writes. */
+  readonly resultAcceptContent?: readonly string[]
+  /** `acksLate` of tasks that say nothing of it: Celery's `task_acks_late`, which is off there. Default true. */
+  readonly acksLate?: boolean
   /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
    * `'plain'` for older Pythons: dates as text, bytes refused (`ENCODE_FAILED`). Default `'typed'`.
@@ -94,6 +106,11 @@ export interface Settings {
   readonly resultExpiresMs: number
   readonly resultPersistent: boolean
   readonly acceptContent: readonly string[]
+  readonly taskSerializer: Serializer
+  readonly taskCompression: Compression | undefined
+  readonly resultSerializer: Serializer
+  readonly resultAcceptContent: readonly string[]
+  readonly acksLate: boolean
   readonly jsonTypes: 'typed' | 'plain'
   readonly maxMessageBytes: number
   readonly maxDeliveries: number
@@ -139,15 +156,6 @@ const url: Check<string> = (value) => {
 
 const folder: Check<string> = (value) => resolve(text(value))
 
-const contentType: Check<string> = (value) => {
-  const type = typeof value === 'string' ? contentTypeOf(value) : undefined
-  if (type !== undefined) return type
-  throw new Unfit(
-    `names ${shown(value)}, which is not read here`,
-    "Write ['json'], ['json', 'msgpack'] or ['json', 'yaml']; pickle is never read",
-  )
-}
-
 const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
@@ -160,6 +168,11 @@ const CHECKS: Checks<Checked> = {
   resultExpires: wait,
   resultPersistent: flag,
   acceptContent: listOf(contentType, 1),
+  taskSerializer: serializerName,
+  taskCompression: compressionName,
+  resultSerializer: serializerName,
+  resultAcceptContent: listOf(contentType, 1),
+  acksLate: flag,
   jsonTypes: oneOf('typed', 'plain'),
   maxMessageBytes: whole(1),
   maxDeliveries: whole(1),
@@ -210,6 +223,8 @@ export function resolveSettings(
   }
   const chosen = { ...code, ...fromEnv }
   const broker = chosen.broker ?? DEFAULT_BROKER
+  const { taskSerializer = 'json', resultSerializer = 'json' } = chosen
+  const acceptContent = chosen.acceptContent ?? withType(['application/json'], taskSerializer)
   return Object.freeze({
     broker,
     backend: chosen.backend ?? defaultBackend(broker),
@@ -221,7 +236,12 @@ export function resolveSettings(
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
     resultPersistent: chosen.resultPersistent ?? true,
-    acceptContent: chosen.acceptContent ?? Object.freeze(['application/json']),
+    acceptContent,
+    taskSerializer,
+    taskCompression: chosen.taskCompression,
+    resultSerializer,
+    resultAcceptContent: chosen.resultAcceptContent ?? withType(acceptContent, resultSerializer),
+    acksLate: chosen.acksLate ?? true,
     jsonTypes: chosen.jsonTypes ?? 'typed',
     maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,
     maxDeliveries: chosen.maxDeliveries ?? 5,
@@ -230,6 +250,11 @@ export function resolveSettings(
     deadLetterMax: chosen.deadLetterMax ?? 10_000,
     deadLetterAgeMs: chosen.deadLetterAge ?? 14 * 86_400_000,
   })
+}
+
+/** An application reads what it writes. */
+function withType(types: readonly string[], serializer: Serializer): readonly string[] {
+  return Object.freeze([...new Set([...types, typeWritten(serializer)])])
 }
 
 function checkFrom(given: object, source: string, calledThere: Readonly<Record<string, string>>): Partial<Checked> {

@@ -1,8 +1,11 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Headers, HeaderValue } from '../protocol/headers.ts'
+import type { Compression } from '../protocol/compression.ts'
+import type { Serializer } from '../protocol/serializer.ts'
 import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit, wait, whole } from './check.ts'
 import type { Check, Checks } from './check.ts'
+import { compressionName, serializerName } from './content-names.ts'
 import type { Settings } from './settings.ts'
 
 /** An error class, the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`), or a code of ours (`'RESOURCE_FAILED'`). */
@@ -26,10 +29,13 @@ export interface SendOptions {
   readonly softTimeLimit?: Duration
   /** No result is wanted: none is stored or sent. Default false. */
   readonly ignoreResult?: boolean
-  /** How bodies are written; JSON is the only choice so far. */
-  readonly serializer?: 'json'
-  /** `'zlib'` and `'gzip'` both write a zlib stream, as kombu does. Default: none. */
-  readonly compression?: 'zlib' | 'gzip'
+  /** How bodies are written. Default: `taskSerializer` of the settings, `'json'`. */
+  readonly serializer?: Serializer
+  /**
+   * How bodies are packed. `'zlib'` and `'gzip'` both write a zlib stream, as kombu does; `'zstd'` takes Node 22.15. Default:
+   * `taskCompression` of the settings, none.
+   */
+  readonly compression?: Compression
   /** Name shown in logs and events in place of the task's. */
   readonly shadow?: string
   /** Headers of your own on the message. Names that Celery uses are refused. */
@@ -72,7 +78,8 @@ export interface ResolvedTaskOptions {
   readonly timeLimitMs: number | undefined
   readonly softTimeLimitMs: number | undefined
   readonly ignoreResult: boolean
-  readonly compression: 'zlib' | 'gzip' | undefined
+  readonly serializer: Serializer
+  readonly compression: Compression | undefined
   readonly shadow: string | undefined
   readonly headers: Headers
   readonly acksLate: boolean
@@ -101,8 +108,8 @@ export interface CheckedSendOptions {
   timeLimit: number
   softTimeLimit: number
   ignoreResult: boolean
-  serializer: 'json'
-  compression: 'zlib' | 'gzip'
+  serializer: Serializer
+  compression: Compression
   shadow: string
   headers: Headers
 }
@@ -193,8 +200,8 @@ export const SEND_CHECKS: Checks<CheckedSendOptions> = {
   timeLimit: wait,
   softTimeLimit: wait,
   ignoreResult: flag,
-  serializer: oneOf('json'),
-  compression: oneOf('zlib', 'gzip'),
+  serializer: serializerName,
+  compression: compressionName,
   shadow: text,
   headers,
 }
@@ -254,10 +261,11 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     timeLimitMs: checked.timeLimit,
     softTimeLimitMs: checked.softTimeLimit,
     ignoreResult: checked.ignoreResult ?? false,
-    compression: checked.compression,
+    serializer: checked.serializer ?? settings.taskSerializer,
+    compression: checked.compression ?? settings.taskCompression,
     shadow: checked.shadow,
     headers: Object.freeze(checked.headers ?? {}),
-    acksLate: checked.acksLate ?? true,
+    acksLate: checked.acksLate ?? settings.acksLate,
     maxRetries: checked.maxRetries ?? 3,
     retryDelayMs: checked.retryDelay ?? settings.defaultRetryDelayMs,
     retryBackoffMs: checked.retryBackoff,

@@ -94,7 +94,7 @@ export const ERRORS = {
     fix: 'See that content type and encoding of the producer say what the body is',
   },
   CONTENT_REFUSED: {
-    message: 'Content type {contentType} is not accepted',
+    message: 'Content type {contentType}{sender} is not accepted',
     fix: 'Send JSON (task_serializer = "json"), or add the type to acceptContent (never pickle); accepted here: {accepted}',
   },
   ENCODE_FAILED: {

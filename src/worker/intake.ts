@@ -48,7 +48,7 @@ export function decide(message: Message, nowMs: number, rules: IntakeRules): Dec
   const task = rules.registry.get(request.task)
   if (!task) return { kind: 'over', request, outcome: unknown(request) }
   try {
-    assertAccepted(request.contentType, rules.accept)
+    assertAccepted(request.contentType, rules.accept, request.origin)
   } catch (error) {
     return { kind: 'over', request, outcome: impossible(request, error) }
   }

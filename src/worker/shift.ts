@@ -7,6 +7,7 @@ import type { Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import { typesFor } from '../protocol/serializer.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
@@ -63,7 +64,8 @@ export class Shift {
     setMaxListeners(0, giveUp)
     this.#options = options
     this.#clock = clock
-    const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
+    const { acceptContent: accept, maxMessageBytes: maxBodyBytes } = settings
+    const types = typesFor(settings.resultSerializer, settings.jsonTypes)
     const rules: IntakeRules = { registry, accept, maxBodyBytes }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
     const { pool: kind, stallThresholdMs: stallMs } = options

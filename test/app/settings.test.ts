@@ -28,6 +28,11 @@ test('every setting has its default', () => {
     resultExpiresMs: 86_400_000,
     resultPersistent: true,
     acceptContent: ['application/json'],
+    taskSerializer: 'json',
+    taskCompression: undefined,
+    resultSerializer: 'json',
+    resultAcceptContent: ['application/json'],
+    acksLate: true,
     jsonTypes: 'typed',
     maxMessageBytes: 16_777_216,
     maxDeliveries: 5,
@@ -36,6 +41,17 @@ test('every setting has its default', () => {
     deadLetterMax: 10_000,
     deadLetterAgeMs: 1_209_600_000,
   })
+})
+
+test('an application reads what it writes, unless it is told otherwise', () => {
+  const { acceptContent, resultAcceptContent } = resolveSettings(
+    { taskSerializer: 'yaml', resultSerializer: 'msgpack' },
+    noEnv,
+  )
+  expect(acceptContent).toEqual(['application/json', 'application/x-yaml'])
+  expect(resultAcceptContent).toEqual(['application/json', 'application/x-yaml', 'application/x-msgpack'])
+  const told = resolveSettings({ taskSerializer: 'yaml', acceptContent: ['msgpack'] }, noEnv)
+  expect(told.acceptContent).toEqual(['application/x-msgpack'])
 })
 
 test('settings are frozen, lists too', () => {
