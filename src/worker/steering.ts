@@ -12,6 +12,7 @@ import { type QueueBinding, Queues } from './queues.ts'
 import { Rates } from './rates.ts'
 import type { RevokeOptions, Revoking } from './revoke.ts'
 import { Revoked } from './revoked.ts'
+import { RevokedStamps, type Stamps } from './revoked-stamps.ts'
 import { type Limits, TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
@@ -37,6 +38,7 @@ export class Steering {
   readonly rates: Rates
   readonly timeLimits: TimeLimits
   readonly revoked: Revoked
+  readonly stamps: RevokedStamps = new RevokedStamps()
   readonly queues: Queues
   readonly #clock: Clock
   readonly #keepaliveMs: number
@@ -44,6 +46,8 @@ export class Steering {
   readonly #unit: number
   /** Where no task comes before there is a slot for it, none waits that could tell that there are too few slots. */
   readonly #spare: number
+  /** When the worker began to read its queues, monotonic; 0: it has not. */
+  startedAtMs = 0
   #range: AutoscaleRange | undefined
   #steered: Steered | undefined
   #autoscale: Autoscale | undefined
@@ -67,6 +71,7 @@ export class Steering {
   /** A shift begins. */
   attach(steered: Steered): void {
     this.#steered = steered
+    this.startedAtMs = this.#clock.monotonic()
     this.#scale()
   }
 
@@ -95,6 +100,11 @@ export class Steering {
     if (this.#steered) return this.#steered.revoking.revoke(ids, options)
     for (const id of ids) this.revoked.add(id)
     return []
+  }
+
+  revokeStamped(stamps: Stamps, options: RevokeOptions): string[] {
+    if (!this.stamps.add(stamps)) log('error', 'worker', 'stamps are not remembered: there are too many', {})
+    return this.#steered?.revoking.revokeStamped(stamps, options) ?? []
   }
 
   rateLimit(task: string, rate: string | number | null): void {

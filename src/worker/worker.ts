@@ -7,9 +7,13 @@ import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
+import type { EmitterCounts } from '../fleet/emitter.ts'
+import type { HeartFigures } from '../fleet/heart.ts'
+import { WorkerEvents } from './events.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import type { AutoscaleRange } from './autoscale.ts'
 import { shownWork, type TaskInHand } from './look.ts'
+import { Remote } from './remote.ts'
 import type { RevokeOptions } from './revoke.ts'
 import { Shift } from './shift.ts'
 import { Steering } from './steering.ts'
@@ -32,6 +36,8 @@ export interface WorkerStats extends WorkerCounts {
   readonly abandoned: number
   /** How late the event loop of the tasks was in the last minute; undefined where that is not measured. */
   readonly lag: LagFigures | undefined
+  /** Events that it told. */
+  readonly events: EmitterCounts
 }
 
 /**
@@ -42,10 +48,15 @@ export interface WorkerStats extends WorkerCounts {
  */
 export class Worker implements Service {
   readonly options: ResolvedWorkerOptions
+  /** Resolves when the worker was told from afar to end; it then stops by itself. */
+  readonly shutdownAsked: Promise<void>
   readonly #app: App
   readonly #clock: Clock
   readonly #tally = new Tally()
+  readonly #events: WorkerEvents
   readonly #steering: Steering
+  readonly #remote: Remote | undefined
+  #tellShutdown: () => void = () => {}
   #state: WorkerState = 'stopped'
   #step: StopStep | undefined
   #shift: Shift | undefined
@@ -57,7 +68,18 @@ export class Worker implements Service {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
+    const { options } = this
+    const { lamport } = app
+    const figures = (): HeartFigures => ({ active: this.#shift?.running ?? 0, processed: this.#tally.counts.started })
+    this.#events = this.#tally.events = new WorkerEvents({ clock, lamport, options, figures })
     this.#steering = new Steering(this.options, app, clock)
+    this.shutdownAsked = new Promise((resolve) => (this.#tellShutdown = resolve))
+    const shutdown = (): void => {
+      this.#tellShutdown()
+      void this.stop('warm')
+    }
+    const panel = { app, options, clock, steering: this.#steering, tally: this.#tally, events: this.#events }
+    if (options.remoteControl) this.#remote = new Remote({ ...panel, shutdown, reload: () => this.reload() })
   }
 
   get hostname(): string {
@@ -70,7 +92,7 @@ export class Worker implements Service {
 
   stats(): WorkerStats {
     const { running = 0, waiting = 0, held = 0, abandoned = 0, lag } = this.#shift ?? {}
-    return { ...this.#tally.counts, running, waiting, held, abandoned, lag }
+    return { ...this.#tally.counts, running, waiting, held, abandoned, lag, events: { ...this.#events.counts } }
   }
 
   /**
@@ -81,7 +103,9 @@ export class Worker implements Service {
     // The module of a program that runs a worker is also what the children of its pools load.
     if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
+      await this.#remote?.stop()
+      await this.#events.end()
       this.#starting = undefined
       this.#state = 'stopped'
       throw error
@@ -144,6 +168,16 @@ export class Worker implements Service {
   /** Between which sizes the pool is kept; undefined: it has one size. */
   get autoscaleRange(): AutoscaleRange | undefined {
     return this.#steering.range
+  }
+
+  /** Tells the events of tasks from now on. False: it did so already. */
+  enableEvents(): boolean {
+    return this.#events.tellTasks(true)
+  }
+
+  /** Tells them no longer. False: it did not. */
+  disableEvents(): boolean {
+    return this.#events.tellTasks(false)
   }
 
   /**
@@ -214,11 +248,11 @@ export class Worker implements Service {
     await hooks.run('workerInit', event)
     // The one child of this pool is the process itself.
     if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
-    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, {
-      tally: this.#tally,
-      steering: this.#steering,
-    })
+    this.#events.open((await this.#app.client()).broker)
+    const lasting = { tally: this.#tally, steering: this.#steering, ready: this.#remote?.start() }
+    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, lasting)
     if (!this.#stopping) this.#state = 'running'
+    this.#events.begin()
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
     log('info', 'worker', 'worker ready', { hostname, queues, pool, concurrency, prefetch, tasks })
@@ -235,7 +269,10 @@ export class Worker implements Service {
     const event = { hostname: this.hostname }
     // At once with the stop, not before it: others wait for what is handed back.
     const told = hooks.run('workerShuttingDown', { ...event, how })
-    await this.#shift.end(how)
+    this.#events.leave()
+    // A new worker of this name may be there soon, and its commands are for it alone.
+    await Promise.all([this.#remote?.stop(), this.#shift.end(how)])
+    await this.#events.end()
     await told
     if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts

@@ -2,7 +2,7 @@ import { arch, platform, release } from 'node:os'
 import { resolveSettings, type Settings } from '../../app/settings.ts'
 import { redactUrl } from '../../base/redact.ts'
 import { schemeOf } from '../../base/url.ts'
-import { SOFTWARE } from '../../fleet/software.ts'
+import { version } from '../../base/version.ts'
 import { pythonRepr } from '../../protocol/python-repr.ts'
 import { type Command, type Commands, type Given, ok, type Panel } from './panel.ts'
 
@@ -63,7 +63,7 @@ const report: Command = {
     return ok(
       [
         '',
-        `software -> lovage:${SOFTWARE.version} node:${process.versions.node} v8:${process.versions.v8}`,
+        `software -> lovage:${version()} node:${process.versions.node} v8:${process.versions.v8}`,
         `platform -> system:${platform()} arch:${arch()} kernel version:${release()}`,
         `loader   -> pool:${panel.options.pool} modules:${panel.options.modules.length}`,
         `settings -> transport:${schemeOf(broker)} results:${schemeOf(backend)}`,

@@ -53,8 +53,7 @@ function told(on: boolean): Command {
   return {
     takes: [],
     run: ({ events }) => {
-      if (!events || events.tellsTasks === on) return ok(`task events already ${word}`)
-      events.tellsTasks = on
+      if (!events.tellTasks(on)) return ok(`task events already ${word}`)
       log('info', 'worker', `task events are ${word} from afar`)
       return ok(`task events ${word}`)
     },
@@ -84,7 +83,7 @@ export const LIFE: Commands = {
   heartbeat: {
     takes: [],
     run: ({ events }) => {
-      events?.beat()
+      events.beat()
       return null
     },
   },

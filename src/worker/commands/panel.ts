@@ -2,17 +2,10 @@ import type { App } from '../../app/app.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import { kwargsRepr, pythonRepr } from '../../protocol/python-repr.ts'
+import type { WorkerEvents } from '../events.ts'
 import type { ResolvedWorkerOptions } from '../options.ts'
 import type { Steering } from '../steering.ts'
 import type { Tally } from '../tally.ts'
-
-/** The events of a worker, as far as they can be steered. */
-export interface SteeredEvents {
-  /** It tells of each task. */
-  tellsTasks: boolean
-  /** Tells that the worker is there, now. */
-  beat(): void
-}
 
 /** What commands act on. */
 export interface Panel {
@@ -21,10 +14,7 @@ export interface Panel {
   readonly clock: Clock
   readonly steering: Steering
   readonly tally: Tally
-  /** Undefined: this worker sends no events. */
-  readonly events: SteeredEvents | undefined
-  /** Epoch ms. */
-  readonly startedAtMs: number
+  readonly events: Pick<WorkerEvents, 'tellTasks' | 'beat'>
   /** Ends the worker warmly. */
   readonly shutdown: () => void
   /** Replaces the children of its pools. */

@@ -4,13 +4,13 @@ import type { Commands, Panel } from './panel.ts'
 
 /** What a worker has done and has in hand, as Celery's `Worker.stats` has it. */
 function stats(panel: Panel): unknown {
-  const { app, clock, options, startedAtMs, steering, tally } = panel
+  const { app, clock, options, steering, tally } = panel
   const { range } = steering
   return {
     total: Object.fromEntries(tally.totals),
     pid: process.pid,
     clock: String(app.lamport.value),
-    uptime: Math.floor((clock.now() - startedAtMs) / 1000),
+    uptime: Math.floor((clock.monotonic() - steering.startedAtMs) / 1000),
     pool: poolOf(panel),
     broker: brokerOf(app.settings.broker, app.settings.connectTimeoutMs),
     prefetch_count: steering.prefetch,
@@ -39,7 +39,7 @@ function poolOf({ options, steering }: Panel): Readonly<Record<string, unknown>>
 /** The broker without its password. */
 function brokerOf(broker: string, connectTimeoutMs: number): Readonly<Record<string, unknown>> {
   const url = URL.canParse(broker) ? new URL(redactUrl(broker)) : undefined
-  const scheme = schemeOf(broker)
+  const scheme = schemeOf(broker) ?? ''
   const isAmqp = scheme.startsWith('amqp')
   const path = decodeURIComponent(url?.pathname.slice(1) ?? '')
   const ports: Readonly<Record<string, number>> = { amqp: 5672, amqps: 5671, redis: 6379, rediss: 6379 }
