@@ -48,7 +48,7 @@ const MOST_AT_ONCE = 1000
 
 /** Hears the events of all nodes, Python's and ours (celery/events/receiver.py). Survives reconnects by itself. */
 export class Listener implements Service {
-  readonly counts = { heard: 0, refused: 0 }
+  readonly #counts = { heard: 0, refused: 0 }
   readonly #options: ListenerOptions
   readonly #clock: Clock
   readonly #queue: string
@@ -61,6 +61,10 @@ export class Listener implements Service {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#queue = `${EVENT_EXCHANGE}.${this.#clock.uuid()}`
+  }
+
+  get counts(): ListenerCounts {
+    return { ...this.#counts }
   }
 
   /**
@@ -143,7 +147,7 @@ export class Listener implements Service {
     const events = this.#heard
     if (events.length === 0) return
     this.#heard = []
-    this.counts.heard += events.length
+    this.#counts.heard += events.length
     try {
       this.#options.onEvents(events)
     } catch (error) {
@@ -152,7 +156,7 @@ export class Listener implements Service {
   }
 
   #refuse(count: number, problem: string): void {
-    this.counts.refused += count
+    this.#counts.refused += count
     log('debug', 'fleet', 'no event', { count, problem })
   }
 }

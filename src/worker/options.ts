@@ -17,6 +17,7 @@ import {
 } from '../app/check.ts'
 import { Registry } from '../app/registry.ts'
 import type { Settings } from '../app/settings.ts'
+import { overDefaults } from '../app/worker-defaults.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
@@ -240,10 +241,11 @@ export function resolveWorkerOptions(
   if (typeof given !== 'object' || given === null) {
     throw invalid('options', `must be an object, and is ${shown(given)}`, "Write { queues: ['celery'] }")
   }
-  const checked = checkAll(given, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
+  const all = overDefaults(given, settings.worker)
+  const checked = checkAll(all, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
   const { pool = 'async', pools = {}, perChild = 1 } = checked
   const cores = availableParallelism()
-  const counts = { async: given.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
+  const counts = { async: all.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
   if (checked.concurrency !== undefined) counts[pool] = checked.concurrency
   if (checked.autoscale) {
     if (checked.concurrency !== undefined) {
