@@ -18,6 +18,7 @@ import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
+import type { Lasting } from './lasting.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
@@ -28,7 +29,6 @@ import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
-import type { Tally } from './tally.ts'
 import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
@@ -291,14 +291,6 @@ export class Shift {
     this.#leases.left(work)
     this.#reading.left(work)
   }
-}
-
-/** What lives longer than one shift. */
-export interface Lasting {
-  readonly tally: Tally
-  readonly steering: Steering
-  /** Resolves when tasks may come; never rejects. */
-  readonly ready?: Promise<void> | undefined
 }
 
 type Client = Awaited<ReturnType<App['client']>>
