@@ -22,6 +22,25 @@ export type {
   TaskEvent,
   WorkerEvent,
 } from './app/hooks.ts'
+export {
+  broadcast,
+  type BindingOptions,
+  type BroadcastQueue,
+  type ExchangeOptions,
+  type ExchangeType,
+  type NamedQueue,
+  type QueueOptions,
+  type QueuesOption,
+  type QueueType,
+} from './app/queue-options.ts'
+export type {
+  RouteFunction,
+  RouteOptions,
+  RoutePair,
+  RouterOption,
+  RoutesOption,
+  RouteTarget,
+} from './app/route-options.ts'
 export type { ByNode, Inspect, InspectOptions, ScheduledInfo, TaskInfo } from './app/inspect.ts'
 export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'

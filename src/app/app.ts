@@ -190,7 +190,7 @@ export class App {
   ): Sending<Result> {
     const known = this.registry.get(name)
     const check = known && known.check.bind(known)
-    const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
+    const task = sendable(name, known?.options ?? this.#defaults, this.settings, check)
     return this.#sends.send(task, args, kwargs, options)
   }
 

@@ -43,9 +43,7 @@ export function localTask(
     },
     handlers,
   }
-  const send = sendable(name, registered.options, settings.defaultQueue, (args, kwargs) =>
-    registered.check(args, kwargs),
-  )
+  const send = sendable(name, registered.options, settings, (args, kwargs) => registered.check(args, kwargs))
   const here = input
     ? async (given: unknown) => registered.call([], given as Kwargs)
     : (...args: readonly unknown[]) => run(...args)
@@ -58,7 +56,7 @@ export function remoteTask(name: string, options: TaskOptions, settings: Setting
   const here = (): never => {
     throw new LovageError('TASK_LOCAL_MISSING', { task: name })
   }
-  const send = sendable(name, resolveTaskOptions(name, options, settings), settings.defaultQueue)
+  const send = sendable(name, resolveTaskOptions(name, options, settings), settings)
   return callable(here, send, sender, false)
 }
 

@@ -5,7 +5,7 @@ export const zoneName: Check<string> = (value) => {
   const fix = "Write a name like 'UTC' or 'Asia/Shanghai'"
   if (typeof value !== 'string') throw new Unfit(`must be the name of a time zone, and is ${shown(value)}`, fix)
   try {
-    new Intl.DateTimeFormat('en-US', { timeZone: value })
+    Intl.DateTimeFormat('en-US', { timeZone: value })
   } catch {
     throw new Unfit(`names ${shown(value)}, which is no time zone`, fix)
   }
