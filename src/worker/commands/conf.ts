@@ -41,7 +41,8 @@ function table({ app, options }: Panel, all: boolean): Given {
   const { settings } = app
   const defaults = resolveSettings({}, { env: {} })
   const names = Object.keys(settings) as (keyof Settings)[]
-  const isGiven = (name: keyof Settings): boolean => pythonRepr(plain(settings[name])) !== pythonRepr(plain(defaults[name]))
+  const isGiven = (name: keyof Settings): boolean =>
+    pythonRepr(plain(settings[name])) !== pythonRepr(plain(defaults[name]))
   const chosen = names.filter((name) => all || isGiven(name)).map((name) => shown(name, settings[name]))
   const given: Readonly<Record<string, unknown>> = { ...options }
   const own = all ? OPTIONS.map((name) => shown(name, given[name])) : []
