@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
-import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
-import type { Consumer, Topology } from '../broker/broker.ts'
+import type { Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
@@ -19,16 +18,18 @@ import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
+import type { Lasting } from './lasting.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { Reading } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
-import type { Tally } from './tally.ts'
+import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
 /** One life of a worker, from the first message to the last: arrivals, hold, gates, pools, settle. */
@@ -49,8 +50,7 @@ export class Shift {
   readonly #leaving: Leaving
   readonly #steering: Steering
   readonly #steered: Steered
-  #consumer: Consumer | undefined
-  #stopMoving: (() => Promise<void>) | undefined
+  readonly #reading: Reading
   #isClosing = false
   #step: StopStep | undefined
   readonly #giveUp = new AbortController()
@@ -81,10 +81,11 @@ export class Shift {
       clock,
       hooks,
       bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),
-      topologyOf: (queue): Topology => queueTopology(queue, settings),
+      topologyOf: (queue): Topology => steering.queues.topologyOf(queue),
       giveUp,
     })
-    this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
+    const limitsOf = (work: Work): ReturnType<TimeLimits['of']> => steering.timeLimits.of(work)
+    this.#running = { clock, tally, settler, hostname: options.hostname, limitsOf }
     this.#inHand = new InHand(clock)
     this.#ends = new Ends({ clock, inHand: this.#inHand, settler, tally, giveUp, left: (work) => this.#left(work) })
     this.#leaving = new Leaving({
@@ -155,13 +156,18 @@ export class Shift {
       settle,
       admit: (work) => this.#admission.admit(work),
     })
+    this.#reading = new Reading({
+      broker,
+      inHand: this.#inHand,
+      onDelivery: (delivery) => this.#arrivals.receive(delivery),
+    })
     const demand = new Demand(options)
     const wanted = (): number => {
       const { size, free } = this.#lanes
       const waiting = this.#lanes.waiting + this.#gates.waiting
       return demand.prefetch({ size, free, waiting, held: this.held, leased: this.#leases.size })
     }
-    this.#credit = new Credit(clock, wanted, (prefetch) => this.#consumer?.setPrefetch(prefetch))
+    this.#credit = new Credit(clock, wanted, (prefetch) => this.#reading.setPrefetch(prefetch))
     this.#admission = new Admission({
       clock,
       gates: this.#gates,
@@ -181,6 +187,12 @@ export class Shift {
       held: () => this.#admission.works,
       onRate: (task) => limits.changed(task),
       onResize: () => this.#credit.changed(),
+      prefetch: () => this.#credit.wanted,
+      read: async (queues, topology) => {
+        await broker.declare(topology)
+        await this.#reading.read(queues)
+        this.#credit.changed()
+      },
     }
   }
 
@@ -189,22 +201,19 @@ export class Shift {
     const client = await app.client()
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
-    const { queues } = options
+    const { queues } = shift.#steering
     try {
       await shift.#lanes.start()
       shift.#steering.attach(shift.#steered)
-      for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
-      shift.#stopMoving = await broker.delays?.move(queues)
+      for (const queue of queues.names) await broker.declare(queues.topologyOf(queue))
+      // What others know to be revoked must be known before it comes.
+      await lasting.ready
       const prefetch = shift.#credit.wanted
-      shift.#consumer = await broker.consume({
-        queues,
-        prefetch,
-        onDelivery: (delivery) => shift.#arrivals.receive(delivery),
-      })
+      await shift.#reading.read(queues.names, prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
-      await shift.#stopMoving?.()
+      await shift.#reading.end()
       await shift.#lanes.stop()
       await shift.#leases.end()
       throw error
@@ -243,7 +252,7 @@ export class Shift {
     this.#isClosing = true
     this.#arrivals.close()
     this.#steering.keepSize()
-    await cancelConsumer(this.#clock, this.#consumer)
+    await cancelConsumer(this.#clock, this.#reading)
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
@@ -257,7 +266,7 @@ export class Shift {
       giveUp: () => this.#giveUp.abort(new WorkerStopping()),
     })
     await this.#leases.end()
-    await this.#stopMoving?.()
+    await this.#reading.end()
     this.#steering.detach()
   }
 
@@ -280,13 +289,8 @@ export class Shift {
     this.#starts.left(work)
     this.#gates.left(work)
     this.#leases.left(work)
+    this.#reading.left(work)
   }
-}
-
-/** What lives longer than one shift. */
-export interface Lasting {
-  readonly tally: Tally
-  readonly steering: Steering
 }
 
 type Client = Awaited<ReturnType<App['client']>>
