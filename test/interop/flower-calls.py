@@ -83,7 +83,9 @@ def main():
     inspect = app.control.inspect(timeout=5, destination=[WORKER])
     info = {}
     for method in METHODS:
-        info[method] = (getattr(inspect, method)() or {}).get(WORKER)
+        # Flower wants the texts of the arguments of what runs.
+        given = {'safe': True} if method == 'active' else {}
+        info[method] = (getattr(inspect, method)(**given) or {}).get(WORKER)
     worker = state.workers[WORKER]
     row = dict(state.counter[WORKER])
     row.update({name: getattr(worker, name, None) for name in worker._fields}, status=worker.alive)
