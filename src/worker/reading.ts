@@ -1,80 +1,112 @@
-import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
-import type { InHand } from './in-hand.ts'
-import type { Work } from './work.ts'
+import {
+  type AskedBinding,
+  askedQueue,
+  ownName,
+  type Queue,
+  queueOf,
+  type QueueSettings,
+  topologyOf,
+} from '../app/queues.ts'
+import type { Clock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import type { Topology } from '../broker/broker.ts'
+import type { Headers } from '../protocol/headers.ts'
 
-/** What reading needs. */
-export interface ReadingOptions {
-  readonly broker: Broker
-  readonly inHand: InHand
-  readonly onDelivery: (delivery: Delivery) => void
+/** Most queues that one worker reads: whoever can reach the broker can name more. */
+const MAX_QUEUES = 1_000
+
+/** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
+const MAX_BYTES = 250
+
+/** The queues that a worker reads: what they are called in the settings, and on the broker. */
+export class Reading {
+  /** With the queues that the worker was told to read. */
+  #settings: QueueSettings
+  readonly #clock: Clock
+  /** Name in the settings by name on the broker. */
+  readonly #names = new Map<string, string>()
+
+  constructor(settings: QueueSettings, clock: Clock, names: readonly string[]) {
+    this.#settings = settings
+    this.#clock = clock
+    for (const name of names) this.add(name)
+  }
+
+  /** As the broker knows them. */
+  get queues(): readonly string[] {
+    return [...this.#names.keys()]
+  }
+
+  /**
+   * One more that is asked for at run time; returns what the broker calls it.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  ask(name: string, binding: AskedBinding): string {
+    for (const text of [name, binding.exchange ?? name, binding.routingKey ?? name]) checkName(text)
+    const there = this.ownOf(name)
+    if (there !== undefined) return there
+    if (this.#names.size >= MAX_QUEUES) throw invalid('is one too many', `Read at most ${MAX_QUEUES}`)
+    const { defaultQueue } = this.#settings
+    const queues = new Map<string, Queue>(this.#settings.queues)
+    // Where none is named there is the default queue, and it stays what it is.
+    if (queues.size === 0) queues.set(defaultQueue, queueOf(this.#settings, defaultQueue, 'the worker'))
+    this.#settings = {
+      ...this.#settings,
+      queues: queues.set(name, askedQueue({ ...this.#settings, queues }, name, binding)),
+    }
+    return this.add(name)
+  }
+
+  /** It is read no more. */
+  remove(own: string): void {
+    this.#names.delete(own)
+  }
+
+  /** What the broker calls a queue that is read; undefined: it is not read. */
+  ownOf(name: string): string | undefined {
+    for (const [own, called] of this.#names) if (called === name) return own
+    return undefined
+  }
+
+  /** Names of the queues in the settings. */
+  get names(): readonly string[] {
+    return [...this.#names.values()]
+  }
+
+  /** One more; returns what the broker calls it. @throws LovageError `QUEUE_UNKNOWN` */
+  add(name: string): string {
+    const own = ownName(queueOf(this.#settings, name, 'the worker'), () => this.#clock.uuid())
+    this.#names.set(own, name)
+    return own
+  }
+
+  /** What a queue of the broker is called in the settings. */
+  nameOf(queue: string): string {
+    return this.#names.get(queue) ?? queue
+  }
+
+  /** What must be there for a queue of the broker. */
+  topologyOf(queue: string): Topology {
+    return topologyOf(this.#settings, this.nameOf(queue), queue)
+  }
+
+  /** What the broker is told of who reads, by its names of the queues. */
+  get arguments(): Readonly<Record<string, Headers>> {
+    const found: Record<string, Headers> = {}
+    for (const [queue, name] of this.#names) {
+      const { consumerArguments } = queueOf(this.#settings, name, 'the worker')
+      if (consumerArguments) found[queue] = consumerArguments
+    }
+    return found
+  }
 }
 
-/**
- * Reads the queues of a worker with one common credit. When the queues change a new consumer takes the place of the old
- * one, and what came through the old one counts against the credit of the new one until it is done.
- */
-export class Reading implements Consumer {
-  readonly #options: ReadingOptions
-  #consumer: Consumer | undefined
-  #stopMoving: (() => Promise<void>) | undefined
-  /** In hand since before the last change. */
-  #before = new Set<Work>()
-  #prefetch = 0
-  /** One change after the other. */
-  #changing: Promise<void> = Promise.resolve()
-  #isOver = false
+function checkName(name: string): void {
+  const bytes = Buffer.byteLength(name)
+  if (bytes === 0) throw invalid('is empty', 'Name a queue')
+  if (bytes > MAX_BYTES) throw invalid(`has a name of ${bytes} bytes`, `Use at most ${MAX_BYTES} bytes`)
+}
 
-  constructor(options: ReadingOptions) {
-    this.#options = options
-  }
-
-  /** Begins to read queues that are declared, in place of those read so far; none is none. */
-  read(queues: readonly string[], prefetch = this.#prefetch): Promise<void> {
-    const changed = this.#changing.then(() => this.#read(queues, prefetch))
-    this.#changing = changed.catch(() => {})
-    return changed
-  }
-
-  setPrefetch(prefetch: number): void {
-    this.#prefetch = prefetch
-    this.#consumer?.setPrefetch(this.#left)
-  }
-
-  /** A task has left the worker. */
-  left(work: Work): void {
-    if (this.#before.size > 0 && this.#before.delete(work)) this.#consumer?.setPrefetch(this.#left)
-  }
-
-  /** Resolves when nothing more comes. */
-  async cancel(): Promise<void> {
-    this.#isOver = true
-    await this.#changing
-    await this.#consumer?.cancel()
-  }
-
-  /** Takes no part any more in moving what is due. */
-  async end(): Promise<void> {
-    await this.#stopMoving?.()
-    this.#stopMoving = undefined
-  }
-
-  async #read(queues: readonly string[], prefetch: number): Promise<void> {
-    if (this.#isOver) return
-    this.#prefetch = prefetch
-    const { broker, inHand, onDelivery } = this.#options
-    const [old, stopMoving] = [this.#consumer, this.#stopMoving]
-    if (old) this.#before = new Set([...inHand.works].filter((work) => !work.isLeased))
-    this.#stopMoving = await broker.delays?.move(queues)
-    await stopMoving?.()
-    // Before the old one ends: what goes to all who listen is heard by nobody in between.
-    this.#consumer =
-      queues.length === 0 ? undefined : await broker.consume({ queues, prefetch: this.#left, onDelivery })
-    await old?.cancel()
-  }
-
-  get #left(): number {
-    if (this.#before.size === 0) return this.#prefetch
-    for (const work of this.#before) if (!this.#options.inHand.has(work)) this.#before.delete(work)
-    return Math.max(1, this.#prefetch - this.#before.size)
-  }
+function invalid(problem: string, fix: string): LovageError {
+  return new LovageError('OPTION_INVALID', { option: 'queue', where: 'the worker', problem, fix })
 }

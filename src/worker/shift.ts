@@ -24,7 +24,7 @@ import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { Reading } from './reading.ts'
+import { QueueReader } from './queue-reader.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
@@ -50,7 +50,7 @@ export class Shift {
   readonly #leaving: Leaving
   readonly #steering: Steering
   readonly #steered: Steered
-  readonly #reading: Reading
+  readonly #reader: QueueReader
   #isClosing = false
   #step: StopStep | undefined
   readonly #giveUp = new AbortController()
@@ -58,6 +58,7 @@ export class Shift {
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
     const { tally, steering } = lasting
     const { settings, registry, hooks } = app
+    const { reading } = steering
     const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
@@ -80,8 +81,9 @@ export class Shift {
       maxBodyBytes,
       clock,
       hooks,
-      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),
-      topologyOf: (queue): Topology => steering.queues.topologyOf(queue),
+      bury: (delivery, reason) =>
+        deadLetter(broker, delivery, reason, clock, { ...dead, queue: reading.nameOf(delivery.queue) }),
+      topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
     const limitsOf = (work: Work): ReturnType<TimeLimits['of']> => steering.timeLimits.of(work)
@@ -156,8 +158,9 @@ export class Shift {
       settle,
       admit: (work) => this.#admission.admit(work),
     })
-    this.#reading = new Reading({
+    this.#reader = new QueueReader({
       broker,
+      reading,
       inHand: this.#inHand,
       onDelivery: (delivery) => this.#arrivals.receive(delivery),
     })
@@ -167,7 +170,7 @@ export class Shift {
       const waiting = this.#lanes.waiting + this.#gates.waiting
       return demand.prefetch({ size, free, waiting, held: this.held, leased: this.#leases.size })
     }
-    this.#credit = new Credit(clock, wanted, (prefetch) => this.#reading.setPrefetch(prefetch))
+    this.#credit = new Credit(clock, wanted, (prefetch) => this.#reader.setPrefetch(prefetch))
     this.#admission = new Admission({
       clock,
       gates: this.#gates,
@@ -189,9 +192,9 @@ export class Shift {
       onRate: (task) => limits.changed(task),
       onResize: () => this.#credit.changed(),
       prefetch: () => this.#credit.wanted,
-      read: async (queues, topology) => {
-        await broker.declare(topology)
-        await this.#reading.read(queues)
+      read: async (queue) => {
+        if (queue !== undefined) await broker.declare(reading.topologyOf(queue))
+        await this.#reader.read()
         this.#credit.changed()
       },
     }
@@ -202,19 +205,19 @@ export class Shift {
     const client = await app.client()
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
-    const { queues } = shift.#steering
+    const { reading } = shift.#steering
     try {
       await shift.#lanes.start()
       shift.#steering.attach(shift.#steered)
-      for (const queue of queues.names) await broker.declare(queues.topologyOf(queue))
+      for (const queue of reading.queues) await broker.declare(reading.topologyOf(queue))
       // What others know to be revoked must be known before it comes.
       await lasting.ready
       const prefetch = shift.#credit.wanted
-      await shift.#reading.read(queues.names, prefetch)
+      await shift.#reader.read(prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
-      await shift.#reading.end()
+      await shift.#reader.end()
       await shift.#lanes.stop()
       await shift.#leases.end()
       throw error
@@ -253,7 +256,7 @@ export class Shift {
     this.#isClosing = true
     this.#arrivals.close()
     this.#steering.keepSize()
-    await cancelConsumer(this.#clock, this.#reading)
+    await cancelConsumer(this.#clock, this.#reader)
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
@@ -267,7 +270,7 @@ export class Shift {
       giveUp: () => this.#giveUp.abort(new WorkerStopping()),
     })
     await this.#leases.end()
-    await this.#reading.end()
+    await this.#reader.end()
     this.#steering.detach()
   }
 
@@ -290,7 +293,7 @@ export class Shift {
     this.#starts.left(work)
     this.#gates.left(work)
     this.#leases.left(work)
-    this.#reading.left(work)
+    this.#reader.left(work)
   }
 }
 

@@ -1,15 +1,15 @@
 import type { App } from '../app/app.ts'
+import type { AskedBinding } from '../app/queues.ts'
 import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { Topology } from '../broker/broker.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Autoscale, type AutoscaleRange } from './autoscale.ts'
 import type { InHand } from './in-hand.ts'
 import type { Lanes } from './lanes.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { type QueueBinding, Queues } from './queues.ts'
 import { Rates } from './rates.ts'
+import { Reading } from './reading.ts'
 import type { RevokeOptions, Revoking } from './revoke.ts'
 import { Revoked } from './revoked.ts'
 import { RevokedStamps, type Stamps } from './revoked-stamps.ts'
@@ -31,8 +31,8 @@ export interface Steered {
   readonly onResize: () => void
   /** How many messages it wants in hand. */
   readonly prefetch: () => number
-  /** Declares what one more queue needs, and reads these queues from now on. */
-  readonly read: (queues: readonly string[], topology: Topology) => Promise<void>
+  /** Reads the queues of now; `queue` is declared before. */
+  readonly read: (queue?: string) => Promise<void>
 }
 
 /** What a worker can be told, and what it tells, while it runs. Remembers it from one start to the next. */
@@ -41,7 +41,7 @@ export class Steering {
   readonly timeLimits: TimeLimits
   readonly revoked: Revoked
   readonly stamps: RevokedStamps = new RevokedStamps()
-  readonly queues: Queues
+  readonly reading: Reading
   readonly #clock: Clock
   readonly #keepaliveMs: number
   /** Slots of one child of the worker's own pool. */
@@ -61,7 +61,7 @@ export class Steering {
   ) {
     this.rates = new Rates(registry)
     this.timeLimits = new TimeLimits(registry, options)
-    this.queues = new Queues(options.queues, settings)
+    this.reading = new Reading(settings, clock, options.queues)
     this.revoked = new Revoked(clock)
     this.#clock = clock
     this.#unit = options.pool === 'async' ? 1 : options.perChild
@@ -120,20 +120,25 @@ export class Steering {
     log('info', 'worker', 'time limits are changed', { task, ...limits })
   }
 
-  async addConsumer(queue: string, binding: QueueBinding): Promise<void> {
-    const { names, topology } = this.queues.with(queue, binding)
-    if (this.#steered) await this.#steered.read(names, topology)
-    this.queues.set(names, { name: queue, is: topology })
-    log('info', 'worker', 'a queue is read too', { queue, ...binding })
+  async addConsumer(name: string, binding: AskedBinding): Promise<void> {
+    const isNew = this.reading.ownOf(name) === undefined
+    const queue = this.reading.ask(name, binding)
+    try {
+      await this.#steered?.read(queue)
+    } catch (error) {
+      if (isNew) this.reading.remove(queue)
+      throw error
+    }
+    log('info', 'worker', 'a queue is read too', { queue: name, ...binding })
   }
 
   /** False: it was not read. */
-  async cancelConsumer(queue: string): Promise<boolean> {
-    const names = this.queues.names.filter((name) => name !== queue)
-    if (names.length === this.queues.names.length) return false
-    if (this.#steered) await this.#steered.read(names, {})
-    this.queues.set(names)
-    log('info', 'worker', 'a queue is read no more', { queue })
+  async cancelConsumer(name: string): Promise<boolean> {
+    const queue = this.reading.ownOf(name)
+    if (queue === undefined) return false
+    this.reading.remove(queue)
+    await this.#steered?.read()
+    log('info', 'worker', 'a queue is read no more', { queue: name })
     return true
   }
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Inspect } from '../../src/app/inspect.ts'
-import type { NodeReply } from '../../src/index.ts'
 import { COMMAND_NAMES } from '../../src/worker/commands/table.ts'
 import type { Worker } from '../../src/worker/worker.ts'
 import { Bench, waiting } from './bench.ts'
@@ -249,7 +248,7 @@ describe('commands', () => {
   })
 
   test('give other time limits to tasks whose calls name none', async () => {
-    const stuck = (): Promise<NodeReply[] | unknown> => bench.app.sendTask('wait', ['slow']).get({ timeout: '20s' })
+    const stuck = (): Promise<unknown> => bench.app.sendTask('wait', ['slow']).get({ timeout: '20s' })
     await ask('time_limit', { task_name: 'wait', hard: 0.05, soft: null })
     await expect(stuck()).rejects.toMatchObject({ excType: 'TimeLimitExceeded' })
     await ask('time_limit', { task_name: 'wait', hard: null, soft: null })

@@ -41,7 +41,8 @@ function table({ app, options }: Panel, all: boolean): Given {
   const { settings } = app
   const defaults = resolveSettings({}, { env: {} })
   const names = Object.keys(settings) as (keyof Settings)[]
-  const isGiven = (name: keyof Settings): boolean => String(settings[name]) !== String(defaults[name])
+  const isGiven = (name: keyof Settings): boolean =>
+    pythonRepr(plain(settings[name])) !== pythonRepr(plain(defaults[name]))
   const chosen = names.filter((name) => all || isGiven(name)).map((name) => shown(name, settings[name]))
   const given: Readonly<Record<string, unknown>> = { ...options }
   const own = all ? OPTIONS.map((name) => shown(name, given[name])) : []
@@ -53,7 +54,17 @@ function shown(name: string, value: unknown): [string, unknown] {
   if (SECRET.test(called)) return [called, '********']
   if (name.endsWith('Ms') && typeof value === 'number') return [called, value / 1000]
   if (typeof value === 'string') return [called, redactUrl(value).replace(/:\*\*\*@/, ':********@')]
-  return [called, value ?? null]
+  return [called, plain(value)]
+}
+
+/** What can be written: of queues their names, of functions that they are some. */
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return [...value.keys()].map(String)
+  if (Array.isArray(value)) return value.map(plain)
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value
+  if (value === undefined) return null
+  if (typeof value !== 'object') return `<${typeof value}>`
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plain(one)]))
 }
 
 const report: Command = {

@@ -8,7 +8,7 @@ const TYPES = ['direct', 'topic', 'fanout'] as const
 
 /** A queue as kombu's `Queue.as_dict` has it. */
 function described({ steering }: Panel, name: string): unknown {
-  const { exchanges = [], queues = [], bindings = [] } = steering.queues.topologyOf(name)
+  const { exchanges = [], queues = [], bindings = [] } = steering.reading.topologyOf(name)
   const queue = queues.find((spec) => spec.name === name) ?? { name }
   const [binding] = bindings.filter((spec) => spec.queue === name)
   const exchange = exchanges.find((spec) => spec.name === binding?.exchange)
@@ -81,7 +81,7 @@ const cancelConsumer: Command = {
 
 /** What is read, and how that is changed. */
 export const QUEUES: Commands = {
-  active_queues: { takes: [], run: (panel) => panel.steering.queues.names.map((name) => described(panel, name)) },
+  active_queues: { takes: [], run: (panel) => panel.steering.reading.queues.map((name) => described(panel, name)) },
   add_consumer: addConsumer,
   cancel_consumer: cancelConsumer,
 }
