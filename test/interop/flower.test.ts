@@ -66,7 +66,7 @@ function expectShape(ours: unknown, captured: unknown, path = '$'): void {
   }
 }
 
-function expectFlowersAnswers({ told }: { told: Told; node: string }): void {
+function expectAnswers({ told }: { told: Told; node: string }): void {
   const [captured] = Object.values(fixture('api-workers') as Record<string, Json>) as [Json]
   const { conf, timestamp: _, ...methods } = captured
   const { stats, ...lists } = methods as { stats: Json }
@@ -115,9 +115,9 @@ function expectFlowersAnswers({ told }: { told: Told; node: string }): void {
 
 describeWith(['rabbitmq', 'redis', 'celery'], "Flower's calls to our worker", () => {
   test('have its answers over RabbitMQ', async () => {
-    expectFlowersAnswers(await replay(await brokerUrl(import.meta.url), redis.url(2)))
+    expectAnswers(await replay(await brokerUrl(import.meta.url), redis.url(2)))
   })
   test('and over Redis', async () => {
-    expectFlowersAnswers(await replay(redis.url(0), redis.url(1)))
+    expectAnswers(await replay(redis.url(0), redis.url(1)))
   })
 })
