@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { openBroker } from '../../src/broker/open.ts'
 import { currentTask, Ignore, Reject, retry } from '../../src/index.ts'
-import { type CeleryEvent, readEvents } from '../../src/protocol/event.ts'
 import type { WorkerOptions } from '../../src/worker/worker.ts'
+import { celerys, namesOf, VERSIONS } from '../fleet/celerys.ts'
 import { Watch } from '../fleet/watching.ts'
-import { capturedFleet, wordAsMessage } from '../protocol/captured.ts'
 import { Bench } from './bench.ts'
-
-const VERSIONS = ['5.2.6', '5.6.3'] as const
 
 const patience = { timeout: '5s' } as const
 
@@ -19,22 +15,8 @@ async function watched(bench: Bench, options: WorkerOptions = {}): Promise<Watch
   return watch
 }
 
-/** What each type of event has in it, as Celery's workers wrote it. */
-function celerys(version: (typeof VERSIONS)[number]): Map<string, CeleryEvent[]> {
-  const types = new Map<string, CeleryEvent[]>()
-  for (const word of capturedFleet(version).events) {
-    for (const event of readEvents(wordAsMessage(word)).events) {
-      types.set(event.type, [...(types.get(event.type) ?? []), event])
-    }
-  }
-  return types
-}
-
 const shapeOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? value.map(shapeOf).join() : typeof value
-
-/** Names of the fields of an event, in order. */
-const namesOf = ({ fields }: CeleryEvent): string[] => Object.keys(fields)
 
 /** What a field holds in Celery's events. */
 const kindsOf = (type: string, name: string): string[] =>
@@ -243,50 +225,6 @@ test('time goes on from event to event, and past what the others have told', asy
   expect(clocks).toEqual(clocks.toSorted((a, b) => a - b))
   expect(new Set(clocks).size).toBe(clocks.length)
   expect(watch.lamport.value).toBeGreaterThan(Math.max(...clocks))
-})
-
-describe('a client that tells what it sends', () => {
-  test.each(VERSIONS)('tells it as clients of Celery %s do', async (version) => {
-    await using bench = new Bench({ sendSentEvent: true })
-    const add = bench.app.task('add', (x: number, y: number) => x + y)
-    // Of somebody else: it hears what the application tells at its end.
-    const broker = openBroker(bench.app.settings.broker)
-    await broker.start()
-    await using watch = await Watch.start(broker)
-    const { id } = await add.delay(2, 3)
-    const event = await watch.event('task-sent', id)
-    expect(event.fields).toEqual({
-      uuid: id,
-      root_id: id,
-      parent_id: null,
-      name: 'add',
-      args: '(2, 3)',
-      kwargs: '{}',
-      retries: 0,
-      eta: null,
-      expires: null,
-      queue: 'celery',
-      exchange: '',
-      routing_key: 'celery',
-    })
-    expect(event.hostname).toMatch(new RegExp(`^gen${process.pid}@`))
-    const theirs = celerys(version).get('task-sent')?.map(namesOf)
-    expect(theirs).toContainEqual(namesOf(event))
-    // What was sent last is told before the process goes.
-    const last = await add.delay(1, 1)
-    await bench.app.close()
-    await watch.event('task-sent', last.id)
-    await broker.stop()
-  })
-
-  test('tells nothing unless it is asked to', async () => {
-    await using bench = new Bench()
-    const add = bench.app.task('add', (x: number, y: number) => x + y)
-    await using watch = await watched(bench)
-    const { id } = await add.delay(2, 3)
-    await watch.event('task-succeeded', id)
-    expect(watch.of('task-sent')).toEqual([])
-  })
 })
 
 test('of a task that wants none, nothing is told', async () => {
