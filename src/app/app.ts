@@ -6,12 +6,12 @@ import type { Broker } from '../broker/broker.ts'
 import { Asker } from '../fleet/ask.ts'
 import { LamportClock } from '../fleet/lamport.ts'
 import { Pidbox } from '../fleet/pidbox.ts'
-import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CallOptions } from './call-options.ts'
-import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
+import { assertStore } from './capabilities.ts'
+import { CanvasSends } from './canvas-sends.ts'
 import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
 import { Control } from './control.ts'
@@ -19,9 +19,9 @@ import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
+import { openClient, openOwnStore } from './open-client.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
-import { openClient } from './open-client.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
@@ -71,6 +71,8 @@ export class App {
   readonly lamport: LamportClock = new LamportClock()
   /** Where commands to workers go. */
   readonly pidbox: Pidbox = new Pidbox()
+  /** Sends what canvases are made of. For workers; to compose tasks see `chain`, `group` and `chord`. */
+  readonly canvas: CanvasSends
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -99,9 +101,9 @@ export class App {
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
+    this.#connection = new Connection(() => (open ? open(settings) : openClient(settings, clock, name)))
     this.#store = new LazyService(
-      () => (opensStore ? opensStore(settings) : this.#openStore(clock)),
+      () => (opensStore ? opensStore(settings) : openOwnStore(settings, clock)),
       () => new LovageError('STORE_CLOSED'),
     )
     this.#waiting = {
@@ -112,6 +114,14 @@ export class App {
       clientIfOpen: () => this.#connection.clientIfOpen(),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    this.canvas = new CanvasSends({
+      settings,
+      registry: this.registry,
+      sender: this.#sender,
+      defaults: this.#defaults,
+      client: () => this.#connection.client(),
+      store: () => this.#store.open(),
+    })
     const { lamport, pidbox } = this
     const broker = async (): Promise<Broker> => (await this.client()).broker
     this.control = new Control(new Asker({ broker, clock, lamport, pidbox }))
@@ -249,26 +259,6 @@ export class App {
 
   get #here(): App {
     return findStandIn?.(this) ?? this
-  }
-
-  #openStore(clock: Clock): Store {
-    const place = childPlace()
-    if (place) assertSharedStore(this.settings, `The store in pool ${place.kind}`)
-    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
-    // A message of the largest size, with its headers.
-    return openStore(store, {
-      clock,
-      home,
-      connectTimeoutMs,
-      maxValueBytes: maxMessageBytes + 2 ** 20,
-    })
-  }
-
-  #open(clock: Clock): Client {
-    const { settings } = this
-    const place = childPlace()
-    if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
-    return openClient(settings, clock, this.name)
   }
 }
 

@@ -130,6 +130,16 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that pushes',
     kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
+  chords: {
+    title: 'chords: a task that waits for all of a group',
+    needs: 'results in Redis, or a store',
+    kinds: {
+      rpc: [false, 'with a `store` they work'],
+      redis: [true, 'under Celery’s keys, so that Python shares them'],
+      embedded: [true, 'in the store'],
+      memory: [true, 'in the store'],
+    },
+  },
 } as const satisfies Record<string, Feature<BackendKind>>
 
 /** What each kind of store can do. */
@@ -153,46 +163,6 @@ export const STORE_FEATURES = {
     },
   },
 } as const satisfies Record<string, Feature<StoreKind>>
-
-/** What each kind of pool can do. Nothing is refused by this table but what names a broker. */
-export const POOL_FEATURES = {
-  apart: {
-    title: 'a task that computes keeps no other from running, nor the connection to the broker',
-    needs: 'threads or processes',
-    kinds: {
-      async: [false, 'it is [reported by name and line](guide-blame.md#stalls)'],
-      threads: [true, 'others in the same thread wait'],
-      processes: [true, 'others in the same process wait'],
-    },
-  },
-  ends: {
-    title: 'the hard time limit ends the function, whatever it does',
-    needs: 'a pool that can end what it runs',
-    kinds: {
-      async: [false, 'its outcome is settled, and it goes on'],
-      threads: [true, 'not in native code: there the thread is abandoned, counted and replaced'],
-      processes: [true, 'with all that it has started'],
-    },
-  },
-  survives: {
-    title: 'a task that ends its process takes no other with it',
-    needs: 'threads or processes',
-    kinds: {
-      async: [false, 'the worker ends; [starts are counted](#counting-starts)'],
-      threads: [true, '`process.exit`, a full heap, an error nobody catches; not `abort` and faults of native code'],
-      processes: [true, 'whatever ends it'],
-    },
-  },
-  memory: {
-    title: 'a task can send and use the store on `memory://`',
-    needs: 'a broker that several processes share',
-    kinds: {
-      async: [true, ''],
-      threads: [false, 'refused: [`CAPABILITY_MISSING`](errors.md#capability_missing)'],
-      processes: [false, 'refused: [`CAPABILITY_MISSING`](errors.md#capability_missing)'],
-    },
-  },
-} as const satisfies Record<string, Feature<'async' | 'threads' | 'processes'>>
 
 /** A feature of brokers. */
 export type BrokerFeature = keyof typeof BROKER_FEATURES
@@ -257,6 +227,17 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
   const kind = BROKER_SCHEMES[schemeOf(settings.broker) ?? ''] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+/**
+ * Refuses what needs chords where nothing can count their parts.
+ * @param what Who asks, as a sentence begins: `'A chord'`.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertChords(settings: Pick<Settings, 'backend' | 'store'>, what: string): void {
+  if (settings.store !== undefined || backendHas('chords', settings)) return
+  const fix = "Add store: 'redis://localhost/3', say, to the settings of clients and workers, or use results in Redis"
+  throw missing(what, BACKEND_FEATURES.chords, settings.backend, 'rpc', fix)
 }
 
 /**

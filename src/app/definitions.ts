@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
-import { placing } from './arguments.ts'
+import { boundsOf, placing } from './arguments.ts'
 import { shown } from './check.ts'
 import { sendable, type Sendable } from './outgoing.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -32,6 +32,7 @@ export function localTask(
     options: resolveTaskOptions(name, own, settings),
     params,
     input,
+    arity: input ? 1 : (params?.length ?? boundsOf(fn).most),
     call(args, kwargs) {
       const placed = place(args, kwargs)
       return placed instanceof Promise ? placed.then((ready) => run(...ready)) : run(...placed)

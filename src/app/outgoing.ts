@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
+import type { Headers } from '../protocol/headers.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
@@ -50,6 +51,19 @@ export interface Circumstances {
   readonly current: CurrentTask | undefined
   /** The body, and how it was packed, if it was. */
   readonly written: Serialized & { readonly compression?: string }
+  /** Where it stands in a canvas, if it is part of one. */
+  readonly place?: Place | undefined
+}
+
+/** Where a task stands in a canvas. */
+export interface Place {
+  readonly rootId: string | undefined
+  readonly parentId: string | undefined
+  readonly group: string | undefined
+  readonly groupIndex: number | undefined
+  readonly replacedTaskNesting: number
+  readonly stamps: Headers
+  readonly stampedHeaders: readonly string[] | null
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
@@ -77,7 +91,7 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, defaultQueue, replyTo, current, written }: Circumstances,
+  { id, nowMs, defaultQueue, replyTo, current, written, place }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
@@ -94,8 +108,10 @@ export function outgoing(
     timelimit: isLimited
       ? [seconds(call.timeLimit) ?? task.timelimit[0], seconds(call.softTimeLimit) ?? task.timelimit[1]]
       : task.timelimit,
-    rootId: current ? current.request.rootId : id,
-    parentId: current ? current.id : null,
+    group: place?.group ?? null,
+    groupIndex: place?.groupIndex ?? null,
+    rootId: place?.rootId ?? (current ? current.request.rootId : id),
+    parentId: place?.parentId ?? (current ? current.id : null),
     argsrepr: argsRepr(args),
     kwargsrepr: kwargsRepr(kwargs),
     origin: ORIGIN,
@@ -104,6 +120,9 @@ export function outgoing(
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: call.priority ?? options.priority ?? 0,
+    replacedTaskNesting: place?.replacedTaskNesting ?? 0,
+    stamps: place?.stamps,
+    stampedHeaders: place?.stampedHeaders ?? null,
     contentType: written.contentType,
     contentEncoding: written.contentEncoding,
     compression: written.compression,

@@ -9,6 +9,8 @@ export interface RegisteredTask {
   readonly options: ResolvedTaskOptions
   /** Names of the parameters in order, `'y?'` may be left out; undefined where the task does not tell. */
   readonly params?: readonly string[] | undefined
+  /** Most arguments by position; `Infinity` where it takes any number, or cannot be told. Default 1. */
+  readonly arity?: number
   /** What checks the one object that the task takes. */
   readonly input?: StandardSchemaV1 | undefined
   /**

@@ -19,6 +19,9 @@ import {
   type Checks,
 } from './check.ts'
 
+import { zoneName, zoneOf } from './time-zone.ts'
+import { workerDefaults, type WorkerDefaults } from './worker-defaults.ts'
+
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
 export interface GivenSettings {
   /**
@@ -73,6 +76,15 @@ export interface GivenSettings {
   /** `acksLate` of tasks that say nothing of it: Celery's `task_acks_late`, which is off there. Default true. */
   readonly acksLate?: boolean
   /**
+   * Time zone, as `'Asia/Shanghai'`, of times in messages that do not say theirs: an `eta` of a Python with the same setting.
+   * All that is sent is UTC and says so. Default `'UTC'`.
+   */
+  readonly timezone?: string
+  /** Without `timezone`: whether such times are UTC, or of the machine's own zone. Default true. */
+  readonly enableUtc?: boolean
+  /** Options of the workers of this application, where these are not told otherwise. Default: the worker's own. */
+  readonly worker?: WorkerDefaults
+  /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
    * `'plain'` for older Pythons: dates as text, bytes refused (`ENCODE_FAILED`). Default `'typed'`.
    */
@@ -111,6 +123,8 @@ export interface Settings {
   readonly resultSerializer: Serializer
   readonly resultAcceptContent: readonly string[]
   readonly acksLate: boolean
+  readonly timezone: string
+  readonly worker: WorkerDefaults
   readonly jsonTypes: 'typed' | 'plain'
   readonly maxMessageBytes: number
   readonly maxDeliveries: number
@@ -173,6 +187,9 @@ const CHECKS: Checks<Checked> = {
   resultSerializer: serializerName,
   resultAcceptContent: listOf(contentType, 1),
   acksLate: flag,
+  timezone: zoneName,
+  enableUtc: flag,
+  worker: workerDefaults,
   jsonTypes: oneOf('typed', 'plain'),
   maxMessageBytes: whole(1),
   maxDeliveries: whole(1),
@@ -242,6 +259,8 @@ export function resolveSettings(
     resultSerializer,
     resultAcceptContent: chosen.resultAcceptContent ?? withType(acceptContent, resultSerializer),
     acksLate: chosen.acksLate ?? true,
+    timezone: zoneOf(chosen.timezone, chosen.enableUtc),
+    worker: chosen.worker ?? {},
     jsonTypes: chosen.jsonTypes ?? 'typed',
     maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,
     maxDeliveries: chosen.maxDeliveries ?? 5,

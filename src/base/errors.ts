@@ -154,8 +154,8 @@ export const ERRORS = {
     fix: 'Call it with the arguments of its definition',
   },
   CANVAS_UNSUPPORTED: {
-    message: 'Task {task} carries a {form}, which this version does not run',
-    fix: 'Send the task alone, or run it on a Python worker',
+    message: 'Task {task} is part of a chord, and nothing here can count its parts',
+    fix: "Add store: 'redis://...' to the settings of the workers, or use results in Redis",
   },
   RESULT_TIMEOUT: {
     message: 'No result of task {id} within {timeoutMs} ms',

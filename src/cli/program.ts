@@ -3,7 +3,7 @@ import { addCommonOptions } from './command-options.ts'
 import { complaintLines, complaintOf } from './complaint.ts'
 import { EXIT, leave } from './exit.ts'
 import { paintFor } from './paint.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 
 /** What a module of a command exports. */
 export interface CommandModule {

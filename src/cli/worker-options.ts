@@ -32,6 +32,12 @@ export interface WorkerFlags extends ServiceOptions {
   readonly softTimeLimit?: number
   readonly gracePeriod?: number
   readonly softShutdownTimeout?: number
+  readonly heartbeatInterval?: number
+  readonly taskEvents?: boolean
+  readonly events?: boolean
+  readonly withoutHeartbeat?: boolean
+  /** There is none: it changes nothing. */
+  readonly withoutGossip?: boolean
 }
 
 /** Adds the options of a worker: Celery's under Celery's names, and ours. */
@@ -80,6 +86,11 @@ export function addWorkerOptions(command: Command): Command {
       '--soft-shutdown-timeout <time>',
       'what runs has so long to end on SIGQUIT or a second signal (default: 0)',
     ).argParser(wait),
+    new Option('-E, --task-events', 'tell what happens to each task, for lovage events, celery events and Flower'),
+    new Option('--events', 'the same'),
+    new Option('--heartbeat-interval <time>', 'tell that often that it is alive (default: 2s)').argParser(wait),
+    new Option('--without-heartbeat', 'never tell that it is alive'),
+    new Option('--without-gossip', 'taken, and without effect: workers here do not gossip'),
   ]
   for (const option of options) command.addOption(option)
   return command
@@ -119,6 +130,8 @@ export function workerChoice(
     hostname: flags.hostname,
     gracePeriod: flags.gracePeriod,
     softShutdownTimeout: flags.softShutdownTimeout,
+    events: flags.taskEvents || flags.events,
+    heartbeatInterval: flags.withoutHeartbeat ? 0 : flags.heartbeatInterval,
     module: taskFiles,
   }
 }

@@ -250,6 +250,14 @@ export function serializeBody(
   return serializeJson(Buffer.from(json).toString('latin1'), serializer)
 }
 
+const BARE_END = Buffer.from(`${EMPTY_EMBED}]`)
+
+/** Whether nothing follows the task, as far as the end of its body tells: false is for those where one must read it. */
+export function isSurelyBare({ body, compression, contentType }: TaskRequest): boolean {
+  if (compression !== undefined || contentType !== JSON_TYPE || body.length < BARE_END.length) return false
+  return BARE_END.equals(body.subarray(body.length - BARE_END.length))
+}
+
 /** A body that has been read. */
 export interface TaskBody {
   readonly args: unknown[]

@@ -17,6 +17,7 @@ import {
 } from '../app/check.ts'
 import { Registry } from '../app/registry.ts'
 import type { Settings } from '../app/settings.ts'
+import { overDefaults } from '../app/worker-defaults.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
@@ -89,6 +90,13 @@ export interface WorkerOptions extends CreditOptions {
    */
   readonly consumerTimeout?: Duration
   /**
+   * Tell what happens to each task as Celery's events, for `celery events`, Flower and `lovage events`. It can be turned on
+   * and off while the worker runs. Default false.
+   */
+  readonly events?: boolean
+  /** How often the worker tells that it is alive, to whoever watches the fleet; 0: never. Default `'2s'`, Celery's. */
+  readonly heartbeatInterval?: Duration
+  /**
    * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
    * 0: never. Default `'1s'`.
    */
@@ -118,6 +126,8 @@ export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
+  readonly events: boolean
+  readonly heartbeatIntervalMs: number
 }
 
 type Checked = {
@@ -126,6 +136,7 @@ type Checked = {
     queues: readonly string[]
     autoscale: AutoscaleRange & { readonly keepaliveMs: number }
     disableRateLimits: boolean
+    events: boolean
     pool: PoolKind
     pools: Partial<Record<PoolKind, number>>
     module: readonly string[]
@@ -197,6 +208,8 @@ const CHECKS: Checks<Checked> = {
   softShutdownTimeout: duration,
   consumerTimeout: duration,
   stallThreshold: duration,
+  events: flag,
+  heartbeatInterval: duration,
 }
 
 /**
@@ -213,10 +226,11 @@ export function resolveWorkerOptions(
   if (typeof given !== 'object' || given === null) {
     throw invalid('options', `must be an object, and is ${shown(given)}`, "Write { queues: ['celery'] }")
   }
-  const checked = checkAll(given, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
+  const all = overDefaults(given, settings.worker)
+  const checked = checkAll(all, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
   const { pool = 'async', pools = {}, perChild = 1 } = checked
   const cores = availableParallelism()
-  const counts = { async: given.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
+  const counts = { async: all.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
   if (checked.concurrency !== undefined) counts[pool] = checked.concurrency
   if (checked.autoscale) {
     if (checked.concurrency !== undefined) {
@@ -254,5 +268,7 @@ export function resolveWorkerOptions(
     softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
+    events: checked.events ?? false,
+    heartbeatIntervalMs: checked.heartbeatInterval ?? 2_000,
   })
 }

@@ -66,7 +66,7 @@ export class Shift {
     this.#clock = clock
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes } = settings
     const types = typesFor(settings.resultSerializer, settings.jsonTypes)
-    const rules: IntakeRules = { registry, accept, maxBodyBytes }
+    const rules: IntakeRules = { registry, accept, maxBodyBytes, timezone: settings.timezone }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
@@ -74,6 +74,10 @@ export class Shift {
     const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
+      canvas: app.canvas,
+      registry,
+      accept,
+      maxBodyBytes,
       clock,
       hooks,
       bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),

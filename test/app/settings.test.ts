@@ -33,6 +33,8 @@ test('every setting has its default', () => {
     resultSerializer: 'json',
     resultAcceptContent: ['application/json'],
     acksLate: true,
+    timezone: 'UTC',
+    worker: {},
     jsonTypes: 'typed',
     maxMessageBytes: 16_777_216,
     maxDeliveries: 5,
