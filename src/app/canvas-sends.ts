@@ -32,7 +32,7 @@ export class CanvasSends {
   /** Brings one task to the broker. Rejects as `applyAsync` does. */
   deliver(call: Call, around?: Partial<Place>): Promise<void> {
     const { registry, settings, defaults, sender } = this.#options
-    const task = sendable(call.task, registry.get(call.task)?.options ?? defaults, settings.defaultQueue)
+    const task = sendable(call.task, registry.get(call.task)?.options ?? defaults, settings)
     return sender.deliver(task, call, around)
   }
 

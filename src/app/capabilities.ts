@@ -1,6 +1,7 @@
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import { schemeOf } from '../base/url.ts'
+import { BROKER_FEATURES } from './broker-features.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
@@ -23,75 +24,6 @@ export interface Feature<Kind extends string> {
   readonly needs: string
   readonly kinds: Readonly<Record<Kind, Capability>>
 }
-
-/** What each kind of broker can do. `docs/semantics.md` has the same table; a test holds the two equal. */
-export const BROKER_FEATURES = {
-  processes: {
-    title: 'several processes meet there',
-    needs: 'a broker that several processes share',
-    kinds: {
-      amqp: [true, ''],
-      redis: [true, ''],
-      embedded: [true, 'of one user'],
-      memory: [false, 'it lies in the memory of one process'],
-    },
-  },
-  machines: {
-    title: 'several machines meet there',
-    needs: 'a broker that several machines share',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
-  },
-  durable: {
-    title: 'what it has confirmed outlives its end',
-    needs: 'a broker that keeps what it has',
-    kinds: {
-      amqp: [true, 'durable queues, persistent messages'],
-      redis: [true, 'with `appendonly yes` and `noeviction` only'],
-      embedded: [true, 'a journal, on disk before the confirmation'],
-      memory: [false, 'gone with the process'],
-    },
-  },
-  celery: {
-    title: 'Celery in Python meets us there',
-    needs: 'a broker that Celery knows',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
-  },
-  admin: {
-    title: 'queues can be looked into: depth, purge, dead letters',
-    needs: 'a broker whose queues can be looked into',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
-  },
-  priorities: {
-    title: 'priorities',
-    needs: 'a broker with priorities',
-    kinds: {
-      amqp: [true, '`queueMaxPriority`; not on quorum queues'],
-      redis: [true, '`queueMaxPriority`; in four steps'],
-      embedded: [true, '`queueMaxPriority`'],
-      memory: [true, '`queueMaxPriority`'],
-    },
-  },
-  delay: {
-    title: '`countdown`, `eta`, retries with a wait',
-    needs: 'a broker that keeps messages until their time',
-    kinds: {
-      amqp: [true, 'kept by the server'],
-      redis: [true, 'kept in a due list, moved by workers'],
-      embedded: [true, 'kept in the journal'],
-      memory: [true, 'kept in memory'],
-    },
-  },
-  heldForEver: {
-    title: 'a message may be held for as long as its task runs',
-    needs: 'a broker that takes no message back for its age',
-    kinds: {
-      amqp: [true, 'under a lease, before `consumer_timeout` strikes'],
-      redis: [true, 'its hold is renewed while its worker lives'],
-      embedded: [true, ''],
-      memory: [true, ''],
-    },
-  },
-} as const satisfies Record<string, Feature<BrokerKind>>
 
 /** What each kind of result backend can do. */
 export const BACKEND_FEATURES = {

@@ -12,11 +12,13 @@ import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
-import { type Circumstances, type Outgoing, outgoing, type Place, type Route, type Sendable } from './outgoing.ts'
+import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
-import { afterPublish, beforePublish } from './publish-hooks.ts'
-import { queueTopology } from './routes.ts'
+import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts'
+import { topologyOf } from './queues.ts'
+import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
+import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
 
@@ -46,7 +48,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'>
+export type Sends = Pick<Sender, 'send'> & Composes
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
@@ -113,8 +115,8 @@ export class Sender {
     const going = this.#going(task, args, kwargs, call, { id, replyTo: backend.replyTo, current, content })
     const { route, expiresAtMs } = going
     const hooks = this.#hooks
-    const about = { ...route.destination, args, kwargs }
-    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
+    const about = (): Publishing => ({ ...route.destination, args, kwargs })
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
     const publish = this.#publishing(client.broker, request, going)
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
@@ -127,7 +129,7 @@ export class Sender {
     }
     this.counts.sent++
     current?.sent(id)
-    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }
@@ -155,16 +157,15 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    { content, ...around }: Omit<Circumstances, 'nowMs' | 'defaultQueue' | 'written'> & { content: Serialized },
+    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written'> & { content: Serialized },
   ): Outgoing {
-    const { defaultQueue } = this.#settings
     const compression = call.compression ?? task.options.compression
     const written = compression ? { ...content, ...pack(content.body, compression) } : content
-    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now(), defaultQueue })
+    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now() })
   }
 
-  #publishing(broker: Broker, request: TaskRequest, { expirationMs, dueAtMs: atMs }: Outgoing): Publish {
-    const message = encodeTask(request, expirationMs === undefined ? {} : { expirationMs })
+  #publishing(broker: Broker, request: TaskRequest, { route, expirationMs, dueAtMs: atMs }: Outgoing): Publish {
+    const message = encodeTask(request, { expirationMs, deliveryMode: route.deliveryMode })
     return (to) => publishAt(broker, message, to, { atMs, nowMs: this.#clock.now() })
   }
 
@@ -188,7 +189,7 @@ export class Sender {
   #declare(broker: Broker, queue: string): Promise<void> | true {
     const known = this.#declared.get(queue)
     if (known) return known
-    const declaring = broker.declare(queueTopology(queue, this.#settings))
+    const declaring = broker.declare(topologyOf(this.#settings, queue))
     this.#declared.set(queue, declaring)
     declaring.then(
       () => {

@@ -4,26 +4,20 @@ import { LovageError } from '../base/errors.ts'
 import type { Compression } from '../protocol/compression.ts'
 import { type Serializer, typeWritten } from '../protocol/serializer.ts'
 import { compressionName, contentType, serializerName } from './content-names.ts'
+import { checkAll, flag, listOf, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from './check.ts'
 import {
-  checkAll,
-  flag,
-  listOf,
-  oneOf,
-  shortText,
-  shown,
-  text,
-  Unfit,
-  wait,
-  whole,
-  type Check,
-  type Checks,
-} from './check.ts'
+  type CheckedRoutingSettings,
+  type GivenRoutingSettings,
+  resolveRouting,
+  ROUTING_CHECKS,
+  type RoutingSettings,
+} from './routing-settings.ts'
 
 import { zoneName, zoneOf } from './time-zone.ts'
 import { workerDefaults, type WorkerDefaults } from './worker-defaults.ts'
 
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
-export interface GivenSettings {
+export interface GivenSettings extends GivenRoutingSettings {
   /**
    * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
    * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
@@ -45,10 +39,6 @@ export interface GivenSettings {
    * looked for from the working directory upwards.
    */
   readonly home?: string
-  /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
-  readonly defaultQueue?: string
-  /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
-  readonly queueMaxPriority?: number
   /** Longest wait for the broker's confirmation. Default `'2s'`. */
   readonly publishTimeout?: Duration
   /** Longest wait for the first connection. Default `'5s'`. */
@@ -104,15 +94,13 @@ export interface GivenSettings {
 }
 
 /** Settings as everything reads them: complete, checked, frozen, times in milliseconds. */
-export interface Settings {
+export interface Settings extends RoutingSettings {
   readonly broker: string
   readonly backend: string
   /** Undefined: there is none. */
   readonly store: string | undefined
   /** Undefined: the one of the project. */
   readonly home: string | undefined
-  readonly defaultQueue: string
-  readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly resultExpiresMs: number
@@ -142,11 +130,13 @@ export interface SettingsSource {
   readonly source?: string
 }
 
+type OtherSettings = Omit<GivenSettings, keyof GivenRoutingSettings>
+
 type Checked = {
-  [Name in keyof GivenSettings]-?: NonNullable<GivenSettings[Name]> extends Duration
+  [Name in keyof OtherSettings]-?: NonNullable<OtherSettings[Name]> extends Duration
     ? number
-    : NonNullable<GivenSettings[Name]>
-}
+    : NonNullable<OtherSettings[Name]>
+} & CheckedRoutingSettings
 
 /** The environment variable of each setting that has one. */
 const ENVIRONMENT = {
@@ -175,8 +165,7 @@ const CHECKS: Checks<Checked> = {
   backend: url,
   store: url,
   home: folder,
-  defaultQueue: shortText,
-  queueMaxPriority: whole(1, 255),
+  ...ROUTING_CHECKS,
   publishTimeout: wait,
   connectTimeout: wait,
   resultExpires: wait,
@@ -247,8 +236,7 @@ export function resolveSettings(
     backend: chosen.backend ?? defaultBackend(broker),
     store: chosen.store ?? defaultStore(broker),
     home: chosen.home,
-    defaultQueue: chosen.defaultQueue ?? 'celery',
-    queueMaxPriority: chosen.queueMaxPriority,
+    ...routingOf(chosen, source),
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
@@ -269,6 +257,15 @@ export function resolveSettings(
     deadLetterMax: chosen.deadLetterMax ?? 10_000,
     deadLetterAgeMs: chosen.deadLetterAge ?? 14 * 86_400_000,
   })
+}
+
+function routingOf(chosen: Partial<Checked>, source: string): RoutingSettings {
+  try {
+    return resolveRouting(chosen)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    throw new LovageError('SETTING_INVALID', { option: 'queues', source, problem: error.message, fix: error.fix })
+  }
 }
 
 /** An application reads what it writes. */

@@ -5,6 +5,7 @@ import type { Compression } from '../protocol/compression.ts'
 import type { Serializer } from '../protocol/serializer.ts'
 import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit, wait, whole } from './check.ts'
 import type { Check, Checks } from './check.ts'
+import { deliveryMode } from './queue-options.ts'
 import { compressionName, serializerName } from './content-names.ts'
 import type { Settings } from './settings.ts'
 
@@ -13,14 +14,16 @@ export type ErrorMatch = string | (abstract new (...args: never[]) => Error)
 
 /** Options that a task and a single call of it both take; those of the call win. */
 export interface SendOptions {
-  /** Queue the message goes to. Default: `defaultQueue` of the settings, `'celery'`. */
+  /** Queue the message goes to. Default: what `routes` of the settings say, else their `defaultQueue`, `'celery'`. */
   readonly queue?: string
-  /** Exchange to publish to, in place of a queue. It must be there. */
+  /** Exchange to publish to, together with `routingKey`. It must be there. */
   readonly exchange?: string
-  /** Routing key for `exchange`, or for the exchange of the queue. Default: the name of the queue. */
+  /** Routing key for `exchange`, or for the exchange of the queue where that is no direct one. Default: that of the queue. */
   readonly routingKey?: string
-  /** 0 to 255, the highest first, on queues declared with `queueMaxPriority`. Default: none. */
+  /** 0 to 255, the highest first, on queues with priorities. Default: what `routes` say, else `defaultPriority`. */
   readonly priority?: number
+  /** 2: the message outlives a restart of the broker; 1: it need not. Default: what its exchange says, else 2. */
+  readonly deliveryMode?: 1 | 2
   /** Nobody runs it after this long, or after this moment; it ends as REVOKED. Default: never. */
   readonly expires?: Duration | Date
   /** The run ends as FAILURE TimeLimitExceeded after so long. Default: none. */
@@ -74,6 +77,7 @@ export interface ResolvedTaskOptions {
   readonly exchange: string | undefined
   readonly routingKey: string | undefined
   readonly priority: number | undefined
+  readonly deliveryMode: 1 | 2 | undefined
   readonly expires: number | Date | undefined
   readonly timeLimitMs: number | undefined
   readonly softTimeLimitMs: number | undefined
@@ -104,6 +108,7 @@ export interface CheckedSendOptions {
   exchange: string
   routingKey: string
   priority: number
+  deliveryMode: 1 | 2
   expires: number | Date
   timeLimit: number
   softTimeLimit: number
@@ -196,6 +201,7 @@ export const SEND_CHECKS: Checks<CheckedSendOptions> = {
   exchange: shortText,
   routingKey: shortText,
   priority: whole(0, 255),
+  deliveryMode,
   expires: moment,
   timeLimit: wait,
   softTimeLimit: wait,
@@ -236,12 +242,9 @@ export function checkOptions<T extends CheckedSendOptions>(
     unknown: (option, fix) => invalid(option, 'does not exist', fix),
     invalid,
   })
-  const { timeLimit, softTimeLimit, queue, exchange } = checked
+  const { timeLimit, softTimeLimit } = checked
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit >= timeLimit) {
     throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
-  }
-  if (queue !== undefined && exchange !== undefined) {
-    throw invalid('exchange', 'cannot stand beside queue', 'Name the queue, or exchange and routingKey')
   }
   return checked
 }
@@ -257,6 +260,7 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     exchange: checked.exchange,
     routingKey: checked.routingKey,
     priority: checked.priority,
+    deliveryMode: checked.deliveryMode,
     expires: checked.expires,
     timeLimitMs: checked.timeLimit,
     softTimeLimitMs: checked.softTimeLimit,

@@ -105,6 +105,14 @@ export const ERRORS = {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
   },
+  QUEUE_UNKNOWN: {
+    message: 'Queue {queue}, of {where}, is none of the setting queues',
+    fix: 'Use one of {known}, add it to queues, or take out createMissingQueues: false',
+  },
+  ROUTE_INVALID: {
+    message: 'A function of the setting routes sends task {task} where it cannot go: it {problem}',
+    fix: '{fix}',
+  },
   WORKER_STOPPED: {
     message: 'The worker does not run: it cannot be {what}',
     fix: 'Start it first; its size at the start is the option concurrency',

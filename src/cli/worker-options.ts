@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { WorkerProcess } from '../app/config.ts'
+import { queuesRead } from '../app/queues.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
 import { names, positive, wait, type ServiceOptions } from './command-options.ts'
@@ -106,7 +107,7 @@ export function workerChoice(
   { app, taskFiles }: Pick<Target, 'app' | 'taskFiles'>,
 ): WorkerChoice {
   const { excludeQueues: excluded, maxMemoryPerChild: kib } = flags
-  const queues = flags.queues ?? configured?.queues ?? [app.settings.defaultQueue]
+  const queues = flags.queues ?? configured?.queues ?? queuesRead(app.settings)
   const left = excluded ? queues.filter((queue) => !excluded.includes(queue)) : queues
   if (left.length === 0) {
     const problem = `leaves none of ${queues.join(', ')}`

@@ -1,6 +1,7 @@
 import { availableParallelism, hostname as hostOf } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { assertBroker } from '../app/capabilities.ts'
 import {
   type Check,
   checkAll,
@@ -15,6 +16,8 @@ import {
   wait,
   whole,
 } from '../app/check.ts'
+import { queueName } from '../app/queue-options.ts'
+import { type Queue, queueOf, queuesRead } from '../app/queues.ts'
 import { Registry } from '../app/registry.ts'
 import type { Settings } from '../app/settings.ts'
 import { overDefaults } from '../app/worker-defaults.ts'
@@ -32,12 +35,9 @@ import {
   type ResolvedCreditOptions,
 } from './credit-options.ts'
 
-/** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
-const MAX_QUEUE_BYTES = 250
-
 /** What `worker(app, options)` takes. */
 export interface WorkerOptions extends CreditOptions {
-  /** Queues it reads; they are declared. Default: `defaultQueue` of the settings, `['celery']`. */
+  /** Queues it reads; they are declared. Default: `queues` of the settings, or their `defaultQueue`, `['celery']`. */
   readonly queues?: readonly string[]
   /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
   readonly pool?: PoolName
@@ -149,13 +149,7 @@ type Checked = {
 const WHERE = 'the worker'
 
 const queueNames: Check<readonly string[]> = (value) => {
-  const names = listOf(shortText, 1)(value)
-  const long = names.find((name) => Buffer.byteLength(name) > MAX_QUEUE_BYTES)
-  if (long !== undefined) {
-    const bytes = Buffer.byteLength(long)
-    const fix = `Use at most ${MAX_QUEUE_BYTES} bytes: the name of its dead letters is longer by five`
-    throw new Unfit(`has a name that is ${bytes} bytes long`, fix)
-  }
+  const names = listOf(queueName, 1)(value)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Unfit(`names ${shown(twice)} twice`, 'Name each queue once')
   return names
@@ -212,9 +206,15 @@ const CHECKS: Checks<Checked> = {
   heartbeatInterval: duration,
 }
 
+/** @throws LovageError `CAPABILITY_MISSING` */
+function checkReader({ name, consumerArguments }: Queue, settings: Settings): void {
+  if (!consumerArguments) return
+  assertBroker('consumerArguments', settings, `Queue ${name}, with consumerArguments,`, 'Leave them out')
+}
+
 /**
  * Checks the options and fills in the defaults.
- * @throws LovageError `OPTION_INVALID`
+ * @throws LovageError `OPTION_INVALID`, `QUEUE_UNKNOWN`, `CAPABILITY_MISSING`
  */
 export function resolveWorkerOptions(
   given: WorkerOptions,
@@ -248,8 +248,10 @@ export function resolveWorkerOptions(
   if (softTimeLimit >= timeLimit) {
     throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
   }
+  const queues = checked.queues ?? Object.freeze(queuesRead(settings))
+  for (const name of queues) checkReader(queueOf(settings, name, WHERE), settings)
   return Object.freeze({
-    queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
+    queues,
     pool,
     concurrency: counts[pool],
     sizes: Object.freeze(sizes),

@@ -20,6 +20,7 @@ function refusal(act: () => unknown): string {
 test('every option of a task has its default', () => {
   expect(resolveTaskOptions('t', {}, settings)).toEqual({
     queue: undefined,
+    deliveryMode: undefined,
     exchange: undefined,
     routingKey: undefined,
     priority: undefined,
@@ -63,7 +64,7 @@ test.each([
   [{ softTimelimit: '1s' }, 'Option softTimelimit of task t does not exist. Did you mean softTimeLimit?'],
   [{ autoretryFor: [] }, /Option autoretryFor of task t does not exist\. Use one of: queue, /],
   [{ queue: '' }, /Option queue of task t must be a text that is not empty, and is ""/],
-  [{ queue: 'a', exchange: 'b' }, /Option exchange of task t cannot stand beside queue/],
+  [{ deliveryMode: 3 }, /Option deliveryMode of task t must be 1 or 2, and is 3/],
   [{ priority: 256 }, /Option priority of task t must be a whole number from 0 to 255, and is 256/],
   [{ expires: new Date(NaN) }, /Option expires of task t is a Date without a time/],
   [{ expires: 'tomorrow' }, /Option expires of task t must be a length of time, and is "tomorrow"/],

@@ -167,10 +167,10 @@ test.each<[string, TaskOptions, CallOptions, { exchange: string; routingKey: str
   ['the queue of the task', { queue: 'q' }, {}, { exchange: '', routingKey: 'q' }],
   ['the queue of the call', { queue: 'other' }, { queue: 'q' }, { exchange: '', routingKey: 'q' }],
   [
-    'a routing key on the exchange of the queue',
+    'a queue, whatever routing key is named beside it',
     { queue: 'q' },
-    { routingKey: 'q' },
-    { exchange: 'q', routingKey: 'q' },
+    { routingKey: 'k' },
+    { exchange: '', routingKey: 'q' },
   ],
   ['a queue in place of an exchange', { exchange: 'e' }, { queue: 'q' }, { exchange: '', routingKey: 'q' }],
 ])('a call goes to %s', async (_, task, options, expected) => {

@@ -157,7 +157,7 @@ export class AmqpConsumer implements Consumer {
     const tag = `lovage-${++this.#lastTag}`
     this.#tags.set(queue, tag)
     this.#queueOf.set(tag, queue)
-    await channel.consume(queue, tag, this.#options.noAck ?? false)
+    await channel.consume(queue, tag, this.#options.noAck ?? false, this.#options.arguments?.[queue])
     // Cancelled since: this one came too late to be cancelled with the others.
     if (this.#cancelling) await channel.cancel(tag)
   }

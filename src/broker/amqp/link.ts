@@ -55,7 +55,7 @@ export interface LinkChannel {
   purgeQueue(name: string): Promise<number>
   get(queue: string): Promise<LinkDelivery | undefined>
   qos(prefetch: number, overAllConsumers: boolean): Promise<void>
-  consume(queue: string, tag: string, noAck: boolean): Promise<void>
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers): Promise<void>
   cancel(tag: string): Promise<void>
   /** False when it could not be sent. */
   ack(deliveryTag: number): boolean

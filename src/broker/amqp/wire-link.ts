@@ -1,4 +1,5 @@
 import { log } from '../../base/log.ts'
+import type { Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Destination, ExchangeSpec } from '../broker.ts'
 import type { AmqpChannel } from './client/channel.ts'
@@ -115,8 +116,8 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('basic.qos', { prefetchCount, global })
   }
 
-  consume(queue: string, tag: string, noAck: boolean): Promise<void> {
-    return this.#channel.consume(queue, tag, noAck)
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers): Promise<void> {
+    return this.#channel.consume(queue, tag, noAck, table)
   }
 
   cancel(tag: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.ts'
 import { log } from '../../../base/log.ts'
+import type { Headers } from '../../../protocol/headers.ts'
 import { LinkError } from '../link.ts'
 import { ContentReader, type Content } from '../wire/content-reader.ts'
 import { ContentWriter, type Outbound } from '../wire/content-writer.ts'
@@ -108,9 +109,9 @@ export class AmqpChannel {
   }
 
   /** Subscribes. */
-  async consume(queue: string, consumerTag: string, noAck: boolean): Promise<void> {
+  async consume(queue: string, consumerTag: string, noAck: boolean, table: Headers = {}): Promise<void> {
     if (noAck) this.#noAckTags.add(consumerTag)
-    await this.#ask('basic.consume', { queue, consumerTag, noAck }, (_, isLate) => {
+    await this.#ask('basic.consume', { queue, consumerTag, noAck, arguments: table }, (_, isLate) => {
       // Nobody knows of it: who asked has been told that there was no answer.
       if (isLate) void this.cancel(consumerTag).catch(() => undefined)
     })
