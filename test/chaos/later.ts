@@ -1,4 +1,4 @@
-import { queueTopology } from '../../src/app/routes.ts'
+import { topologyOf } from '../../src/app/queues.ts'
 import type { AsyncResult } from '../../src/index.ts'
 import type { Broker, BrokerDelays } from '../../src/broker/broker.ts'
 import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
@@ -57,7 +57,7 @@ async function sendStraight({ client: { app }, clock, insist }: World, nth: numb
   const message = encodeTask(newRequest({ id, task: 'shop.add', eta, body: encodeBody([nth, 3], {}) }))
   const { broker } = await insist(() => app.client())
   await insist(async () => {
-    await broker.declare(queueTopology('celery', app.settings))
+    await broker.declare(topologyOf(app.settings, 'celery'))
     await broker.publish(message, { exchange: '', routingKey: 'celery' })
   })
   return id

@@ -1,3 +1,3 @@
-import { holdPool } from './hold-pool.ts'
+import { runPoolSuite } from './run-pool-suite.ts'
 
-holdPool('async')
+runPoolSuite('async')

@@ -6,7 +6,7 @@ import { poolSuite } from '../../src/testing/pool-suite.ts'
 import { app } from '../../src/testing/pool/tasks.ts'
 
 /** Runs the suite of pools on a kind. */
-export function holdPool(kind: Parameters<typeof openPool>[0]): void {
+export function runPoolSuite(kind: Parameters<typeof openPool>[0]): void {
   // The first start of a child has all sources translated.
   if (kind !== 'async') vi.setConfig({ testTimeout: 60_000 })
   const modules = [fileURLToPath(new URL('../../src/testing/pool/tasks.ts', import.meta.url))]
