@@ -21,11 +21,18 @@ export interface WorkerDefaults {
   readonly softTimeLimit?: Duration
   /** How long a soft stop waits for what runs. */
   readonly softShutdownTimeout?: Duration
+  /** Tell of each task: Celery's `-E`. */
+  readonly events?: boolean
+  /** Answer Celery's remote control. */
+  readonly remoteControl?: boolean
+  /** Let remote control replace the threads or processes of the pools. */
+  readonly poolRestarts?: boolean
 }
 
 const NAMES: readonly (keyof WorkerDefaults)[] = [
   ...(['concurrency', 'pool', 'prefetchMultiplier', 'disableRateLimits', 'maxTasksPerChild'] as const),
   ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout'] as const),
+  ...(['events', 'remoteControl', 'poolRestarts'] as const),
 ]
 
 /** The names; what they are set to is checked with the options of each worker. */
