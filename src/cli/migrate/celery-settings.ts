@@ -51,9 +51,9 @@ const ROWS: readonly (readonly [names: string, here: string])[] = [
     'not there: results are kept in Redis, or travel over `rpc://`',
   ],
   ['control_*', 'not there: remote control has what Celery has by default'],
-  ['event_*', 'not there: events have what Celery has by default'],
-  ['task_send_sent_event', 'not there: who sends tells nothing'],
-  ['worker_send_task_events', '`events` of `worker`, `-E`'],
+  ['event_*', "not there: names and times are Celery's defaults"],
+  ['task_send_sent_event', '`sendSentEvent`'],
+  ['worker_send_task_events', '`events` of `worker`'],
   ['security_*', 'not there: the auth serializer will never be'],
   ['task_acks_late', '`acksLate`, of the settings or the task; true is the default'],
   [

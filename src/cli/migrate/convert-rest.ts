@@ -153,6 +153,7 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   task_publish_retry: retry,
   task_publish_retry_policy: publishPolicy,
   task_queue_max_priority: whole('queueMaxPriority'),
+  task_send_sent_event: flag('sendSentEvent'),
   task_serializer: serializer('taskSerializer'),
   task_soft_time_limit: time((to, wait) => to.worker.set('softTimeLimit', wait)),
   task_time_limit: time((to, wait) => to.worker.set('timeLimit', wait)),
