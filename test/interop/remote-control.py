@@ -59,7 +59,9 @@ def ask_all(node):
         'enable_events': control.enable_events(**to),
         'disable_events': control.disable_events(**to),
         'heartbeat': control.heartbeat(destination=[node]),
-        'election': control.election('id-1', 'task', None),
+        # To all it would end a Python worker that is alone among Python's.
+        'election': control.broadcast(
+            'election', arguments={'id': 'id-1', 'topic': 'task', 'action': None}, destination=[node]),
         'unknown': control.broadcast('no_such_command', **to),
     }
     print('ASKED ' + json.dumps(asked), flush=True)
