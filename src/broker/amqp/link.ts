@@ -12,6 +12,10 @@ export interface Link {
   readonly isOpen: boolean
   /** False while what was written piles up here because the server does not read it. */
   readonly hasRoom: boolean
+  /** Most channels that can be open at a time. */
+  readonly channelMax: number
+  /** So many unacknowledged deliveries one channel serves well. */
+  readonly channelCredit: number
   openChannel(events: ChannelEvents): Promise<LinkChannel>
   /** Ends it in order; resolves when the socket is gone. */
   close(): Promise<void>

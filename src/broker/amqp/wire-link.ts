@@ -27,6 +27,8 @@ export const openWireLink: OpenLink = async (options) => {
 }
 
 class WireLink implements Link {
+  /** RabbitMQ 3 and 4 walk over half of it on average for an ack: about 5 µs. Ten times as many are as slow as all else together. */
+  readonly channelCredit = 512
   readonly #connection: AmqpConnection
 
   constructor(connection: AmqpConnection) {
@@ -39,6 +41,10 @@ class WireLink implements Link {
 
   get hasRoom(): boolean {
     return this.#connection.hasRoom
+  }
+
+  get channelMax(): number {
+    return this.#connection.channelMax
   }
 
   async openChannel(events: ChannelEvents): Promise<LinkChannel> {

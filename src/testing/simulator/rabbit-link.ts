@@ -44,6 +44,9 @@ export function openRabbitLink(net: Net, { timeoutMs, clock, events }: LinkOptio
 /** One connection to the model: two streams of packets, each in order, each with its delays, both cut at once. */
 export class RabbitLink implements Link {
   readonly hasRoom = true
+  readonly channelMax = 2_047
+  /** So little that also workers of a few slots have several channels. */
+  readonly channelCredit = 2
   readonly net: Net
   readonly #events: LinkOptions['events']
   readonly #channels = new Set<RabbitLinkChannel>()

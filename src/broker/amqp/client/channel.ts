@@ -22,7 +22,7 @@ export interface ChannelHost {
   readonly maxBodyBytes: number
   readonly callTimeoutMs: number
   /** The broker has stopped or restarted the flow of messages on a channel. */
-  onFlow(): void
+  onFlow(channel: AmqpChannel): void
   /** Its number is free again. */
   release(channel: AmqpChannel): void
 }
@@ -178,7 +178,7 @@ export class AmqpChannel {
       case 'channel.flow':
         this.#isFlowing = method.args.active
         this.#send('channel.flow-ok', method.args)
-        return this.#host.onFlow()
+        return this.#host.onFlow(this)
       case 'channel.close':
         this.#send('channel.close-ok', {})
         this.#host.release(this)
