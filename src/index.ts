@@ -2,6 +2,14 @@ export { lovage, type App, type Surroundings } from './app/app.ts'
 export type { Client, SendCounts } from './app/send.ts'
 export type { AsyncResult, GetOptions, TaskUpdate } from './app/async-result.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
+export type {
+  AddConsumerOptions,
+  BroadcastOptions,
+  Control,
+  ControlOptions,
+  NodeReply,
+  TerminateOptions,
+} from './app/control.ts'
 export { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from './app/control-flow.ts'
 export { currentTask, type CurrentTask, type DeliveryInfo, retry, type RetryOptions } from './app/current-task.ts'
 export type {
@@ -14,6 +22,7 @@ export type {
   TaskEvent,
   WorkerEvent,
 } from './app/hooks.ts'
+export type { ByNode, Inspect, InspectOptions, ScheduledInfo, TaskInfo } from './app/inspect.ts'
 export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'

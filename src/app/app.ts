@@ -3,7 +3,11 @@ import { openBackend } from '../backend/open.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
+import type { Broker } from '../broker/broker.ts'
 import { openBroker } from '../broker/open.ts'
+import { Asker } from '../fleet/ask.ts'
+import { LamportClock } from '../fleet/lamport.ts'
+import { Pidbox } from '../fleet/pidbox.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
@@ -12,6 +16,7 @@ import type { CallOptions } from './call-options.ts'
 import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
 import { childPlace } from './child-place.ts'
 import { Connection } from './connection.ts'
+import { Control } from './control.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
@@ -61,6 +66,12 @@ export class App {
   readonly hooks: Hooks
   /** What the tasks of this process or thread share: see `resource`. */
   readonly resources: Resources
+  /** Commands and questions to workers. */
+  readonly control: Control
+  /** Orders what this process tells other nodes, and hears of them. */
+  readonly lamport: LamportClock = new LamportClock()
+  /** Where commands to workers go. */
+  readonly pidbox: Pidbox = new Pidbox()
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
@@ -102,6 +113,9 @@ export class App {
       clientIfOpen: () => this.#connection.clientIfOpen(),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    const { lamport, pidbox } = this
+    const broker = async (): Promise<Broker> => (await this.client()).broker
+    this.control = new Control(new Asker({ broker, clock, lamport, pidbox }))
   }
 
   /**

@@ -101,6 +101,12 @@ export class Keeper<K extends Kept> {
     return this.#options.unreachable(this.#lastProblem)
   }
 
+  /** What one is told who has waited for so long. */
+  noAnswer(timeoutMs: number): Error {
+    if (this.#state !== 'connected') return this.unreachable()
+    return this.#options.unreachable(`no answer within ${timeoutMs} ms`)
+  }
+
   /** Gives a connection up that is open and of no use, so that another is opened. */
   giveUp(kept: K, problem: string): void {
     if (this.#kept !== kept) return

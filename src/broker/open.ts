@@ -27,7 +27,13 @@ export type { EnginePost, OpenPost } from './embedded/client/post.ts'
 export type { JournalFile, JournalFiles } from './embedded/journal/journal-files.ts'
 export type { EngineServer } from './embedded/owner/engine-server.ts'
 export { joinTables } from './embedded/tables/shared-tables.ts'
-export type { Answer, Operation, OperationName, Watchable } from './embedded/tables/operation.ts'
+export {
+  type Answer,
+  isHarmless,
+  type Operation,
+  type OperationName,
+  type Watchable,
+} from './embedded/tables/operation.ts'
 export { LinkError } from './amqp/link.ts'
 export type {
   ChannelEvents,

@@ -1,7 +1,7 @@
 import type { Service } from '../base/service.ts'
 import type { Answer, Operation, OperationName, Watchable } from '../broker/open.ts'
 
-export type { Answer, Operation, OperationName, Watchable } from '../broker/open.ts'
+export { type Answer, isHarmless, type Operation, type OperationName, type Watchable } from '../broker/open.ts'
 
 /** What a kind of store does: steps that are data, checked already, and one way to be called. */
 export interface Operations extends Service {

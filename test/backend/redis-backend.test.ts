@@ -116,7 +116,8 @@ describeWith(['redis'], 'results in Redis', () => {
   })
 
   test('what is put while the server is away is stored when it is back, and fails by name when it stays away', async () => {
-    const worker = await backend(proxy.urlFor(redis.url()), { connectTimeoutMs: 700 })
+    // Longer than the longest wait between two tries to connect.
+    const worker = await backend(proxy.urlFor(redis.url()), { connectTimeoutMs: 1500 })
     proxy.mode = 'refusing'
     proxy.cut()
     await expect(worker.put(success('away', 1), {})).rejects.toMatchObject({ code: 'BACKEND_UNREACHABLE' })

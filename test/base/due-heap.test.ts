@@ -87,9 +87,9 @@ describe('a due-heap', () => {
     const heap = new DueHeap(systemClock)
     const ran: string[] = []
     await new Promise<void>((resolve) => {
-      heap.add(15, resolve)
-      heap.add(5, () => ran.push('first')).cancel()
       heap.add(10, () => ran.push('second'))
+      heap.add(5, () => ran.push('first')).cancel()
+      heap.add(15, resolve)
     })
     expect(ran).toEqual(['second'])
   })

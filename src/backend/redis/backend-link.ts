@@ -25,7 +25,7 @@ export interface BackendLinkOptions {
   readonly timeoutMs: number
   readonly name: string
   readonly silenceMs: number
-  readonly onClosed: (problem: string) => void
+  readonly onClosed: (problem: Error) => void
   /** A message of a channel that is subscribed to. */
   readonly onMessage: (channel: string, text: string) => void
 }

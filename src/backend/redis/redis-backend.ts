@@ -1,12 +1,13 @@
-import { type Clock, deadline } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
+import { askKept } from '../../base/redis/ask.ts'
 import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
 import { isPassing } from '../../base/redis/redis-errors.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
-import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
@@ -14,6 +15,8 @@ import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
 import { RedisGroups } from './redis-groups.ts'
+
+const WHERE = 'the result backend'
 
 /** A server that owes an answer for so many times as long as who asks waits for it is given up. */
 const SILENCES = 3
@@ -58,7 +61,7 @@ export interface RedisBackendOptions {
  * @throws LovageError `OPTION_INVALID`, `CAPABILITY_MISSING` (a cluster)
  */
 export function parseRedisBackendUrl(text: string): RedisUrl {
-  return parseRedisUrl(text, 'the result backend', REDIS_OPTIONS)
+  return parseRedisUrl(text, WHERE, REDIS_OPTIONS)
 }
 
 /** Results in Redis, under Celery's keys: `celery-task-meta-<id>`. */
@@ -102,7 +105,7 @@ export class RedisBackend implements ResultBackend {
           timeoutMs,
           name: 'lovage results',
           silenceMs: connectTimeoutMs * SILENCES,
-          onClosed: (problem) => onClosed(new Error(problem)),
+          onClosed,
           onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
         }),
       onUp: (link) => this.#onUp(link),
@@ -178,9 +181,7 @@ export class RedisBackend implements ResultBackend {
   }
 
   async #onUp(link: BackendLink): Promise<void> {
-    if (link.facts.isCluster) throw clusterRefused('the result backend')
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('backend', this.#options.url.redacted, link.facts)
+    assertUsable(link.facts, { room: 'backend', where: WHERE, url: this.#options.url.redacted })
     const keys = await this.#subscriptions.attach(link)
     // What was stored while nobody listened.
     for (let from = 0; from < keys.length; from += BATCH) {
@@ -203,32 +204,14 @@ export class RedisBackend implements ResultBackend {
     }
   }
 
-  /** Runs work on the connection there is or will be, within the time limit; again where it was lost meanwhile. */
   async #ask<T>(work: (link: BackendLink) => Promise<T>): Promise<T> {
-    const { clock, connectTimeoutMs } = this.#options
-    const attempt = async (): Promise<T> => {
-      for (;;) {
-        const link = await this.#keeper.connected(connectTimeoutMs)
-        try {
-          return await work(link)
-        } catch (error) {
-          if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
-          else if (error instanceof RedisReplyError) throw this.#refused(error)
-          else if (link.isOpen) throw error
-        }
-      }
-    }
-    return await deadline(clock, attempt(), connectTimeoutMs, () => this.#noAnswer())
+    const { clock, connectTimeoutMs: timeoutMs } = this.#options
+    const meaning = (error: unknown): unknown => (error instanceof RedisReplyError ? this.#refused(error) : error)
+    return await askKept(this.#keeper, work, { clock, timeoutMs, meaning })
   }
 
   #refused(error: RedisReplyError): LovageError {
     return new LovageError('BACKEND_REFUSED', { url: this.#options.url.redacted, problem: error.message })
-  }
-
-  #noAnswer(): Error {
-    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
-    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
-    return new LovageError('BACKEND_UNREACHABLE', { url: this.#options.url.redacted, problem })
   }
 
   #assertOpen(): void {

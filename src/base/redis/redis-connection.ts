@@ -45,7 +45,7 @@ export interface RedisConnectionOptions {
   /** A server that owes an answer, or is asked for a sign of life, and says nothing for so long is given up. */
   readonly silenceMs: number
   /** Called once, when a connection that was ready has ended. */
-  readonly onClosed: (problem: string) => void
+  readonly onClosed: (problem: Error) => void
   /** A message of a channel that is subscribed to, with the pattern where there is one. */
   readonly onMessage?: (channel: string, text: string, pattern: string | undefined) => void
 }
@@ -246,7 +246,7 @@ export class RedisConnection implements RedisLine {
     this.#watch?.cancel()
     if (!this.#isOpen) return
     this.#isOpen = false
-    this.#options.onClosed(this.#problem)
+    this.#options.onClosed(new RedisLostError(this.#problem))
   }
 
   #destroy(problem: string): void {

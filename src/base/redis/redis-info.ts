@@ -1,4 +1,5 @@
 import { log } from '../log.ts'
+import { clusterRefused } from './redis-url.ts'
 
 /** What a server tells of itself. */
 export interface RedisFacts {
@@ -35,8 +36,28 @@ const warned = new Set<string>()
 /** More servers than a process ever speaks to; what is forgotten is only that it was warned of. */
 const MOST_WARNED = 1000
 
-/** Says what is wrong with a server, once for each URL and room. */
-export function warnOfRisks(room: string, url: string, { risks }: RedisFacts): void {
+/** Who uses a server. */
+export interface RedisUser {
+  /** The room that speaks in logs. */
+  readonly room: string
+  /** What the server is to be, as {@link clusterRefused} has it. */
+  readonly where: string
+  /** Password hidden. */
+  readonly url: string
+}
+
+/**
+ * Refuses a server that cannot be used, for good (a cluster: LovageError `CAPABILITY_MISSING`) or for now (a replica), and
+ * warns of one that may lose something.
+ */
+export function assertUsable(facts: RedisFacts, { room, where, url }: RedisUser): void {
+  if (facts.isCluster) throw clusterRefused(where)
+  if (facts.isReplica) throw new Error('it is a replica, which takes no writes')
+  warnOfRisks(room, url, facts)
+}
+
+/** Once for each URL and room. */
+function warnOfRisks(room: string, url: string, { risks }: RedisFacts): void {
   const key = `${room} ${url}`
   if (risks.length === 0 || warned.has(key)) return
   if (warned.size >= MOST_WARNED) warned.clear()

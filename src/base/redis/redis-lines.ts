@@ -1,4 +1,3 @@
-import { messageOf } from '../errors.ts'
 import type { Kept } from '../keeper.ts'
 import {
   type OpenRedisLine,
@@ -89,14 +88,14 @@ export class RedisLines implements Kept {
     const { onMessage } = this.#options
     const listening = this.another(onMessage)
     this.#listening = listening
-    listening.catch((error: unknown) => this.end(messageOf(error)))
+    listening.catch((error: Error) => this.end(error))
     return listening
   }
 
   /** One more connection, to the same server. */
   async another(onMessage?: OnMessage): Promise<RedisLine> {
     const { onMessage: _, ...rest } = this.#options
-    const options = { ...rest, ...(onMessage && { onMessage }), onClosed: (problem: string) => this.end(problem) }
+    const options = { ...rest, ...(onMessage && { onMessage }), onClosed: (problem: Error) => this.end(problem) }
     if (!this.#isOpen) throw new RedisLostError('the connection was closed')
     const other = await this.#openLine(options)
     if (!this.#isOpen) {
@@ -115,7 +114,7 @@ export class RedisLines implements Kept {
   }
 
   /** They are of no use any more: closes them, and says so. */
-  end(problem: string): void {
+  end(problem: Error): void {
     if (!this.#isOpen) return
     this.close()
     this.#options.onClosed(problem)

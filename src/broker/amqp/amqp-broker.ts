@@ -282,8 +282,6 @@ export class AmqpBroker implements Broker {
 
   #noAnswer(): Error {
     if (this.#isClosed()) return new LovageError('BROKER_CLOSED')
-    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
-    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
-    return new LovageError('BROKER_UNREACHABLE', { url: this.#options.url.redacted, problem })
+    return this.#keeper.noAnswer(this.#options.connectTimeoutMs)
   }
 }

@@ -1,9 +1,9 @@
 import { deadline } from '../../base/clock.ts'
-import { LovageError, messageOf } from '../../base/errors.ts'
+import { LovageError } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
-import { clusterRefused } from '../../base/redis/redis-url.ts'
+import { askKept } from '../../base/redis/ask.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
 import type { Message } from '../../protocol/message.ts'
 import type {
   Broker,
@@ -27,7 +27,7 @@ import { Mover } from './mover.ts'
 import { Readers } from './readers.ts'
 import { redisAdmin } from './redis-admin.ts'
 import { redisDelays } from './redis-delays.ts'
-import { isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
+import { isRefusal } from '../../base/redis/redis-errors.ts'
 import { serverError } from './redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 import { LONGEST_LEASE_MS, type RedisOptions } from './redis-options.ts'
@@ -198,17 +198,15 @@ export class RedisBroker implements Broker {
       timeoutMs,
       // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
       silenceMs: heartbeatS * 500,
-      onClosed: (problem) => onClosed(new Error(problem)),
+      onClosed,
       onBell: () => this.#readers.ring(),
       onHeard: (pattern, _channel, text) => this.#mover.hears(pattern) || this.#readers.onHeard(pattern, text),
     })
   }
 
   async #onUp(link: RedisLink): Promise<void> {
-    const { redacted } = this.#options.url.url
-    if (link.facts.isCluster) throw clusterRefused('the broker')
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('broker', redacted, link.facts)
+    const { redacted: url } = this.#options.url.url
+    assertUsable(link.facts, { room: 'broker', where: 'the broker', url })
     await this.#hands.attach(link)
     await declareAgain(this.#context(link), this.#declared.all())
     await this.#readers.attach(link)
@@ -265,32 +263,15 @@ export class RedisBroker implements Broker {
     return new Sweeper(clock, this.#hands, url.visibilityMs, url.prefix)
   }
 
-  /** Runs work on the connection there is or will be, within the time limit; once more where it was lost meanwhile. */
   async #ask<T>(work: (link: RedisLink) => Promise<T>): Promise<T> {
     this.#assertOpen()
-    const { clock, connectTimeoutMs, url } = this.#options
-    const attempt = async (): Promise<T> => {
-      for (;;) {
-        const link = await this.#keeper.connected(connectTimeoutMs)
-        try {
-          return await work(link)
-        } catch (error) {
-          if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
-          else if (link.isOpen || error instanceof LovageError) throw serverError(error, url.url.redacted)
-        }
-      }
-    }
-    return await deadline(clock, attempt(), connectTimeoutMs, () => this.#noAnswer())
+    const { clock, connectTimeoutMs: timeoutMs, url } = this.#options
+    const meaning = (error: unknown): unknown => serverError(error, url.url.redacted)
+    return await askKept(this.#keeper, work, { clock, timeoutMs, meaning })
   }
 
   #assertOpen(): void {
     if (this.#isClosing || this.#keeper.state === 'stopped') throw new LovageError('BROKER_CLOSED')
-  }
-
-  #noAnswer(): Error {
-    if (this.#keeper.state !== 'connected') return this.#keeper.unreachable()
-    const problem = `no answer within ${this.#options.connectTimeoutMs} ms`
-    return new LovageError('BROKER_UNREACHABLE', { url: this.#options.url.url.redacted, problem })
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/clock.ts'
-import { messageOf } from '../../base/errors.ts'
 import type { Kept } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import {
@@ -44,7 +43,7 @@ export interface RedisLinkOptions {
   readonly silenceMs: number
   /** Goes before every key. */
   readonly prefix: string
-  readonly onClosed: (problem: string) => void
+  readonly onClosed: (problem: Error) => void
   readonly onBell: () => void
   /** A message of a channel that is listened to. */
   readonly onHeard: (pattern: string, channel: string, text: string) => void
@@ -127,7 +126,7 @@ class ServerLink implements RedisLink {
     if (this.#reading) return this.#reading
     const reading = this.#beginReading()
     this.#reading = reading
-    reading.catch((error: unknown) => this.#lines.end(messageOf(error)))
+    reading.catch((error: Error) => this.#lines.end(error))
     return reading
   }
 

@@ -1,13 +1,21 @@
-import { type Clock, deadline } from '../../base/clock.ts'
+import { type Call, Calls } from '../../base/calls.ts'
+import type { Clock } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { Lifecycle } from '../../base/lifecycle.ts'
-import { RedisReplyError } from '../../base/redis/redis-connection.ts'
+import { askKept } from '../../base/redis/ask.ts'
+import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { isFull, isLost, isPassing, isRefusal } from '../../base/redis/redis-errors.ts'
-import { warnOfRisks } from '../../base/redis/redis-info.ts'
-import { clusterRefused, parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
-import type { Answer, Operation, OperationName, Operations, Watchable } from '../operations.ts'
-import { type Call, Calls } from './calls.ts'
+import { assertUsable } from '../../base/redis/redis-info.ts'
+import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import {
+  type Answer,
+  isHarmless,
+  type Operation,
+  type OperationName,
+  type Operations,
+  type Watchable,
+} from '../operations.ts'
 import { peek } from './due-scripts.ts'
 import { STEPS } from './steps.ts'
 import type { OpenStoreLink, StoreLink } from './store-link.ts'
@@ -38,6 +46,11 @@ export function parseRedisStoreUrl(text: string): RedisUrl {
   return parseRedisUrl(text, WHERE, REDIS_OPTIONS)
 }
 
+interface Asked {
+  readonly operation: Operation
+  readonly args: readonly RedisArgument[]
+}
+
 /** State in a Redis, each operation one script, under keys that begin with `lovage:1:`. */
 export class RedisOperations implements Operations {
   readonly kind = 'redis'
@@ -45,7 +58,7 @@ export class RedisOperations implements Operations {
   readonly #prefix: string
   readonly #keeper: Keeper<StoreLink>
   readonly #lifecycle = new Lifecycle(() => new LovageError('STORE_CLOSED'))
-  readonly #calls: Calls
+  readonly #calls: Calls<Asked, Answer>
   readonly #watches: Watches
   #link: StoreLink | undefined
   #isClosing = false
@@ -54,7 +67,12 @@ export class RedisOperations implements Operations {
     this.#options = options
     const { url, clock, connectTimeoutMs, answerTimeoutMs, openLink } = options
     this.#prefix = `${url.options.get('global_keyprefix') ?? ''}lovage:1:`
-    this.#calls = new Calls(clock)
+    this.#calls = new Calls({
+      clock,
+      timeoutMs: answerTimeoutMs,
+      late: () => this.#keeper.noAnswer(answerTimeoutMs),
+      full: (problem) => this.#unreachable(problem),
+    })
     this.#watches = new Watches(clock, this.#prefix, (key) => this.#peek(key))
     this.#keeper = new Keeper<StoreLink>({
       clock,
@@ -69,7 +87,7 @@ export class RedisOperations implements Operations {
           name: 'lovage store',
           silenceMs: answerTimeoutMs * SILENCES,
           scripts: SCRIPTS,
-          onClosed: (problem) => onClosed(new Error(problem)),
+          onClosed,
           onMessage: (channel, text) => this.#watches.hear(channel, text),
         }),
       onUp: (link) => this.#onUp(link),
@@ -91,7 +109,7 @@ export class RedisOperations implements Operations {
   stop(): Promise<void> {
     return this.#lifecycle.stop(async (running) => {
       this.#isClosing = true
-      if (this.#link) await this.#calls.untilIdle(this.#options.answerTimeoutMs)
+      if (this.#link) await this.#calls.untilIdle()
       await this.#keeper.stop()
       this.#onDown()
       await running.catch(() => {})
@@ -102,33 +120,24 @@ export class RedisOperations implements Operations {
 
   async apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>> {
     this.#assertOpen()
-    const { answerTimeoutMs } = this.#options
     const step = STEPS[operation.op]
     const args = [this.#prefix, operation.key, ...step.args(operation as never)]
-    const { call, answered } = this.#calls.open(operation, args, answerTimeoutMs, () => this.#noAnswer())
+    const { call, answered } = this.#calls.open({ operation: operation as Operation, args })
     if (this.#link) this.#say(this.#link, call)
     else this.#calls.later(call)
-    return answered
+    return answered as Promise<Answer<Name>>
   }
 
   async watch(what: Watchable, key: string, watcher: () => void): Promise<() => void> {
     this.#assertOpen()
-    const { clock, answerTimeoutMs } = this.#options
+    const { clock, answerTimeoutMs: timeoutMs } = this.#options
     const own = { end: (): void => {}, isLate: false }
-    const attempt = async (): Promise<void> => {
-      while (!own.isLate) {
-        const link = await this.#keeper.connected(answerTimeoutMs)
-        try {
-          own.end = await this.#watches.add(link, what, key, watcher)
-          if (own.isLate) own.end()
-          return
-        } catch (error) {
-          if (link.isOpen) throw this.#meaning(error)
-        }
-      }
+    const add = async (link: StoreLink): Promise<void> => {
+      own.end = await this.#watches.add(link, what, key, watcher)
+      if (own.isLate) own.end()
     }
     try {
-      await deadline(clock, attempt(), answerTimeoutMs, () => this.#noAnswer())
+      await askKept(this.#keeper, add, { clock, timeoutMs, meaning: (error) => this.#meaning(error) })
     } catch (error) {
       own.isLate = true
       throw error
@@ -137,9 +146,7 @@ export class RedisOperations implements Operations {
   }
 
   async #onUp(link: StoreLink): Promise<void> {
-    if (link.facts.isCluster) throw clusterRefused(WHERE)
-    if (link.facts.isReplica) throw new Error('it is a replica, which takes no writes')
-    warnOfRisks('store', this.#options.url.redacted, link.facts)
+    assertUsable(link.facts, { room: 'store', where: WHERE, url: this.#options.url.redacted })
     await this.#watches.attach(link)
     this.#link = link
     for (const call of this.#calls.takeUnsaid()) this.#say(link, call)
@@ -151,14 +158,15 @@ export class RedisOperations implements Operations {
     this.#watches.detach()
   }
 
-  #say(link: StoreLink, call: Call): void {
-    const { op, key } = call.operation
+  #say(link: StoreLink, call: Call<Asked, Answer>): void {
+    const { operation, args } = call.asked
+    const { op, key } = operation
     const step = STEPS[op]
-    link.runRaw(step.script, call.args).then(
+    link.runRaw(step.script, args).then(
       (reply) => {
         if (this.#calls.isOver(call)) return
         try {
-          const answer = step.answer(reply as never, call.operation as never)
+          const answer = step.answer(reply as never, operation as never)
           if (op === 'take') this.#watches.known(key, (answer as Answer<'take'>).nextInMs)
           call.settle(answer)
         } catch (error) {
@@ -169,9 +177,9 @@ export class RedisOperations implements Operations {
     )
   }
 
-  #onFailed(link: StoreLink, call: Call, error: unknown): void {
+  #onFailed(link: StoreLink, call: Call<Asked, Answer>, error: unknown): void {
     if (isPassing(error)) this.#keeper.giveUp(link, messageOf(error))
-    const isUndone = isPassing(error) || (isLost(error) && isHarmless(call.operation))
+    const isUndone = isPassing(error) || (isLost(error) && isHarmless(call.asked.operation))
     if (!isUndone) return call.fail(this.#meaning(error))
     if (this.#link && this.#link !== link) this.#say(this.#link, call)
     else this.#calls.later(call)
@@ -196,11 +204,6 @@ export class RedisOperations implements Operations {
     return error instanceof LovageError || isRefusal(error) ? this.#meaning(error) : undefined
   }
 
-  #noAnswer(): Error {
-    if (!this.#link) return this.#keeper.unreachable()
-    return this.#unreachable(`no answer within ${this.#options.answerTimeoutMs} ms`)
-  }
-
   #unreachable(problem: string): LovageError {
     return new LovageError('STORE_UNREACHABLE', { url: this.#options.url.redacted, problem })
   }
@@ -210,10 +213,4 @@ export class RedisOperations implements Operations {
       throw new LovageError('STORE_CLOSED')
     }
   }
-}
-
-/** Done twice, it comes to the same, and so does its answer. */
-function isHarmless(operation: Operation): boolean {
-  if (operation.op === 'count') return operation.by === 0
-  return ['get', 'read', 'trim', 'list', 'lease', 'renew'].includes(operation.op)
 }

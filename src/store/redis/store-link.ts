@@ -26,7 +26,7 @@ export interface StoreLinkOptions {
   readonly name: string
   readonly silenceMs: number
   readonly scripts: readonly RedisScript[]
-  readonly onClosed: (problem: string) => void
+  readonly onClosed: (problem: Error) => void
   /** A message of a channel that is subscribed to. */
   readonly onMessage: (channel: string, text: string) => void
 }

@@ -214,7 +214,7 @@ export class SimulatedRedisLine implements RedisLine {
     this.#isOpen = false
     for (const reject of [...this.#waiting]) reject(new RedisLostError(why))
     this.#waiting.clear()
-    if (wasOpen && isTold) this.#options.onClosed(why)
+    if (wasOpen && isTold) this.#options.onClosed(new RedisLostError(why))
   }
 }
 

@@ -191,7 +191,7 @@ describeWith(['redis'], 'leases', () => {
           const answer = (await link.read(...args)) as [unknown, unknown, unknown[]]
           if (args[0] !== MOVES.take || answer[2].length === 0 || taken++ > 0) return answer
           link.close()
-          options.onClosed('planted')
+          options.onClosed(new Error('planted'))
           throw new RedisLostError('planted')
         },
       }

@@ -1,9 +1,8 @@
-import type { Clock } from '../../../base/clock.ts'
-import { DueHeap } from '../../../base/due-heap.ts'
+import { type Call, Calls } from '../../../base/calls.ts'
 import { LovageError, messageOf } from '../../../base/errors.ts'
 import type { Service } from '../../../base/service.ts'
 import type { Headers } from '../../../protocol/headers.ts'
-import type { Answer, Operation, OperationName, Watchable } from '../tables/operation.ts'
+import { type Answer, isHarmless, type Operation, type OperationName, type Watchable } from '../tables/operation.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, SAY } from '../wire/frames.ts'
@@ -11,19 +10,10 @@ import { writeTable } from '../wire/value-codec.ts'
 import { EngineClient, type EngineClientOptions } from './engine-client.ts'
 import type { Line } from './line.ts'
 
-/** More calls may not wait at a time. */
-const MOST_CALLS = 100_000
-
 /** How a {@link TablesClient} is made. */
 export interface TablesClientOptions extends EngineClientOptions {
   /** Longest wait for an answer, reconnects included. */
   readonly answerTimeoutMs: number
-}
-
-interface Call {
-  readonly operation: Operation
-  settle(answer: Answer): void
-  fail(error: LovageError): void
 }
 
 interface Watch {
@@ -36,23 +26,24 @@ interface Watch {
 export class TablesClient implements Service {
   readonly #options: TablesClientOptions
   readonly #client: EngineClient
-  readonly #dues: DueHeap
   #line: Line | undefined
-  readonly #calls = new Set<Call>()
-  /** Not said yet, oldest first. */
-  readonly #unsaid = new Set<Call>()
+  readonly #calls: Calls<Operation, Answer>
   readonly #watches = new Map<string, Watch>()
-  #onIdle: (() => void) | undefined
 
   constructor(options: TablesClientOptions) {
     this.#options = options
-    this.#dues = new DueHeap(options.clock)
+    this.#calls = new Calls({
+      clock: options.clock,
+      timeoutMs: options.answerTimeoutMs,
+      late: () => this.#late(),
+      full: (problem) => this.#unreachable(problem),
+    })
     this.#client = new EngineClient(options)
     this.#client.join({
       onUp: (line) => this.#onUp(line),
       onDown: () => (this.#line = undefined),
       onSay: (kind, frame) => this.#onSay(kind, frame),
-      onStopping: () => this.#untilIdle(options.clock),
+      onStopping: () => this.#calls.untilIdle(),
     })
   }
 
@@ -64,7 +55,7 @@ export class TablesClient implements Service {
   async stop(): Promise<void> {
     await this.#client.stop()
     if (this.#client.state !== 'stopped') return
-    for (const call of this.#calls) call.fail(this.#unreachable('it was stopped before it had answered'))
+    this.#calls.failAll(this.#unreachable('it was stopped before it had answered'))
     this.#watches.clear()
   }
 
@@ -75,32 +66,10 @@ export class TablesClient implements Service {
    */
   async apply<Name extends OperationName>(operation: Operation<Name>): Promise<Answer<Name>> {
     this.#client.assertOpen()
-    if (this.#calls.size >= MOST_CALLS) throw this.#unreachable(`${MOST_CALLS} calls wait for it already`)
-    const { answerTimeoutMs } = this.#options
-    return new Promise((resolve, reject) => {
-      const due = this.#dues.add(answerTimeoutMs, () => {
-        call.fail(this.#line ? this.#unreachable(`no answer within ${answerTimeoutMs} ms`) : this.#client.unreachable())
-      })
-      const over = (): void => {
-        due.cancel()
-        this.#unsaid.delete(call)
-        if (this.#calls.delete(call) && this.#calls.size === 0) this.#onIdle?.()
-      }
-      const call: Call = {
-        operation: operation as Operation,
-        settle: (answer) => {
-          over()
-          resolve(answer as Answer<Name>)
-        },
-        fail: (error) => {
-          over()
-          reject(error)
-        },
-      }
-      this.#calls.add(call)
-      if (this.#line) this.#say(this.#line, call)
-      else this.#unsaid.add(call)
-    })
+    const { call, answered } = this.#calls.open(operation as Operation)
+    if (this.#line) this.#say(this.#line, call)
+    else this.#calls.later(call)
+    return answered as Promise<Answer<Name>>
   }
 
   /**
@@ -134,7 +103,7 @@ export class TablesClient implements Service {
     )
     await Promise.all(asked)
     this.#line = line
-    for (const call of this.#unsaid) this.#say(line, call)
+    for (const call of this.#calls.takeUnsaid()) this.#say(line, call)
     // While nobody listened they may have moved.
     for (const { watchers } of watches) for (const watcher of watchers) watcher()
   }
@@ -146,9 +115,8 @@ export class TablesClient implements Service {
     return true
   }
 
-  #say(line: Line, call: Call): void {
-    this.#unsaid.delete(call)
-    const { operation } = call
+  #say(line: Line, call: Call<Operation, Answer>): void {
+    const operation = call.asked
     try {
       line.ask(
         ASK.operate,
@@ -156,8 +124,7 @@ export class TablesClient implements Service {
           done: (value) => call.settle(value as unknown as Answer),
           failed: (error) => call.fail(error),
           lost: () => {
-            if (!this.#calls.has(call)) return
-            if (isHarmless(operation)) this.#unsaid.add(call)
+            if (isHarmless(operation)) this.#calls.later(call)
             else call.fail(this.#unreachable('the connection was lost before it had answered'))
           },
         },
@@ -168,16 +135,9 @@ export class TablesClient implements Service {
     }
   }
 
-  async #untilIdle(clock: Clock): Promise<void> {
-    if (this.#calls.size === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = clock.after(this.#options.answerTimeoutMs, resolve)
-      this.#onIdle = () => {
-        timer.cancel()
-        resolve()
-      }
-    })
-    this.#onIdle = undefined
+  #late(): LovageError {
+    if (!this.#line) return this.#client.unreachable()
+    return this.#unreachable(`no answer within ${this.#options.answerTimeoutMs} ms`)
   }
 
   #unreachable(problem: string): LovageError {
@@ -188,10 +148,4 @@ export class TablesClient implements Service {
 function writeWatch(writer: ByteWriter, { what, key }: Watch): void {
   writer.text(what)
   writer.text(key)
-}
-
-/** Done twice, it comes to the same, and so does its answer. */
-function isHarmless(operation: Operation): boolean {
-  if (operation.op === 'count') return operation.by === 0
-  return ['get', 'read', 'trim', 'list', 'lease', 'renew'].includes(operation.op)
 }

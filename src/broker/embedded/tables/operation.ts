@@ -74,5 +74,11 @@ export type Operation<Name extends OperationName = OperationName> = {
 /** What a step comes to. */
 export type Answer<Name extends OperationName = OperationName> = Answered[Name]
 
+/** Done twice, it comes to the same, and so does its answer. */
+export function isHarmless(operation: Operation): boolean {
+  if (operation.op === 'count') return operation.by === 0
+  return ['get', 'read', 'trim', 'list', 'lease', 'renew'].includes(operation.op)
+}
+
 /** What can be watched: a log that grows, a due list in which something can be taken. */
 export type Watchable = 'log' | 'due'
