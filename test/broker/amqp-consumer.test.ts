@@ -123,6 +123,7 @@ test('credit that is raised twice at once leaves one consumer for each queue, wi
   const host = { clock, ensureQueue: async () => true, kinds: kindsOf(true), forget: () => {} }
   const consumer = new AmqpConsumer(host, { queues: ['one', 'two'], prefetch: 3, onDelivery: () => {} })
   await consumer.attach(link)
+  consumer.release()
   for (const prefetch of [4, 5, 6]) consumer.setPrefetch(prefetch)
   await clock.play(1_000)
   expect(channels[0]?.tags.size).toBe(2)

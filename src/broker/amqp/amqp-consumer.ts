@@ -2,6 +2,7 @@ import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
+import { Ring } from '../../base/ring.ts'
 import type { ConsumeOptions, Consumer } from '../broker.ts'
 import type { AmqpDelivery } from './amqp-delivery.ts'
 import { AGAIN, AmqpReader, type ReaderHost } from './amqp-reader.ts'
@@ -40,7 +41,8 @@ export class AmqpConsumer implements Consumer {
   #asked = new Map<string, Promise<boolean>>()
   /** The first has begun on the connection: others can join it. */
   #isAttached = false
-  #isReleased = false
+  /** What has come before `consume` resolved, on all channels in its order; undefined afterwards. */
+  #early: Ring<AmqpDelivery> | undefined = new Ring()
   #isFitting = false
   #cancelling: Promise<void> | undefined
 
@@ -49,21 +51,17 @@ export class AmqpConsumer implements Consumer {
     this.#options = options
     this.#queues = [...new Set(options.queues)]
     this.#prefetch = options.prefetch
-    const isReleased = (): boolean => this.#isReleased
     this.#readerHost = {
       clock: host.clock,
       queues: this.#queues,
       noAck: options.noAck ?? false,
-      get isReleased() {
-        return isReleased()
-      },
       ensureQueue: (queue, link) => this.#ensureQueue(queue, link),
       hasOwnCredit: () => host.kinds.hasOwnCredit(this.#queues),
       onDelivery: (delivery) => this.#hand(delivery),
       onUnread: (queue, isDeleted) => this.#onUnread(queue, isDeleted),
       onSettled: (reader) => this.#onSettled(reader),
     }
-    this.#readers = [new AmqpReader(this.#readerHost, options.prefetch)]
+    this.#readers = [new AmqpReader(this.#readerHost, options.prefetch, false)]
   }
 
   get queues(): readonly string[] {
@@ -90,6 +88,7 @@ export class AmqpConsumer implements Consumer {
     this.#retiring.clear()
     this.#unread.clear()
     this.#asked = new Map()
+    if (this.#early) this.#early = new Ring()
     const [first] = this.#readers as [AmqpReader]
     this.#readers = [first]
     const spread = this.#spread(link)
@@ -102,8 +101,9 @@ export class AmqpConsumer implements Consumer {
 
   /** Deliveries may be handed over from now on. */
   release(): void {
-    this.#isReleased = true
-    for (const reader of this.#readers) reader.release()
+    const early = this.#early
+    this.#early = undefined
+    for (let one = early?.shift(); one; one = early?.shift()) this.#hand(one)
   }
 
   setPrefetch(prefetch: number): void {
@@ -117,6 +117,10 @@ export class AmqpConsumer implements Consumer {
 
   async #cancel(): Promise<void> {
     this.#host.forget(this)
+    const early = this.#early
+    // What counts as settled already would be lost if it were not handed over.
+    if (this.#options.noAck) this.release()
+    else for (let one = early?.shift(); one; one = early?.shift()) one.requeue()
     await Promise.all([...this.#readers, ...this.#retiring].map((reader) => reader.end()))
   }
 
@@ -140,7 +144,7 @@ export class AmqpConsumer implements Consumer {
     if (left > 0) for (const { unsettled } of this.#retiring) left = Math.max(1, left - unsettled)
     for (const [index, reader] of readers.entries()) reader.setShare(shareOf(index, count, left, spread))
     for (let index = readers.length; index < count; index++) {
-      const reader = new AmqpReader(this.#readerHost, shareOf(index, count, left, spread))
+      const reader = new AmqpReader(this.#readerHost, shareOf(index, count, left, spread), true)
       readers.push(reader)
       reader.attachInTime(link).catch(ignoreLoss)
     }
@@ -162,6 +166,7 @@ export class AmqpConsumer implements Consumer {
   }
 
   #hand(delivery: AmqpDelivery): void {
+    if (this.#early) return this.#early.push(delivery)
     try {
       this.#options.onDelivery(delivery)
     } catch (error) {

@@ -17,8 +17,6 @@ export interface ReaderHost {
   readonly clock: Clock
   readonly queues: readonly string[]
   readonly noAck: boolean
-  /** Deliveries may be handed over. */
-  readonly isReleased: boolean
   /** Declares the queue if it was declared here, and tells whether it is there. */
   readonly ensureQueue: (queue: string, link: Link) => Promise<boolean>
   /** The server keeps no common credit for these queues, each has its own. */
@@ -32,6 +30,8 @@ export interface ReaderHost {
 /** One channel of a consumer, on whichever connection is there, with a share of its credit and one subscription a queue. */
 export class AmqpReader {
   readonly #host: ReaderHost
+  /** There are others who read the same. */
+  readonly #joins: boolean
   #share: number
   #link: Link | undefined
   #hold: Hold | undefined
@@ -43,14 +43,16 @@ export class AmqpReader {
   #lastTag = 0
   /** All that can be consumed on the channel has begun. */
   #isComplete = false
-  /** Came, and not handed over: more than the credit, or before `consume` has resolved. */
+  /** Came, and not handed over: more than the credit. */
   #held = new Ring<LinkDelivery>()
   /** The channel on which subscriptions are just begun again. */
   #renewing: LinkChannel | undefined
   #ending: Promise<void> | undefined
 
-  constructor(host: ReaderHost, share: number) {
+  /** @param joins others read the queues already, or are about to */
+  constructor(host: ReaderHost, share: number, joins: boolean) {
     this.#host = host
+    this.#joins = joins
     this.#share = share
   }
 
@@ -73,11 +75,6 @@ export class AmqpReader {
       if (!link.isOpen) throw error
       this.#reopen(link, 0, error)
     }
-  }
-
-  /** Hands over what has waited for that. */
-  release(): void {
-    this.#handHeld()
   }
 
   /** Most deliveries unsettled at a time; 0 is no limit. */
@@ -177,7 +174,8 @@ export class AmqpReader {
     this.#tags.set(queue, tag)
     this.#queueOf.set(tag, queue)
     try {
-      await channel.consume(queue, tag, this.#host.noAck)
+      // A queue has acks go before: while they come in numbers, its answer may take longer than anybody would wait.
+      await channel.consume(queue, tag, this.#host.noAck, this.#joins)
     } catch (error) {
       if (this.#tags.get(queue) === tag) this.#tags.delete(queue)
       throw error
@@ -213,7 +211,7 @@ export class AmqpReader {
   #take(delivery: LinkDelivery, hold: Hold): void {
     if (this.#ending && !this.#host.noAck) {
       hold.channel?.nack(delivery.deliveryTag, true)
-    } else if (this.#host.isReleased && this.#held.size === 0 && this.#hasCredit(hold)) {
+    } else if (this.#held.size === 0 && this.#hasCredit(hold)) {
       this.#hand(delivery, hold)
     } else {
       this.#held.push(delivery)
@@ -232,7 +230,7 @@ export class AmqpReader {
 
   #handHeld(): void {
     const hold = this.#hold
-    while (hold && this.#host.isReleased && !this.#ending && this.#held.size > 0 && this.#hasCredit(hold)) {
+    while (hold && !this.#ending && this.#held.size > 0 && this.#hasCredit(hold)) {
       this.#hand(this.#held.shift() as LinkDelivery, hold)
     }
   }

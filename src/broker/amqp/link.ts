@@ -59,7 +59,8 @@ export interface LinkChannel {
   purgeQueue(name: string): Promise<number>
   get(queue: string): Promise<LinkDelivery | undefined>
   qos(prefetch: number, overAllConsumers: boolean): Promise<void>
-  consume(queue: string, tag: string, noAck: boolean): Promise<void>
+  /** With `noWait` the server does not answer: it may begin much later, and closes the channel where it cannot. */
+  consume(queue: string, tag: string, noAck: boolean, noWait?: boolean): Promise<void>
   cancel(tag: string): Promise<void>
   /** False when it could not be sent. */
   ack(deliveryTag: number): boolean

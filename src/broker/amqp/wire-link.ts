@@ -121,8 +121,8 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('basic.qos', { prefetchCount, global })
   }
 
-  consume(queue: string, tag: string, noAck: boolean): Promise<void> {
-    return this.#channel.consume(queue, tag, noAck)
+  consume(queue: string, tag: string, noAck: boolean, noWait?: boolean): Promise<void> {
+    return this.#channel.consume(queue, tag, noAck, noWait)
   }
 
   cancel(tag: string): Promise<void> {

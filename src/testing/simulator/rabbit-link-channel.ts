@@ -91,7 +91,8 @@ export class RabbitLinkChannel implements LinkChannel {
     return this.#ask((peer) => peer.qos(prefetch, overAllConsumers))
   }
 
-  consume(queue: string, tag: string, noAck: boolean): Promise<void> {
+  async consume(queue: string, tag: string, noAck: boolean, noWait = false): Promise<void> {
+    if (noWait) return void this.#tell((peer) => peer.consume(queue, tag, noAck))
     return this.#ask((peer) => peer.consume(queue, tag, noAck))
   }
 

@@ -107,9 +107,13 @@ export class AmqpChannel {
     this.#host.outgoing.touch()
   }
 
-  /** Subscribes. */
-  async consume(queue: string, consumerTag: string, noAck: boolean): Promise<void> {
+  /** Subscribes. With `nowait` the broker does not answer: it may begin much later, and closes the channel where it cannot. */
+  async consume(queue: string, consumerTag: string, noAck: boolean, nowait = false): Promise<void> {
     if (noAck) this.#noAckTags.add(consumerTag)
+    if (nowait) {
+      this.#assertOpen()
+      return this.#send('basic.consume', { queue, consumerTag, noAck, nowait })
+    }
     await this.#ask('basic.consume', { queue, consumerTag, noAck }, (_, isLate) => {
       // Nobody knows of it: who asked has been told that there was no answer.
       if (isLate) void this.cancel(consumerTag).catch(() => undefined)
