@@ -26,7 +26,7 @@ export const SERVICES = {
   celery: {
     what: 'Python Celery',
     why: 'a real Celery sits on the other side of the wire',
-    packages: ['python3-celery', 'python3-redis'],
+    packages: ['python3-celery', 'python3-redis', 'python3-msgpack'],
   },
   openssl: {
     what: 'openssl',

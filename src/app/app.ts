@@ -1,26 +1,27 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { openBackend } from '../backend/open.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { DueHeap } from '../base/due-heap.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Broker } from '../broker/broker.ts'
-import { openBroker } from '../broker/open.ts'
 import { Asker } from '../fleet/ask.ts'
 import { LamportClock } from '../fleet/lamport.ts'
 import { Pidbox } from '../fleet/pidbox.ts'
-import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
+import { builtInTasks } from './built-in-tasks.ts'
 import type { CallOptions } from './call-options.ts'
-import { assertShared, assertSharedStore, assertStore } from './capabilities.ts'
+import { assertStore } from './capabilities.ts'
+import { CanvasSends } from './canvas-sends.ts'
 import { childPlace } from './child-place.ts'
+import { Composer, readResult } from './composer.ts'
 import { Connection } from './connection.ts'
 import { Control } from './control.ts'
 import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
+import { openClient, openOwnStore } from './open-client.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
@@ -61,7 +62,7 @@ export class App {
   readonly name: string
   readonly settings: Settings
   /** The tasks defined here. */
-  readonly registry: Registry = new Registry()
+  readonly registry: Registry
   /** Who is told of what happens: see `on`. */
   readonly hooks: Hooks
   /** What the tasks of this process or thread share: see `resource`. */
@@ -72,13 +73,19 @@ export class App {
   readonly lamport: LamportClock = new LamportClock()
   /** Where commands to workers go. */
   readonly pidbox: Pidbox = new Pidbox()
+  /** Sends what canvases are made of. For workers; to compose tasks see `chain`, `group` and `chord`. */
+  readonly canvas: CanvasSends
   readonly #given: GivenSettings
   readonly #connection: Connection
   readonly #store: LazyService<Store>
   readonly #waiting: Waiting
   readonly #sender: Sender
+  readonly #composer: Composer
   /** What tasks send through, wherever they are called. */
-  readonly #sends: Sends = { send: (...call) => this.#here.#sender.send(...call) }
+  readonly #sends: Sends = {
+    send: (...call) => this.#here.#sender.send(...call),
+    compose: (...call) => this.#here.#composer.compose(...call),
+  }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
 
@@ -99,10 +106,18 @@ export class App {
     this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
+    this.registry = new Registry(
+      builtInTasks({
+        options: this.#defaults,
+        get: (name) => this.registry.get(name),
+        canvas: () => this.canvas,
+        uuid: () => clock.uuid(),
+      }),
+    )
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => (open ? open(settings) : this.#open(clock)))
+    this.#connection = new Connection(() => (open ? open(settings) : openClient(settings, clock, name)))
     this.#store = new LazyService(
-      () => (opensStore ? opensStore(settings) : this.#openStore(clock)),
+      () => (opensStore ? opensStore(settings) : openOwnStore(settings, clock)),
       () => new LovageError('STORE_CLOSED'),
     )
     this.#waiting = {
@@ -111,8 +126,26 @@ export class App {
       resultExpiresMs: settings.resultExpiresMs,
       client: () => this.#connection.client(),
       clientIfOpen: () => this.#connection.clientIfOpen(),
+      read: (tree) => readResult(tree, this.#waiting),
+      revoke: async (ids, options) => void (await this.control.revoke(ids, { ...options, reply: false })),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    this.canvas = new CanvasSends({
+      settings,
+      registry: this.registry,
+      sender: this.#sender,
+      defaults: this.#defaults,
+      client: () => this.#connection.client(),
+      store: () => this.#store.open(),
+    })
+    const { counts } = this.#sender
+    this.#composer = new Composer({
+      clock,
+      canvas: this.canvas,
+      registry: this.registry,
+      waiting: this.#waiting,
+      counts,
+    })
     const { lamport, pidbox } = this
     const broker = async (): Promise<Broker> => (await this.client()).broker
     this.control = new Control(new Asker({ broker, clock, lamport, pidbox }))
@@ -181,7 +214,7 @@ export class App {
   ): Sending<Result> {
     const known = this.registry.get(name)
     const check = known && known.check.bind(known)
-    const task = sendable(name, known?.options ?? this.#defaults, this.settings.defaultQueue, check)
+    const task = sendable(name, known?.options ?? this.#defaults, this.settings, check)
     return this.#sends.send(task, args, kwargs, options)
   }
 
@@ -250,40 +283,6 @@ export class App {
 
   get #here(): App {
     return findStandIn?.(this) ?? this
-  }
-
-  #openStore(clock: Clock): Store {
-    const place = childPlace()
-    if (place) assertSharedStore(this.settings, `The store in pool ${place.kind}`)
-    const { store = '', home, connectTimeoutMs, maxMessageBytes } = this.settings
-    // A message of the largest size, with its headers.
-    return openStore(store, {
-      clock,
-      home,
-      connectTimeoutMs,
-      maxValueBytes: maxMessageBytes + 2 ** 20,
-    })
-  }
-
-  #open(clock: Clock): Client {
-    const { settings } = this
-    const place = childPlace()
-    if (place) assertShared(settings, `A task in pool ${place.kind} that sends`, 'Run it in pool async')
-    const {
-      home,
-      publishTimeoutMs,
-      connectTimeoutMs,
-      maxMessageBytes,
-      resultExpiresMs,
-      resultPersistent,
-      maxPendingResults,
-    } = settings
-    const limits = { home, publishTimeoutMs, connectTimeoutMs, maxMessageBytes }
-    const broker = openBroker(settings.broker, { clock, ...limits, name: `lovage ${this.name}` })
-    const types = settings.jsonTypes
-    const kept = { home, connectTimeoutMs, resultExpiresMs, resultPersistent, maxPendingResults }
-    const backend = openBackend(settings.backend, { ...kept, broker, clock, types })
-    return { broker, backend }
   }
 }
 

@@ -1,6 +1,7 @@
 import { LovageError } from '../base/errors.ts'
 import { redactUrl } from '../base/redact.ts'
 import { schemeOf } from '../base/url.ts'
+import { BROKER_FEATURES } from './broker-features.ts'
 import type { Settings } from './settings.ts'
 
 /** A kind of broker, whichever scheme its URL has. */
@@ -23,75 +24,6 @@ export interface Feature<Kind extends string> {
   readonly needs: string
   readonly kinds: Readonly<Record<Kind, Capability>>
 }
-
-/** What each kind of broker can do. `docs/semantics.md` has the same table; a test holds the two equal. */
-export const BROKER_FEATURES = {
-  processes: {
-    title: 'several processes meet there',
-    needs: 'a broker that several processes share',
-    kinds: {
-      amqp: [true, ''],
-      redis: [true, ''],
-      embedded: [true, 'of one user'],
-      memory: [false, 'it lies in the memory of one process'],
-    },
-  },
-  machines: {
-    title: 'several machines meet there',
-    needs: 'a broker that several machines share',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
-  },
-  durable: {
-    title: 'what it has confirmed outlives its end',
-    needs: 'a broker that keeps what it has',
-    kinds: {
-      amqp: [true, 'durable queues, persistent messages'],
-      redis: [true, 'with `appendonly yes` and `noeviction` only'],
-      embedded: [true, 'a journal, on disk before the confirmation'],
-      memory: [false, 'gone with the process'],
-    },
-  },
-  celery: {
-    title: 'Celery in Python meets us there',
-    needs: 'a broker that Celery knows',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [false, ''], memory: [false, ''] },
-  },
-  admin: {
-    title: 'queues can be looked into: depth, purge, dead letters',
-    needs: 'a broker whose queues can be looked into',
-    kinds: { amqp: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, 'from inside its process'] },
-  },
-  priorities: {
-    title: 'priorities',
-    needs: 'a broker with priorities',
-    kinds: {
-      amqp: [true, '`queueMaxPriority`; not on quorum queues'],
-      redis: [true, '`queueMaxPriority`; in four steps'],
-      embedded: [true, '`queueMaxPriority`'],
-      memory: [true, '`queueMaxPriority`'],
-    },
-  },
-  delay: {
-    title: '`countdown`, `eta`, retries with a wait',
-    needs: 'a broker that keeps messages until their time',
-    kinds: {
-      amqp: [true, 'kept by the server'],
-      redis: [true, 'kept in a due list, moved by workers'],
-      embedded: [true, 'kept in the journal'],
-      memory: [true, 'kept in memory'],
-    },
-  },
-  heldForEver: {
-    title: 'a message may be held for as long as its task runs',
-    needs: 'a broker that takes no message back for its age',
-    kinds: {
-      amqp: [true, 'under a lease, before `consumer_timeout` strikes'],
-      redis: [true, 'its hold is renewed while its worker lives'],
-      embedded: [true, ''],
-      memory: [true, ''],
-    },
-  },
-} as const satisfies Record<string, Feature<BrokerKind>>
 
 /** What each kind of result backend can do. */
 export const BACKEND_FEATURES = {
@@ -130,6 +62,16 @@ export const BACKEND_FEATURES = {
     needs: 'a result backend that pushes',
     kinds: { rpc: [true, ''], redis: [true, ''], embedded: [true, ''], memory: [true, ''] },
   },
+  chords: {
+    title: 'chords: a task that waits for all of a group',
+    needs: 'results in Redis, or a store',
+    kinds: {
+      rpc: [false, 'with a `store` they work'],
+      redis: [true, 'under Celery’s keys, so that Python shares them'],
+      embedded: [true, 'in the store'],
+      memory: [true, 'in the store'],
+    },
+  },
 } as const satisfies Record<string, Feature<BackendKind>>
 
 /** What each kind of store can do. */
@@ -153,46 +95,6 @@ export const STORE_FEATURES = {
     },
   },
 } as const satisfies Record<string, Feature<StoreKind>>
-
-/** What each kind of pool can do. Nothing is refused by this table but what names a broker. */
-export const POOL_FEATURES = {
-  apart: {
-    title: 'a task that computes keeps no other from running, nor the connection to the broker',
-    needs: 'threads or processes',
-    kinds: {
-      async: [false, 'it is [reported by name and line](guide-blame.md#stalls)'],
-      threads: [true, 'others in the same thread wait'],
-      processes: [true, 'others in the same process wait'],
-    },
-  },
-  ends: {
-    title: 'the hard time limit ends the function, whatever it does',
-    needs: 'a pool that can end what it runs',
-    kinds: {
-      async: [false, 'its outcome is settled, and it goes on'],
-      threads: [true, 'not in native code: there the thread is abandoned, counted and replaced'],
-      processes: [true, 'with all that it has started'],
-    },
-  },
-  survives: {
-    title: 'a task that ends its process takes no other with it',
-    needs: 'threads or processes',
-    kinds: {
-      async: [false, 'the worker ends; [starts are counted](#counting-starts)'],
-      threads: [true, '`process.exit`, a full heap, an error nobody catches; not `abort` and faults of native code'],
-      processes: [true, 'whatever ends it'],
-    },
-  },
-  memory: {
-    title: 'a task can send and use the store on `memory://`',
-    needs: 'a broker that several processes share',
-    kinds: {
-      async: [true, ''],
-      threads: [false, 'refused: [`CAPABILITY_MISSING`](errors.md#capability_missing)'],
-      processes: [false, 'refused: [`CAPABILITY_MISSING`](errors.md#capability_missing)'],
-    },
-  },
-} as const satisfies Record<string, Feature<'async' | 'threads' | 'processes'>>
 
 /** A feature of brokers. */
 export type BrokerFeature = keyof typeof BROKER_FEATURES
@@ -257,6 +159,17 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
   const kind = BROKER_SCHEMES[schemeOf(settings.broker) ?? ''] as BrokerKind
   const fix = `${instead}, or use another broker: LOVAGE_BROKER_URL=embedded:// on one machine, amqp://guest:guest@localhost:5672/ on several`
   throw missing(what, BROKER_FEATURES[feature], settings.broker, kind, fix)
+}
+
+/**
+ * Refuses what needs chords where nothing can count their parts.
+ * @param what Who asks, as a sentence begins: `'A chord'`.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertChords(settings: Pick<Settings, 'backend' | 'store'>, what: string): void {
+  if (settings.store !== undefined || backendHas('chords', settings)) return
+  const fix = "Add store: 'redis://localhost/3', say, to the settings of clients and workers, or use results in Redis"
+  throw missing(what, BACKEND_FEATURES.chords, settings.backend, 'rpc', fix)
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
-import { placing } from './arguments.ts'
+import { boundsOf, placing } from './arguments.ts'
 import { shown } from './check.ts'
 import { sendable, type Sendable } from './outgoing.ts'
 import type { RegisteredTask } from './registry.ts'
 import type { Sends } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { RemoteTask } from './task.ts'
+import { partials } from './partials.ts'
 import { runnableOf } from './task-class.ts'
 import { resolveTaskOptions, type TaskOptions } from './task-options.ts'
 
@@ -32,6 +33,7 @@ export function localTask(
     options: resolveTaskOptions(name, own, settings),
     params,
     input,
+    arity: input ? 1 : (params?.length ?? boundsOf(fn).most),
     call(args, kwargs) {
       const placed = place(args, kwargs)
       return placed instanceof Promise ? placed.then((ready) => run(...ready)) : run(...placed)
@@ -42,9 +44,7 @@ export function localTask(
     },
     handlers,
   }
-  const send = sendable(name, registered.options, settings.defaultQueue, (args, kwargs) =>
-    registered.check(args, kwargs),
-  )
+  const send = sendable(name, registered.options, settings, (args, kwargs) => registered.check(args, kwargs))
   const here = input
     ? async (given: unknown) => registered.call([], given as Kwargs)
     : (...args: readonly unknown[]) => run(...args)
@@ -57,7 +57,7 @@ export function remoteTask(name: string, options: TaskOptions, settings: Setting
   const here = (): never => {
     throw new LovageError('TASK_LOCAL_MISSING', { task: name })
   }
-  const send = sendable(name, resolveTaskOptions(name, options, settings), settings.defaultQueue)
+  const send = sendable(name, resolveTaskOptions(name, options, settings), settings)
   return callable(here, send, sender, false)
 }
 
@@ -72,7 +72,8 @@ function callable(here: (...args: never[]) => unknown, task: Sendable, sender: S
   }
   const delay = (...args: readonly unknown[]): unknown => applyAsync(args)
   Object.defineProperty(here, 'name', { value: task.name })
-  return Object.assign(here, { delay, applyAsync }) as unknown as RemoteTask
+  const canvas = partials(task, sender, isInput)
+  return Object.assign(here, { delay, applyAsync, ...canvas }) as unknown as RemoteTask
 }
 
 interface DefinitionOptions extends TaskOptions {

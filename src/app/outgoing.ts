@@ -1,18 +1,21 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
+import type { Headers } from '../protocol/headers.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
+import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
 import type { CheckedCallOptions } from './call-options.ts'
 import type { CurrentTask } from './current-task.ts'
-import { destinationOf, type RouteOptions } from './routes.ts'
-import type { Destination } from '../broker/broker.ts'
+import type { RouteOptions } from './route-options.ts'
+import { resolveRoute, type Route, type RouteSettings } from './routes.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
 
 /** A task as the sender knows it: what its messages have in common is worked out once. */
 export interface Sendable {
   readonly name: string
   readonly options: ResolvedTaskOptions
-  readonly route: Route
+  /** Where a call of it goes. @throws LovageError `QUEUE_UNKNOWN`, `ROUTE_INVALID` */
+  readonly route: Routing
   readonly timelimit: readonly [number | null, number | null]
   /** Whether the arguments fit, where the task is defined here. */
   readonly check:
@@ -20,12 +23,8 @@ export interface Sendable {
     | undefined
 }
 
-/** Where a message goes, and the queue that must be there before. */
-export interface Route {
-  readonly destination: Destination
-  /** Undefined where the caller named an exchange: what is bound to it is not ours to say. */
-  readonly queue: string | undefined
-}
+/** Finds the way of a call. */
+export type Routing = (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>, call: RouteOptions) => Route
 
 /** A call, ready to be written. */
 export interface Outgoing {
@@ -42,15 +41,25 @@ export interface Outgoing {
 export interface Circumstances {
   readonly id: string
   readonly nowMs: number
-  readonly defaultQueue: string
   /** The result backend's, where the caller names none. */
   readonly replyTo: string | undefined
   /** The task that the call is made in. */
   readonly current: CurrentTask | undefined
-  /** Encoded. */
-  readonly body: Uint8Array
-  /** How it was packed, if it was. */
-  readonly compression: string | undefined
+  /** The body, and how it was packed, if it was. */
+  readonly written: Serialized & { readonly compression?: string }
+  /** Where it stands in a canvas, if it is part of one. */
+  readonly place?: Place | undefined
+}
+
+/** Where a task stands in a canvas. */
+export interface Place {
+  readonly rootId: string | undefined
+  readonly parentId: string | undefined
+  readonly group: string | undefined
+  readonly groupIndex: number | undefined
+  readonly replacedTaskNesting: number
+  readonly stamps: Headers
+  readonly stampedHeaders: readonly string[] | null
 }
 
 const ORIGIN = `gen${process.pid}@${hostname()}`
@@ -65,11 +74,11 @@ const LONGEST_EXPIRATION_MS = 2 ** 32 - 1
 export function sendable(
   name: string,
   options: ResolvedTaskOptions,
-  defaultQueue: string,
+  settings: RouteSettings,
   check?: Sendable['check'],
 ): Sendable {
   const timelimit = [seconds(options.timeLimitMs), seconds(options.softTimeLimitMs)] as const
-  return { name, options, route: routeOf(options, defaultQueue), timelimit, check }
+  return { name, options, route: routing(name, options, settings), timelimit, check }
 }
 
 /** The call as a request. */
@@ -78,13 +87,13 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, defaultQueue, replyTo, current, body, compression }: Circumstances,
+  { id, nowMs, replyTo, current, written, place }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
   const etaMs = atMs(call.eta ?? call.countdown, nowMs)
   const ignoreResult = call.ignoreResult ?? options.ignoreResult
-  const isRouted = call.queue !== undefined || call.exchange !== undefined || call.routingKey !== undefined
+  const route = task.route(args, kwargs, call)
   const isLimited = call.timeLimit !== undefined || call.softTimeLimit !== undefined
   const request = newRequest({
     id,
@@ -95,8 +104,10 @@ export function outgoing(
     timelimit: isLimited
       ? [seconds(call.timeLimit) ?? task.timelimit[0], seconds(call.softTimeLimit) ?? task.timelimit[1]]
       : task.timelimit,
-    rootId: current ? current.request.rootId : id,
-    parentId: current ? current.id : null,
+    group: place?.group ?? null,
+    groupIndex: place?.groupIndex ?? null,
+    rootId: place?.rootId ?? (current ? current.request.rootId : id),
+    parentId: place?.parentId ?? (current ? current.id : null),
     argsrepr: argsRepr(args),
     kwargsrepr: kwargsRepr(kwargs),
     origin: ORIGIN,
@@ -104,31 +115,42 @@ export function outgoing(
     custom: { ...options.headers, ...call.headers, [SENT_HEADER]: Math.round(nowMs) },
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
-    priority: call.priority ?? options.priority ?? 0,
-    compression,
-    body,
+    priority: route.priority,
+    replacedTaskNesting: place?.replacedTaskNesting ?? 0,
+    stamps: place?.stamps,
+    stampedHeaders: place?.stampedHeaders ?? null,
+    contentType: written.contentType,
+    contentEncoding: written.contentEncoding,
+    compression: written.compression,
+    body: written.body,
   })
   const expirationMs = expiresAtMs === undefined ? undefined : Math.max(0, Math.ceil(expiresAtMs - nowMs))
   return {
     request,
-    route: isRouted ? routeOf(overridden(options, call), defaultQueue) : task.route,
+    route,
     expiresAtMs,
     dueAtMs: etaMs === undefined ? undefined : Math.min(etaMs, expiresAtMs ?? Infinity),
     expirationMs: expirationMs !== undefined && expirationMs <= LONGEST_EXPIRATION_MS ? expirationMs : undefined,
   }
 }
 
-/** A call that names a queue is not held to the exchange of the task, nor the other way round. */
-function overridden(options: RouteOptions, call: RouteOptions): RouteOptions {
-  if (call.queue !== undefined) return { queue: call.queue, routingKey: call.routingKey }
-  if (call.exchange !== undefined) return { exchange: call.exchange, routingKey: call.routingKey, queue: options.queue }
-  return { ...options, routingKey: call.routingKey }
-}
-
-function routeOf(options: RouteOptions, defaultQueue: string): Route {
-  return {
-    destination: destinationOf(options, defaultQueue),
-    queue: options.exchange === undefined ? (options.queue ?? defaultQueue) : undefined,
+function routing(task: string, own: RouteOptions, settings: RouteSettings): Routing {
+  const isFixed = settings.routes.every(({ isDynamic }) => !isDynamic)
+  let fixed: Route | undefined
+  return (args, kwargs, call) => {
+    const { queue, exchange, routingKey, priority, deliveryMode } = call
+    const isOwn = (queue ?? exchange ?? routingKey ?? priority ?? deliveryMode) === undefined
+    if (isOwn && fixed) return fixed
+    const options = {
+      queue: queue ?? own.queue,
+      exchange: exchange ?? own.exchange,
+      routingKey: routingKey ?? own.routingKey,
+      priority: priority ?? own.priority,
+      deliveryMode: deliveryMode ?? own.deliveryMode,
+    }
+    const route = resolveRoute(settings, { task, args, kwargs, options })
+    if (isOwn && isFixed) fixed = route
+    return route
   }
 }
 

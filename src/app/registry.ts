@@ -9,6 +9,8 @@ export interface RegisteredTask {
   readonly options: ResolvedTaskOptions
   /** Names of the parameters in order, `'y?'` may be left out; undefined where the task does not tell. */
   readonly params?: readonly string[] | undefined
+  /** Most arguments by position; `Infinity` where it takes any number, or cannot be told. Default 1. */
+  readonly arity?: number
   /** What checks the one object that the task takes. */
   readonly input?: StandardSchemaV1 | undefined
   /**
@@ -25,6 +27,12 @@ export interface RegisteredTask {
 /** The tasks of an application, by name. */
 export class Registry {
   readonly #tasks = new Map<string, RegisteredTask>()
+  readonly #builtIn: ReadonlyMap<string, RegisteredTask>
+
+  /** `builtIn` are there in each application, and in no list of its tasks. */
+  constructor(builtIn: ReadonlyMap<string, RegisteredTask> = new Map()) {
+    this.#builtIn = builtIn
+  }
 
   /** @throws LovageError `TASK_DUPLICATE` */
   add(task: RegisteredTask): void {
@@ -33,7 +41,7 @@ export class Registry {
   }
 
   get(name: string): RegisteredTask | undefined {
-    return this.#tasks.get(name)
+    return this.#tasks.get(name) ?? this.#builtIn.get(name)
   }
 
   /** In the order of definition. */

@@ -3,18 +3,23 @@ import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
 import type { Broker, Destination } from '../broker/broker.ts'
 import { publishAt } from '../broker/publish-at.ts'
+import type { Call } from '../canvas/plan.ts'
 import { pack } from '../protocol/compression.ts'
+import type { Serialized } from '../protocol/serializer.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
-import { encodeBody, encodeTask } from '../protocol/task-message.ts'
+import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
-import { outgoing, type Route, type Sendable } from './outgoing.ts'
+import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
 import type { Hooks } from './hooks.ts'
-import { afterPublish, beforePublish } from './publish-hooks.ts'
-import { queueTopology } from './routes.ts'
+import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts'
+import { topologyOf } from './queues.ts'
+import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
+import type { Composes } from './signature.ts'
+import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
 
 /** What an application talks through. */
@@ -43,7 +48,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'>
+export type Sends = Pick<Sender, 'send'> & Composes
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
@@ -98,35 +103,24 @@ export class Sender {
     call: Partial<CheckedCallOptions>,
     current: CurrentTask | undefined,
   ): Promise<AsyncResult<Result>> {
-    const { defaultQueue, jsonTypes } = this.#settings
+    const { jsonTypes: types } = this.#settings
     // Encoded before the first wait: what the caller does to its objects afterwards must not change the message.
-    const body = encodeBody(args, kwargs, NO_EMBED, { types: jsonTypes })
-    this.#limit(body)
+    const serializer = call.serializer ?? task.options.serializer
+    const content = serializeBody(args, kwargs, NO_EMBED, { serializer, types })
+    this.#limit(content.body)
     const checking = task.check?.(args, kwargs)
     if (checking) await checking
     const client = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     const { backend } = client
-    const compression = call.compression ?? task.options.compression
-    const written = compression ? pack(body) : { body, compression: undefined }
-    const going = outgoing(task, args, kwargs, call, {
-      id,
-      nowMs: this.#clock.now(),
-      defaultQueue,
-      replyTo: backend.replyTo,
-      current,
-      body: written.body,
-      compression: written.compression,
-    })
-    const { route, expiresAtMs, expirationMs, dueAtMs } = going
-    const about = { ...route.destination, args, kwargs }
+    const going = this.#going(task, args, kwargs, call, { id, replyTo: backend.replyTo, current, content })
+    const { route, expiresAtMs } = going
     const hooks = this.#hooks
-    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
-    const message = encodeTask(request, { expirationMs })
-    const { broker } = client
-    const publish: Publish = (to) => publishAt(broker, message, to, { atMs: dueAtMs, nowMs: this.#clock.now() })
+    const about = (): Publishing => ({ ...route.destination, args, kwargs })
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
+    const publish = this.#publishing(client.broker, request, going)
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
     try {
-      const published = this.#publish(broker, publish, route)
+      const published = this.#publish(client.broker, publish, route)
       // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
       await (expectation && call.taskId === undefined ? taken(published, expectation) : published)
     } catch (error) {
@@ -135,9 +129,44 @@ export class Sender {
     }
     this.counts.sent++
     current?.sent(id)
-    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
+  }
+
+  /** Brings a task of a canvas to the broker. Whoever wants to know how it ends listens for that before. */
+  async deliver(task: Sendable, call: Call, around: Partial<Place> = {}): Promise<void> {
+    const { args, kwargs, embed, id, rootId, parentId, group, groupIndex, replyTo = '' } = call
+    const options = readCallOptions(call.options, task.name)
+    const serializer = options.serializer ?? task.options.serializer
+    const content = serializeBody(args, kwargs, embed, { serializer, types: this.#settings.jsonTypes })
+    this.#limit(content.body)
+    const { broker } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
+    const place = { rootId, parentId, group, groupIndex, ...stampsOf(call.options, around) }
+    const going = this.#going(task, args, kwargs, options, { id, replyTo, current: undefined, content, place })
+    const hooks = this.#hooks
+    const about = { ...going.route.destination, args, kwargs }
+    const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
+    await this.#publish(broker, this.#publishing(broker, request, going), going.route)
+    this.counts.sent++
+    if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
+  }
+
+  #going(
+    task: Sendable,
+    args: readonly unknown[],
+    kwargs: Kwargs,
+    call: Partial<CheckedCallOptions>,
+    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written'> & { content: Serialized },
+  ): Outgoing {
+    const compression = call.compression ?? task.options.compression
+    const written = compression ? { ...content, ...pack(content.body, compression) } : content
+    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now() })
+  }
+
+  #publishing(broker: Broker, request: TaskRequest, { route, expirationMs, dueAtMs: atMs }: Outgoing): Publish {
+    const message = encodeTask(request, { expirationMs, deliveryMode: route.deliveryMode })
+    return (to) => publishAt(broker, message, to, { atMs, nowMs: this.#clock.now() })
   }
 
   /** Returns at once what the broker returns, as long as the queue is known to be there. */
@@ -160,7 +189,7 @@ export class Sender {
   #declare(broker: Broker, queue: string): Promise<void> | true {
     const known = this.#declared.get(queue)
     if (known) return known
-    const declaring = broker.declare(queueTopology(queue, this.#settings))
+    const declaring = broker.declare(topologyOf(this.#settings, queue))
     this.#declared.set(queue, declaring)
     declaring.then(
       () => {

@@ -1,24 +1,23 @@
 import { resolve } from 'node:path'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { contentTypeOf } from '../protocol/content.ts'
+import type { Compression } from '../protocol/compression.ts'
+import { type Serializer, typeWritten } from '../protocol/serializer.ts'
+import { compressionName, contentType, serializerName } from './content-names.ts'
+import { checkAll, flag, listOf, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from './check.ts'
 import {
-  checkAll,
-  flag,
-  listOf,
-  oneOf,
-  shortText,
-  shown,
-  text,
-  Unfit,
-  wait,
-  whole,
-  type Check,
-  type Checks,
-} from './check.ts'
+  type CheckedRoutingSettings,
+  type GivenRoutingSettings,
+  resolveRouting,
+  ROUTING_CHECKS,
+  type RoutingSettings,
+} from './routing-settings.ts'
+
+import { zoneName, zoneOf } from './time-zone.ts'
+import { workerDefaults, type WorkerDefaults } from './worker-defaults.ts'
 
 /** What `lovage(name, settings)` takes. Everything has a default; environment variables win over what stands here. */
-export interface GivenSettings {
+export interface GivenSettings extends GivenRoutingSettings {
   /**
    * URL of the broker: `embedded://`, `memory://<name>`, `amqp://user:password@host:port/vhost`, `amqps://...`,
    * `redis://user:password@host:port/database`, `rediss://...`. Environment variable `LOVAGE_BROKER_URL`. Default
@@ -40,10 +39,6 @@ export interface GivenSettings {
    * looked for from the working directory upwards.
    */
   readonly home?: string
-  /** Queue of tasks that name none. Default `'celery'`, Celery's own. */
-  readonly defaultQueue?: string
-  /** Highest priority of the queues that are declared; 1 to 255. Default: none, and priorities are ignored. */
-  readonly queueMaxPriority?: number
   /** Longest wait for the broker's confirmation. Default `'2s'`. */
   readonly publishTimeout?: Duration
   /** Longest wait for the first connection. Default `'5s'`. */
@@ -57,9 +52,28 @@ export interface GivenSettings {
   readonly resultPersistent?: boolean
   /**
    * Content types of task bodies that are read, or Celery's names of them: `json`, `msgpack`, `yaml`; never pickle. Default
-   * `['application/json']`.
+   * `['application/json']`, and what `taskSerializer` writes.
    */
   readonly acceptContent?: readonly string[]
+  /** How the bodies of tasks are written that say nothing of it: `'json'`, `'msgpack'` or `'yaml'`. Default `'json'`. */
+  readonly taskSerializer?: Serializer
+  /** How the bodies of tasks are packed that say nothing of it: `'gzip'`, `'brotli'`, `'zstd'`. Default: not at all. */
+  readonly taskCompression?: Compression
+  /** How results are written, where they leave this process; the same for all that write and read them. Default `'json'`. */
+  readonly resultSerializer?: Serializer
+  /** Content types of results that are read. Default: `acceptContent`, and what `resultSerializer` writes. */
+  readonly resultAcceptContent?: readonly string[]
+  /** `acksLate` of tasks that say nothing of it: Celery's `task_acks_late`, which is off there. Default true. */
+  readonly acksLate?: boolean
+  /**
+   * Time zone, as `'Asia/Shanghai'`, of times in messages that do not say theirs: an `eta` of a Python with the same setting.
+   * All that is sent is UTC and says so. Default `'UTC'`.
+   */
+  readonly timezone?: string
+  /** Without `timezone`: whether such times are UTC, or of the machine's own zone. Default true. */
+  readonly enableUtc?: boolean
+  /** Options of the workers of this application, where these are not told otherwise. Default: the worker's own. */
+  readonly worker?: WorkerDefaults
   /**
    * How dates and bytes are written: `'typed'` as kombu 5.3 and later do, so that they come back as what they were, or
    * `'plain'` for older Pythons: dates as text, bytes refused (`ENCODE_FAILED`). Default `'typed'`.
@@ -80,20 +94,25 @@ export interface GivenSettings {
 }
 
 /** Settings as everything reads them: complete, checked, frozen, times in milliseconds. */
-export interface Settings {
+export interface Settings extends RoutingSettings {
   readonly broker: string
   readonly backend: string
   /** Undefined: there is none. */
   readonly store: string | undefined
   /** Undefined: the one of the project. */
   readonly home: string | undefined
-  readonly defaultQueue: string
-  readonly queueMaxPriority: number | undefined
   readonly publishTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly resultExpiresMs: number
   readonly resultPersistent: boolean
   readonly acceptContent: readonly string[]
+  readonly taskSerializer: Serializer
+  readonly taskCompression: Compression | undefined
+  readonly resultSerializer: Serializer
+  readonly resultAcceptContent: readonly string[]
+  readonly acksLate: boolean
+  readonly timezone: string
+  readonly worker: WorkerDefaults
   readonly jsonTypes: 'typed' | 'plain'
   readonly maxMessageBytes: number
   readonly maxDeliveries: number
@@ -111,11 +130,13 @@ export interface SettingsSource {
   readonly source?: string
 }
 
+type OtherSettings = Omit<GivenSettings, keyof GivenRoutingSettings>
+
 type Checked = {
-  [Name in keyof GivenSettings]-?: NonNullable<GivenSettings[Name]> extends Duration
+  [Name in keyof OtherSettings]-?: NonNullable<OtherSettings[Name]> extends Duration
     ? number
-    : NonNullable<GivenSettings[Name]>
-}
+    : NonNullable<OtherSettings[Name]>
+} & CheckedRoutingSettings
 
 /** The environment variable of each setting that has one. */
 const ENVIRONMENT = {
@@ -139,27 +160,25 @@ const url: Check<string> = (value) => {
 
 const folder: Check<string> = (value) => resolve(text(value))
 
-const contentType: Check<string> = (value) => {
-  const type = typeof value === 'string' ? contentTypeOf(value) : undefined
-  if (type !== undefined) return type
-  throw new Unfit(
-    `names ${shown(value)}, which is not read here`,
-    "Write ['json'], ['json', 'msgpack'] or ['json', 'yaml']; pickle is never read",
-  )
-}
-
 const CHECKS: Checks<Checked> = {
   broker: url,
   backend: url,
   store: url,
   home: folder,
-  defaultQueue: shortText,
-  queueMaxPriority: whole(1, 255),
+  ...ROUTING_CHECKS,
   publishTimeout: wait,
   connectTimeout: wait,
   resultExpires: wait,
   resultPersistent: flag,
   acceptContent: listOf(contentType, 1),
+  taskSerializer: serializerName,
+  taskCompression: compressionName,
+  resultSerializer: serializerName,
+  resultAcceptContent: listOf(contentType, 1),
+  acksLate: flag,
+  timezone: zoneName,
+  enableUtc: flag,
+  worker: workerDefaults,
   jsonTypes: oneOf('typed', 'plain'),
   maxMessageBytes: whole(1),
   maxDeliveries: whole(1),
@@ -210,18 +229,26 @@ export function resolveSettings(
   }
   const chosen = { ...code, ...fromEnv }
   const broker = chosen.broker ?? DEFAULT_BROKER
+  const { taskSerializer = 'json', resultSerializer = 'json' } = chosen
+  const acceptContent = chosen.acceptContent ?? withType(['application/json'], taskSerializer)
   return Object.freeze({
     broker,
     backend: chosen.backend ?? defaultBackend(broker),
     store: chosen.store ?? defaultStore(broker),
     home: chosen.home,
-    defaultQueue: chosen.defaultQueue ?? 'celery',
-    queueMaxPriority: chosen.queueMaxPriority,
+    ...routingOf(chosen, source),
     publishTimeoutMs: chosen.publishTimeout ?? 2_000,
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
     resultPersistent: chosen.resultPersistent ?? true,
-    acceptContent: chosen.acceptContent ?? Object.freeze(['application/json']),
+    acceptContent,
+    taskSerializer,
+    taskCompression: chosen.taskCompression,
+    resultSerializer,
+    resultAcceptContent: chosen.resultAcceptContent ?? withType(acceptContent, resultSerializer),
+    acksLate: chosen.acksLate ?? true,
+    timezone: zoneOf(chosen.timezone, chosen.enableUtc),
+    worker: chosen.worker ?? {},
     jsonTypes: chosen.jsonTypes ?? 'typed',
     maxMessageBytes: chosen.maxMessageBytes ?? 16 * 2 ** 20,
     maxDeliveries: chosen.maxDeliveries ?? 5,
@@ -230,6 +257,20 @@ export function resolveSettings(
     deadLetterMax: chosen.deadLetterMax ?? 10_000,
     deadLetterAgeMs: chosen.deadLetterAge ?? 14 * 86_400_000,
   })
+}
+
+function routingOf(chosen: Partial<Checked>, source: string): RoutingSettings {
+  try {
+    return resolveRouting(chosen)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    throw new LovageError('SETTING_INVALID', { option: 'queues', source, problem: error.message, fix: error.fix })
+  }
+}
+
+/** An application reads what it writes. */
+function withType(types: readonly string[], serializer: Serializer): readonly string[] {
+  return Object.freeze([...new Set([...types, typeWritten(serializer)])])
 }
 
 function checkFrom(given: object, source: string, calledThere: Readonly<Record<string, string>>): Partial<Checked> {

@@ -1,8 +1,12 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Headers, HeaderValue } from '../protocol/headers.ts'
+import type { Compression } from '../protocol/compression.ts'
+import type { Serializer } from '../protocol/serializer.ts'
 import { checkAll, duration, flag, listOf, oneOf, shortText, shown, text, Unfit, wait, whole } from './check.ts'
 import type { Check, Checks } from './check.ts'
+import { deliveryMode } from './queue-options.ts'
+import { compressionName, serializerName } from './content-names.ts'
 import type { Settings } from './settings.ts'
 
 /** An error class, the name of one (`'TypeError'`, `'requests.exceptions.Timeout'`), or a code of ours (`'RESOURCE_FAILED'`). */
@@ -10,14 +14,16 @@ export type ErrorMatch = string | (abstract new (...args: never[]) => Error)
 
 /** Options that a task and a single call of it both take; those of the call win. */
 export interface SendOptions {
-  /** Queue the message goes to. Default: `defaultQueue` of the settings, `'celery'`. */
+  /** Queue the message goes to. Default: what `routes` of the settings say, else their `defaultQueue`, `'celery'`. */
   readonly queue?: string
-  /** Exchange to publish to, in place of a queue. It must be there. */
+  /** Exchange to publish to, together with `routingKey`. It must be there. */
   readonly exchange?: string
-  /** Routing key for `exchange`, or for the exchange of the queue. Default: the name of the queue. */
+  /** Routing key for `exchange`, or for the exchange of the queue where that is no direct one. Default: that of the queue. */
   readonly routingKey?: string
-  /** 0 to 255, the highest first, on queues declared with `queueMaxPriority`. Default: none. */
+  /** 0 to 255, the highest first, on queues with priorities. Default: what `routes` say, else `defaultPriority`. */
   readonly priority?: number
+  /** 2: the message outlives a restart of the broker; 1: it need not. Default: what its exchange says, else 2. */
+  readonly deliveryMode?: 1 | 2
   /** Nobody runs it after this long, or after this moment; it ends as REVOKED. Default: never. */
   readonly expires?: Duration | Date
   /** The run ends as FAILURE TimeLimitExceeded after so long. Default: none. */
@@ -26,10 +32,13 @@ export interface SendOptions {
   readonly softTimeLimit?: Duration
   /** No result is wanted: none is stored or sent. Default false. */
   readonly ignoreResult?: boolean
-  /** How bodies are written; JSON is the only choice so far. */
-  readonly serializer?: 'json'
-  /** `'zlib'` and `'gzip'` both write a zlib stream, as kombu does. Default: none. */
-  readonly compression?: 'zlib' | 'gzip'
+  /** How bodies are written. Default: `taskSerializer` of the settings, `'json'`. */
+  readonly serializer?: Serializer
+  /**
+   * How bodies are packed. `'zlib'` and `'gzip'` both write a zlib stream, as kombu does; `'zstd'` takes Node 22.15. Default:
+   * `taskCompression` of the settings, none.
+   */
+  readonly compression?: Compression
   /** Name shown in logs and events in place of the task's. */
   readonly shadow?: string
   /** Headers of your own on the message. Names that Celery uses are refused. */
@@ -68,11 +77,13 @@ export interface ResolvedTaskOptions {
   readonly exchange: string | undefined
   readonly routingKey: string | undefined
   readonly priority: number | undefined
+  readonly deliveryMode: 1 | 2 | undefined
   readonly expires: number | Date | undefined
   readonly timeLimitMs: number | undefined
   readonly softTimeLimitMs: number | undefined
   readonly ignoreResult: boolean
-  readonly compression: 'zlib' | 'gzip' | undefined
+  readonly serializer: Serializer
+  readonly compression: Compression | undefined
   readonly shadow: string | undefined
   readonly headers: Headers
   readonly acksLate: boolean
@@ -97,12 +108,13 @@ export interface CheckedSendOptions {
   exchange: string
   routingKey: string
   priority: number
+  deliveryMode: 1 | 2
   expires: number | Date
   timeLimit: number
   softTimeLimit: number
   ignoreResult: boolean
-  serializer: 'json'
-  compression: 'zlib' | 'gzip'
+  serializer: Serializer
+  compression: Compression
   shadow: string
   headers: Headers
 }
@@ -189,12 +201,13 @@ export const SEND_CHECKS: Checks<CheckedSendOptions> = {
   exchange: shortText,
   routingKey: shortText,
   priority: whole(0, 255),
+  deliveryMode,
   expires: moment,
   timeLimit: wait,
   softTimeLimit: wait,
   ignoreResult: flag,
-  serializer: oneOf('json'),
-  compression: oneOf('zlib', 'gzip'),
+  serializer: serializerName,
+  compression: compressionName,
   shadow: text,
   headers,
 }
@@ -229,12 +242,9 @@ export function checkOptions<T extends CheckedSendOptions>(
     unknown: (option, fix) => invalid(option, 'does not exist', fix),
     invalid,
   })
-  const { timeLimit, softTimeLimit, queue, exchange } = checked
+  const { timeLimit, softTimeLimit } = checked
   if (timeLimit !== undefined && softTimeLimit !== undefined && softTimeLimit >= timeLimit) {
     throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
-  }
-  if (queue !== undefined && exchange !== undefined) {
-    throw invalid('exchange', 'cannot stand beside queue', 'Name the queue, or exchange and routingKey')
   }
   return checked
 }
@@ -250,14 +260,16 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     exchange: checked.exchange,
     routingKey: checked.routingKey,
     priority: checked.priority,
+    deliveryMode: checked.deliveryMode,
     expires: checked.expires,
     timeLimitMs: checked.timeLimit,
     softTimeLimitMs: checked.softTimeLimit,
     ignoreResult: checked.ignoreResult ?? false,
-    compression: checked.compression,
+    serializer: checked.serializer ?? settings.taskSerializer,
+    compression: checked.compression ?? settings.taskCompression,
     shadow: checked.shadow,
     headers: Object.freeze(checked.headers ?? {}),
-    acksLate: checked.acksLate ?? true,
+    acksLate: checked.acksLate ?? settings.acksLate,
     maxRetries: checked.maxRetries ?? 3,
     retryDelayMs: checked.retryDelay ?? settings.defaultRetryDelayMs,
     retryBackoffMs: checked.retryBackoff,

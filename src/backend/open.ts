@@ -5,6 +5,8 @@ import { isRedisScheme } from '../base/redis/redis-url.ts'
 import { memoryName, schemeOf } from '../base/url.ts'
 import type { Broker } from '../broker/broker.ts'
 import { openKeptResults } from '../broker/open.ts'
+import { JSON_TYPE, MAX_BODY_BYTES } from '../protocol/content.ts'
+import { type Serializer, typeWritten } from '../protocol/serializer.ts'
 import type { ResultBackend } from './backend.ts'
 import { EmbeddedBackend, type EmbeddedBackendOptions } from './embedded/embedded-backend.ts'
 import { MemoryBackend } from './memory/memory-backend.ts'
@@ -26,6 +28,12 @@ export interface BackendOptions {
   readonly maxPendingResults?: number
   /** How dates and bytes in results are written. Default `'typed'`. */
   readonly types?: 'typed' | 'plain'
+  /** Over the broker and in Redis: how results are written. Default `'json'`. */
+  readonly serializer?: Serializer
+  /** Over the broker and in Redis: content types of results that are read. Default JSON, and what `serializer` writes. */
+  readonly accept?: readonly string[]
+  /** Over the broker: most bytes of a result that came packed. Default 16 MiB. */
+  readonly maxBodyBytes?: number
   /** Data directory of an embedded backend whose URL names none. Default: `.lovage` beside the nearest package.json. */
   readonly home?: string | undefined
   /** Embedded and Redis only: longest wait for the engine, or the server. Default 5 s. */
@@ -49,7 +57,11 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
     resultPersistent = true,
     maxPendingResults = 100_000,
     types = 'typed',
+    serializer = 'json',
+    accept = [JSON_TYPE, typeWritten(serializer)],
+    maxBodyBytes = MAX_BODY_BYTES,
   } = options
+  const form = { types, serializer, accept }
   const scheme = schemeOf(url)
   if (scheme === 'memory') {
     const store = (): ReturnType<typeof sharedStore> => sharedStore(memoryName(url), clock, maxPendingResults)
@@ -66,12 +78,14 @@ export function openBackend(url: string, options: BackendOptions): ResultBackend
       })
     return new EmbeddedBackend({ clock, results, resultExpiresMs, maxPendingResults, types })
   }
-  if (scheme === 'rpc')
-    return new RpcBackend({ broker, clock, resultExpiresMs, resultPersistent, maxPendingResults, types })
+  if (scheme === 'rpc') {
+    const kept = { resultExpiresMs, resultPersistent, maxPendingResults }
+    return new RpcBackend({ broker, clock, ...kept, ...form, maxBodyBytes })
+  }
   if (scheme && isRedisScheme(scheme)) {
     const { connectTimeoutMs = 5000 } = options
     const redis = { url: parseRedisBackendUrl(url), openLink: backendLinks(options.openRedisLine), connectTimeoutMs }
-    return new RedisBackend({ ...redis, clock, resultExpiresMs, maxPendingResults, types })
+    return new RedisBackend({ ...redis, clock, resultExpiresMs, maxPendingResults, ...form })
   }
   throw new LovageError('URL_UNSUPPORTED', {
     seam: 'result backend',

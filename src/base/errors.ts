@@ -94,7 +94,7 @@ export const ERRORS = {
     fix: 'See that content type and encoding of the producer say what the body is',
   },
   CONTENT_REFUSED: {
-    message: 'Content type {contentType} is not accepted',
+    message: 'Content type {contentType}{sender} is not accepted',
     fix: 'Send JSON (task_serializer = "json"), or add the type to acceptContent (never pickle); accepted here: {accepted}',
   },
   ENCODE_FAILED: {
@@ -104,6 +104,14 @@ export const ERRORS = {
   TASK_UNKNOWN: {
     message: 'Task {task} is not registered',
     fix: 'Import the module that defines it in the worker (tasks in lovage.config.ts, or -A), or correct the name',
+  },
+  QUEUE_UNKNOWN: {
+    message: 'Queue {queue}, of {where}, is none of the setting queues',
+    fix: 'Use one of {known}, add it to queues, or take out createMissingQueues: false',
+  },
+  ROUTE_INVALID: {
+    message: 'A function of the setting routes sends task {task} where it cannot go: it {problem}',
+    fix: '{fix}',
   },
   WORKER_STOPPED: {
     message: 'The worker does not run: it cannot be {what}',
@@ -154,8 +162,8 @@ export const ERRORS = {
     fix: 'Call it with the arguments of its definition',
   },
   CANVAS_UNSUPPORTED: {
-    message: 'Task {task} carries a {form}, which this version does not run',
-    fix: 'Send the task alone, or run it on a Python worker',
+    message: 'Task {task} is part of a chord, and nothing here can count its parts',
+    fix: "Add store: 'redis://...' to the settings of the workers, or use results in Redis",
   },
   RESULT_TIMEOUT: {
     message: 'No result of task {id} within {timeoutMs} ms',

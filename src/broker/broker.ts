@@ -84,6 +84,8 @@ export interface Delivery {
 export interface ConsumeOptions {
   /** Queues read with one common credit. Each must exist. */
   readonly queues: readonly string[]
+  /** What the broker is told of who reads, by queue (`x-priority`, ...). RabbitMQ only; others read without it. */
+  readonly arguments?: Readonly<Record<string, Headers>>
   /** Most deliveries unsettled at a time, over all the queues; 0 is no limit. */
   readonly prefetch: number
   /** Deliveries count as settled when handed over. Default false. */

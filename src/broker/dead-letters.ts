@@ -30,6 +30,8 @@ export interface DeadLimits {
   readonly maxLength?: number
   /** Default 14 days. */
   readonly ageMs?: number
+  /** What the queue is called whose dead letter it is. Default: the one that it was read from. */
+  readonly queue?: string
 }
 
 /** One message that was put aside. */
@@ -71,14 +73,15 @@ export async function deadLetter(
   clock: Clock,
   limits: DeadLimits = {},
 ): Promise<boolean> {
-  const queue = deadQueueOf(delivery.queue)
+  const { queue: from = delivery.queue } = limits
+  const queue = deadQueueOf(from)
   const atMs = clock.now()
   try {
-    await put(broker, queue, deadMessage(delivery, reason, atMs, delivery.message.headers), limits)
+    await put(broker, queue, deadMessage(delivery, from, reason, atMs), limits)
   } catch (error) {
     if (!isLovageError(error, 'ENCODE_FAILED')) throw error
     // It was read with headers that cannot be written with ours beside them: those that tell what it is must do.
-    await put(broker, queue, deadMessage(delivery, reason, atMs, essential(delivery.message.headers)), limits)
+    await put(broker, queue, deadMessage(delivery, from, reason, atMs, essential(delivery.message.headers)), limits)
   }
   return delivery.ack()
 }
@@ -172,7 +175,13 @@ async function declareDead(broker: Broker, name: string, limits: DeadLimits): Pr
   }
 }
 
-function deadMessage({ message, queue }: Delivery, reason: DeadReason, atMs: number, headers: Headers): Message {
+function deadMessage(
+  { message }: Delivery,
+  queue: string,
+  reason: DeadReason,
+  atMs: number,
+  headers: Headers = message.headers,
+): Message {
   // Kept would be: an expiration, which would drop it here unread, and a user that RabbitMQ would not take from us.
   const { expirationMs: _, userId: __, ...rest } = message
   const added: Record<string, HeaderValue> = {

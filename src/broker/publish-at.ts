@@ -17,7 +17,7 @@ export function isWorthKeeping(leftMs: number): boolean {
  * it, else in its queue, where whoever takes it holds it.
  * @throws LovageError as `Broker.publish` does
  */
-export async function publishAt(
+export function publishAt(
   broker: Broker,
   message: Message,
   to: Destination,
@@ -26,5 +26,7 @@ export async function publishAt(
   if (atMs === undefined || !broker.delays || !isWorthKeeping(atMs - nowMs)) {
     return broker.publish(message, to, options)
   }
-  await broker.delays.publish(message, to, atMs, options)
+  return broker.delays.publish(message, to, atMs, options).then(ignored)
 }
+
+function ignored(): void {}

@@ -5,7 +5,7 @@ import type { App } from '../app/app.ts'
 import type { Worker } from '../worker/worker.ts'
 import { columns, paintFor, type Paint } from './paint.ts'
 import { shortPath, type Target } from './target.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 import type { Workload } from './workload.ts'
 
 /** Tells on stdout what runs where, and what to try. */

@@ -12,8 +12,6 @@ const REFUSED: readonly (readonly [flags: string, instead: string])[] = [
   ['-s, --schedule <file>', 'There is no scheduler yet.'],
   ['--schedule-filename <file>', 'There is no scheduler yet.'],
   ['--scheduler <name>', 'There is no scheduler yet.'],
-  ['-E, --task-events', 'There are no events yet: --log-format json tells of each task.'],
-  ['--events', 'There are no events yet: --log-format json tells of each task.'],
   ['-D, --detach', 'Let systemd or supervisord keep it running, in the foreground.'],
   ['-f, --logfile <file>', 'Redirect stderr, where the log goes: 2>worker.log.'],
   ['--pidfile <file>', 'Let systemd or supervisord keep it running; they know its pid.'],
@@ -22,10 +20,7 @@ const REFUSED: readonly (readonly [flags: string, instead: string])[] = [
   ['--umask <mask>', 'Let systemd or supervisord set the umask.'],
   ['--executable <path>', 'Start it with the Node that is to run it.'],
   ['-S, --statedb <file>', 'Drop it: what is revoked is remembered elsewhere than in a file.'],
-  ['--without-gossip', 'Drop it: there is no gossip.'],
   ['--without-mingle', 'Drop it: workers do not mingle.'],
-  ['--without-heartbeat', 'Drop it: there are no event heartbeats yet.'],
-  ['--heartbeat-interval <seconds>', 'Drop it: there are no event heartbeats yet.'],
 ]
 
 /** The options, known so that they can be refused by name; they stand in no help. */

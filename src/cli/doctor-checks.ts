@@ -15,7 +15,7 @@ import type { DoctorOptions } from './doctor.ts'
 import { shownMs } from './paint.ts'
 import { queuesOf } from './queues.ts'
 import { findTarget, loadTarget, shortPath, type Target } from './target.ts'
-import { manifest } from './version.ts'
+import { manifest } from '../base/version.ts'
 import { gatewaysOf } from './workload.ts'
 
 /** One line of the doctor's table. */

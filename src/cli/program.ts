@@ -3,7 +3,7 @@ import { addCommonOptions } from './command-options.ts'
 import { complaintLines, complaintOf } from './complaint.ts'
 import { EXIT, leave } from './exit.ts'
 import { paintFor } from './paint.ts'
-import { version } from './version.ts'
+import { version } from '../base/version.ts'
 
 /** What a module of a command exports. */
 export interface CommandModule {
@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
   call: { summary: 'send one task and print its result', load: () => import('./call.ts') },
   result: { summary: 'print the result of a task that was sent before', load: () => import('./result.ts') },
+  events: { summary: 'show what happens in the fleet, as it happens', load: () => import('./events.ts') },
   queues: { summary: 'show what waits, and who reads it', load: () => import('./queues.ts') },
   purge: { summary: 'drop all that waits in a queue', load: () => import('./purge.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { WorkerProcess } from '../app/config.ts'
+import { queuesRead } from '../app/queues.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
 import { names, positive, wait, type ServiceOptions } from './command-options.ts'
@@ -32,6 +33,12 @@ export interface WorkerFlags extends ServiceOptions {
   readonly softTimeLimit?: number
   readonly gracePeriod?: number
   readonly softShutdownTimeout?: number
+  readonly heartbeatInterval?: number
+  readonly taskEvents?: boolean
+  readonly events?: boolean
+  readonly withoutHeartbeat?: boolean
+  /** There is none: it changes nothing. */
+  readonly withoutGossip?: boolean
 }
 
 /** Adds the options of a worker: Celery's under Celery's names, and ours. */
@@ -80,6 +87,11 @@ export function addWorkerOptions(command: Command): Command {
       '--soft-shutdown-timeout <time>',
       'what runs has so long to end on SIGQUIT or a second signal (default: 0)',
     ).argParser(wait),
+    new Option('-E, --task-events', 'tell what happens to each task, for lovage events, celery events and Flower'),
+    new Option('--events', 'the same'),
+    new Option('--heartbeat-interval <time>', 'tell that often that it is alive (default: 2s)').argParser(wait),
+    new Option('--without-heartbeat', 'never tell that it is alive'),
+    new Option('--without-gossip', 'taken, and without effect: workers here do not gossip'),
   ]
   for (const option of options) command.addOption(option)
   return command
@@ -95,7 +107,7 @@ export function workerChoice(
   { app, taskFiles }: Pick<Target, 'app' | 'taskFiles'>,
 ): WorkerChoice {
   const { excludeQueues: excluded, maxMemoryPerChild: kib } = flags
-  const queues = flags.queues ?? configured?.queues ?? [app.settings.defaultQueue]
+  const queues = flags.queues ?? configured?.queues ?? queuesRead(app.settings)
   const left = excluded ? queues.filter((queue) => !excluded.includes(queue)) : queues
   if (left.length === 0) {
     const problem = `leaves none of ${queues.join(', ')}`
@@ -119,6 +131,8 @@ export function workerChoice(
     hostname: flags.hostname,
     gracePeriod: flags.gracePeriod,
     softShutdownTimeout: flags.softShutdownTimeout,
+    events: flags.taskEvents || flags.events,
+    heartbeatInterval: flags.withoutHeartbeat ? 0 : flags.heartbeatInterval,
     module: taskFiles,
   }
 }

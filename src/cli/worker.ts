@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { App } from '../app/app.ts'
 import { assertShared } from '../app/capabilities.ts'
-import { queueTopology } from '../app/routes.ts'
+import { topologyOf } from '../app/queues.ts'
 import type { StopStep } from '../worker/worker.ts'
 import { addServiceOptions, newCommand, optionsOf } from './command-options.ts'
 import { printBanner } from './banner.ts'
@@ -62,7 +62,7 @@ async function purge(app: App, queues: readonly string[], say: (line: string) =>
   const admin = await adminOf(app)
   const { broker } = await app.client()
   for (const queue of queues) {
-    await broker.declare(queueTopology(queue, app.settings))
+    await broker.declare(topologyOf(app.settings, queue))
     say(`dropped from ${queue}: ${await admin.purge(queue)}`)
   }
 }

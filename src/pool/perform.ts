@@ -69,6 +69,7 @@ class Performance {
   readonly #control: JobControl
   #startedAt = 0
   #current: RunningTask | undefined
+  #embed: Embed | undefined
   #telling: Telling | undefined
 
   constructor(registry: Registry, job: Job, report: JobReport, options: PerformOptions, control: JobControl) {
@@ -91,14 +92,7 @@ class Performance {
     } catch (error) {
       return unreadable(request, error)
     }
-    const form = canvasForm(body.embed)
-    if (form !== undefined) {
-      const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task, form })
-      log('error', 'pool', 'task refused', { task: request.task, id: request.id, error: error.message })
-      // Kept, because the rest of the workflow is in it: a Python worker can have it.
-      const dead = { code: error.code, message: error.message }
-      return failed(request.id, failureOf(error), { dead })
-    }
+    this.#embed = followed(body.embed)
     const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
     this.#current = current
     this.#report.started()
@@ -191,6 +185,7 @@ class Performance {
       ...(outcome.retry && { retry: outcome.retry }),
       ...(outcome.requeue !== undefined && { requeue: outcome.requeue }),
       ...(outcome.dead && { dead: outcome.dead }),
+      ...(this.#embed && { embed: this.#embed }),
     }
   }
 
@@ -262,10 +257,8 @@ function exhausted(request: TaskRequest, { args, kwargs }: TaskBody): Failure {
   })
 }
 
-function canvasForm({ chain, chord, callbacks, errbacks }: Embed): string | undefined {
-  if (chain?.length) return 'chain'
-  if (chord) return 'chord'
-  if (callbacks?.length) return 'callback (link)'
-  if (errbacks?.length) return 'error callback (link_error)'
-  return undefined
+/** What follows the task; undefined: nothing. */
+function followed(embed: Embed): Embed | undefined {
+  const { chain, chord, callbacks, errbacks } = embed
+  return chain?.length || chord || callbacks?.length || errbacks?.length ? embed : undefined
 }

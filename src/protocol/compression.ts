@@ -27,6 +27,8 @@ type Unpack = (bytes: Uint8Array, maxBytes: number) => Uint8Array
 const zstdDecompress = (zlib as { zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array })
   .zstdDecompressSync
 
+const zstdCompress = (zlib as { zstdCompressSync?: (bytes: Uint8Array) => Uint8Array }).zstdCompressSync
+
 const UNPACK: Readonly<Record<string, () => Unpack>> = {
   // Reads gzip files too, which producers other than kombu may send under this name.
   [ZLIB_TYPE]: () => (bytes, maxOutputLength) => zlib.unzipSync(bytes, { maxOutputLength }),
@@ -36,9 +38,26 @@ const UNPACK: Readonly<Record<string, () => Unpack>> = {
   [BZIP2_TYPE]: bzip2ByPackage,
 }
 
-/** A body packed as Celery's `compression='gzip'` (or `'zlib'`, the same) does it, and what goes into the header. */
-export function pack(body: Uint8Array): { body: Uint8Array; compression: string } {
-  return { body: zlib.deflateSync(body), compression: ZLIB_TYPE }
+/** How bodies can be packed; kombu's names. Bzip2 and lzma are not among them: nothing here writes these. */
+export const COMPRESSIONS = ['gzip', 'zlib', 'brotli', 'zstd'] as const
+
+/** One of {@link COMPRESSIONS}. `'gzip'` and `'zlib'` are the same, as in kombu. */
+export type Compression = (typeof COMPRESSIONS)[number]
+
+/** Whether this Node can pack so: it has zstd from 22.15 on. */
+export function canPack(compression: Compression): boolean {
+  return compression !== 'zstd' || zstdCompress !== undefined
+}
+
+/**
+ * A body packed as Celery's `compression` does it, and what goes into the header.
+ * @throws LovageError `CONTENT_REFUSED` for zstd on a Node that has none
+ */
+export function pack(body: Uint8Array, compression: Compression = 'gzip'): { body: Uint8Array; compression: string } {
+  if (compression === 'brotli') return { body: zlib.brotliCompressSync(body), compression: BROTLI_TYPE }
+  if (compression === 'gzip' || compression === 'zlib') return { body: zlib.deflateSync(body), compression: ZLIB_TYPE }
+  if (zstdCompress) return { body: zstdCompress(body), compression: ZSTD_TYPE }
+  throw refused(`${compression} (it takes Node 22.15 or later to write it)`, 'gzip, zlib, brotli')
 }
 
 /**
@@ -124,7 +143,7 @@ class Output {
 }
 
 function refused(compression: string, accepted: string): LovageError {
-  return new LovageError('CONTENT_REFUSED', { contentType: `compression ${compression}`, accepted })
+  return new LovageError('CONTENT_REFUSED', { contentType: `compression ${compression}`, sender: '', accepted })
 }
 
 function needsPackage(compression: string, name: string, what: string): LovageError {

@@ -39,6 +39,8 @@ export interface Content {
   /** As in the header, e.g. `application/x-gzip`. */
   readonly compression?: string | undefined
   readonly body: Uint8Array
+  /** Who wrote it, where that is known: to be named when it is refused. */
+  readonly origin?: string | undefined
 }
 
 /**
@@ -46,8 +48,8 @@ export interface Content {
  * @throws LovageError `CONTENT_REFUSED` for a content type that is not accepted (pickle never is) and for a compression
  *   that nobody here can read; `BODY_UNDECODABLE` for bytes that are not what they claim, or too many when unpacked
  */
-export function bodyBytes({ contentType, compression, body }: Content, limits: ContentLimits = {}): Uint8Array {
-  assertAccepted(contentType, limits.accept)
+export function bodyBytes({ contentType, compression, body, origin }: Content, limits: ContentLimits = {}): Uint8Array {
+  assertAccepted(contentType, limits.accept, origin)
   return compression ? unpack(body, compression, limits.maxBodyBytes ?? MAX_BODY_BYTES) : body
 }
 
@@ -64,15 +66,17 @@ export function bodyText(content: Content, limits: ContentLimits = {}): string {
 }
 
 /**
- * Checks a content type against the list of those accepted. Parameters (`; charset=utf-8`) and case do not matter.
+ * Checks a content type against the list of those accepted. Parameters (`; charset=utf-8`) and case do not matter. `origin`
+ * is who wrote it, for the error.
  * @throws LovageError `CONTENT_REFUSED`
  */
-export function assertAccepted(contentType: string, accept: readonly string[] = [JSON_TYPE]): void {
+export function assertAccepted(contentType: string, accept: readonly string[] = [JSON_TYPE], origin = ''): void {
   if (contentType === JSON_TYPE && accept.includes(JSON_TYPE)) return
   const readable = accept.map(contentTypeOf).filter((name) => name !== undefined)
   if (readable.includes(bareType(contentType))) return
   throw new LovageError('CONTENT_REFUSED', {
     contentType: contentType || '(none)',
+    sender: origin && ` (sent by ${origin})`,
     accepted: readable.join(', ') || 'nothing',
   })
 }

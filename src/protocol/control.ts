@@ -1,5 +1,6 @@
 import { LovageError } from '../base/errors.ts'
 import { bodyText, type ContentLimits, JSON_TYPE } from './content.ts'
+import { globSource } from './glob.ts'
 import { plainHeader } from './headers.ts'
 import { decodeJson, encodeJson } from './json.ts'
 import type { Message } from './message.ts'
@@ -124,17 +125,6 @@ export function readReply(
 
 /** Longest pattern of names that is tried: they come from whoever can reach the broker. */
 const MAX_PATTERN = 1000
-
-/** Python's `fnmatch`, in what names of nodes need: `*`, `?`, `[abc]`, `[!abc]`. */
-function globSource(glob: string): string {
-  const source = glob.replace(/\[(!?)([^\]]+)\]|[*?]|[\\^$+.()|{}[\]]/g, (found, not: string, set: string) => {
-    if (found === '*') return '.*'
-    if (found === '?') return '.'
-    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\^]/g, '\\$&')}]`
-    return `\\${found}`
-  })
-  return `${source}$`
-}
 
 function readObject(message: Pick<Message, 'contentType' | 'body'>, limits?: ContentLimits): Record<string, unknown> {
   const { contentType, body } = message

@@ -28,6 +28,12 @@ export function eventKey(type: string): string {
   return type.replaceAll('-', '.')
 }
 
+/** The exchange of events. */
+export const EVENT_EXCHANGE = 'celeryev'
+
+/** Under this key go events of tasks, many in one message. */
+export const TASK_BATCH_KEY = 'task.multi'
+
 /**
  * One event as a message: its body is the event itself.
  * @throws LovageError `ENCODE_FAILED`
@@ -41,7 +47,12 @@ export function encodeEvent(event: CeleryEvent): Message {
  * @throws LovageError `ENCODE_FAILED`
  */
 export function encodeEvents(hostname: string, events: readonly CeleryEvent[]): Message {
-  return messageOf(hostname, `[${events.map(eventText).join(', ')}]`)
+  return joinEvents(hostname, events.map(eventText))
+}
+
+/** The same of events that are text already. */
+export function joinEvents(hostname: string, texts: readonly string[]): Message {
+  return messageOf(hostname, `[${texts.join(', ')}]`)
 }
 
 /**
@@ -63,7 +74,11 @@ export function readEvents(
   return { events, refused: all.length - events.length }
 }
 
-function eventText({ hostname, utcoffset, pid, clock, fields, timestamp, type }: CeleryEvent): string {
+/**
+ * An event as JSON.
+ * @throws LovageError `ENCODE_FAILED`
+ */
+export function eventText({ hostname, utcoffset, pid, clock, fields, timestamp, type }: CeleryEvent): string {
   // In Celery's order, so that a captured event and ours can be laid side by side.
   return encodeJson({ hostname, utcoffset, pid, clock, ...fields, timestamp, type }, { path: '$.event' })
 }

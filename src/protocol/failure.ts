@@ -176,6 +176,12 @@ export function failureText({ exc_type: excType, exc_message: args, exc_module: 
   return typeof shown[0] === 'string' ? shown[0] : pythonRepr(shown[0])
 }
 
+/** The exception as Python's `repr()` gives it: `ValueError('no such value')`. */
+export function failureRepr({ exc_type: excType, exc_message: args }: Failure): string {
+  // Of one argument: a tuple of one has a comma more.
+  return excType + (args.length === 1 ? `(${pythonRepr(args[0])})` : argsRepr(args))
+}
+
 const CELERY = 'celery.exceptions'
 const BILLIARD = 'billiard.exceptions'
 

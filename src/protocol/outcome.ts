@@ -1,4 +1,5 @@
 import type { Failure } from './failure.ts'
+import type { Embed } from './signature.ts'
 import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
 
 /** Celery's states (celery.states). Tasks may report states of their own, such as `PROGRESS`. */
@@ -38,6 +39,8 @@ export interface Outcome {
   readonly runMs?: number
   readonly groupId?: string
   readonly parentId?: string
+  /** What follows the task, where something does: who runs it has read that, beside its arguments. */
+  readonly embed?: Embed
   /** With RETRY: when to try again. */
   readonly retry?: { readonly delayMs: number }
   /** With REJECTED: back to the queue. */

@@ -8,6 +8,10 @@ const MAX_LENGTH = 1024
 /** Lists in lists in lists are shown; what they hold is `[...]`. */
 const MAX_LEVELS = 3
 
+/** So many arguments of so many characters are within the budget, whatever is escaped in them. */
+const MOST_PLAIN = 8
+const MOST_PLAIN_TEXT = 50
+
 /** Limits of {@link pythonRepr}. */
 export interface ReprLimits {
   /** Default 1024 characters. */
@@ -19,7 +23,7 @@ export interface ReprLimits {
  * about 1024 characters. Never throws.
  */
 export function argsRepr(args: readonly unknown[]): string {
-  return pythonRepr(new Tuple(args))
+  return plainTuple(args) ?? pythonRepr(new Tuple(args))
 }
 
 /** Keyword arguments as Celery shows them: `{'x': 1, 'flag': True}`, cut to about 1024 characters. Never throws. */
@@ -120,6 +124,22 @@ class Repr {
     const closing = this.#frames.map((frame) => frame.close).reverse()
     return `${this.#text}, ...${closing.join('')}`
   }
+}
+
+/** What most arguments are: a few scalars, far from every limit. Undefined: the careful way must look. */
+function plainTuple(args: readonly unknown[]): string | undefined {
+  if (args.length > MOST_PLAIN) return undefined
+  let text = '('
+  for (let i = 0; i < args.length; i++) {
+    const value = args[i]
+    if (i > 0) text += ', '
+    if (typeof value === 'number') text += numberRepr(value)
+    else if (typeof value === 'string' && value.length <= MOST_PLAIN_TEXT) text += quoted(value, MAX_LENGTH)
+    else if (typeof value === 'boolean') text += value ? 'True' : 'False'
+    else if (value === null) text += 'None'
+    else return undefined
+  }
+  return text + (args.length === 1 ? ',)' : ')')
 }
 
 /** Marks what Python would hold as a tuple. */

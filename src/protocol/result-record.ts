@@ -1,8 +1,9 @@
 import { LovageError } from '../base/errors.ts'
-import { bodyText, JSON_TYPE, type Content } from './content.ts'
+import { type Content, type ContentLimits, JSON_TYPE } from './content.ts'
 import { formatIso, isoTime } from './iso-time.ts'
-import { decodeJson, encodeJson, type JsonTypes } from './json.ts'
+import { encodeJson, type JsonTypes } from './json.ts'
 import { isReady, payloadText, type Outcome } from './outcome.ts'
+import { deserialize, serializeJson, typesFor, type Serialized, type Serializer } from './serializer.ts'
 import { isRecord } from './signature.ts'
 
 /** Milliseconds that the task ran. */
@@ -10,7 +11,19 @@ const RUN_MS = 'x-lovage-run-ms'
 
 /** How results are written. */
 export interface ResultOptions {
-  readonly types?: JsonTypes
+  readonly types?: JsonTypes | undefined
+  /** Default `'json'`. */
+  readonly serializer?: Serializer | undefined
+}
+
+/**
+ * The outcome as an rpc message says it, and what to say of its body.
+ * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`)
+ */
+export function serializeRpcResult(outcome: Outcome, { types, serializer = 'json' }: ResultOptions = {}): Serialized {
+  const json = encodeRpcResult(outcome, { types: typesFor(serializer, types) })
+  if (serializer === 'json') return { body: json, contentType: JSON_TYPE, contentEncoding: 'utf-8' }
+  return serializeJson(Buffer.from(json).toString(), serializer)
 }
 
 /**
@@ -32,7 +45,8 @@ export function encodeRpcResult(outcome: Outcome, { types }: ResultOptions = {})
  * state. How long the task ran comes last, where it is known: a member of ours, which Celery passes over.
  * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`)
  */
-export function encodeStoredRecord(outcome: Outcome, { types }: ResultOptions = {}): Uint8Array {
+export function encodeStoredRecord(outcome: Outcome, { types: given, serializer }: ResultOptions = {}): Uint8Array {
+  const types = typesFor(serializer, given)
   const { doneAtMs, groupId, parentId, runMs } = outcome
   const dateDone = isReady(outcome.state) && doneAtMs !== undefined ? formatIso(doneAtMs) : null
   const text =
@@ -43,16 +57,21 @@ export function encodeStoredRecord(outcome: Outcome, { types }: ResultOptions = 
     (parentId === undefined ? '' : `, "parent_id": ${encodeJson(parentId)}`) +
     `, "task_id": ${encodeJson(outcome.id)}` +
     (runMs === undefined ? '}' : `, "${RUN_MS}": ${Math.round(runMs * 100) / 100}}`)
-  return Buffer.from(text)
+  return serializer === undefined ? Buffer.from(text) : serializeJson(text, serializer).body
 }
 
 /**
  * Reads a record of either form. The result is decoded; that of a failure stays as it was written, for `readFailure`.
  * @param content what the message says of its body. Default JSON, not packed
- * @throws LovageError `BODY_UNDECODABLE` for what is no result, `CONTENT_REFUSED` for what is not JSON
+ * @param limits what is accepted. Default JSON
+ * @throws LovageError `BODY_UNDECODABLE` for what is no result, `CONTENT_REFUSED` for what is not accepted
  */
-export function decodeResult(bytes: Uint8Array, content: Omit<Partial<Content>, 'body'> = {}): Outcome {
-  const record = decodeJson(bodyText({ contentType: JSON_TYPE, ...content, body: bytes }))
+export function decodeResult(
+  bytes: Uint8Array,
+  content: Omit<Partial<Content>, 'body'> = {},
+  limits: ContentLimits = {},
+): Outcome {
+  const record = deserialize({ contentType: JSON_TYPE, ...content, body: bytes }, limits)
   if (!isRecord(record)) throw undecodable('it is not an object')
   const { task_id: id, status, traceback, children } = record
   if (typeof id !== 'string' || id === '') throw undecodable('task_id is missing')

@@ -17,6 +17,8 @@ import { MAX_DEPTH } from './json-limits.ts'
 import { assertWhole } from './msgpack-size.ts'
 import { loadPackage } from './optional-package.ts'
 import { isRecord } from './signature.ts'
+import { asPyYaml } from './yaml-tags.ts'
+import { writeYaml } from './yaml-write.ts'
 
 /** How values are written; Celery's names. */
 export type Serializer = 'json' | 'msgpack' | 'yaml'
@@ -41,14 +43,32 @@ export function serialize(
   serializer: Serializer,
   options: { readonly types?: JsonTypes; readonly path?: string } = {},
 ): Serialized {
-  if (serializer === 'json') {
-    return { body: Buffer.from(encodeJson(value, options), 'latin1'), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
-  }
   // Through JSON, so that one place decides what can be sent, and names the place of what cannot.
-  const plain = plainOf(decodeJson(encodeJson(value, { ...options, types: 'typed' })))
+  return serializeJson(encodeJson(value, { ...options, types: typesFor(serializer, options.types) }), serializer)
+}
+
+/** How dates and bytes must be written into JSON that becomes something else: so that they can be told from text. */
+export function typesFor<Types extends JsonTypes | undefined>(
+  serializer: Serializer | undefined,
+  types: Types,
+): Types | 'typed' {
+  return serializer === undefined || serializer === 'json' ? types : 'typed'
+}
+
+/** What a serializer writes is of this type. */
+export function typeWritten(serializer: Serializer): string {
+  return { json: JSON_TYPE, msgpack: MSGPACK_TYPE, yaml: YAML_TYPE }[serializer]
+}
+
+/**
+ * A value that is JSON text already, with its dates and bytes {@link typesFor} the serializer.
+ * @throws LovageError `ENCODE_FAILED` for an integer that the form has no room for
+ */
+export function serializeJson(json: string, serializer: Serializer): Serialized {
+  if (serializer === 'json') return { body: Buffer.from(json), contentType: JSON_TYPE, contentEncoding: 'utf-8' }
+  const plain = plainOf(decodeJson(json))
   if (serializer === 'msgpack') return { body: pack(plain), contentType: MSGPACK_TYPE, contentEncoding: 'binary' }
-  const text = yaml().stringify(plain, { ...YAML_OPTIONS, sortMapEntries: true, aliasDuplicateObjects: false })
-  return { body: Buffer.from(text), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
+  return { body: Buffer.from(writeYaml(plain)), contentType: YAML_TYPE, contentEncoding: 'utf-8' }
 }
 
 /**
@@ -74,8 +94,8 @@ function read(content: Content, limits: ContentLimits, readJson: (text: string) 
 /** Integers come as BigInt, and become numbers where these hold them: else the large ones would be rounded. */
 const MSGPACK_OPTIONS = { useBigInt64: true, maxDepth: MAX_DEPTH } as const
 
-/** PyYAML reads and writes YAML 1.1. */
-const YAML_OPTIONS = { version: '1.1', lineWidth: 0, intAsBigInt: true } as const
+/** PyYAML writes YAML 1.1. */
+const YAML_OPTIONS = { version: '1.1', intAsBigInt: true, customTags: asPyYaml } as const
 
 function pack(value: unknown): Uint8Array {
   try {

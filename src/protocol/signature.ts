@@ -61,7 +61,11 @@ function readSignatures(value: unknown, where: string): readonly Signature[] | n
   return list.map((item, at) => readSignature(item, `${where}[${at}]`))
 }
 
-function readSignature(value: unknown, where: string): Signature {
+/**
+ * Reads a signature out of a decoded value; members that Celery may add are kept. `where` says which one it is, for errors.
+ * @throws LovageError `BODY_UNDECODABLE` for what is no signature
+ */
+export function readSignature(value: unknown, where: string): Signature {
   if (!isRecord(value) || typeof value.task !== 'string') throw undecodable(`${where} is not a signature`)
   const { task, args, kwargs, options, subtask_type: subtaskType, immutable, ...others } = value
   if (!isMissing(args) && !Array.isArray(args)) throw undecodable(`args of ${where} is not a list`)

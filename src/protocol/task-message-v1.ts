@@ -6,6 +6,7 @@ import type { Message } from './message.ts'
 import { pythonRepr } from './python-repr.ts'
 import { deserializeRaw } from './serializer.ts'
 import { isRecord } from './signature.ts'
+import { isNaive } from './zoned-time.ts'
 
 /** A protocol 1 body, read: its fields under the names of the headers, and the body of protocol 2 that it stands for. */
 export interface ObjectBody {
@@ -55,11 +56,18 @@ function convert(old: Record<string, unknown>, isJson: boolean): ObjectBody {
     body: Buffer.from(text, 'latin1'),
     fields: {
       ...fields,
+      eta: inUtc(fields.eta, fields.utc),
+      expires: inUtc(fields.expires, fields.utc),
       group: fields.taskset ?? fields.group,
       argsrepr: fields.argsrepr ?? pythonRepr(args),
       kwargsrepr: fields.kwargsrepr ?? pythonRepr(kwargs),
     },
   }
+}
+
+/** Protocol 1 says apart from its times whether they are UTC; without an offset of their own they say nothing of it. */
+function inUtc(time: unknown, utc: unknown): unknown {
+  return typeof time === 'string' && utc !== false && isNaive(time) ? `${time}+00:00` : time
 }
 
 function beginsObject(body: Uint8Array): boolean {

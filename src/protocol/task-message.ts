@@ -5,7 +5,7 @@ import { textListField, timeField, timelimitField } from './header-fields.ts'
 import { type HeaderValue, type Headers, LEASE_HEADER, STARTS_HEADER } from './headers.ts'
 import { encodeJson, type JsonTypes } from './json.ts'
 import type { Message } from './message.ts'
-import { deserialize } from './serializer.ts'
+import { deserialize, serializeJson, typesFor, type Serialized, type Serializer } from './serializer.ts'
 import { isRecord, NO_EMBED, readEmbed, type Embed } from './signature.ts'
 import { readObjectBody } from './task-message-v1.ts'
 
@@ -233,6 +233,29 @@ export function encodeBody(
   const text = `[${argsText}, ${encodeJson(kwargs, { types, path: '$.kwargs' })}, ${embedText}]`
   // All of it is ASCII.
   return Buffer.from(text, 'latin1')
+}
+
+/**
+ * The body of protocol 2 as a serializer writes it, and what to say of it.
+ * @throws LovageError `ENCODE_FAILED` as {@link encodeBody}
+ */
+export function serializeBody(
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  embed: Embed,
+  { serializer, types }: { serializer: Serializer; types?: JsonTypes },
+): Serialized {
+  const json = encodeBody(args, kwargs, embed, { types: typesFor(serializer, types) })
+  if (serializer === 'json') return { body: json, contentType: JSON_TYPE, contentEncoding: 'utf-8' }
+  return serializeJson(Buffer.from(json).toString('latin1'), serializer)
+}
+
+const BARE_END = Buffer.from(`${EMPTY_EMBED}]`)
+
+/** Whether nothing follows the task, as far as the end of its body tells: false is for those where one must read it. */
+export function isSurelyBare({ body, compression, contentType }: TaskRequest): boolean {
+  if (compression !== undefined || contentType !== JSON_TYPE || body.length < BARE_END.length) return false
+  return BARE_END.equals(body.subarray(body.length - BARE_END.length))
 }
 
 /** A body that has been read. */

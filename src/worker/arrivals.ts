@@ -63,6 +63,7 @@ export class Arrivals {
     const work = new Work(delivery, request, task, etaMs, expiresAtMs)
     const original = inHand.originalOf(work)
     inHand.take(work)
+    tally.received(work)
     starts.came(work)
     // Started before its original is acknowledged, a task that kills this process would be there twice afterwards.
     if (original) original.onLeft = (): void => admit(work)

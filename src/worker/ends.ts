@@ -31,6 +31,7 @@ export class Ends {
   /** Never rejects. */
   async settle(work: Work, outcome: Outcome, isSecondTry = false): Promise<void> {
     const { settler, inHand, tally, giveUp } = this.#options
+    if (outcome.state === 'RETRY') tally.retries(work, outcome)
     try {
       const ending = await settler.settle(work, outcome)
       // What a task refused is for whoever gets it now.

@@ -2,7 +2,7 @@ import type { RegisteredTask, Registry } from '../app/registry.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { assertAccepted } from '../protocol/content.ts'
 import { failureOf, notRegistered, taskRevokedError } from '../protocol/failure.ts'
-import { isoTime } from '../protocol/iso-time.ts'
+import { isoTimeIn } from '../protocol/zoned-time.ts'
 import type { Message } from '../protocol/message.ts'
 import { failed, type DeadReason, type Outcome } from '../protocol/outcome.ts'
 import { readTask, type TaskRequest } from '../protocol/task-message.ts'
@@ -14,6 +14,8 @@ export interface IntakeRules {
   readonly accept: readonly string[]
   /** Largest body, in bytes, as it came and unpacked. */
   readonly maxBodyBytes: number
+  /** Time zone of times that do not say theirs. Default UTC. */
+  readonly timezone?: string
 }
 
 /** What becomes of a message. */
@@ -43,16 +45,17 @@ export function decide(message: Message, nowMs: number, rules: IntakeRules): Dec
   } catch (error) {
     return unreadable(message, error)
   }
-  const expiresAtMs = request.expires === null ? Infinity : (isoTime(request.expires) ?? Infinity)
+  const { timezone = 'UTC' } = rules
+  const expiresAtMs = request.expires === null ? Infinity : (isoTimeIn(request.expires, timezone) ?? Infinity)
   if (expiresAtMs <= nowMs) return { kind: 'over', request, outcome: expired(request) }
   const task = rules.registry.get(request.task)
   if (!task) return { kind: 'over', request, outcome: unknown(request) }
   try {
-    assertAccepted(request.contentType, rules.accept)
+    assertAccepted(request.contentType, rules.accept, request.origin)
   } catch (error) {
     return { kind: 'over', request, outcome: impossible(request, error) }
   }
-  const etaMs = request.eta === null ? undefined : isoTime(request.eta)
+  const etaMs = request.eta === null ? undefined : isoTimeIn(request.eta, timezone)
   return { kind: 'run', request, task, etaMs: etaMs !== undefined && etaMs > nowMs ? etaMs : undefined, expiresAtMs }
 }
 

@@ -1,6 +1,7 @@
 import { availableParallelism, hostname as hostOf } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { assertBroker } from '../app/capabilities.ts'
 import {
   type Check,
   checkAll,
@@ -15,8 +16,11 @@ import {
   wait,
   whole,
 } from '../app/check.ts'
+import { queueName } from '../app/queue-options.ts'
+import { type Queue, queueOf, queuesRead } from '../app/queues.ts'
 import { Registry } from '../app/registry.ts'
 import type { Settings } from '../app/settings.ts'
+import { overDefaults } from '../app/worker-defaults.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import { poolKind, type PoolName } from '../pool/open.ts'
@@ -31,12 +35,9 @@ import {
   type ResolvedCreditOptions,
 } from './credit-options.ts'
 
-/** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
-const MAX_QUEUE_BYTES = 250
-
 /** What `worker(app, options)` takes. */
 export interface WorkerOptions extends CreditOptions {
-  /** Queues it reads; they are declared. Default: `defaultQueue` of the settings, `['celery']`. */
+  /** Queues it reads; they are declared. Default: `queues` of the settings, or their `defaultQueue`, `['celery']`. */
   readonly queues?: readonly string[]
   /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
   readonly pool?: PoolName
@@ -89,6 +90,13 @@ export interface WorkerOptions extends CreditOptions {
    */
   readonly consumerTimeout?: Duration
   /**
+   * Tell what happens to each task as Celery's events, for `celery events`, Flower and `lovage events`. It can be turned on
+   * and off while the worker runs. Default false.
+   */
+  readonly events?: boolean
+  /** How often the worker tells that it is alive, to whoever watches the fleet; 0: never. Default `'2s'`, Celery's. */
+  readonly heartbeatInterval?: Duration
+  /**
    * How long the event loop of the tasks may stand still before that is reported, with the task and the line that block it;
    * 0: never. Default `'1s'`.
    */
@@ -118,6 +126,8 @@ export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
+  readonly events: boolean
+  readonly heartbeatIntervalMs: number
 }
 
 type Checked = {
@@ -126,6 +136,7 @@ type Checked = {
     queues: readonly string[]
     autoscale: AutoscaleRange & { readonly keepaliveMs: number }
     disableRateLimits: boolean
+    events: boolean
     pool: PoolKind
     pools: Partial<Record<PoolKind, number>>
     module: readonly string[]
@@ -138,13 +149,7 @@ type Checked = {
 const WHERE = 'the worker'
 
 const queueNames: Check<readonly string[]> = (value) => {
-  const names = listOf(shortText, 1)(value)
-  const long = names.find((name) => Buffer.byteLength(name) > MAX_QUEUE_BYTES)
-  if (long !== undefined) {
-    const bytes = Buffer.byteLength(long)
-    const fix = `Use at most ${MAX_QUEUE_BYTES} bytes: the name of its dead letters is longer by five`
-    throw new Unfit(`has a name that is ${bytes} bytes long`, fix)
-  }
+  const names = listOf(queueName, 1)(value)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Unfit(`names ${shown(twice)} twice`, 'Name each queue once')
   return names
@@ -197,11 +202,19 @@ const CHECKS: Checks<Checked> = {
   softShutdownTimeout: duration,
   consumerTimeout: duration,
   stallThreshold: duration,
+  events: flag,
+  heartbeatInterval: duration,
+}
+
+/** @throws LovageError `CAPABILITY_MISSING` */
+function checkReader({ name, consumerArguments }: Queue, settings: Settings): void {
+  if (!consumerArguments) return
+  assertBroker('consumerArguments', settings, `Queue ${name}, with consumerArguments,`, 'Leave them out')
 }
 
 /**
  * Checks the options and fills in the defaults.
- * @throws LovageError `OPTION_INVALID`
+ * @throws LovageError `OPTION_INVALID`, `QUEUE_UNKNOWN`, `CAPABILITY_MISSING`
  */
 export function resolveWorkerOptions(
   given: WorkerOptions,
@@ -213,10 +226,11 @@ export function resolveWorkerOptions(
   if (typeof given !== 'object' || given === null) {
     throw invalid('options', `must be an object, and is ${shown(given)}`, "Write { queues: ['celery'] }")
   }
-  const checked = checkAll(given, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
+  const all = overDefaults(given, settings.worker)
+  const checked = checkAll(all, CHECKS, { unknown: (name, fix) => invalid(name, 'does not exist', fix), invalid })
   const { pool = 'async', pools = {}, perChild = 1 } = checked
   const cores = availableParallelism()
-  const counts = { async: given.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
+  const counts = { async: all.pool === 'solo' ? 1 : 100, threads: cores, processes: cores, ...pools }
   if (checked.concurrency !== undefined) counts[pool] = checked.concurrency
   if (checked.autoscale) {
     if (checked.concurrency !== undefined) {
@@ -234,8 +248,10 @@ export function resolveWorkerOptions(
   if (softTimeLimit >= timeLimit) {
     throw invalid('softTimeLimit', 'is not shorter than timeLimit', 'Make softTimeLimit the shorter one')
   }
+  const queues = checked.queues ?? Object.freeze(queuesRead(settings))
+  for (const name of queues) checkReader(queueOf(settings, name, WHERE), settings)
   return Object.freeze({
-    queues: checked.queues ?? Object.freeze([settings.defaultQueue]),
+    queues,
     pool,
     concurrency: counts[pool],
     sizes: Object.freeze(sizes),
@@ -254,5 +270,7 @@ export function resolveWorkerOptions(
     softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
+    events: checked.events ?? false,
+    heartbeatIntervalMs: checked.heartbeatInterval ?? 2_000,
   })
 }

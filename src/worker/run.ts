@@ -35,7 +35,7 @@ export async function run(work: Work, pool: Pool, options: RunOptions): Promise<
   }
   const started = (): void => {
     work.startedAtMs = clock.now()
-    tally.counts.started++
+    tally.started(work)
     if (!work.task?.options.trackStarted) return
     const value = { pid: process.pid, hostname }
     update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })

@@ -1,5 +1,4 @@
 import type { Hooks } from '../app/hooks.ts'
-import type { ResultBackend } from '../backend/backend.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
@@ -12,6 +11,7 @@ import { plainHeader } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import { failed, type DeadReason, type Outcome } from '../protocol/outcome.ts'
 import { encodeTask, retryOf } from '../protocol/task-message.ts'
+import { Advancing, type AdvancingOptions } from './advancing.ts'
 import { copyOf } from './lease-copy.ts'
 import { tell } from './tell.ts'
 import type { Work } from './work.ts'
@@ -20,9 +20,8 @@ import type { Work } from './work.ts'
 const BACKOFF: Backoff = { baseMs: 100, maxMs: 15_000 }
 
 /** What settling needs. */
-export interface SettleOptions {
+export interface SettleOptions extends Omit<AdvancingOptions, 'insist'> {
   readonly broker: Broker
-  readonly backend: ResultBackend
   readonly clock: Clock
   readonly hooks: Hooks
   /** Brings a message to the dead letters of its queue, then acknowledges it. */
@@ -42,9 +41,11 @@ export type Ending = 'acked' | 'back' | 'dead' | 'lost'
 /** Turns outcomes into stored results and acknowledgements, in this order: nothing is acknowledged that could be lost. */
 export class Settler {
   readonly #options: SettleOptions
+  readonly #advancing: Advancing
 
   constructor(options: SettleOptions) {
     this.#options = options
+    this.#advancing = new Advancing({ ...options, insist: (...what) => this.#insist(...what) })
   }
 
   /**
@@ -61,7 +62,11 @@ export class Settler {
   async #settle(work: Work, outcome: Outcome): Promise<Ending> {
     if (work.updates) await work.updates.done()
     const { state } = outcome
-    if (state !== 'RETRY' && state !== 'REJECTED' && state !== 'IGNORED') await this.#store(work, outcome)
+    if (state !== 'RETRY' && state !== 'REJECTED' && state !== 'IGNORED') {
+      const embed = this.#advancing.embedOf(work.request, outcome)
+      if (!embed) await this.#store(work, outcome)
+      else await this.#advancing.settle(work.request, outcome, embed, (final) => this.#store(work, final))
+    }
     // Settled before, it would leave a copy behind, which is not known to be one if its connection is lost.
     if (work.moving) await work.moving
     if (state === 'RETRY') return this.#retry(work, outcome)

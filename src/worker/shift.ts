@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
-import { queueTopology } from '../app/routes.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
+import { typesFor } from '../protocol/serializer.ts'
 import { Admission } from './admission.ts'
 import { Arrivals } from './arrivals.ts'
 import { Credit } from './credit.ts'
@@ -23,6 +23,7 @@ import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
+import { Reading } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
@@ -48,6 +49,7 @@ export class Shift {
   readonly #leaving: Leaving
   readonly #steering: Steering
   readonly #steered: Steered
+  readonly #reading: Reading
   #consumer: Consumer | undefined
   #stopMoving: (() => Promise<void>) | undefined
   #isClosing = false
@@ -57,14 +59,16 @@ export class Shift {
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
     const { tally, steering } = lasting
     const { settings, registry, hooks } = app
+    const reading = (this.#reading = new Reading(settings, clock, options.queues))
     const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
     setMaxListeners(0, giveUp)
     this.#options = options
     this.#clock = clock
-    const { acceptContent: accept, maxMessageBytes: maxBodyBytes, jsonTypes: types } = settings
-    const rules: IntakeRules = { registry, accept, maxBodyBytes }
+    const { acceptContent: accept, maxMessageBytes: maxBodyBytes } = settings
+    const types = typesFor(settings.resultSerializer, settings.jsonTypes)
+    const rules: IntakeRules = { registry, accept, maxBodyBytes, timezone: settings.timezone }
     const settle = (work: Work, outcome: Outcome): void => void this.#ends.settle(work, outcome)
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
@@ -72,10 +76,15 @@ export class Shift {
     const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
+      canvas: app.canvas,
+      registry,
+      accept,
+      maxBodyBytes,
       clock,
       hooks,
-      bury: (delivery, reason) => deadLetter(broker, delivery, reason, clock, dead),
-      topologyOf: (queue): Topology => queueTopology(queue, settings),
+      bury: (delivery, reason) =>
+        deadLetter(broker, delivery, reason, clock, { ...dead, queue: reading.nameOf(delivery.queue) }),
+      topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
     this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
@@ -183,15 +192,16 @@ export class Shift {
     const client = await app.client()
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
-    const { queues } = options
+    const { queues } = shift.#reading
     try {
       await shift.#lanes.start()
       shift.#steering.attach(shift.#steered)
-      for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+      for (const queue of queues) await broker.declare(shift.#reading.topologyOf(queue))
       shift.#stopMoving = await broker.delays?.move(queues)
       const prefetch = shift.#credit.wanted
       shift.#consumer = await broker.consume({
         queues,
+        arguments: shift.#reading.arguments,
         prefetch,
         onDelivery: (delivery) => shift.#arrivals.receive(delivery),
       })

@@ -1,6 +1,7 @@
 import { log, type LogLevel } from '../base/log.ts'
 import { type Failure, failureText } from '../protocol/failure.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
+import type { WorkerEvents } from './events.ts'
 import type { Ending } from './settle.ts'
 import type { Work } from './work.ts'
 
@@ -35,8 +36,10 @@ export interface WorkerCounts {
 
 const LEVELS: Readonly<Record<string, LogLevel>> = { FAILURE: 'error', REVOKED: 'warn', REJECTED: 'warn' }
 
-/** Counts what happens, and tells it: one line a task. */
+/** Counts what happens, and tells it: one line a task, and events where they are wanted. */
 export class Tally {
+  /** Set by who makes it. */
+  events: WorkerEvents | undefined
   readonly counts = {
     received: 0,
     started: 0,
@@ -54,6 +57,22 @@ export class Tally {
     lost: 0,
   } satisfies WorkerCounts
 
+  /** A task has been taken into hand. */
+  received(work: Work): void {
+    if (this.events?.tellsTasks) this.events.received(work)
+  }
+
+  /** Its function is about to be called. */
+  started(work: Work): void {
+    this.counts.started++
+    if (this.events?.tellsTasks) this.events.started(work)
+  }
+
+  /** A task is about to be sent again. Told now: the next try may end before this one has been settled. */
+  retries(work: Work, outcome: Outcome): void {
+    if (this.events?.tellsTasks) this.events.ended(work, outcome)
+  }
+
   /** A task has been settled. */
   settled(work: Work, outcome: Outcome, ending: Ending): void {
     const { counts } = this
@@ -66,6 +85,7 @@ export class Tally {
     else if (state === 'IGNORED') counts.ignored++
     else if (!work.isCutOff) counts.rejected++
     this.#ended(ending)
+    if (this.events?.tellsTasks && state !== 'RETRY') this.events.ended(work, outcome)
     log(LEVELS[state] ?? 'info', 'worker', 'task done', {
       task,
       id,

@@ -7,6 +7,10 @@ import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
+import type { EmitterCounts } from '../fleet/emitter.ts'
+import type { HeartFigures } from '../fleet/heart.ts'
+import { LamportClock } from '../fleet/lamport.ts'
+import { WorkerEvents } from './events.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import type { AutoscaleRange } from './autoscale.ts'
 import type { TaskInHand } from './look.ts'
@@ -32,6 +36,8 @@ export interface WorkerStats extends WorkerCounts {
   readonly abandoned: number
   /** How late the event loop of the tasks was in the last minute; undefined where that is not measured. */
   readonly lag: LagFigures | undefined
+  /** Events that it told. */
+  readonly events: EmitterCounts
 }
 
 /**
@@ -44,7 +50,10 @@ export class Worker implements Service {
   readonly options: ResolvedWorkerOptions
   readonly #app: App
   readonly #clock: Clock
+  /** Orders what this worker tells and hears. */
+  readonly lamport = new LamportClock()
   readonly #tally = new Tally()
+  readonly #events: WorkerEvents
   readonly #steering: Steering
   #state: WorkerState = 'stopped'
   #step: StopStep | undefined
@@ -57,6 +66,9 @@ export class Worker implements Service {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
+    const { lamport, options } = this
+    const figures = (): HeartFigures => ({ active: this.#shift?.running ?? 0, processed: this.#tally.counts.started })
+    this.#events = this.#tally.events = new WorkerEvents({ clock, lamport, options, figures })
     this.#steering = new Steering(this.options, app.registry, clock)
   }
 
@@ -70,7 +82,7 @@ export class Worker implements Service {
 
   stats(): WorkerStats {
     const { running = 0, waiting = 0, held = 0, abandoned = 0, lag } = this.#shift ?? {}
-    return { ...this.#tally.counts, running, waiting, held, abandoned, lag }
+    return { ...this.#tally.counts, running, waiting, held, abandoned, lag, events: { ...this.#events.counts } }
   }
 
   /**
@@ -81,7 +93,8 @@ export class Worker implements Service {
     // The module of a program that runs a worker is also what the children of its pools load.
     if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
-    this.#starting ??= this.#start().catch((error: unknown) => {
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
+      await this.#events.end()
       this.#starting = undefined
       this.#state = 'stopped'
       throw error
@@ -144,6 +157,16 @@ export class Worker implements Service {
   /** Between which sizes the pool is kept; undefined: it has one size. */
   get autoscaleRange(): AutoscaleRange | undefined {
     return this.#steering.range
+  }
+
+  /** Tells the events of tasks from now on. False: it did so already. */
+  enableEvents(): boolean {
+    return this.#events.tellTasks(true)
+  }
+
+  /** Tells them no longer. False: it did not. */
+  disableEvents(): boolean {
+    return this.#events.tellTasks(false)
   }
 
   /**
@@ -214,11 +237,11 @@ export class Worker implements Service {
     await hooks.run('workerInit', event)
     // The one child of this pool is the process itself.
     if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
-    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, {
-      tally: this.#tally,
-      steering: this.#steering,
-    })
+    this.#events.open((await this.#app.client()).broker)
+    const lasting = { tally: this.#tally, steering: this.#steering }
+    this.#shift = await Shift.begin(this.#app, this.options, this.#clock, lasting)
     if (!this.#stopping) this.#state = 'running'
+    this.#events.begin()
     const { hostname, queues, pool, concurrency, prefetch } = this.options
     const tasks = this.#app.registry.names().length
     log('info', 'worker', 'worker ready', { hostname, queues, pool, concurrency, prefetch, tasks })
@@ -235,7 +258,9 @@ export class Worker implements Service {
     const event = { hostname: this.hostname }
     // At once with the stop, not before it: others wait for what is handed back.
     const told = hooks.run('workerShuttingDown', { ...event, how })
+    this.#events.leave()
     await this.#shift.end(how)
+    await this.#events.end()
     await told
     if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })
     const { succeeded, failed, returned } = this.#tally.counts

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { BROKER_FEATURES } from '../../src/app/broker-features.ts'
 import {
   assertBroker,
   assertShared,
   BACKEND_FEATURES,
   backendHas,
-  BROKER_FEATURES,
   brokerHas,
   type BrokerKind,
 } from '../../src/app/capabilities.ts'

@@ -22,12 +22,30 @@ test('every setting has its default', () => {
     store: 'embedded://',
     home: undefined,
     defaultQueue: 'celery',
+    queues: new Map(),
+    routes: [],
+    defaultExchange: 'celery',
+    defaultExchangeType: 'direct',
+    defaultRoutingKey: 'celery',
+    defaultQueueType: undefined,
+    createMissingQueues: true,
+    createMissingQueueType: undefined,
+    createMissingQueueExchangeType: 'direct',
     queueMaxPriority: undefined,
+    defaultPriority: undefined,
+    defaultDeliveryMode: 2,
     publishTimeoutMs: 2_000,
     connectTimeoutMs: 5_000,
     resultExpiresMs: 86_400_000,
     resultPersistent: true,
     acceptContent: ['application/json'],
+    taskSerializer: 'json',
+    taskCompression: undefined,
+    resultSerializer: 'json',
+    resultAcceptContent: ['application/json'],
+    acksLate: true,
+    timezone: 'UTC',
+    worker: {},
     jsonTypes: 'typed',
     maxMessageBytes: 16_777_216,
     maxDeliveries: 5,
@@ -36,6 +54,17 @@ test('every setting has its default', () => {
     deadLetterMax: 10_000,
     deadLetterAgeMs: 1_209_600_000,
   })
+})
+
+test('an application reads what it writes, unless it is told otherwise', () => {
+  const { acceptContent, resultAcceptContent } = resolveSettings(
+    { taskSerializer: 'yaml', resultSerializer: 'msgpack' },
+    noEnv,
+  )
+  expect(acceptContent).toEqual(['application/json', 'application/x-yaml'])
+  expect(resultAcceptContent).toEqual(['application/json', 'application/x-yaml', 'application/x-msgpack'])
+  const told = resolveSettings({ taskSerializer: 'yaml', acceptContent: ['msgpack'] }, noEnv)
+  expect(told.acceptContent).toEqual(['application/x-msgpack'])
 })
 
 test('settings are frozen, lists too', () => {
@@ -93,6 +122,28 @@ test.each([
     { queueMaxPriority: 256 },
     /Setting queueMaxPriority \(from code\) must be a whole number from 1 to 255, and is 256/,
   ],
+  [{ queues: 'celery' }, /Setting queues \(from code\) must be a list, and is "celery"/],
+  [{ queues: ['a', { name: 'a' }] }, /Setting queues \(from code\) has the queue a twice/],
+  [{ queues: [{ exchange: 'e' }] }, /Setting queues \(from code\) has a queue without a name/],
+  [{ queues: [{ name: 'a', exchang: 'e' }] }, /Setting queues \(from code\) has exchang, .*Did you mean exchange\?/],
+  [{ queues: [{ name: 'a', exchangeType: 'headers' }] }, /is not right: exchangeType must be 'direct' or 'topic' or/],
+  [{ queues: [{ name: 'a', bindings: [{ routingKey: 'k' }] }] }, /is not right: bindings has no exchange/],
+  [
+    {
+      queues: [
+        { name: 'a', exchange: 'e', exchangeType: 'topic' },
+        { name: 'b', exchange: { name: 'e', type: 'fanout' } },
+      ],
+    },
+    /has the exchange e with type "topic" and with "fanout"/,
+  ],
+  [{ queues: [{ name: 'a', exchange: 'e', bindings: [] }] }, /queue a: bindings stand in place of exchange/],
+  [{ queues: [{ name: 'a', type: 'quorum', maxPriority: 9 }] }, /queue a: a quorum queue has no priorities/],
+  [{ queues: [{ name: 'a', type: 'quorum', durable: false }] }, /queue a: a quorum queue cannot be durable: false/],
+  [{ queues: ['a'], createMissingQueues: false }, /Setting queues \(from code\) do not have celery, the default queue/],
+  [{ routes: { 'a.*': { que: 'q' } } }, /Setting routes \(from code\) is not right: the route of a\.\* has que/],
+  [{ routes: [[['a.*']]] }, /Setting routes \(from code\) has a list, which is no route/],
+  [{ routes: 'q' }, /Setting routes \(from code\) has "q", which is no router/],
   [
     { publishTimeout: '2 seconds' },
     /Setting publishTimeout \(from code\) must be a length of time, and is "2 seconds"/,

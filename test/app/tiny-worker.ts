@@ -1,6 +1,6 @@
 import { type CurrentTask, retryWith, runWithTask } from '../../src/app/current-task.ts'
 import type { App } from '../../src/app/app.ts'
-import { queueTopology } from '../../src/app/routes.ts'
+import { topologyOf } from '../../src/app/queues.ts'
 import type { Delivery } from '../../src/broker/broker.ts'
 import { failureOf } from '../../src/protocol/failure.ts'
 import type { Message } from '../../src/protocol/message.ts'
@@ -51,7 +51,7 @@ export async function tinyWorker(app: App, queues: readonly string[] = ['celery'
     }
     delivery.ack()
   }
-  for (const queue of queues) await broker.declare(queueTopology(queue, app.settings))
+  for (const queue of queues) await broker.declare(topologyOf(app.settings, queue))
   await broker.consume({ queues, prefetch: 10, onDelivery: (delivery) => void run(delivery) })
   return received
 }

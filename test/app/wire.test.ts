@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { afterEach, expect, test } from 'vitest'
 import { type App, lovage, type GivenSettings, type TaskOptions, type CallOptions } from '../../src/index.ts'
 import { systemClock } from '../../src/base/clock.ts'
+import { readBody, readTask } from '../../src/protocol/task-message.ts'
 import { capturedTasks } from '../protocol/captured.ts'
 import type { Delivery } from '../../src/broker/broker.ts'
 
@@ -130,6 +131,29 @@ test('who wants no result names no reply queue', async () => {
   expect((await call({}, { replyTo: 'there' })).message.replyTo).toBe('there')
 })
 
+test.each([
+  [{ serializer: 'msgpack' }, {}, {}, 'application/x-msgpack', 'binary'],
+  [{ serializer: 'msgpack' }, { serializer: 'yaml' }, {}, 'application/x-yaml', 'utf-8'],
+  [{}, {}, { taskSerializer: 'yaml' }, 'application/x-yaml', 'utf-8'],
+  [{ serializer: 'json' }, {}, { taskSerializer: 'yaml' }, 'application/json', 'utf-8'],
+] as const)(
+  'a body is written as call, task or settings say: %o %o %o',
+  async (task, options, settings, type, encoding) => {
+    const { message } = await call(task, options, settings)
+    expect(message).toMatchObject({ contentType: type, contentEncoding: encoding })
+    expect(readBody(readTask(message), { accept: [type] }).args).toEqual([2, 3])
+  },
+)
+
+test.each([
+  [{ taskCompression: 'gzip' }, {}, 'application/x-gzip'],
+  [{ taskCompression: 'gzip' }, { compression: 'brotli' }, 'application/x-brotli'],
+] as const)('a body is packed as settings or call say: %o %o', async (settings, options, type) => {
+  const { message } = await call({}, options, settings)
+  expect(message.headers.compression).toBe(type)
+  expect(readBody(readTask(message)).args).toEqual([2, 3])
+})
+
 test('a compressed body is a zlib stream under the name that kombu gives it', async () => {
   const { message } = await call({ compression: 'zlib' }, {})
   expect(message.headers.compression).toBe('application/x-gzip')
@@ -143,10 +167,10 @@ test.each<[string, TaskOptions, CallOptions, { exchange: string; routingKey: str
   ['the queue of the task', { queue: 'q' }, {}, { exchange: '', routingKey: 'q' }],
   ['the queue of the call', { queue: 'other' }, { queue: 'q' }, { exchange: '', routingKey: 'q' }],
   [
-    'a routing key on the exchange of the queue',
+    'a queue, whatever routing key is named beside it',
     { queue: 'q' },
-    { routingKey: 'q' },
-    { exchange: 'q', routingKey: 'q' },
+    { routingKey: 'k' },
+    { exchange: '', routingKey: 'q' },
   ],
   ['a queue in place of an exchange', { exchange: 'e' }, { queue: 'q' }, { exchange: '', routingKey: 'q' }],
 ])('a call goes to %s', async (_, task, options, expected) => {

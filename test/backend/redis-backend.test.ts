@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { ResultBackend } from '../../src/backend/backend.ts'
 import { type BackendOptions, openBackend } from '../../src/backend/open.ts'
@@ -8,37 +8,13 @@ import { type Outcome, payloadValue } from '../../src/protocol/outcome.ts'
 import { success, told } from '../../src/testing/backend-suite.ts'
 import { until, within } from '../../src/testing/broker/scene.ts'
 import { describeWith } from '../services/available.ts'
-import { RedisNode } from '../services/redis-node.ts'
-import { TcpProxy } from '../services/tcp-proxy.ts'
+import { RedisScene } from '../services/redis-scene.ts'
 
 describeWith(['redis'], 'results in Redis', () => {
-  let redis: RedisNode
-  let proxy: TcpProxy
-  let raw: Redis
-  const open: ResultBackend[] = []
-
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    proxy = await TcpProxy.start({ port: redis.port })
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await proxy?.stop()
-    await redis?.remove()
-  })
-  beforeEach(() => {
-    proxy.mode = 'open'
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((backend) => backend.stop()))
-  })
+  const redis = new RedisScene()
 
   const backend = async (url = redis.url(), options: Partial<BackendOptions> = {}): Promise<ResultBackend> => {
-    const one = openBackend(url, { broker: openBroker(`memory://${randomUUID()}`), ...options })
-    open.push(one)
-    await one.start()
-    return one
+    return await redis.started(openBackend(url, { broker: openBroker(`memory://${randomUUID()}`), ...options }))
   }
 
   const failed = (id: string): Outcome => ({
@@ -48,19 +24,19 @@ describeWith(['redis'], 'results in Redis', () => {
   test('a result stands under Celery’s key, in Celery’s form, for its time', async () => {
     const worker = await backend(redis.url(), { resultExpiresMs: 3_600_000 })
     await worker.put({ ...success('t1', [1, 2]), doneAtMs: 1_790_000_000_123, parentId: 'p' }, {})
-    expect(await raw.get('celery-task-meta-t1')).toBe(
+    expect(await redis.raw.get('celery-task-meta-t1')).toBe(
       '{"status": "SUCCESS", "result": [1, 2], "traceback": null, "children": [], ' +
         '"date_done": "2026-09-21T14:13:20.123000+00:00", "parent_id": "p", "task_id": "t1"}',
     )
-    expect(await raw.pttl('celery-task-meta-t1')).toBeGreaterThan(3_500_000)
+    expect(await redis.raw.pttl('celery-task-meta-t1')).toBeGreaterThan(3_500_000)
     await worker.forget('t1')
-    expect(await raw.exists('celery-task-meta-t1')).toBe(0)
+    expect(await redis.raw.exists('celery-task-meta-t1')).toBe(0)
   })
 
   test('results that never expire have no end', async () => {
     const worker = await backend(redis.url(), { resultExpiresMs: 0 })
     await worker.put(success('for-ever', 1), {})
-    expect(await raw.ttl('celery-task-meta-for-ever')).toBe(-1)
+    expect(await redis.raw.ttl('celery-task-meta-for-ever')).toBe(-1)
   })
 
   test.each([
@@ -69,12 +45,12 @@ describeWith(['redis'], 'results in Redis', () => {
     ['shop:', 'shop:celery-task-meta-k'],
   ])('the prefix %j makes the key %s', async (prefix, key) => {
     await (await backend(`${redis.url()}?global_keyprefix=${prefix}`)).put(success('k', 1), {})
-    expect(await raw.exists(key)).toBe(1)
+    expect(await redis.raw.exists(key)).toBe(1)
   })
 
   test('a SUCCESS that is there stays, whoever wrote it; a failure gives way', async () => {
     const worker = await backend()
-    await raw.set('celery-task-meta-theirs', '{"result": 1, "status": "SUCCESS", "task_id": "theirs"}')
+    await redis.raw.set('celery-task-meta-theirs', '{"result": 1, "status": "SUCCESS", "task_id": "theirs"}')
     for (const id of ['ours', 'theirs']) {
       if (id === 'ours') await worker.put(success(id, 1), {})
       await worker.put(failed(id), {})
@@ -84,7 +60,7 @@ describeWith(['redis'], 'results in Redis', () => {
     await worker.put(failed('again'), {})
     await worker.put(success('again', 2), {})
     expect((await worker.get('again'))?.state).toBe('SUCCESS')
-    await raw.set('celery-task-meta-junk', 'no record')
+    await redis.raw.set('celery-task-meta-junk', 'no record')
     await worker.put(success('junk', 3), {})
     expect((await worker.get('junk'))?.state).toBe('SUCCESS')
   })
@@ -92,47 +68,46 @@ describeWith(['redis'], 'results in Redis', () => {
   test('who waits hears what Celery stores, and what was stored before it listened', async () => {
     const client = await backend()
     const record = '{"status": "SUCCESS", "result": 5, "traceback": null, "children": [], "task_id": "e1"}'
-    await raw.set('celery-task-meta-e1', record)
+    await redis.raw.set('celery-task-meta-e1', record)
     expect(payloadValue((await within('it is there', (await client.expect('e1')).done)).result)).toBe(5)
     const expectation = await client.expect('e2')
-    await raw.publish('celery-task-meta-e2', 'no record')
-    await raw.publish('celery-task-meta-e2', record.replaceAll('e1', 'e2'))
+    await redis.raw.publish('celery-task-meta-e2', 'no record')
+    await redis.raw.publish('celery-task-meta-e2', record.replaceAll('e1', 'e2'))
     expect((await within('it comes', expectation.done)).id).toBe('e2')
     await until('nothing is listened to', async () => {
-      const channels = (await raw.pubsub('CHANNELS', 'celery-task-meta-*')) as string[]
+      const channels = (await redis.raw.pubsub('CHANNELS', 'celery-task-meta-*')) as string[]
       return channels.length === 0
     })
   })
 
   test('what is stored while the connection is lost is read over the next one', async () => {
-    const [client, worker] = [await backend(proxy.urlFor(redis.url())), await backend()]
+    const [client, worker] = [await backend(redis.proxyUrl()), await backend()]
     const expectations = await Promise.all(Array.from({ length: 120 }, (_, i) => client.expect(`lost-${i}`)))
-    proxy.mode = 'refusing'
-    proxy.cut()
+    redis.proxy.mode = 'refusing'
+    redis.proxy.cut()
     for (let i = 0; i < 120; i++) await worker.put(success(`lost-${i}`, i), {})
-    proxy.mode = 'open'
+    redis.proxy.mode = 'open'
     const outcomes = await within('all come', Promise.all(expectations.map(({ done }) => done)))
     expect(outcomes.map(({ result }) => payloadValue(result))).toEqual(expectations.map((_, i) => i))
   })
 
   test('what is put while the server is away is stored when it is back, and fails by name when it stays away', async () => {
     // Longer than the longest wait between two tries to connect.
-    const worker = await backend(proxy.urlFor(redis.url()), { connectTimeoutMs: 1500 })
-    proxy.mode = 'refusing'
-    proxy.cut()
+    const worker = await backend(redis.proxyUrl(), { connectTimeoutMs: 1500 })
+    redis.proxy.mode = 'refusing'
+    redis.proxy.cut()
     await expect(worker.put(success('away', 1), {})).rejects.toMatchObject({ code: 'BACKEND_UNREACHABLE' })
     const put = worker.put(success('back', 1), {})
-    proxy.mode = 'open'
+    redis.proxy.mode = 'open'
     await put
-    expect(await raw.exists('celery-task-meta-back')).toBe(1)
+    expect(await redis.raw.exists('celery-task-meta-back')).toBe(1)
   })
 
   test('a server that is killed and comes back keeps who waits', async () => {
     const [client, worker] = [await backend(), await backend()]
     const expectation = await client.expect('killed')
     await worker.put(success('before', 1), {})
-    await redis.kill()
-    await redis.start()
+    await redis.killAndStart()
     await worker.put(success('killed', 2), {})
     expect(payloadValue((await within('it comes', expectation.done)).result)).toBe(2)
     expect((await client.get('before'))?.state).toBe('SUCCESS')

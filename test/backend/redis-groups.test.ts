@@ -1,38 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { ResultBackend } from '../../src/backend/backend.ts'
+import { expect, test } from 'vitest'
 import type { ChordCount, ResultGroups } from '../../src/backend/groups.ts'
 import { openBackend } from '../../src/backend/open.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { payloadValue } from '../../src/protocol/outcome.ts'
 import { describeWith } from '../services/available.ts'
-import { RedisNode } from '../services/redis-node.ts'
+import { RedisScene } from '../services/redis-scene.ts'
 
 const FAILED = { exc_type: 'ValueError', exc_message: ['boom', 42], exc_module: 'builtins' }
 
 describeWith(['redis'], 'groups and chords in Redis', () => {
-  let redis: RedisNode
-  let raw: Redis
-  const open: ResultBackend[] = []
-
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await redis?.remove()
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((backend) => backend.stop()))
-  })
+  const redis = new RedisScene()
 
   const groups = async (query = '', resultExpiresMs = 86_400_000): Promise<ResultGroups> => {
     const broker = openBroker(`memory://${randomUUID()}`)
-    const backend = openBackend(`${redis.url()}${query}`, { broker, resultExpiresMs })
-    open.push(backend)
-    await backend.start()
+    const backend = await redis.started(openBackend(`${redis.url()}${query}`, { broker, resultExpiresMs }))
     return backend.groups as ResultGroups
   }
 
@@ -48,11 +30,11 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
       children: [{ id: 'a' }, { id: 'inner', children: [{ id: 'b' }] }],
     }
     await one.saveGroup(group)
-    expect(await raw.get('celery-taskset-meta-gid')).toBe(
+    expect(await redis.raw.get('celery-taskset-meta-gid')).toBe(
       '{"result": [["gid", [["before", [["first", null], null]], null]], ' +
         '[[["a", null], null], [["inner", null], [[["b", null], null]]]]]}',
     )
-    expect(await raw.ttl('celery-taskset-meta-gid')).toBeGreaterThan(86_000)
+    expect(await redis.raw.ttl('celery-taskset-meta-gid')).toBeGreaterThan(86_000)
     expect(await one.restoreGroup('gid')).toEqual(group)
     await one.deleteGroup('gid')
     expect(await one.restoreGroup('gid')).toBeUndefined()
@@ -62,10 +44,10 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
     const one = await groups()
     const others = ['1', '{}', '{"result": ["id"]}', '{"result": [[7, null], null]}', '{"result": [["x", null], 3]}']
     for (const text of others) {
-      await raw.set('celery-taskset-meta-odd', text)
+      await redis.raw.set('celery-taskset-meta-odd', text)
       await expect(one.restoreGroup('odd'), text).rejects.toMatchObject({ code: 'BODY_UNDECODABLE' })
     }
-    await raw.set('celery-taskset-meta-old', '{"result": ["old", [["a", null]]]}')
+    await redis.raw.set('celery-taskset-meta-old', '{"result": ["old", [["a", null]]]}')
     expect(await one.restoreGroup('old')).toEqual({ id: 'old', children: [{ id: 'a' }] })
   })
 
@@ -75,7 +57,7 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
     await one.addPart('c', { id: 't1', state: 'FAILURE', result: { value: FAILED } }, 1)
     await one.addPart('c', { id: 't2', state: 'SUCCESS', result: { text: '{"a": [1.0]}' } }, 2)
     expect(await one.addPart('c', succeeded('t0', 'ü'), 0)).toEqual({ parts: 3, size: 3, isComplete: true })
-    expect(await raw.zrange('celery-taskset-meta-c.j', '0', '-1', 'WITHSCORES')).toEqual([
+    expect(await redis.raw.zrange('celery-taskset-meta-c.j', '0', '-1', 'WITHSCORES')).toEqual([
       '[1, "t0", "SUCCESS", "\\u00fc"]',
       '0',
       '[1, "t1", "FAILURE", {"exc_type": "ValueError", "exc_message": ["boom", 42], "exc_module": "builtins"}]',
@@ -83,8 +65,8 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
       '[1, "t2", "SUCCESS", {"a": [1.0]}]',
       '2',
     ])
-    expect(await raw.get('celery-taskset-meta-c.s')).toBe('3')
-    for (const end of ['j', 's']) expect(await raw.ttl(`celery-taskset-meta-c.${end}`)).toBeGreaterThan(86_000)
+    expect(await redis.raw.get('celery-taskset-meta-c.s')).toBe('3')
+    for (const end of ['j', 's']) expect(await redis.raw.ttl(`celery-taskset-meta-c.${end}`)).toBeGreaterThan(86_000)
     const parts = await one.chordParts('c')
     expect(parts.map(({ id, state, result }) => [id, state, payloadValue(result)])).toEqual([
       ['t0', 'SUCCESS', 'ü'],
@@ -92,7 +74,7 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
       ['t2', 'SUCCESS', { a: [1] }],
     ])
     await one.endChord('c')
-    expect(await raw.keys('*-c.*')).toEqual([])
+    expect(await redis.raw.keys('*-c.*')).toEqual([])
     expect(await one.chordParts('c')).toEqual([])
   })
 
@@ -128,11 +110,11 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
     await one.setChordSize('grows', 1)
     expect(await one.addToChord('grows', 'more')).toMatchObject({ size: 2 })
     expect(await one.addToChord('grows', 'more')).toMatchObject({ size: 2 })
-    expect(await raw.get('celery-taskset-meta-grows.t')).toBe('1')
+    expect(await redis.raw.get('celery-taskset-meta-grows.t')).toBe('1')
     expect(await one.addPart('grows', succeeded('a', 1), 0)).toMatchObject({ isComplete: false })
     expect(await one.addPart('grows', succeeded('more', 2), undefined)).toMatchObject({ isComplete: true })
     await one.endChord('grows')
-    expect(await raw.keys('*grows*')).toEqual([])
+    expect(await redis.raw.keys('*grows*')).toEqual([])
   })
 
   test('where Celery keeps no order, parts are a list, made by whom it may be', async () => {
@@ -142,7 +124,7 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
     const other = await groups()
     await other.addPart('list', succeeded('a', 1), 0)
     await other.addPart('list', succeeded('a', 1), 0)
-    expect(await raw.lrange('celery-taskset-meta-list.j', 0, -1)).toEqual([
+    expect(await redis.raw.lrange('celery-taskset-meta-list.j', 0, -1)).toEqual([
       '[1, "b", "SUCCESS", 2]',
       '[1, "a", "SUCCESS", 1]',
     ])
@@ -155,7 +137,7 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
     await one.addToChord('p', 'x')
     await one.addPart('p', succeeded('a', 1), 0)
     await one.saveGroup({ id: 'p', children: [] })
-    const keys = (await raw.keys('*')).filter((key) => key.startsWith('shop_'))
+    const keys = (await redis.raw.keys('*')).filter((key) => key.startsWith('shop_'))
     expect(keys.toSorted()).toEqual([
       'shop__lovage.v1.added.p',
       'shop_celery-taskset-meta-p',
@@ -163,12 +145,12 @@ describeWith(['redis'], 'groups and chords in Redis', () => {
       'shop_celery-taskset-meta-p.s',
       'shop_celery-taskset-meta-p.t',
     ])
-    for (const key of keys) expect(await raw.ttl(key)).toBe(-1)
+    for (const key of keys) expect(await redis.raw.ttl(key)).toBe(-1)
   })
 
   test('a backend that is stopped says so', async () => {
     const one = await groups()
-    await Promise.all(open.map((backend) => backend.stop()))
+    await redis.stopAll()
     await expect(one.setChordSize('x', 1)).rejects.toMatchObject({ code: 'BROKER_CLOSED' })
   })
 })

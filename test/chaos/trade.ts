@@ -1,4 +1,4 @@
-import { queueTopology } from '../../src/app/routes.ts'
+import { topologyOf } from '../../src/app/queues.ts'
 import { requeueDead } from '../../src/broker/dead-letters.ts'
 import { type AsyncResult, isLovageError, TaskError } from '../../src/index.ts'
 import { encodeTask, newRequest } from '../../src/protocol/task-message.ts'
@@ -82,7 +82,7 @@ async function sendPickled({ app }: Shop, { clock }: World): Promise<void> {
   const { broker } = await app.client()
   const { body, headers, ...rest } = encodeTask(newRequest({ id: clock.uuid(), task: 'shop.add' }))
   const message = { ...rest, headers, body, contentType: 'application/x-python-serialize' }
-  await broker.declare(queueTopology('celery', app.settings))
+  await broker.declare(topologyOf(app.settings, 'celery'))
   await broker.publish(message, { exchange: '', routingKey: 'celery' })
 }
 

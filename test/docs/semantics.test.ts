@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import {
-  BACKEND_FEATURES,
-  BROKER_FEATURES,
-  type Feature,
-  POOL_FEATURES,
-  STORE_FEATURES,
-} from '../../src/app/capabilities.ts'
+import { BROKER_FEATURES } from '../../src/app/broker-features.ts'
+import { BACKEND_FEATURES, type Feature, STORE_FEATURES } from '../../src/app/capabilities.ts'
+import { POOL_FEATURES } from '../../src/app/pool-features.ts'
 
 const page = readFileSync(new URL('../../docs/semantics.md', import.meta.url), 'utf8')
 

@@ -7,6 +7,7 @@ import { worker, type Worker } from '../../src/worker/worker.ts'
 import type { Child } from '../services/child.ts'
 import { describeWith } from '../services/available.ts'
 import { startPython, type PythonOptions } from '../services/python.ts'
+import { addOptionTasks, expectOptions, expectTheirOptions } from './options.ts'
 
 const FILES = { 'interop.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
 
@@ -53,6 +54,7 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
         circle.self = circle
         return circle
       })
+      addOptionTasks(app)
       ours = worker(app, { queues: ['celery'], concurrency: 10 })
       await ours.start()
     })
@@ -100,15 +102,23 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
       expect((seen.circular as unknown as { args: string[] }).args[0]).toContain('$.self')
     })
 
+    test('a Python caller says how our tasks run: limits, expiry, headers, times, and hears what they tell', async () => {
+      const caller = python(['interop.py', 'options'])
+      const line = await caller.line(/^RESULTS /, { timeoutMs: 60_000 })
+      await caller.ended()
+      expectOptions(JSON.parse(line.slice('RESULTS '.length)), meeting.broker)
+    })
+
+    const startTheirs = async (): Promise<Child> => {
+      const args = ['-m', 'celery', '-A', 'interop', 'worker', '-c', '1', '-Q', PYTHON_QUEUE, '-l', 'INFO']
+      const theirs = python(args, { env: { QUEUE: PYTHON_QUEUE } })
+      await theirs.line(/ ready\./, { timeoutMs: 60_000 })
+      return theirs
+    }
+
     test('a Python worker runs what we send, and its failures arrive as errors', async () => {
       const queue = PYTHON_QUEUE
-      const theirs = python(
-        ['-m', 'celery', '-A', 'interop', 'worker', '-c', '1', '-P', 'solo', '-Q', queue, '-l', 'INFO'],
-        {
-          env: { QUEUE: queue },
-        },
-      )
-      await theirs.line(/ ready\./, { timeoutMs: 30_000 })
+      const theirs = await startTheirs()
       const timeout = '20s' as const
 
       const add = app.remote<(x: number, y: number) => number>('py.add', { queue })
@@ -165,6 +175,7 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
         .catch((thrown: unknown) => thrown)
       expect(own).toMatchObject({ excType: 'Stubborn', excModule: 'interop', excArgs: ['will not', 7] })
 
+      await expectTheirOptions(app, queue)
       await theirs.stop()
     })
   })

@@ -6,6 +6,7 @@ import sys
 import time
 
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 
 app = Celery('interop', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
@@ -85,6 +86,54 @@ def when(self):
     return {'at': time.time(), 'eta': self.request.eta}
 
 
+@app.task(name='py.report', bind=True)
+def report(self, total):
+    time.sleep(0.5)  # for whoever listens from the answer of the broker on
+    self.update_state(state='PROGRESS', meta={'done': 1, 'total': total})
+    self.update_state(state='PACKING', meta=['a', {'b': None}])
+    return 'reported'
+
+
+@app.task(name='py.soft')
+def soft():
+    try:
+        time.sleep(20)
+    except SoftTimeLimitExceeded:
+        return 'stopped softly'
+
+
+@app.task(name='py.slow')
+def slow():
+    time.sleep(20)
+
+
+@app.task(name='py.asked', bind=True)
+def asked(self):
+    request = self.request
+    return {
+        # Celery 5.2 puts headers of the caller's own beside its own.
+        'mine': request.get('mine'),
+        'ignore': request.ignore_result,
+        'shadow': request.shadow,
+        'expires': request.expires,
+        'priority': request.delivery_info.get('priority'),
+    }
+
+
+ignored = []
+
+
+@app.task(name='py.ignored')
+def count_ignored(label):
+    ignored.append(label)
+    return label
+
+
+@app.task(name='py.ignored_so_far')
+def ignored_so_far():
+    return ignored
+
+
 def failure_of(result):
     try:
         return {'value': result.get(timeout=20)}
@@ -125,6 +174,30 @@ def call_lovage():
     print('RESULTS ' + json.dumps(lines), flush=True)
 
 
+def call_options():
+    """Our tasks with every option that travels with a message."""
+    send = app.send_task
+    states = []
+    told = send('ts.report', (3,)).get(timeout=20, on_message=lambda body: states.append([body['status'], body['result']]))
+    headers = {'mine': 'yes', 'mine-too': [1, {'deep': True}]}
+    shadowed = send('ts.asked', headers=headers, shadow='other', priority=3, expires=60, time_limit=30, soft_time_limit=20)
+    ignoring = send('ts.ignored', ('one',), ignore_result=True)
+    eta = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
+    lines = {
+        'report': told,
+        'states': states,
+        'asked': shadowed.get(timeout=20),
+        'expired': failure_of(send('ts.add', (1, 1), expires=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))),
+        'soft': failure_of(send('ts.soft', soft_time_limit=0.2, time_limit=15)),
+        'hard': failure_of(send('ts.slow', time_limit=0.2)),
+        'retried': send('ts.retried', ('word',)).get(timeout=20),
+        'at': send('ts.at', eta=eta).get(timeout=20) - eta.timestamp(),
+        'ignored': send('ts.ignored_so_far').get(timeout=20),
+        'ignored_state': ignoring.state,
+    }
+    print('RESULTS ' + json.dumps(lines), flush=True)
+
+
 def call_later():
     before = time.time()
     result = app.send_task('ts.when', countdown=4)
@@ -136,3 +209,5 @@ if __name__ == '__main__' and sys.argv[1:] == ['later']:
     call_later()
 if __name__ == '__main__' and sys.argv[1:] == ['call']:
     call_lovage()
+if __name__ == '__main__' and sys.argv[1:] == ['options']:
+    call_options()

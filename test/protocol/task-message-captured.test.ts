@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { isLovageError } from '../../src/base/errors.ts'
+import { pack, unpack } from '../../src/protocol/compression.ts'
 import { argsRepr, kwargsRepr, pythonRepr } from '../../src/protocol/python-repr.ts'
-import { encodeBody, encodeTask, readBody, readTask, type TaskRequest } from '../../src/protocol/task-message.ts'
+import {
+  encodeBody,
+  encodeTask,
+  readBody,
+  readTask,
+  serializeBody,
+  type TaskRequest,
+} from '../../src/protocol/task-message.ts'
 import { capturedTasks, messageOf, tagsOf, withoutTags, type Captured, type CeleryVersion } from './captured.ts'
 
 const VERSIONS: readonly CeleryVersion[] = ['5.2.6', '5.6.3']
@@ -103,6 +111,31 @@ for (const version of VERSIONS) {
     test.each([...plain, ...typed].map(named))('%s has its body written again byte for byte', (_, captured) => {
       const { args, kwargs, embed } = readBody(readTask(messageOf(captured)))
       expect(Buffer.from(encodeBody(args, kwargs, embed)).toString()).toBe(captured.body_text)
+    })
+
+    test.each([
+      ['ser_msgpack', 'msgpack'],
+      ['ser_yaml', 'yaml'],
+    ] as const)('%s has its body written again byte for byte', (name, serializer) => {
+      const captured = tasks.find((one) => one.case === name) as Captured
+      const message = messageOf(captured)
+      const { args, kwargs, embed } = readBody(readTask(message), { accept: [serializer] })
+      const { body, contentType, contentEncoding } = serializeBody(args, kwargs, embed, { serializer })
+      expect(Buffer.from(body)).toEqual(Buffer.from(message.body))
+      expect({ contentType, contentEncoding }).toEqual({
+        contentType: message.contentType,
+        contentEncoding: message.contentEncoding,
+      })
+    })
+
+    test.each(['compress_gzip', 'compress_zlib', 'msgpack_gzip'])('%s is packed again under the same name', (name) => {
+      const captured = tasks.find((one) => one.case === name) as Captured
+      const { body, compression } = readTask(messageOf(captured))
+      const unpacked = unpack(body, compression as string, 10_000)
+      const again = pack(unpacked, 'gzip')
+      expect(again.compression).toBe(compression)
+      expect(Buffer.from(again.body.subarray(0, 2))).toEqual(Buffer.from(body.subarray(0, 2)))
+      expect(unpack(again.body, again.compression, 10_000)).toEqual(unpacked)
     })
 
     test.each(['compress_gzip', 'compress_zlib'])('%s is unpacked', (name) => {

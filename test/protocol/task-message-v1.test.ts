@@ -39,8 +39,9 @@ describe.each(['5.2.6', '5.6.3'] as const)('protocol 1 of a Celery %s client', (
     expect(request).toMatchObject({
       id,
       task,
-      eta,
-      expires,
+      // Beside them it says `utc: true`.
+      eta: typeof eta === 'string' ? `${eta}+00:00` : eta,
+      expires: typeof expires === 'string' ? `${expires}+00:00` : expires,
       retries,
       timelimit,
       group: taskset,
@@ -63,8 +64,8 @@ describe.each(['5.2.6', '5.6.3'] as const)('protocol 1 of a Celery %s client', (
     expect(request).toMatchObject({
       argsrepr: '[1]',
       kwargsrepr: "{'y': 2}",
-      eta: '2030-01-01T12:00:00',
-      expires: '2030-01-02T00:00:00',
+      eta: '2030-01-01T12:00:00+00:00',
+      expires: '2030-01-02T00:00:00+00:00',
       timelimit: [9, 8],
       contentType: 'application/json',
       compression: undefined,
@@ -122,7 +123,7 @@ describe('a hybrid of protocols 1 and 2', () => {
 
   test('has headers that win over its body, and a body that is rewritten', () => {
     const request = readTask(message(body, headers))
-    expect(request).toMatchObject({ task: 'from.header', id: 'h', retries: 2, expires: '2030-01-01T00:00:00' })
+    expect(request).toMatchObject({ task: 'from.header', id: 'h', retries: 2, expires: '2030-01-01T00:00:00+00:00' })
     expect(readBody(request)).toMatchObject({ args: [1], kwargs: { k: 2 } })
   })
 

@@ -191,6 +191,17 @@ describe('the proxy', () => {
     // There and back, 50 bytes each way at 1,000 bytes a second.
     expect(performance.now() - from).toBeGreaterThan(90)
   })
+
+  it('lets its process end, also where it cuts a connection whose end it is just passing on', async () => {
+    const script = ['scripts/run-ts.mjs', 'test/services/cut-process.ts']
+    const child = startChild(process.execPath, script, { cwd: join(import.meta.dirname, '../..') })
+    try {
+      await child.line('cut', { timeoutMs: 60_000 })
+      expect((await child.ended()).code).toBe(0)
+    } finally {
+      await child.kill()
+    }
+  }, 90_000)
 })
 
 describe('a child process', () => {

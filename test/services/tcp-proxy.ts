@@ -106,8 +106,8 @@ export class TcpProxy {
   /** Breaks all connections with a reset. New ones are served. */
   cut(): void {
     for (const pair of this.#pairs) {
-      pair.client.resetAndDestroy()
-      pair.upstream.resetAndDestroy()
+      reset(pair.client)
+      reset(pair.upstream)
     }
     this.#pairs.clear()
   }
@@ -131,7 +131,7 @@ export class TcpProxy {
   #accept(client: Socket): void {
     if (this.#mode === 'refusing') {
       client.on('error', () => {})
-      client.resetAndDestroy()
+      reset(client)
       return
     }
     const upstream = connect({ ...this.target, allowHalfOpen: true, noDelay: true })
@@ -183,4 +183,13 @@ export class TcpProxy {
       to.once('drain', go)
     }
   }
+}
+
+/**
+ * Ends a socket so that the other side is told of a reset. One whose own end is on its way can only be closed: Node would
+ * neither reset nor ever free it, and the process could not end (CleanupHandles waits for it without end).
+ */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Redis } from 'ioredis'
+import { beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { openStore, type StoreOptions } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -8,7 +7,7 @@ import { until } from '../../src/testing/broker/scene.ts'
 import { describeWith } from '../services/available.ts'
 import { freePort } from '../services/ports.ts'
 import { RedisNode } from '../services/redis-node.ts'
-import { TcpProxy } from '../services/tcp-proxy.ts'
+import { RedisScene } from '../services/redis-scene.ts'
 
 const ttlMs = 600_000
 const kept = { ttlMs, maxEntries: 100_000 }
@@ -26,41 +25,15 @@ interface Flow {
 
 /** Everything here is about one flow: one store writes without end, another listens and does what is due. */
 describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
-  let redis: RedisNode
-  let proxy: TcpProxy
+  const redis = new RedisScene()
   let name: string
-  const open: Store[] = []
 
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    proxy = await TcpProxy.start({ port: redis.port })
-  })
-  afterAll(async () => {
-    await proxy?.stop()
-    await redis?.remove()
-  })
   beforeEach(() => {
     name = `test:${randomUUID()}`
-    proxy.mode = 'open'
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.stop()))
   })
 
   const started = async (options: StoreOptions = {}): Promise<Store> => {
-    const store = openStore(proxy.urlFor(redis.url()), options)
-    open.push(store)
-    await store.start()
-    return store
-  }
-
-  const command = async (what: string, ...args: (string | number)[]): Promise<unknown> => {
-    const client = new Redis({ port: redis.port })
-    try {
-      return await client.call(what, args)
-    } finally {
-      client.disconnect()
-    }
+    return await redis.started(openStore(redis.proxyUrl(), options))
   }
 
   const flow = async (hurt: () => Promise<unknown>, options: StoreOptions = {}): Promise<Flow> => {
@@ -107,43 +80,34 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
   }
 
   const hurts: [what: string, hurt: () => Promise<unknown>, options?: StoreOptions][] = [
-    ['killed and started again', () => redis.kill().then(() => redis.start())],
-    ['connections cut', async () => proxy.cut()],
-    [
-      'connections killed by a command',
-      () => command('CLIENT', 'KILL', 'TYPE', 'normal').then(() => command('CLIENT', 'KILL', 'TYPE', 'pubsub')),
-    ],
+    ['killed and started again', () => redis.killAndStart()],
+    ['connections cut', async () => redis.proxy.cut()],
+    ['connections killed by a command', () => redis.killClients()],
     [
       'stopped for a second, and going on',
       async () => {
-        redis.pause()
+        redis.node.pause()
         const probe = openStore(redis.url(), { connectTimeoutMs: 1000 })
         await expect(probe.start()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
-        redis.resume()
+        redis.node.resume()
       },
     ],
-    ['paused for clients', () => command('CLIENT', 'PAUSE', 700, 'ALL')],
+    ['paused for clients', () => redis.command('CLIENT', 'PAUSE', 700, 'ALL')],
     [
       'a wire that carries nothing any more, and tells nobody',
-      async () => {
-        const before = proxy.connected
-        proxy.mode = 'black-hole'
-        await until('they try again', () => proxy.connected > before)
-        proxy.cut()
-        proxy.mode = 'open'
-      },
+      () => redis.blackHole(),
       { answerTimeoutMs: 400, connectTimeoutMs: 1000 },
     ],
     [
       'a master that becomes a copy, which takes no writes, and then a master again',
       async () => {
-        const before = proxy.connected
-        await command('REPLICAOF', '127.0.0.1', await freePort())
-        await until('it is given up, by both', () => proxy.connected >= before + 2)
-        await command('REPLICAOF', 'NO', 'ONE')
+        const before = redis.proxy.connected
+        await redis.command('REPLICAOF', '127.0.0.1', await freePort())
+        await until('it is given up, by both', () => redis.proxy.connected >= before + 2)
+        await redis.command('REPLICAOF', 'NO', 'ONE')
       },
     ],
-    ['scripts forgotten', () => command('SCRIPT', 'FLUSH')],
+    ['scripts forgotten', () => redis.command('SCRIPT', 'FLUSH')],
   ]
 
   test.each(hurts)(
@@ -160,21 +124,21 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
   test('a server that is away fails calls by name, in time; those it gets back in time are answered', async () => {
     const store = await started({ answerTimeoutMs: 300 })
     await store.set(name, 'x', { ttlMs })
-    await redis.kill()
+    await redis.node.kill()
     await expect(store.get(name)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
     await expect(store.log(name).listen(() => {})).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' })
-    const patient = openStore(proxy.urlFor(redis.url()), { answerTimeoutMs: 30_000, connectTimeoutMs: 30_000 })
-    open.push(patient)
+    const patient = openStore(redis.proxyUrl(), { answerTimeoutMs: 30_000, connectTimeoutMs: 30_000 })
+    redis.keep(patient)
     const starting = patient.start()
-    await redis.start()
+    await redis.node.start()
     await starting
     expect((await patient.get(name))?.value).toBe('x')
-    await redis.kill()
+    await redis.node.kill()
     // Sent into a connection that was lost, it may have happened, and fails; kept for the next one, it happens.
     const asked = patient.set(name, 'y', { ttlMs }).catch((error: unknown) => {
       expect(error).toMatchObject({ code: 'STORE_UNREACHABLE' })
     })
-    await redis.start()
+    await redis.node.start()
     await asked
     expect((await patient.set(name, 'z', { ttlMs })).isSet).toBe(true)
   })
@@ -187,7 +151,7 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
     await store.log(name).append('x', kept)
     await due.put('a', { atMs: 1, value: 'x' })
     const { lease } = await store.lease(name, { ttlMs, holder: 'me' })
-    await command('CONFIG', 'SET', 'maxmemory', 1)
+    await redis.command('CONFIG', 'SET', 'maxmemory', 1)
     try {
       const other = `${name}-other`
       const larger: (() => Promise<unknown>)[] = [
@@ -217,7 +181,7 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
       expect(await lease?.release()).toBe(true)
       expect(await store.forget(name)).toBe(true)
     } finally {
-      await command('CONFIG', 'SET', 'maxmemory', 0)
+      await redis.command('CONFIG', 'SET', 'maxmemory', 0)
     }
     expect((await store.set(name, 'y', { ttlMs, ifVersion: 0 })).isSet).toBe(true)
   })
@@ -225,7 +189,7 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
   test('versions do not come back when the server has lost all that it had', async () => {
     const store = await started()
     const { kept: first } = await store.set(name, 'x', { ttlMs })
-    await command('FLUSHALL')
+    await redis.command('FLUSHALL')
     const { kept: second } = await store.set(name, 'x', { ttlMs, ifVersion: 0 })
     expect(second?.version ?? 0).toBeGreaterThan(first?.version ?? Infinity)
   })
@@ -234,10 +198,8 @@ describeWith(['redis'], 'a Redis that is hurt, under a store', () => {
     for (const url of [`redis://:wrong@127.0.0.1:${redis.port}`, redis.url(99)]) {
       await expect(openStore(url).start()).rejects.toMatchObject({ code: 'STORE_REFUSED' })
     }
-    await command('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '&*', '+@all', '-set')
-    const store = openStore(redis.url().replace('//', '//reader:secret@'))
-    open.push(store)
-    await store.start()
+    await redis.command('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '&*', '+@all', '-set')
+    const store = await redis.started(openStore(redis.url().replace('//', '//reader:secret@')))
     await expect(store.set(name, 'x', { ttlMs })).rejects.toMatchObject({ code: 'STORE_REFUSED' })
   })
 

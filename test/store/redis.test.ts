@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
-import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openBackend } from '../../src/backend/open.ts'
 import { onLog, type LogRecord } from '../../src/base/log.ts'
 import { openBroker } from '../../src/broker/open.ts'
@@ -11,37 +10,24 @@ import { success } from '../../src/testing/backend-suite.ts'
 import { until } from '../../src/testing/broker/scene.ts'
 import { describeWith } from '../services/available.ts'
 import { freePort } from '../services/ports.ts'
-import { RedisNode } from '../services/redis-node.ts'
+import { RedisScene } from '../services/redis-scene.ts'
 
 const ttlMs = 600_000
 const claim = { claimMs: ttlMs }
 const pem = (name: string): string => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
 
 describeWith(['redis'], 'a store in Redis', () => {
-  let redis: RedisNode
-  let raw: Redis
   let tlsPort: number
-  const open: Store[] = []
-
-  beforeAll(async () => {
-    tlsPort = await freePort()
-    const files = ['--tls-cert-file', pem('server.pem'), '--tls-key-file', pem('server.key')]
-    redis = await RedisNode.start(['--tls-port', String(tlsPort), ...files, '--tls-ca-cert-file', pem('ca.pem')])
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await redis?.remove()
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((store) => store.stop()))
+  const redis = new RedisScene({
+    args: async () => {
+      tlsPort = await freePort()
+      const files = ['--tls-cert-file', pem('server.pem'), '--tls-key-file', pem('server.key')]
+      return ['--tls-port', String(tlsPort), ...files, '--tls-ca-cert-file', pem('ca.pem')]
+    },
   })
 
   const started = async (url = redis.url()): Promise<Store> => {
-    const store = openStore(url)
-    open.push(store)
-    await store.start()
-    return store
+    return await redis.started(openStore(url))
   }
 
   test('large answers come in pages of about a mebibyte, one entry at least', async () => {
@@ -91,10 +77,10 @@ describeWith(['redis'], 'a store in Redis', () => {
     await store.log('test:a').append('y', { ...brief, maxEntries: 1 })
     await store.due('test:a').put('id', { atMs: 1, value: 'x' })
     const [taken] = (await store.due('test:a').take(claim)).entries
-    expect((await raw.keys(`${prefix}*`)).length).toBe(10)
+    expect((await redis.raw.keys(`${prefix}*`)).length).toBe(10)
     await store.due('test:a').remove('id', { ifVersion: taken?.version ?? 0 })
-    await until('it is gone', async () => (await raw.keys(`${prefix}*`)).length === 1)
-    expect(await raw.keys(`${prefix}*`)).toEqual([`${prefix}lovage:1:number`])
+    await until('it is gone', async () => (await redis.raw.keys(`${prefix}*`)).length === 1)
+    expect(await redis.raw.keys(`${prefix}*`)).toEqual([`${prefix}lovage:1:number`])
   })
 
   test('whoever is told of what is due is told once, and again when another has left it', async () => {
@@ -129,12 +115,12 @@ describeWith(['redis'], 'a store in Redis', () => {
   test('it is said once when the server may lose what it has', async () => {
     const said: LogRecord[] = []
     const end = onLog((record) => said.push(record))
-    await raw.config('SET', 'appendonly', 'no')
+    await redis.raw.config('SET', 'appendonly', 'no')
     try {
       await started(redis.url(6))
       await started(redis.url(6))
     } finally {
-      await raw.config('SET', 'appendonly', 'yes')
+      await redis.raw.config('SET', 'appendonly', 'yes')
       end()
     }
     const risks = said.filter(({ room, message }) => room === 'store' && message === 'this Redis may lose messages')

@@ -31,6 +31,26 @@ describe('what can be run', () => {
     expect(at('2020-01-01T00:00:00Z')).toBeUndefined()
   })
 
+  test('is run when its time comes in the time zone of the settings, where the message does not say its own', () => {
+    const inShanghai = (message: Message): unknown => decide(message, NOW, { ...rules, timezone: 'Asia/Shanghai' })
+    expect(inShanghai(messageOf({ eta: '2026-11-21T10:03:24' }))).toMatchObject({ etaMs: NOW + 1_000 })
+    expect(inShanghai(messageOf({ expires: '2026-11-21T10:03:24' }))).toMatchObject({ expiresAtMs: NOW + 1_000 })
+    expect(inShanghai(messageOf({ eta: '2026-11-21T02:03:24Z' }))).toMatchObject({ etaMs: NOW + 1_000 })
+    const old = (utc: boolean): Message => {
+      const body = {
+        task: 'add',
+        id: 'old',
+        args: [1, 2],
+        kwargs: {},
+        eta: `2026-11-21T${utc ? '02' : '10'}:03:24`,
+        utc,
+      }
+      return { ...messageOf(), headers: {}, body: Buffer.from(JSON.stringify(body)) }
+    }
+    expect(inShanghai(old(true))).toMatchObject({ etaMs: NOW + 1_000 })
+    expect(inShanghai(old(false))).toMatchObject({ etaMs: NOW + 1_000 })
+  })
+
   test('keeps the moment at which it expires', () => {
     expect(decided(messageOf({ expires: '2026-11-21T02:04:23+00:00' }))).toMatchObject({ expiresAtMs: NOW + 60_000 })
   })

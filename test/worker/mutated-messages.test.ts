@@ -39,16 +39,21 @@ test(`${COUNT} random and mutated messages each end in an answer or in the dead 
     if (isSent) messages.push(message)
   }
   const inHand = (): number => {
-    const { running, waiting } = made.stats()
-    return running + waiting + COUNT - bench.logged('task done').length - buried().length - made.stats().held
+    const { running, waiting, received, held } = made.stats()
+    return running + waiting + Math.max(received, COUNT) - bench.logged('task done').length - buried().length - held
   }
   const buried = (): unknown[] => bench.logged('message moved to the dead letters')
-  for (let turns = 0; turns < 2_000 && inHand() > 0; turns++) await clock.play(0)
+  // What follows a task is a message too, and on its way for some turns.
+  for (let turns = 0, quiet = 0; turns < 2_000 && quiet < 50; turns++) {
+    await clock.play(0)
+    quiet = inHand() > 0 ? 0 : quiet + 1
+  }
 
   const { held, lost, received, dead } = made.stats()
   const done = bench.logged('task done')
-  expect({ inHand: inHand(), lost, received }).toEqual({ inHand: 0, lost: 0, received: COUNT })
-  expect(done.length + buried().length + held).toBe(COUNT)
+  expect({ inHand: inHand(), lost }).toEqual({ inHand: 0, lost: 0 })
+  expect(received).toBeGreaterThanOrEqual(COUNT)
+  expect(done.length + buried().length + held).toBe(received)
 
   // Every kind of end occurs, so that the numbers above say something.
   const states = new Set(done.map(({ state }) => state))
@@ -56,7 +61,7 @@ test(`${COUNT} random and mutated messages each end in an answer or in the dead 
   expect(held).toBeGreaterThan(10)
   const letters = await bench.dead()
   expect(new Set(letters.map(({ reason }) => reason.code))).toEqual(
-    new Set(['BODY_UNDECODABLE', 'CANVAS_UNSUPPORTED', 'CONTENT_REFUSED', 'MESSAGE_INVALID', 'TASK_UNKNOWN']),
+    new Set(['BODY_UNDECODABLE', 'CONTENT_REFUSED', 'MESSAGE_INVALID', 'TASK_UNKNOWN']),
   )
 
   // Who could be told was told, and what nobody could run is there to be looked at.

@@ -10,11 +10,13 @@ const app = lovage('options', { defaultQueue: 'shop' }, { env: {} })
 const CORES = availableParallelism()
 const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
 const CREDIT = { prefetchMultiplier: undefined, autoscale: undefined, disableRateLimits: false }
+const EVENTS = { events: false, heartbeatIntervalMs: 2_000 }
 
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
     ...POOLS,
     ...CREDIT,
+    ...EVENTS,
     sizes: { async: 100, threads: CORES, processes: CORES },
     slots: 100,
     queues: ['shop'],
@@ -54,6 +56,7 @@ test('options are taken as given', () => {
   expect(worker(app, given).options).toEqual({
     ...POOLS,
     ...CREDIT,
+    ...EVENTS,
     sizes: { async: 5, threads: CORES, processes: CORES },
     slots: 5,
     ...given,

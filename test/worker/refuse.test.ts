@@ -110,19 +110,6 @@ describe('bad input ends in an answer or in the dead letters, and the worker goe
     await expect.poll(async () => (await made.dead()).length).toBe(1)
     await livesOn(made)
   })
-
-  test('a task with a chain, which is for a later version: refused, loudly', async () => {
-    await using made = await bench()
-    const next = { task: 'add', args: [1], kwargs: {}, options: {}, subtask_type: null, immutable: false }
-    const body = Buffer.from(
-      JSON.stringify([[1, 2], {}, { callbacks: null, errbacks: null, chain: [next], chord: null }]),
-    )
-    const { id } = await made.publish({ task: 'add', body })
-    await expect.poll(() => made.ending(id)).toMatchObject({ args: [expect.anything(), 'CANVAS_UNSUPPORTED'] })
-    expect(made.records).toContainEqual(expect.objectContaining({ level: 'error', message: 'task refused' }))
-    await expect.poll(() => made.dead()).toMatchObject([{ id, reason: { code: 'CANVAS_UNSUPPORTED' } }])
-    await livesOn(made)
-  })
 })
 
 describe('a task that expires', () => {

@@ -15,6 +15,8 @@ import type { Hearing } from '../../base/redis/subscriptions.ts'
 export interface BackendLink extends Kept, Hearing {
   readonly facts: RedisFacts
   run(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
+  /** As `run`, with bytes for texts in the answer. */
+  runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown>
   call(command: string, args: readonly RedisArgument[]): Promise<unknown>
   close(): void
 }

@@ -8,9 +8,11 @@ import { isPassing } from '../../base/redis/redis-errors.ts'
 import { assertUsable } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
 import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { JSON_TYPE } from '../../protocol/content.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
+import { type Serializer, typeWritten } from '../../protocol/serializer.ts'
 import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
@@ -26,14 +28,17 @@ const BATCH = 100
 
 /**
  * Stores a record and tells of it in one step, as Celery does in a transaction; a SUCCESS that is there stays. The status
- * is the first member of a record that Celery wrote, or we.
+ * is the first member of a record in JSON that Celery wrote, or we; in YAML it stands at the beginning of a line.
  */
 const STORE = new RedisScript(String.raw`
 local there = redis.call('GET', ARGV[1])
 if there then
   local status = string.match(there, '^%s*{%s*"status"%s*:%s*"([^"]*)"')
   if not status then
-    local ok, record = pcall(cjson.decode, there)
+    status = string.match('\n' .. there, '\nstatus: (%u+)\n')
+  end
+  if not status then
+    local ok, record = pcall(string.byte(there) == 123 and cjson.decode or cmsgpack.unpack, there)
     status = ok and type(record) == 'table' and record.status
   end
   if status == 'SUCCESS' then return 0 end
@@ -42,6 +47,9 @@ if ARGV[3] == '0' then redis.call('SET', ARGV[1], ARGV[2]) else redis.call('SET'
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 1
 `)
+
+/** For records that are no text. */
+const READ = new RedisScript(String.raw`return redis.call('MGET', unpack(ARGV))`)
 
 /** How a {@link RedisBackend} is made; the defaults are those of `openBackend`. */
 export interface RedisBackendOptions {
@@ -53,6 +61,9 @@ export interface RedisBackendOptions {
   readonly maxPendingResults: number
   readonly connectTimeoutMs: number
   readonly types: JsonTypes
+  readonly serializer: Serializer
+  /** Content types of results that are read. */
+  readonly accept: readonly string[]
 }
 
 /**
@@ -106,7 +117,7 @@ export class RedisBackend implements ResultBackend {
           name: 'lovage results',
           silenceMs: connectTimeoutMs * SILENCES,
           onClosed,
-          onMessage: (channel, text) => this.#take(channel.slice(this.#prefix.length), text),
+          onMessage: (channel, text) => this.#heard(channel.slice(this.#prefix.length), text),
         }),
       onUp: (link) => this.#onUp(link),
       onDown: () => this.#subscriptions.detach(),
@@ -151,7 +162,7 @@ export class RedisBackend implements ResultBackend {
       await this.#ask(async (link) => {
         await this.#subscriptions.add(key, link)
         // Read after the subscription: what was stored before it is there, what comes after it is heard.
-        if (isFirst) this.#takeRecord(id, await link.call('GET', [key]))
+        if (isFirst) this.#takeRecord(id, (await this.#fetch(link, [key]))[0])
       })
     } catch (error) {
       expectation.close()
@@ -162,16 +173,16 @@ export class RedisBackend implements ResultBackend {
 
   async put(outcome: Outcome): Promise<void> {
     this.#assertOpen()
-    const { clock, types, resultExpiresMs } = this.#options
-    const record = encodeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types })
+    const { clock, types, serializer, resultExpiresMs } = this.#options
+    const record = encodeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types, serializer })
     const args = [this.#prefix + outcome.id, Buffer.from(record), Math.ceil(resultExpiresMs)]
     await this.#ask((link) => link.run(STORE, args))
   }
 
   async get(id: string): Promise<Outcome | undefined> {
     this.#assertOpen()
-    const record = await this.#ask((link) => link.call('GET', [this.#prefix + id]))
-    return typeof record === 'string' ? decodeResult(Buffer.from(record)) : undefined
+    const [record] = await this.#ask((link) => this.#fetch(link, [this.#prefix + id]))
+    return record ? this.#read(record) : undefined
   }
 
   async forget(id: string): Promise<void> {
@@ -186,19 +197,44 @@ export class RedisBackend implements ResultBackend {
     // What was stored while nobody listened.
     for (let from = 0; from < keys.length; from += BATCH) {
       const batch = keys.slice(from, from + BATCH)
-      const records = (await link.call('MGET', batch)) as unknown[]
+      const records = await this.#fetch(link, batch)
       batch.forEach((key, i) => this.#takeRecord(key.slice(this.#prefix.length), records[i]))
     }
   }
 
-  #takeRecord(id: string, record: unknown): void {
-    if (typeof record === 'string') this.#take(id, record)
+  /** Records by their keys, as bytes. */
+  async #fetch(link: BackendLink, keys: readonly string[]): Promise<(Buffer | undefined)[]> {
+    if (this.#isBinary)
+      return ((await link.runRaw(READ, keys)) as (Buffer | null)[]).map((record) => record ?? undefined)
+    const texts = (await link.call('MGET', keys)) as (string | null)[]
+    return texts.map((text) => (text === null ? undefined : Buffer.from(text)))
   }
 
-  #take(id: string, text: string): void {
+  /** What was told on its channel: a text, which a record in msgpack is none of, so that it must be fetched. */
+  #heard(id: string, text: string): void {
+    if (!this.#isBinary) return this.#takeRecord(id, Buffer.from(text))
     if (!this.#expectations.has(id)) return
+    this.#ask((link) => this.#fetch(link, [this.#prefix + id])).then(
+      ([record]) => this.#takeRecord(id, record),
+      (error: unknown) => log('error', 'backend', 'result cannot be fetched', { id, error: messageOf(error) }),
+    )
+  }
+
+  get #isBinary(): boolean {
+    return this.#options.serializer === 'msgpack'
+  }
+
+  /** A record has no header that says what it is: it is what the settings say, or JSON from before they said so. */
+  #read(record: Buffer): Outcome {
+    const { serializer, accept } = this.#options
+    const contentType = record[0] === 0x7b ? JSON_TYPE : typeWritten(serializer)
+    return decodeResult(record, { contentType }, { accept })
+  }
+
+  #takeRecord(id: string, record: Buffer | undefined): void {
+    if (!record || !this.#expectations.has(id)) return
     try {
-      this.#expectations.take({ ...decodeResult(Buffer.from(text)), id }, text.length)
+      this.#expectations.take({ ...this.#read(record), id }, record.length)
     } catch (error) {
       log('error', 'backend', 'result cannot be read', { id, error: messageOf(error) })
     }

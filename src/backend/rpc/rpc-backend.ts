@@ -7,7 +7,8 @@ import type { Broker, Consumer, Delivery } from '../../broker/broker.ts'
 import { plainHeader, type Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import { isReady, type Outcome } from '../../protocol/outcome.ts'
-import { decodeResult, encodeRpcResult } from '../../protocol/result-record.ts'
+import { decodeResult, serializeRpcResult } from '../../protocol/result-record.ts'
+import type { Serializer } from '../../protocol/serializer.ts'
 import type { Expectation, ReplyAddress, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import { GoneQueues } from './gone-queues.ts'
@@ -22,6 +23,11 @@ export interface RpcBackendOptions {
   readonly resultPersistent: boolean
   readonly maxPendingResults: number
   readonly types: 'typed' | 'plain'
+  readonly serializer: Serializer
+  /** Content types of results that are read. */
+  readonly accept: readonly string[]
+  /** Most bytes of a result that came packed. */
+  readonly maxBodyBytes: number
 }
 
 /** A reply queue that is not there may belong to a Python client that is just reconnecting: about six seconds in all. */
@@ -110,9 +116,7 @@ export class RpcBackend implements ResultBackend {
     if (!this.#isStarted) throw new LovageError('BROKER_CLOSED')
     const message: Message = {
       headers: timesOf(outcome),
-      body: encodeRpcResult(outcome, { types: this.#options.types }),
-      contentType: 'application/json',
-      contentEncoding: 'utf-8',
+      ...serializeRpcResult(outcome, this.#options),
       deliveryMode: this.#options.resultPersistent && isReady(outcome.state) ? 2 : 1,
       priority: 0,
       correlationId: correlationId || outcome.id,
@@ -194,7 +198,7 @@ export class RpcBackend implements ResultBackend {
     let outcome: { -readonly [K in keyof Outcome]: Outcome[K] }
     try {
       const runMs = plainHeader(message.headers[RUN_MS])
-      outcome = decodeResult(message.body, contentOf(message))
+      outcome = decodeResult(message.body, contentOf(message), this.#options)
       if (typeof runMs === 'number') outcome.runMs = runMs
     } catch (error) {
       const { correlationId: id, contentType } = message

@@ -65,6 +65,9 @@ export interface RedisLine {
   close(): void
 }
 
+/** Its next step comes as a microtask, without the resource that `queueMicrotask` makes for each. */
+const ASKED = Promise.resolve()
+
 /** Opens a connection; a simulator opens one to a model of the server. */
 export type OpenRedisLine = (options: RedisConnectionOptions) => Promise<RedisLine>
 
@@ -85,6 +88,10 @@ export class RedisConnection implements RedisLine {
   #leftUs = 0
   #watch: Timer | undefined
   #problem = 'the connection was closed'
+  readonly #onReply = (reply: unknown): unknown => {
+    this.#owed--
+    return reply
+  }
 
   private constructor(redis: Redis, options: RedisConnectionOptions) {
     this.#redis = redis
@@ -118,16 +125,12 @@ export class RedisConnection implements RedisLine {
     return this.#ask('call', command, args)
   }
 
-  async run(
-    script: RedisScript,
-    args: readonly RedisArgument[],
-    keys: readonly RedisArgument[] = [],
-  ): Promise<unknown> {
-    return await this.#run('call', script, [keys.length, ...keys, ...args])
+  run(script: RedisScript, args: readonly RedisArgument[], keys: readonly RedisArgument[] = []): Promise<unknown> {
+    return this.#run('call', script, [keys.length, ...keys, ...args])
   }
 
-  async runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
-    return await this.#run('callBuffer', script, [0, ...args])
+  runRaw(script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#run('callBuffer', script, [0, ...args])
   }
 
   async subscribe(channels: readonly string[], patterns: readonly string[]): Promise<void> {
@@ -155,26 +158,29 @@ export class RedisConnection implements RedisLine {
     this.#destroy('the connection was closed')
   }
 
-  async #run(how: 'call' | 'callBuffer', script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
-    try {
-      return await this.#ask(how, 'EVALSHA', [script.sha, ...args])
-    } catch (error) {
-      if (!(error instanceof RedisReplyError) || error.code !== 'NOSCRIPT') throw error
-      return await this.#ask(how, 'EVAL', [script.text, ...args])
-    }
+  #run(how: 'call' | 'callBuffer', script: RedisScript, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#ask(how, 'EVALSHA', [script.sha, ...args], (error) => {
+      if (error.code !== 'NOSCRIPT') throw error
+      return this.#ask(how, 'EVAL', [script.text, ...args])
+    })
   }
 
-  async #ask(how: 'call' | 'callBuffer', command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    if (this.#redis.status !== 'ready') throw new RedisLostError(this.#problem)
+  /** Not async: each message passes here twice and more, and each async function on its way costs it promises. */
+  #ask(
+    how: 'call' | 'callBuffer',
+    command: string,
+    args: readonly RedisArgument[],
+    refused?: (error: RedisReplyError) => Promise<unknown>,
+  ): Promise<unknown> {
+    if (this.#redis.status !== 'ready') return Promise.reject(new RedisLostError(this.#problem))
     this.#cork()
     this.#owed++
-    try {
-      return await this.#redis[how](command, args as RedisArgument[])
-    } catch (error) {
-      throw this.#errorOf(error)
-    } finally {
+    return this.#redis[how](command, args as RedisArgument[]).then(this.#onReply, (reason: unknown) => {
       this.#owed--
-    }
+      const error = this.#errorOf(reason)
+      if (refused && error instanceof RedisReplyError) return refused(error)
+      throw error
+    })
   }
 
   async #begin(): Promise<void> {
@@ -208,7 +214,7 @@ export class RedisConnection implements RedisLine {
     stream.cork()
     // After the promises of this turn, so that what they ask for goes along.
     process.nextTick(() =>
-      queueMicrotask(() => {
+      ASKED.then(() => {
         this.#isCorked = false
         stream.uncork()
       }),

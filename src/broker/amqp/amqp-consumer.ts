@@ -55,6 +55,7 @@ export class AmqpConsumer implements Consumer {
       clock: host.clock,
       queues: this.#queues,
       noAck: options.noAck ?? false,
+      arguments: options.arguments,
       ensureQueue: (queue, link) => this.#ensureQueue(queue, link),
       hasOwnCredit: () => host.kinds.hasOwnCredit(this.#queues),
       onDelivery: (delivery) => this.#hand(delivery),
@@ -126,7 +127,9 @@ export class AmqpConsumer implements Consumer {
 
   /** How the credit is to be spread. */
   #spread(link: Link): Spread {
-    const isOne = this.#options.noAck || !this.#host.kinds.canShare(this.#queues)
+    const { noAck, arguments: tables = {} } = this.#options
+    const isStream = Object.values(tables).some((table) => table['x-stream-offset'] !== undefined)
+    const isOne = noAck || isStream || !this.#host.kinds.canShare(this.#queues)
     // The other half is for those who publish, and ask, and for other consumers.
     return { each: link.channelCredit, most: isOne ? 1 : Math.max(1, link.channelMax >> 1) }
   }

@@ -3,6 +3,7 @@ import { type Clock, deadline } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
+import type { ConsumeOptions } from '../broker.ts'
 import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
 import type { Link, LinkChannel, LinkDelivery, LinkError } from './link.ts'
 
@@ -17,6 +18,8 @@ export interface ReaderHost {
   readonly clock: Clock
   readonly queues: readonly string[]
   readonly noAck: boolean
+  /** Of the subscriptions, by queue. */
+  readonly arguments: ConsumeOptions['arguments']
   /** Declares the queue if it was declared here, and tells whether it is there. */
   readonly ensureQueue: (queue: string, link: Link) => Promise<boolean>
   /** The server keeps no common credit for these queues, each has its own. */
@@ -175,7 +178,8 @@ export class AmqpReader {
     this.#queueOf.set(tag, queue)
     try {
       // A queue has acks go before: while they come in numbers, its answer may take longer than anybody would wait.
-      await channel.consume(queue, tag, this.#host.noAck, this.#joins)
+      const { noAck, arguments: tables } = this.#host
+      await channel.consume(queue, tag, noAck, tables?.[queue], this.#joins)
     } catch (error) {
       if (this.#tags.get(queue) === tag) this.#tags.delete(queue)
       throw error

@@ -60,7 +60,7 @@ export interface LinkChannel {
   get(queue: string): Promise<LinkDelivery | undefined>
   qos(prefetch: number, overAllConsumers: boolean): Promise<void>
   /** With `noWait` the server does not answer: it may begin much later, and closes the channel where it cannot. */
-  consume(queue: string, tag: string, noAck: boolean, noWait?: boolean): Promise<void>
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers, noWait?: boolean): Promise<void>
   cancel(tag: string): Promise<void>
   /** False when it could not be sent. */
   ack(deliveryTag: number): boolean

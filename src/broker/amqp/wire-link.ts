@@ -1,4 +1,5 @@
 import { log } from '../../base/log.ts'
+import type { Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Destination, ExchangeSpec } from '../broker.ts'
 import type { AmqpChannel } from './client/channel.ts'
@@ -121,8 +122,8 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('basic.qos', { prefetchCount, global })
   }
 
-  consume(queue: string, tag: string, noAck: boolean, noWait?: boolean): Promise<void> {
-    return this.#channel.consume(queue, tag, noAck, noWait)
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers, noWait?: boolean): Promise<void> {
+    return this.#channel.consume(queue, tag, noAck, table, noWait)
   }
 
   cancel(tag: string): Promise<void> {

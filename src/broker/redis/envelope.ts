@@ -1,5 +1,6 @@
 import { isLovageError } from '../../base/errors.ts'
 import { decodeRawJson, encodeJson } from '../../protocol/json.ts'
+import { quoteJson } from '../../protocol/json-write.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Destination } from '../broker.ts'
 import { readHeaders, writeHeaders } from './header-forms.ts'
@@ -36,28 +37,38 @@ export interface Envelope {
 export function writeEnvelope(message: Message, to: Destination): EnvelopeParts {
   const { body, headers, contentType, contentEncoding, deliveryMode, priority, expirationMs } = message
   const { plain, exact } = writeHeaders(headers)
-  const properties = encodeJson({
-    correlation_id: message.correlationId,
-    reply_to: message.replyTo,
-    message_id: message.messageId,
-    app_id: message.appId,
-    type: message.type,
-    timestamp: message.timestamp,
-    user_id: message.userId,
-    delivery_mode: deliveryMode,
-    expiration: expirationMs === undefined ? undefined : String(Math.ceil(expirationMs)),
-    delivery_info: { exchange: to.exchange, routing_key: to.routingKey },
-  })
+  const { correlationId, replyTo, messageId, appId, type, timestamp, userId } = message
+  const expiration = expirationMs === undefined ? undefined : String(Math.ceil(expirationMs))
+  // Member by member: each message passes here, and as an object it would cost twice as much.
+  const properties =
+    member('correlation_id', correlationId) +
+    member('reply_to', replyTo) +
+    member('message_id', messageId) +
+    member('app_id', appId) +
+    member('type', type) +
+    (timestamp === undefined ? '' : `"timestamp": ${timestamp}, `) +
+    member('user_id', userId) +
+    `"delivery_mode": ${deliveryMode}, ` +
+    member('expiration', expiration) +
+    `"delivery_info": {"exchange": ${quoteJson(to.exchange)}, "routing_key": ${quoteJson(to.routingKey)}}`
   const base64 = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')
-  const content = `"content-encoding": ${encodeJson(contentEncoding || null)}, "content-type": ${encodeJson(contentType || null)}`
+  const content = `"content-encoding": ${textOrNull(contentEncoding)}, "content-type": ${textOrNull(contentType)}`
   const headersText = encodeJson(plain, { path: '$.headers' })
-  const head = `${KOMBU_BEGINS}${base64}", ${content}, "headers": ${headersText}, "properties": ${properties.slice(0, -1)}, "priority": `
+  const head = `${KOMBU_BEGINS}${base64}", ${content}, "headers": ${headersText}, "properties": {${properties}, "priority": `
   const ours = {
     ...(priority !== 0 && { priority: priority ?? null }),
     ...(exact && { headers: exact }),
   }
   const isPlain = priority === 0 && !exact
   return { head, tail: isPlain ? '}}' : `, "${OURS}": ${encodeJson({ version: VERSION, ...ours })}}}` }
+}
+
+function member(name: string, text: string | undefined): string {
+  return text === undefined ? '' : `"${name}": ${quoteJson(text)}, `
+}
+
+function textOrNull(text: string): string {
+  return text === '' ? 'null' : quoteJson(text)
 }
 
 /**

@@ -50,18 +50,21 @@ export class RedisPublisher {
   /** On their way, in order. */
   #sent = new Set<Pending>()
   #dues: DueHeap
+  #tagBase: string
+  #tagged = 0
   #isScheduled = false
   #onIdle: (() => void) | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
     this.#dues = new DueHeap(options.clock)
+    this.#tagBase = options.clock.uuid().slice(0, 24)
   }
 
   /** @throws LovageError as `Broker.publish` does */
   publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number, atMs?: number): Promise<DelayedTo> {
     const { head, tail } = writeEnvelope(message, to)
-    const parts = [head, this.#options.clock.uuid(), tail] as const
+    const parts = [head, this.#nextTag(), tail] as const
     const priority = message.priority ?? 0
     return new Promise((resolve, reject) => {
       const pending: Pending = {
@@ -109,6 +112,11 @@ export class RedisPublisher {
     this.#sent.clear()
     this.#waiting = new Ring()
     this.#dues.clear()
+  }
+
+  /** Looks like kombu's, which is a UUID, and is made for a tenth of the price of one. */
+  #nextTag(): string {
+    return this.#tagBase + (++this.#tagged).toString(16).padStart(12, '0')
   }
 
   /** After the promises of this turn, so that all that they publish goes out together. */

@@ -1,7 +1,7 @@
 import { RedisScript } from '../../base/redis/redis-connection.ts'
 import { PUBLISHING_WORDS } from './delay-words.ts'
 import { ROUTES, WORDS } from './lua-words.ts'
-import { PUBLISH } from './publish-script.ts'
+import { PUBLISH, PUBLISH_PLAIN } from './publish-script.ts'
 
 /** Tags from one argument on are done with. */
 const DONE = String.raw`
@@ -197,7 +197,7 @@ const routed = WORDS + ROUTES
 
 /** The moves of messages. Each is all or nothing. */
 export const MOVES = {
-  publish: new RedisScript(PUBLISHING_WORDS + PUBLISH),
+  publish: new RedisScript(PUBLISH_PLAIN + PUBLISHING_WORDS + PUBLISH),
   take: new RedisScript(WORDS + DONE + take),
   ack: new RedisScript(WORDS + DONE + ack),
   untake: new RedisScript(WORDS + untake),

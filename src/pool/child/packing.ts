@@ -58,7 +58,15 @@ export function unpackJob(packed: Packed): { n: number; isTold: boolean; job: Jo
 type PackedHead = readonly [number, boolean, string, string, boolean, string]
 
 /** Members that few outcomes have. */
-const SELDOM = ['children', 'groupId', 'parentId', 'retry', 'requeue', 'dead'] as const satisfies (keyof Outcome)[]
+const SELDOM = [
+  'children',
+  'groupId',
+  'parentId',
+  'retry',
+  'requeue',
+  'dead',
+  'embed',
+] as const satisfies (keyof Outcome)[]
 
 /** The outcome of job `n` as it can cross: with its result as text. */
 export function packOutcome(n: number, outcome: Outcome, types: JsonTypes): Packed {

@@ -114,17 +114,19 @@ export function failureTests({ scene, expect }: PoolSuiteContext): void {
     }
   })
 
-  scene('a task that something follows is refused before it runs', async (pool) => {
+  scene('what follows a task comes with its outcome', async (pool) => {
     const next = { task: 'echo', args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false }
     const none = { callbacks: null, errbacks: null, chain: null, chord: null }
     for (const embed of [{ chain: [next] }, { callbacks: [next] }, { errbacks: [next] }, { chord: next }]) {
-      const { outcome, updates } = pool.start('progress', [3], { embed: { ...none, ...embed } })
-      expect(failureIn(await outcome).exc_message[1]).toBe('CANVAS_UNSUPPORTED')
-      expect((await outcome).dead?.code).toBe('CANVAS_UNSUPPORTED')
-      expect(updates.length).toBe(0)
+      expect(await pool.run('add', [1, 2], { embed: { ...none, ...embed } })).toMatchObject({
+        state: 'SUCCESS',
+        embed: { ...none, ...embed },
+      })
+      expect((await pool.run('fail', ['once'], { embed: { ...none, ...embed } })).embed).toEqual({ ...none, ...embed })
     }
     const empty = await pool.run('add', [1, 2], { embed: { callbacks: [], errbacks: [], chain: [], chord: null } })
     expect(empty.state).toBe('SUCCESS')
+    expect(empty.embed).toBeUndefined()
   })
 
   scene('a failure leaves nothing behind: the next task runs', async (pool) => {

@@ -48,7 +48,9 @@ export class WorkerSlot {
       if (this.#now?.process === process) this.crash(true)
     })
     const hostname = `${this.name}@simulated`
-    const running = process.within(() => worker(app, { ...options, hostname }, { clock: process.clock }))
+    // Heartbeats tell of the machine, whose load is never the same, and would keep the network from being idle.
+    const given = { heartbeatInterval: 0, ...options, hostname }
+    const running = process.within(() => worker(app, given, { clock: process.clock }))
     this.#now = { process, app, worker: running, isStopping: false }
     trace.add(name, 'begins')
     process

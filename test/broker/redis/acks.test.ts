@@ -1,26 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
-import { RedisNode } from '../../services/redis-node.ts'
+import { RedisScene, scriptsRun } from '../../services/redis-scene.ts'
 
 describeWith(['redis'], 'acknowledgements', () => {
-  let redis: RedisNode
-  let raw: Redis
-
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await redis?.remove()
-  })
-
-  const scripts = async (): Promise<number> =>
-    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info('commandstats'))?.[1])
+  const redis = new RedisScene()
 
   test('go along with the next taking, and by themselves when there is none', async () => {
     const broker = openBroker(redis.url())
@@ -28,7 +14,7 @@ describeWith(['redis'], 'acknowledgements', () => {
     const queue = randomUUID()
     await broker.declare({ queues: [{ name: queue }] })
     await Promise.all(Array.from({ length: 100 }, (_, i) => broker.publish(textMessage(String(i)), toQueue(queue))))
-    const before = await scripts()
+    const before = await scriptsRun(redis)
     let left = 100
     await new Promise<void>((resolve) => {
       const onDelivery = (delivery: { ack(): boolean }): void => {
@@ -37,9 +23,12 @@ describeWith(['redis'], 'acknowledgements', () => {
       }
       void broker.consume({ queues: [queue], prefetch: 1, onDelivery })
     })
-    await until('nothing is left of them', async () => (await raw.exists('unacked', 'unacked_index', queue)) === 0)
+    await until(
+      'nothing is left of them',
+      async () => (await redis.raw.exists('unacked', 'unacked_index', queue)) === 0,
+    )
     // One for each, and what a consumer begins and a broker goes on with; not two for each.
-    expect((await scripts()) - before).toBeLessThan(130)
+    expect((await scriptsRun(redis)) - before).toBeLessThan(130)
     await broker.stop()
   })
 })

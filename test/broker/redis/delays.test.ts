@@ -1,42 +1,28 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Redis } from 'ioredis'
+import { beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import type { Broker, BrokerDelays } from '../../../src/broker/broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisNode } from '../../services/redis-node.ts'
+import { RedisScene } from '../../services/redis-scene.ts'
 
 const LONG_MS = 600_000
 const PREFIX = 'shop_'
 
 describeWith(['redis'], 'messages for later on Redis', () => {
-  let redis: RedisNode
-  let raw: Redis
+  const redis = new RedisScene({ isEmptied: true })
   let queue: string
-  const open: Broker[] = []
 
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await redis?.remove()
-  })
-  beforeEach(async () => {
+  beforeEach(() => {
     queue = `q-${randomUUID()}`
-    await raw.flushall()
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((broker) => broker.stop()))
   })
 
   const started = async (): Promise<{ broker: Broker; delays: BrokerDelays }> => {
-    const broker = openBroker(`${redis.url()}?global_keyprefix=${PREFIX}`, { publishTimeoutMs: 10_000 })
-    open.push(broker)
-    await broker.start()
+    const broker = await redis.started(
+      openBroker(`${redis.url()}?global_keyprefix=${PREFIX}`, { publishTimeoutMs: 10_000 }),
+    )
     await broker.declare({ queues: [{ name: queue }] })
     const { delays } = broker
     if (!delays) throw new Error('there are no delays')
@@ -44,9 +30,9 @@ describeWith(['redis'], 'messages for later on Redis', () => {
   }
   const later = (delays: BrokerDelays, text = 'later', inMs = LONG_MS): Promise<string> =>
     delays.publish(textMessage(text, { headers: { eta: 'then' } }), toQueue(queue), systemClock.now() + inMs)
-  const inQueue = (): Promise<number> => raw.llen(PREFIX + queue)
+  const inQueue = (): Promise<number> => redis.raw.llen(PREFIX + queue)
   /** As if all movers had been killed, long ago. */
-  const killMovers = (): Promise<unknown> => raw.del(`${PREFIX}_lovage.v1.movers`)
+  const killMovers = (): Promise<unknown> => redis.raw.del(`${PREFIX}_lovage.v1.movers`)
   const read = async (broker: Broker): Promise<Inbox> => {
     const inbox = new Inbox()
     inbox.consumer = await broker.consume({ queues: [queue], prefetch: 0, onDelivery: (one) => inbox.take(one) })
@@ -56,12 +42,12 @@ describeWith(['redis'], 'messages for later on Redis', () => {
   test('where nobody moves what is due, they go into their queues as Celery sends them', async () => {
     const { delays } = await started()
     expect(await later(delays)).toBe('queued')
-    const [text = '{}'] = await raw.lrange(PREFIX + queue, 0, -1)
+    const [text = '{}'] = await redis.raw.lrange(PREFIX + queue, 0, -1)
     expect(JSON.parse(text)).toMatchObject({
       headers: { eta: 'then' },
       properties: { delivery_tag: expect.any(String) },
     })
-    expect(await raw.exists(`${PREFIX}_lovage.v1.due`)).toBe(0)
+    expect(await redis.raw.exists(`${PREFIX}_lovage.v1.due`)).toBe(0)
   })
 
   test('they wait under keys of ours, below the prefix, and leave none behind', async () => {
@@ -69,7 +55,7 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     const stop = await delays.move([queue])
     expect(await later(delays, 'soon', 300)).toBe('kept')
     expect(await inQueue()).toBe(0)
-    const names = (await raw.keys('*')).filter((key) => /due|delayed|movers/.test(key))
+    const names = (await redis.raw.keys('*')).filter((key) => /due|delayed|movers/.test(key))
     expect(names.toSorted()).toEqual(
       ['_lovage.v1.delayed.', '_lovage.v1.due', '_lovage.v1.due.', '_lovage.v1.movers']
         .map((name) => PREFIX + name + (name.endsWith('.') ? queue : ''))
@@ -77,7 +63,7 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     )
     expect(await (await read(broker)).texts(1)).toEqual(['soon'])
     await stop()
-    expect((await raw.keys('*')).filter((key) => /due|delayed|movers/.test(key))).toEqual([])
+    expect((await redis.raw.keys('*')).filter((key) => /due|delayed|movers/.test(key))).toEqual([])
   })
 
   test('the last mover that leaves puts them into their queues; one that is not the last leaves them', async () => {
@@ -127,9 +113,9 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     await broker.publish(textMessage('far', { priority: 3 }), toQueue(queue))
     const far = await inbox.next()
     expect(await delays.keep(far, systemClock.now() + LONG_MS)).toBe(true)
-    expect(await raw.hlen(`${PREFIX}unacked`)).toBe(0)
-    expect(await raw.zcard(`${PREFIX}unacked_index`)).toBe(0)
-    expect(await raw.hlen(`${PREFIX}_lovage.v1.delayed.${queue}`)).toBe(1)
+    expect(await redis.raw.hlen(`${PREFIX}unacked`)).toBe(0)
+    expect(await redis.raw.zcard(`${PREFIX}unacked_index`)).toBe(0)
+    expect(await redis.raw.hlen(`${PREFIX}_lovage.v1.delayed.${queue}`)).toBe(1)
     expect(await inQueue()).toBe(0)
   })
 
@@ -147,13 +133,13 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     await delays.move([queue])
     const bad = `bad-${randomUUID()}`
     await broker.declare({ queues: [{ name: bad }] })
-    await raw.set(PREFIX + bad, 'somebody else’s')
+    await redis.raw.set(PREFIX + bad, 'somebody else’s')
     await delays.publish(textMessage('stuck'), toQueue(bad), systemClock.now() + 100)
     await later(delays, 'goes on', 300)
     expect(await (await read(broker)).texts(1)).toEqual(['goes on'])
-    expect(await raw.hlen(`${PREFIX}_lovage.v1.delayed.${bad}`)).toBe(1)
-    await raw.del(PREFIX + bad)
-    await until('it comes when its queue can take it', async () => (await raw.llen(PREFIX + bad)) === 1)
+    expect(await redis.raw.hlen(`${PREFIX}_lovage.v1.delayed.${bad}`)).toBe(1)
+    await redis.raw.del(PREFIX + bad)
+    await until('it comes when its queue can take it', async () => (await redis.raw.llen(PREFIX + bad)) === 1)
   })
 
   test('when the last mover goes, a queue that takes nothing holds up no other', async () => {
@@ -161,12 +147,12 @@ describeWith(['redis'], 'messages for later on Redis', () => {
     const end = await delays.move([queue])
     const bad = `bad-${randomUUID()}`
     await broker.declare({ queues: [{ name: bad }] })
-    await raw.set(PREFIX + bad, 'somebody else’s')
+    await redis.raw.set(PREFIX + bad, 'somebody else’s')
     await delays.publish(textMessage('stuck'), toQueue(bad), systemClock.now() + LONG_MS)
     await later(delays, 'goes on', LONG_MS + 1000)
     await end()
     expect(await inQueue()).toBe(1)
-    expect(await raw.hlen(`${PREFIX}_lovage.v1.delayed.${bad}`)).toBe(1)
+    expect(await redis.raw.hlen(`${PREFIX}_lovage.v1.delayed.${bad}`)).toBe(1)
   })
 
   test('they wait through a restart of the server, and a mover goes on', async () => {

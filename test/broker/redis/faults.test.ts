@@ -1,14 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Redis } from 'ioredis'
+import { beforeEach, expect, test } from 'vitest'
 import type { Broker } from '../../../src/broker/broker.ts'
 import { type BrokerOptions, openBroker } from '../../../src/broker/open.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { onLog, type LogRecord } from '../../../src/base/log.ts'
 import { describeWith } from '../../services/available.ts'
-import { RedisNode } from '../../services/redis-node.ts'
+import { RedisScene } from '../../services/redis-scene.ts'
 import { freePort } from '../../services/ports.ts'
-import { TcpProxy } from '../../services/tcp-proxy.ts'
 
 interface Flow {
   readonly confirmed: readonly string[]
@@ -17,42 +15,20 @@ interface Flow {
 
 /** Everything here is about one flow: one broker publishes without end, another reads. */
 describeWith(['redis'], 'a Redis that is hurt', () => {
-  let redis: RedisNode
-  let proxy: TcpProxy
+  const redis = new RedisScene()
   let queue: string
-  const open: Broker[] = []
+  let open: Broker[]
 
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    proxy = await TcpProxy.start({ port: redis.port })
-  })
-  afterAll(async () => {
-    await proxy?.stop()
-    await redis?.remove()
-  })
   beforeEach(() => {
     queue = `q-${randomUUID()}`
-    proxy.mode = 'open'
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((broker) => broker.stop()))
+    open = []
   })
 
   const started = async (options: BrokerOptions = {}): Promise<Broker> => {
-    const one = openBroker(proxy.urlFor(redis.url()), { publishTimeoutMs: 10_000, ...options })
+    const one = await redis.started(openBroker(redis.proxyUrl(), { publishTimeoutMs: 10_000, ...options }))
     open.push(one)
-    await one.start()
     await one.declare({ queues: [{ name: queue }] })
     return one
-  }
-
-  const command = async (name: string, ...args: (string | number)[]): Promise<unknown> => {
-    const client = new Redis({ port: redis.port })
-    try {
-      return await client.call(name, args)
-    } finally {
-      client.disconnect()
-    }
   }
 
   /** Publishes numbers while `hurt` runs, and some more; all that were confirmed are read, and nothing stands still. */
@@ -87,50 +63,40 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
     isOver = true
     await stream
     await until('all that was confirmed is read', () => confirmed.every((text) => seen.has(text)))
-    await until('nothing is left in hand', async () => Number(await command('HLEN', 'unacked')) === 0)
+    await until('nothing is left in hand', async () => Number(await redis.command('HLEN', 'unacked')) === 0)
     await until('nothing waits', async () => (await reader.admin?.depth(queue))?.messages === 0)
     return { confirmed, seen }
   }
 
   const hurts: [name: string, hurt: () => Promise<unknown>, options?: BrokerOptions][] = [
-    ['killed and started again', () => redis.kill().then(() => redis.start())],
-    ['stopped in order and started again', () => redis.stop().then(() => redis.start())],
-    ['connections cut', async () => proxy.cut()],
-    [
-      'connections killed by a command',
-      () => command('CLIENT', 'KILL', 'TYPE', 'normal').then(() => command('CLIENT', 'KILL', 'TYPE', 'pubsub')),
-    ],
+    ['killed and started again', () => redis.killAndStart()],
+    ['stopped in order and started again', () => redis.node.stop().then(() => redis.node.start())],
+    ['connections cut', async () => redis.proxy.cut()],
+    ['connections killed by a command', () => redis.killClients()],
     [
       'halted, and going on',
       async () => {
-        redis.pause()
+        redis.node.pause()
         const probe = openBroker(redis.url(), { connectTimeoutMs: 700 })
         await expect(probe.start()).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
-        redis.resume()
+        redis.node.resume()
       },
     ],
-    ['paused for clients', () => command('CLIENT', 'PAUSE', 700, 'ALL')],
+    ['paused for clients', () => redis.command('CLIENT', 'PAUSE', 700, 'ALL')],
     [
       'a wire that carries nothing any more, and tells nobody',
-      async () => {
-        const before = proxy.connected
-        proxy.mode = 'black-hole'
-        // Both brokers give their sockets up and try others, which is how it is known that they noticed.
-        await until('they try again', () => proxy.connected > before)
-        proxy.cut()
-        proxy.mode = 'open'
-      },
+      () => redis.blackHole(),
       { heartbeatS: 1, connectTimeoutMs: 1000 },
     ],
     [
       'a master that becomes a copy, which takes no writes, and then a master again',
       async () => {
-        await command('REPLICAOF', '127.0.0.1', await freePort())
+        await redis.command('REPLICAOF', '127.0.0.1', await freePort())
         await until('all are gone', () => open.every((one) => one.state === 'lost'))
-        await command('REPLICAOF', 'NO', 'ONE')
+        await redis.command('REPLICAOF', 'NO', 'ONE')
       },
     ],
-    ['scripts forgotten', () => command('SCRIPT', 'FLUSH')],
+    ['scripts forgotten', () => redis.command('SCRIPT', 'FLUSH')],
   ]
 
   test.each(hurts)('%s: what was confirmed is read, and nothing stands still', async (_name, hurt, options) => {
@@ -143,7 +109,7 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
     const [producer, reader] = [await started(), await started()]
     const texts = Array.from({ length: 300 }, (_, i) => String(i))
     await Promise.all(texts.map((text) => producer.publish(textMessage(text), toQueue(queue))))
-    await command('CONFIG', 'SET', 'maxmemory', 1)
+    await redis.command('CONFIG', 'SET', 'maxmemory', 1)
     try {
       await expect(producer.publish(textMessage('x'), toQueue(queue))).rejects.toMatchObject({
         code: 'PUBLISH_REFUSED',
@@ -153,7 +119,7 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
       await reader.consume({ queues: [queue], prefetch: 10, onDelivery: (delivery) => inbox.take(delivery) })
       expect(await inbox.texts(texts.length)).toEqual(texts)
     } finally {
-      await command('CONFIG', 'SET', 'maxmemory', 0)
+      await redis.command('CONFIG', 'SET', 'maxmemory', 0)
     }
     await producer.publish(textMessage('x'), toQueue(queue))
   })
@@ -161,14 +127,14 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
   test('it is said once when the server may lose what it has', async () => {
     const said: LogRecord[] = []
     const end = onLog((record) => said.push(record))
-    await command('CONFIG', 'SET', 'appendonly', 'no')
-    await command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    await redis.command('CONFIG', 'SET', 'appendonly', 'no')
+    await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
     try {
       await started()
       await started()
     } finally {
-      await command('CONFIG', 'SET', 'appendonly', 'yes')
-      await command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+      await redis.command('CONFIG', 'SET', 'appendonly', 'yes')
+      await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
       end()
     }
     const risks = said.filter(({ message }) => message === 'this Redis may lose messages')
@@ -176,12 +142,10 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
   })
 
   test('where the server cannot tell of new messages, it is said, and queues are looked at', async () => {
-    await command('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
+    await redis.command('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
     const said: LogRecord[] = []
     const end = onLog((record) => said.push(record))
-    const reader = openBroker(redis.url().replace('//', '//deaf:secret@'))
-    open.push(reader)
-    await reader.start()
+    const reader = await redis.started(openBroker(redis.url().replace('//', '//deaf:secret@')))
     await reader.declare({ queues: [{ name: queue }] })
     const inbox = new Inbox()
     await reader.consume({ queues: [queue], prefetch: 10, onDelivery: (delivery) => inbox.take(delivery) })

@@ -1,40 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { Redis } from 'ioredis'
 import type { Broker, Delivery } from '../../../src/broker/broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
-import { RedisNode } from '../../services/redis-node.ts'
+import { RedisScene } from '../../services/redis-scene.ts'
 
 /** What other clients of the same Redis see, and leave there. */
 describeWith(['redis'], 'kombu’s layout', () => {
-  let redis: RedisNode
-  let raw: Redis
+  const redis = new RedisScene({ isEmptied: true })
   let queue: string
-  const open: Broker[] = []
 
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await redis?.remove()
-  })
-  beforeEach(async () => {
+  beforeEach(() => {
     queue = `q-${randomUUID()}`
-    await raw.flushall()
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((broker) => broker.stop()))
   })
 
   const broker = async (query = ''): Promise<Broker> => {
-    const one = openBroker(redis.url() + query)
-    open.push(one)
-    await one.start()
-    return one
+    return await redis.started(openBroker(redis.url() + query))
   }
 
   const inboxOf = async (one: Broker, prefetch = 10): Promise<Inbox> => {
@@ -61,14 +44,14 @@ describeWith(['redis'], 'kombu’s layout', () => {
     const one = await broker()
     await one.declare({ queues: [{ name: queue }] })
     await one.publish(textMessage('x', { priority: 0 }), toQueue(queue))
-    const [text] = await raw.lrange(queue, 0, -1)
+    const [text] = await redis.raw.lrange(queue, 0, -1)
     const before = Date.now() / 1000
     const delivery = await (await inboxOf(one)).next()
-    const [tag, score] = await raw.zrange('unacked_index', '0', '-1', 'WITHSCORES')
-    expect(await raw.hgetall('unacked')).toEqual({ [String(tag)]: `[${text}, "", "${queue}"]` })
+    const [tag, score] = await redis.raw.zrange('unacked_index', '0', '-1', 'WITHSCORES')
+    expect(await redis.raw.hgetall('unacked')).toEqual({ [String(tag)]: `[${text}, "", "${queue}"]` })
     expect(Math.abs(Number(score) - before)).toBeLessThan(30)
     delivery.ack()
-    await until('nothing is left of it', async () => (await raw.exists('unacked', 'unacked_index', queue)) === 0)
+    await until('nothing is left of it', async () => (await redis.raw.exists('unacked', 'unacked_index', queue)) === 0)
   })
 
   test('a plain LPUSH of somebody else wakes the reader, from any of the four lists, the first list first', async () => {
@@ -76,12 +59,12 @@ describeWith(['redis'], 'kombu’s layout', () => {
     await one.declare({ queues: [{ name: queue }] })
     const inbox = await inboxOf(one, 1)
     for (const step of ['', '\x06\x163', '\x06\x166', '\x06\x169']) {
-      await raw.lpush(queue + step, envelope(`from ${step}`))
+      await redis.raw.lpush(queue + step, envelope(`from ${step}`))
       expect(await inbox.texts(1)).toEqual([`from ${step}`])
     }
     await inbox.consumer.cancel()
     for (const step of ['\x06\x169', '\x06\x166', '\x06\x163', ''])
-      await raw.lpush(queue + step, envelope(`at ${step}`))
+      await redis.raw.lpush(queue + step, envelope(`at ${step}`))
     const again = await inboxOf(one, 1)
     expect(await again.texts(4)).toEqual(['at ', 'at \x06\x163', 'at \x06\x166', 'at \x06\x169'])
   })
@@ -89,10 +72,10 @@ describeWith(['redis'], 'kombu’s layout', () => {
   test('a queue that only Python has declared, or filled, can be published to and read', async () => {
     const one = await broker()
     await expect(one.publish(textMessage('x'), toQueue(queue))).rejects.toMatchObject({ code: 'UNROUTABLE' })
-    await raw.sadd(`_kombu.binding.${queue}`, `${queue}\x06\x16\x06\x16${queue}`)
+    await redis.raw.sadd(`_kombu.binding.${queue}`, `${queue}\x06\x16\x06\x16${queue}`)
     await one.publish(textMessage('a'), toQueue(queue))
     await one.publish(textMessage('b'), { exchange: queue, routingKey: queue })
-    await raw.del(`_kombu.binding.${queue}`)
+    await redis.raw.del(`_kombu.binding.${queue}`)
     await one.publish(textMessage('c'), toQueue(queue))
     expect(await (await inboxOf(one)).texts(3)).toEqual(['a', 'b', 'c'])
   })
@@ -110,10 +93,10 @@ describeWith(['redis'], 'kombu’s layout', () => {
         { exchange: 'topic', queue, routingKey: 'a.#' },
       ],
     })
-    expect(await raw.smembers('_kombu.binding.direct')).toEqual([`k\x06\x16\x06\x16${queue}`])
-    expect(await raw.smembers('_kombu.binding.topic')).toEqual([`a.#\x06\x16^a\\..*?$\x06\x16${queue}`])
+    expect(await redis.raw.smembers('_kombu.binding.direct')).toEqual([`k\x06\x16\x06\x16${queue}`])
+    expect(await redis.raw.smembers('_kombu.binding.topic')).toEqual([`a.#\x06\x16^a\\..*?$\x06\x16${queue}`])
     await one.admin?.deleteQueue(queue)
-    expect(await raw.exists('_kombu.binding.direct', '_kombu.binding.topic')).toBe(0)
+    expect(await redis.raw.exists('_kombu.binding.direct', '_kombu.binding.topic')).toBe(0)
   })
 
   test('the prefix of all keys stands before every key and channel, and nothing is left without it', async () => {
@@ -132,11 +115,11 @@ describeWith(['redis'], 'kombu’s layout', () => {
     const inbox = await inboxOf(one)
     await one.publish(textMessage('x'), toQueue(queue))
     await one.publish(textMessage('y'), { exchange: 'all', routingKey: '' })
-    await raw.lpush(`shop_${queue}`, envelope('z'))
+    await redis.raw.lpush(`shop_${queue}`, envelope('z'))
     const seen = [await inbox.next(), await inbox.next(), await inbox.next()].map(textOf).toSorted()
     expect(seen).toEqual(['x', 'y', 'z'])
-    expect(await raw.pubsub('CHANNELS', '*all*')).toEqual([])
-    expect((await raw.keys('*')).filter((key) => !key.startsWith('shop_'))).toEqual([])
+    expect(await redis.raw.pubsub('CHANNELS', '*all*')).toEqual([])
+    expect((await redis.raw.keys('*')).filter((key) => !key.startsWith('shop_'))).toEqual([])
   })
 
   test('a fanout of ours is heard by a kombu client on its channel, and the other way round', async () => {
@@ -157,7 +140,7 @@ describeWith(['redis'], 'kombu’s layout', () => {
     expect(channel).toBe('/0.news/worker.online')
     expect(JSON.parse(String(text))).toMatchObject({ body: Buffer.from('ours').toString('base64') })
     expect(textOf(await inbox.next())).toBe('ours')
-    await raw.publish('/0.news/worker.heartbeat', envelope('theirs'))
+    await redis.raw.publish('/0.news/worker.heartbeat', envelope('theirs'))
     const theirs: Delivery = await inbox.next()
     expect(textOf(theirs)).toBe('theirs')
     expect([theirs.requeue(), theirs.ack()]).toEqual([true, false])
@@ -169,22 +152,22 @@ describeWith(['redis'], 'kombu’s layout', () => {
   test('an element that is no envelope is handed over to be put aside', async () => {
     const one = await broker()
     await one.declare({ queues: [{ name: queue }] })
-    await raw.lpush(queue, 'no envelope', envelope('one'))
+    await redis.raw.lpush(queue, 'no envelope', envelope('one'))
     expect(await (await inboxOf(one)).texts(2)).toEqual(['no envelope', 'one'])
   })
 
   test('a key of another type stops reading with an error and loses nothing', async () => {
     const one = await broker()
     await one.declare({ queues: [{ name: queue }] })
-    await raw.set('unacked', 'a text')
+    await redis.raw.set('unacked', 'a text')
     await one.publish(textMessage('x'), toQueue(queue))
     const inbox = await inboxOf(one)
     await until(
       'it was tried',
-      async () => Number((/evalsha:calls=(\d+)/.exec(await raw.info('commandstats')) ?? [])[1]) > 4,
+      async () => Number((/evalsha:calls=(\d+)/.exec(await redis.raw.info('commandstats')) ?? [])[1]) > 4,
     )
-    expect(await raw.llen(queue)).toBe(1)
-    await raw.del('unacked')
+    expect(await redis.raw.llen(queue)).toBe(1)
+    await redis.raw.del('unacked')
     expect(await inbox.texts(1)).toEqual(['x'])
   })
 })

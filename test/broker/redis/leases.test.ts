@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Redis } from 'ioredis'
+import { beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import { RedisLostError } from '../../../src/base/redis/redis-connection.ts'
 import type { Broker } from '../../../src/broker/broker.ts'
@@ -11,40 +10,20 @@ import { parseRedisBrokerUrl } from '../../../src/broker/redis/redis-options.ts'
 import { MOVES } from '../../../src/broker/redis/scripts.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
-import { RedisNode } from '../../services/redis-node.ts'
-import { TcpProxy } from '../../services/tcp-proxy.ts'
+import { RedisScene } from '../../services/redis-scene.ts'
 
 describeWith(['redis'], 'leases', () => {
-  let redis: RedisNode
-  let proxy: TcpProxy
-  let raw: Redis
+  const redis = new RedisScene({ isEmptied: true })
   let queue: string
-  const open: Broker[] = []
 
-  beforeAll(async () => {
-    redis = await RedisNode.start()
-    proxy = await TcpProxy.start({ port: redis.port })
-    raw = new Redis({ port: redis.port })
-  })
-  afterAll(async () => {
-    raw?.disconnect()
-    await proxy?.stop()
-    await redis?.remove()
-  })
-  beforeEach(async () => {
+  beforeEach(() => {
     queue = `q-${randomUUID()}`
-    proxy.mode = 'open'
-    await raw.flushall()
-  })
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map((broker) => broker.stop()))
   })
 
   const url = (query = '?visibility_timeout=1'): string => redis.url() + query
 
   const started = async (one: Broker): Promise<Broker> => {
-    open.push(one)
-    await one.start()
+    await redis.started(one)
     await one.declare({ queues: [{ name: queue }] })
     return one
   }
@@ -74,8 +53,8 @@ describeWith(['redis'], 'leases', () => {
   const leave = async (tag: string, exchange: string, routingKey: string, priority = 0): Promise<void> => {
     const properties = { delivery_info: { exchange, routing_key: routingKey }, priority, delivery_tag: tag }
     const envelope = JSON.stringify({ body: 'e30=', headers: { n: 1 }, properties })
-    await raw.hset('unacked', tag, `[${envelope}, ${JSON.stringify(exchange)}, ${JSON.stringify(routingKey)}]`)
-    await raw.zadd('unacked_index', 1, tag)
+    await redis.raw.hset('unacked', tag, `[${envelope}, ${JSON.stringify(exchange)}, ${JSON.stringify(routingKey)}]`)
+    await redis.raw.zadd('unacked_index', 1, tag)
   }
 
   test('a message in hand is renewed, and not given to anybody else', async () => {
@@ -83,51 +62,52 @@ describeWith(['redis'], 'leases', () => {
     await one.publish(textMessage('long'), toQueue(queue))
     const held = await (await inboxOf(one)).next()
     const others = await inboxOf(two)
-    const scoreOf = async (): Promise<number> => Number((await raw.zrange('unacked_index', '0', '0', 'WITHSCORES'))[1])
+    const scoreOf = async (): Promise<number> =>
+      Number((await redis.raw.zrange('unacked_index', '0', '0', 'WITHSCORES'))[1])
     const first = await scoreOf()
     await until('its lease would have run out three times', async () => (await scoreOf()) > first + 3)
     expect(others.all.length).toBe(0)
     expect([held.isOurs, held.ack()]).toEqual([true, true])
-    await until('it is acknowledged', async () => (await raw.exists('unacked', queue)) === 0)
+    await until('it is acknowledged', async () => (await redis.raw.exists('unacked', queue)) === 0)
   })
 
   test('what a process held that is cut off comes back, and that process hears of it', async () => {
-    const one = await started(openBroker(proxy.urlFor(url())))
+    const one = await started(openBroker(redis.proxy.urlFor(url())))
     const texts = ['a', 'b', 'c']
     for (const text of texts) await one.publish(textMessage(text), toQueue(queue))
     const lost = await inboxOf(one)
     const held = [await lost.next(), await lost.next(), await lost.next()]
-    proxy.mode = 'black-hole'
+    redis.proxy.mode = 'black-hole'
     const two = await started(openBroker(url()))
     const inbox = await inboxOf(two)
     const back = [await inbox.next(), await inbox.next(), await inbox.next()]
     expect(back.map((delivery) => [textOf(delivery), delivery.redelivered])).toEqual(texts.map((text) => [text, true]))
-    proxy.cut()
-    proxy.mode = 'open'
+    redis.proxy.cut()
+    redis.proxy.mode = 'open'
     await until('it knows', () => held.every((delivery) => !delivery.isOurs))
     expect(held[0]?.ack()).toBe(false)
     expect(back.map((delivery) => delivery.ack())).toEqual([true, true, true])
-    await until('nothing is left', async () => (await raw.exists('unacked', queue)) === 0)
+    await until('nothing is left', async () => (await redis.raw.exists('unacked', queue)) === 0)
     expect(lost.all.length).toBe(3)
   })
 
   test('a process that is gone is missed by its session, long before its visibility timeout', async () => {
     const session = randomUUID()
-    await raw.zadd('_lovage.v1.sessions', 1, session)
+    await redis.raw.zadd('_lovage.v1.sessions', 1, session)
     const now = Date.now() / 1000
     for (const text of ['1', '2']) {
       const tag = `${session}-${text.padStart(12, '0')}`
       await leave(tag, '', queue)
-      await raw.zadd('unacked_index', now, tag)
+      await redis.raw.zadd('unacked_index', now, tag)
     }
     await leave('of-nobody', '', queue)
-    await raw.zadd('unacked_index', now, 'of-nobody')
+    await redis.raw.zadd('unacked_index', now, 'of-nobody')
     const one = await withLink(redisLinks(), 400)
     const inbox = await inboxOf(one)
     expect((await inbox.next()).redelivered).toBe(true)
     await inbox.next()
-    await until('it is buried', async () => (await raw.zscore('_lovage.v1.sessions', session)) === null)
-    expect(await raw.hkeys('unacked')).toContain('of-nobody')
+    await until('it is buried', async () => (await redis.raw.zscore('_lovage.v1.sessions', session)) === null)
+    expect(await redis.raw.hkeys('unacked')).toContain('of-nobody')
     expect(inbox.all.length).toBe(2)
   })
 
@@ -145,29 +125,29 @@ describeWith(['redis'], 'leases', () => {
     expect(delivery).toMatchObject({ exchange: 'topic', routingKey: 'a.b', redelivered: true })
     expect(delivery.message.headers).toEqual({ n: 1 })
     const list = `${queue}-other\x06\x166`
-    await until('the other is back', async () => (await raw.llen(list)) === 1)
-    expect(JSON.parse((await raw.lindex(list, 0)) ?? '')).toMatchObject({
+    await until('the other is back', async () => (await redis.raw.llen(list)) === 1)
+    expect(JSON.parse((await redis.raw.lindex(list, 0)) ?? '')).toMatchObject({
       headers: { n: 1, redelivered: true },
       properties: { delivery_info: { redelivered: true }, priority: 6 },
     })
     delivery.ack()
-    await until('only what nobody takes stays', async () => (await raw.hkeys('unacked')).join() === 'nowhere')
+    await until('only what nobody takes stays', async () => (await redis.raw.hkeys('unacked')).join() === 'nowhere')
   })
 
   test('nobody sweeps while another holds kombu’s lock', async () => {
-    await raw.set('unacked_mutex', 'somebody')
+    await redis.raw.set('unacked_mutex', 'somebody')
     await leave('tag', '', queue)
     const inbox = await inboxOf(await started(openBroker(url())))
     const triesOf = async (): Promise<number> => {
-      const stats = await raw.info('commandstats')
+      const stats = await redis.raw.info('commandstats')
       return Number((/cmdstat_set:calls=(\d+)/.exec(stats) ?? [])[1])
     }
     const before = await triesOf()
     await until('it was tried some times', async () => (await triesOf()) >= before + 3)
     expect(inbox.all.length).toBe(0)
-    await raw.del('unacked_mutex')
+    await redis.raw.del('unacked_mutex')
     await inbox.next()
-    await until('the lock is given back', async () => (await raw.exists('unacked_mutex')) === 0)
+    await until('the lock is given back', async () => (await redis.raw.exists('unacked_mutex')) === 0)
   })
 
   test('a taking whose answer is lost loses nothing: it comes over the next connection, as new', async () => {
@@ -205,22 +185,22 @@ describeWith(['redis'], 'leases', () => {
       ['c', false],
     ])
     expect(taken).toBeGreaterThan(1)
-    expect(await raw.hlen('unacked')).toBe(3)
+    expect(await redis.raw.hlen('unacked')).toBe(3)
   })
 
   test('what is settled while the connection is lost is settled over the next one', async () => {
-    const one = await started(openBroker(proxy.urlFor(url(''))))
+    const one = await started(openBroker(redis.proxy.urlFor(url(''))))
     for (const text of ['a', 'b', 'c']) await one.publish(textMessage(text), toQueue(queue))
     const inbox = await inboxOf(one, 3)
     const [a, b, c] = [await inbox.next(), await inbox.next(), await inbox.next()]
-    proxy.mode = 'refusing'
-    proxy.cut()
+    redis.proxy.mode = 'refusing'
+    redis.proxy.cut()
     await until('it is lost', () => one.state === 'lost')
     expect([a.isOurs, a.ack(), b.requeue(), c.isOurs]).toEqual([true, true, true, true])
-    proxy.mode = 'open'
+    redis.proxy.mode = 'open'
     const again = await inbox.next()
     expect([textOf(again), again.redelivered, again.ack(), c.ack()]).toEqual(['b', true, true, true])
-    await until('nothing is left', async () => (await raw.exists('unacked', 'unacked_index', queue)) === 0)
+    await until('nothing is left', async () => (await redis.raw.exists('unacked', 'unacked_index', queue)) === 0)
     expect(inbox.all.length).toBe(4)
   })
 })

@@ -1,41 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../../src/broker/broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage, toQueue } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
-import { RedisNode } from '../../services/redis-node.ts'
+import { RedisScene, scriptsRun } from '../../services/redis-scene.ts'
 
 /** Messages of one turn go to the server in one script. */
 describeWith(['redis'], 'many messages at once', () => {
-  let redis: RedisNode
-  let raw: Redis
+  const redis = new RedisScene()
   let broker: Broker
 
   beforeAll(async () => {
-    redis = await RedisNode.start()
-    raw = new Redis({ port: redis.port })
     broker = openBroker(redis.url())
     await broker.start()
   })
-  afterAll(async () => {
-    await broker?.stop()
-    raw?.disconnect()
-    await redis?.remove()
-  })
-
-  const scripts = async (): Promise<number> =>
-    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info('commandstats'))?.[1])
 
   test('share a script, and keep their order', async () => {
     const queue = randomUUID()
     await broker.declare({ queues: [{ name: queue }] })
-    const before = await scripts()
+    const before = await scriptsRun(redis)
     const sent = Array.from({ length: 250 }, (_, i) => broker.publish(textMessage(String(i)), toQueue(queue)))
     await Promise.all(sent)
-    expect(await scripts()).toBe(before + 3)
-    const bodies = (await raw.lrange(queue, 0, -1)).map((text) => {
+    expect(await scriptsRun(redis)).toBe(before + 3)
+    const bodies = (await redis.raw.lrange(queue, 0, -1)).map((text) => {
       const { body } = JSON.parse(text) as { body: string }
       return Number(Buffer.from(body, 'base64').toString())
     })
@@ -52,7 +40,7 @@ describeWith(['redis'], 'many messages at once', () => {
         { name: priorities, maxPriority: 9 },
       ],
     })
-    await raw.set(wrong, 'no list')
+    await redis.raw.set(wrong, 'no list')
     const to = (queue: string, priority = 0): Promise<void> =>
       broker.publish(textMessage('x', { priority }), toQueue(queue))
     const outcomes = await Promise.allSettled([
@@ -71,7 +59,7 @@ describeWith(['redis'], 'many messages at once', () => {
     const refused = 'PUBLISH_REFUSED'
     expect(codes).toEqual(['', '', refused, refused, 'UNROUTABLE', '', '', '', 'UNROUTABLE', ''])
     expect(String((outcomes[3] as PromiseRejectedResult).reason)).toContain('WRONGTYPE')
-    expect([await raw.llen(good), await raw.llen(full)]).toEqual([2, 1])
-    expect([await raw.llen(priorities), await raw.llen(`${priorities}\x06\x169`)]).toEqual([1, 1])
+    expect([await redis.raw.llen(good), await redis.raw.llen(full)]).toEqual([2, 1])
+    expect([await redis.raw.llen(priorities), await redis.raw.llen(`${priorities}\x06\x169`)]).toEqual([1, 1])
   })
 })

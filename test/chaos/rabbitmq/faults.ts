@@ -3,17 +3,10 @@ import { onLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage } from '../../../src/testing/broker/scene.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
-import { type Deployment, type Part, until } from '../deployment.ts'
+import { type Deployment, until } from '../deployment.ts'
+import { byDefault, either, halfOpen, halt, type Hurt, hurtOnes, noticed, openAmid } from '../hurt.ts'
 
-/** What a fault acts on. */
-export interface Scene {
-  readonly node: RabbitmqNode
-  readonly deployments: readonly Deployment[]
-  /** Which round it is, from 0: some faults hurt others in each. */
-  readonly round: number
-  /** How long what is stopped for long is stopped. */
-  readonly longMs: number
-}
+type Scene = Hurt<RabbitmqNode>
 
 /** One way to hurt. */
 export interface Fault {
@@ -27,8 +20,6 @@ export interface Fault {
 }
 
 const bySilence = (): number => 1
-const byDefault = (): number => 30
-const either = (round: number): number => (round % 2 === 0 ? 1 : 30)
 
 /** What RabbitMQ and the way to it can do to us, in the order in which the rounds go. */
 export const FAULTS: readonly Fault[] = [
@@ -43,17 +34,6 @@ export const FAULTS: readonly Fault[] = [
   { name: 'restart with results on their way', heartbeatS: byDefault, strike: restartWithResults },
 ]
 
-async function halt({ node, deployments }: Scene, ms: number): Promise<number> {
-  node.pause()
-  try {
-    openAmid(deployments)
-    await sleep(systemClock, ms)
-  } finally {
-    node.resume()
-  }
-  return performance.now()
-}
-
 async function kill({ node, deployments }: Scene): Promise<number> {
   // RabbitMQ itself writes down a new queue up to two seconds late; killed before, it forgets queue and messages.
   await node.ctl('eval', 'mnesia:sync_log().')
@@ -64,7 +44,7 @@ async function kill({ node, deployments }: Scene): Promise<number> {
 }
 
 async function blackHole(scene: Scene): Promise<number> {
-  const parts = hurt(scene)
+  const parts = hurtOnes(scene)
   const fromMs = performance.now()
   for (const { proxy } of parts) proxy.mode = 'black-hole'
   openAmid(scene.deployments)
@@ -75,14 +55,6 @@ async function blackHole(scene: Scene): Promise<number> {
     proxy.cut()
   }
   return performance.now()
-}
-
-async function halfOpen(scene: Scene): Promise<number> {
-  const parts = hurt(scene)
-  const fromMs = performance.now()
-  for (const { proxy } of parts) proxy.halfOpen()
-  openAmid(scene.deployments)
-  return noticed(parts, fromMs)
 }
 
 /** What RabbitMQ grants to channels that are opened from now on. */
@@ -175,23 +147,4 @@ function heard(message: string): { times: (count: number) => Promise<void>; end:
       () => seen >= count,
     )
   return { times, end }
-}
-
-function openAmid(deployments: readonly Deployment[]): void {
-  for (const { gates } of deployments) gates.amid.open()
-}
-
-/** Everybody, the workers alone, the client alone, or one worker: in turn. */
-function hurt({ deployments, round }: Scene): Part[] {
-  return deployments.flatMap(({ parts, client, workers }) => {
-    const groups = [parts, workers, [client], workers.slice(0, 1)]
-    return groups[round % groups.length] as Part[]
-  })
-}
-
-/** Resolves when each part knows that its connection is lost, to when the last one came to know. */
-async function noticed(parts: readonly Part[], fromMs: number): Promise<number> {
-  const times = (): number[] => parts.map(({ lostAtMs }) => lostAtMs.find((atMs) => atMs >= fromMs) ?? Infinity)
-  await until('all connections are known to be lost', () => times().every((atMs) => atMs < Infinity))
-  return Math.max(...times())
 }

@@ -2,17 +2,10 @@ import { Redis } from 'ioredis'
 import { sleep, systemClock } from '../../../src/base/clock.ts'
 import { onLog } from '../../../src/base/log.ts'
 import { RedisNode } from '../../services/redis-node.ts'
-import { type Deployment, type Part, until } from '../deployment.ts'
+import { type Part, until } from '../deployment.ts'
+import { byDefault, either, halfOpen, halt, type Hurt, noticed, openAmid } from '../hurt.ts'
 
-/** What a fault acts on. */
-export interface Scene {
-  readonly node: RedisNode
-  readonly deployments: readonly Deployment[]
-  /** Which round it is, from 0: some faults hurt others in each. */
-  readonly round: number
-  /** How long what is stopped for long is stopped. */
-  readonly longMs: number
-}
+type Scene = Hurt<RedisNode>
 
 /** What a fault has left. */
 export interface Struck {
@@ -31,17 +24,14 @@ export interface Fault {
   readonly strike: (scene: Scene) => Promise<Struck>
 }
 
-const byDefault = (): number => 30
-const either = (round: number): number => (round % 2 === 0 ? 1 : 30)
-
 /** What Redis and the way to it can do to us, in the order in which the rounds go. */
 export const FAULTS: readonly Fault[] = [
-  { name: 'stopped for a second', heartbeatS: byDefault, strike: (scene) => halt(scene, 1000) },
-  { name: 'stopped for long', heartbeatS: either, strike: (scene) => halt(scene, scene.longMs) },
+  { name: 'stopped for a second', heartbeatS: byDefault, strike: (scene) => back(halt(scene, 1000)) },
+  { name: 'stopped for long', heartbeatS: either, strike: (scene) => back(halt(scene, scene.longMs)) },
   { name: 'killed and started', heartbeatS: byDefault, strike: kill },
   { name: 'CLIENT KILL', heartbeatS: byDefault, strike: killClients },
   { name: 'CLIENT PAUSE', heartbeatS: byDefault, strike: pauseClients },
-  { name: 'half-open socket', heartbeatS: either, strike: halfOpen },
+  { name: 'half-open socket', heartbeatS: either, strike: (scene) => back(halfOpen(scene)) },
   { name: 'fail-over to a copy', heartbeatS: byDefault, strike: failOver },
   { name: 'out of memory', heartbeatS: byDefault, strike: outOfMemory },
 ]
@@ -56,15 +46,8 @@ export async function command(node: RedisNode, name: string, ...args: (string | 
   }
 }
 
-async function halt({ node, deployments }: Scene, ms: number): Promise<Struck> {
-  node.pause()
-  try {
-    openAmid(deployments)
-    await sleep(systemClock, ms)
-  } finally {
-    node.resume()
-  }
-  return { backMs: performance.now() }
+async function back(backMs: Promise<number>): Promise<Struck> {
+  return { backMs: await backMs }
 }
 
 async function kill({ node, deployments }: Scene): Promise<Struck> {
@@ -89,14 +72,6 @@ async function pauseClients({ node, deployments, round }: Scene): Promise<Struck
   openAmid(deployments)
   await sleep(systemClock, ms)
   return { backMs: performance.now() }
-}
-
-async function halfOpen(scene: Scene): Promise<Struck> {
-  const parts = hurt(scene)
-  const fromMs = performance.now()
-  for (const { proxy } of parts) proxy.halfOpen()
-  openAmid(scene.deployments)
-  return { backMs: await noticed(parts, fromMs) }
 }
 
 /**
@@ -144,25 +119,6 @@ async function outOfMemory({ node, deployments }: Scene): Promise<Struck> {
   return { backMs: performance.now() }
 }
 
-function openAmid(deployments: readonly Deployment[]): void {
-  for (const { gates } of deployments) gates.amid.open()
-}
-
 function partsOf({ deployments }: Scene): Part[] {
   return deployments.flatMap(({ parts }) => parts)
-}
-
-/** Everybody, the workers alone, the client alone, or one worker: in turn. */
-function hurt({ deployments, round }: Scene): Part[] {
-  return deployments.flatMap(({ parts, client, workers }) => {
-    const groups = [parts, workers, [client], workers.slice(0, 1)]
-    return groups[round % groups.length] as Part[]
-  })
-}
-
-/** Resolves when each part knows that its connection is lost, to when the last one came to know. */
-async function noticed(parts: readonly Part[], fromMs: number): Promise<number> {
-  const times = (): number[] => parts.map(({ lostAtMs }) => lostAtMs.find((atMs) => atMs >= fromMs) ?? Infinity)
-  await until('all connections are known to be lost', () => times().every((atMs) => atMs < Infinity))
-  return Math.max(...times())
 }

@@ -1,7 +1,7 @@
 import { sleep, systemClock } from '../../../src/base/clock.ts'
 import { listDead } from '../../../src/broker/dead-letters.ts'
 import { type App, lovage } from '../../../src/index.ts'
-import { Fleet, type Place } from './fleet.ts'
+import { Fleet, lovageBreed, type Place } from './fleet.ts'
 
 /** Longest wait for the outcomes. */
 const PATIENCE_MS = 5 * 60_000
@@ -27,7 +27,7 @@ export async function roll(
   options: { seconds: number; everyMs: number; perSecond: number; random: () => number; callerFirst?: boolean },
 ): Promise<Rolled> {
   const { seconds, everyMs, perSecond, random, callerFirst = true } = options
-  const fleet = new Fleet(place)
+  const fleet = new Fleet(lovageBreed(place))
   const app = openApp(place)
   try {
     // Who comes first to an embedded broker owns it, and when the owner goes another must take over.
@@ -82,7 +82,7 @@ export async function survive(
   options: { results: number; workers: number; kills: number; pool: string; random: () => number },
 ): Promise<Survived> {
   const { results, workers, kills, pool, random } = options
-  const fleet = new Fleet(place, pool)
+  const fleet = new Fleet(lovageBreed(place, pool))
   const app = openApp(place)
   try {
     await fleet.start(workers)

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.ts'
 import { log } from '../../../base/log.ts'
+import type { Headers } from '../../../protocol/headers.ts'
 import { LinkError } from '../link.ts'
 import { ContentReader, type Content } from '../wire/content-reader.ts'
 import { ContentWriter, type Outbound } from '../wire/content-writer.ts'
@@ -108,13 +109,20 @@ export class AmqpChannel {
   }
 
   /** Subscribes. With `nowait` the broker does not answer: it may begin much later, and closes the channel where it cannot. */
-  async consume(queue: string, consumerTag: string, noAck: boolean, nowait = false): Promise<void> {
+  async consume(
+    queue: string,
+    consumerTag: string,
+    noAck: boolean,
+    table: Headers = {},
+    nowait = false,
+  ): Promise<void> {
     if (noAck) this.#noAckTags.add(consumerTag)
+    const args = { queue, consumerTag, noAck, nowait, arguments: table }
     if (nowait) {
       this.#assertOpen()
-      return this.#send('basic.consume', { queue, consumerTag, noAck, nowait })
+      return this.#send('basic.consume', args)
     }
-    await this.#ask('basic.consume', { queue, consumerTag, noAck }, (_, isLate) => {
+    await this.#ask('basic.consume', args, (_, isLate) => {
       // Nobody knows of it: who asked has been told that there was no answer.
       if (isLate) void this.cancel(consumerTag).catch(() => undefined)
     })

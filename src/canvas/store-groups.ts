@@ -1,0 +1,102 @@
+import type { ChordCount, ChordPart, ResultGroups } from '../backend/groups.ts'
+import { decodeJson, encodeJson, type JsonTypes } from '../protocol/json.ts'
+import { payloadText } from '../protocol/outcome.ts'
+import { readResultTuple, resultTuple, type ResultTree } from '../protocol/result-tree.ts'
+import type { Log, Store } from '../store/store.ts'
+
+/** Longest time for which a store keeps anything. */
+const LONGEST_MS = 400 * 86_400_000
+
+/** Most parts of one chord: the members of a counter. */
+const MOST_PARTS = 100_000
+
+/** A part as it is kept. */
+interface KeptPart {
+  readonly id: string
+  readonly state: string
+  readonly index: number | null
+}
+
+/**
+ * Groups and chords in the store, where the result backend keeps none. What came of a part is there before it is counted,
+ * so that who sees all parts counted finds all of them.
+ */
+export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: number; types: JsonTypes }): ResultGroups {
+  const ttlMs = expiresMs > 0 ? Math.min(expiresMs, LONGEST_MS) : LONGEST_MS
+  const count = async (groupId: string, parts: number): Promise<ChordCount> => {
+    const kept = await store.get(sizeKey(groupId))
+    if (!kept) return { parts, size: undefined, isComplete: false }
+    const { value: more } = await store.count(moreKey(groupId), { ttlMs, by: 0 })
+    const size = Number(kept.value) + more
+    return { parts, size, isComplete: parts >= size }
+  }
+  const counted = async (groupId: string): Promise<ChordCount> =>
+    count(groupId, (await store.count(partsKey(groupId), { ttlMs, by: 0 })).value)
+  return {
+    async saveGroup(group) {
+      await store.set(`group:${group.id}`, encodeJson(resultTuple(group)), { ttlMs })
+    },
+    async restoreGroup(id): Promise<ResultTree | undefined> {
+      const kept = await store.get(`group:${id}`)
+      return kept && readResultTuple(decodeJson(textOf(kept.value)))
+    },
+    async deleteGroup(id) {
+      await store.forget(`group:${id}`)
+    },
+    async setChordSize(groupId, size) {
+      await store.set(sizeKey(groupId), String(size), { ttlMs })
+      return counted(groupId)
+    },
+    async addToChord(groupId, taskId) {
+      await store.count(moreKey(groupId), { ttlMs, member: taskId })
+      return counted(groupId)
+    },
+    async addPart(groupId, { id, state, result }, index) {
+      const head = encodeJson({ id, state, index: index ?? null } satisfies KeptPart)
+      const text = `[${head}, ${payloadText(result, { types })}]`
+      await partsOf(store, groupId).append(text, { ttlMs, maxEntries: MOST_PARTS })
+      const { value } = await store.count(partsKey(groupId), { ttlMs, member: id, renew: true })
+      return count(groupId, value)
+    },
+    async chordParts(groupId) {
+      // Of one task the first end counts; the same may be there twice.
+      const parts = new Map<string, ChordPart & { readonly index: number }>()
+      for (let after = 0, isMore = true; isMore;) {
+        const { entries, last } = await partsOf(store, groupId).read({ after, limit: 1000 })
+        for (const { value, position } of entries) {
+          after = position
+          const [{ id, state, index }, result] = decodeJson(textOf(value)) as [KeptPart, unknown]
+          if (!parts.has(id)) parts.set(id, { id, state, result: { value: result }, index: index ?? Infinity })
+        }
+        isMore = entries.length > 0 && after < last
+      }
+      const inOrder = [...parts.values()].sort((a, b) => (a.index === b.index ? 0 : a.index - b.index))
+      return inOrder.map(({ id, state, result }) => ({ id, state, result }))
+    },
+    async endChord(groupId) {
+      // The size first: without it nobody takes the chord for complete.
+      for (const key of [sizeKey(groupId), partsKey(groupId), moreKey(groupId)]) await store.forget(key)
+    },
+  }
+}
+
+function sizeKey(groupId: string): string {
+  return `chord:size/${groupId}`
+}
+
+/** The counter, and the log. */
+function partsKey(groupId: string): string {
+  return `chord:parts/${groupId}`
+}
+
+function moreKey(groupId: string): string {
+  return `chord:more/${groupId}`
+}
+
+function partsOf(store: Store, groupId: string): Log {
+  return store.log(partsKey(groupId))
+}
+
+function textOf(value: string | Uint8Array): string {
+  return typeof value === 'string' ? value : Buffer.from(value).toString()
+}

@@ -1,0 +1,194 @@
+import type { CanvasSends } from '../app/canvas-sends.ts'
+import type { Registry } from '../app/registry.ts'
+import type { ResultBackend } from '../backend/backend.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
+import { advance, type Consequences, type Ending, NOTHING, type Part, type Surroundings } from '../canvas/advance.ts'
+import { failChord, join } from '../canvas/join.ts'
+import type { Call } from '../canvas/plan.ts'
+import { failureOf } from '../protocol/failure.ts'
+import { isReady, type Outcome } from '../protocol/outcome.ts'
+import type { Embed } from '../protocol/signature.ts'
+import { isSurelyBare, readBody, type TaskRequest } from '../protocol/task-message.ts'
+
+/** Messages on their way at a time. */
+const AT_ONCE = 200
+
+/** Tries until it succeeds, until the worker gives up, or until an error that `isFinal` says no try can mend. */
+export type Insist = (
+  complaint: string,
+  fields: Readonly<Record<string, unknown>>,
+  act: () => Promise<unknown>,
+  how?: { isFinal?: (error: unknown) => boolean },
+) => Promise<void>
+
+/** What advancing needs. */
+export interface AdvancingOptions {
+  readonly canvas: CanvasSends
+  readonly backend: ResultBackend
+  readonly registry: Pick<Registry, 'get'>
+  /** Content types of bodies that are read. */
+  readonly accept: readonly string[]
+  readonly maxBodyBytes: number
+  readonly insist: Insist
+}
+
+/** Has come what follows a task that has ended: callbacks, the rest of its chain, the body of its chord. */
+export class Advancing {
+  readonly #options: AdvancingOptions
+
+  constructor(options: AdvancingOptions) {
+    this.#options = options
+  }
+
+  /** What follows the task, if it has ended and something does. Where it did not run, its body is read here. */
+  embedOf(request: TaskRequest, outcome: Outcome): Embed | undefined {
+    if (outcome.embed || outcome.state === 'SUCCESS' || !isReady(outcome.state)) return outcome.embed
+    if (isSurelyBare(request)) return undefined
+    const { accept, maxBodyBytes } = this.#options
+    try {
+      return readBody(request, { accept, maxBodyBytes }).embed
+    } catch {
+      // It is the reason why the task has failed, and what follows cannot be told.
+      return undefined
+    }
+  }
+
+  /**
+   * Stores the outcome, and carries out what follows from it. Celery's order: what follows a success is sent before its
+   * result is stored, so that this lists what was sent; all else comes after it. What cannot be sent makes it a failure.
+   */
+  async settle(
+    request: TaskRequest,
+    given: Outcome,
+    embed: Embed,
+    store: (outcome: Outcome) => Promise<void> | undefined,
+  ): Promise<void> {
+    let outcome = given
+    let following = NOTHING
+    if (outcome.state === 'SUCCESS') {
+      try {
+        following = advance(outcome, request, embed, this.#around(request))
+        await this.#send(following, request)
+      } catch (error) {
+        if (!isFinal(error)) throw error
+        const { id, task } = request
+        log('error', 'worker', 'what follows a task cannot be sent', { id, task, error: messageOf(error) })
+        outcome = { ...outcome, state: 'FAILURE', result: { value: failureOf(error) } }
+      }
+    }
+    const children = [...(outcome.children ?? []), ...following.children]
+    await store(children.length > 0 ? { ...outcome, children } : outcome)
+    if (outcome.state === 'SUCCESS') await this.#count(following.parts, request)
+    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), request)
+  }
+
+  async #carryOut(consequences: Consequences, request: TaskRequest): Promise<void> {
+    const { id, task } = request
+    try {
+      await this.#send(consequences, request)
+    } catch (error) {
+      if (!isFinal(error)) throw error
+      log('error', 'worker', 'error callback cannot be sent', { id, task, error: messageOf(error) })
+    }
+    for (const batch of batches(consequences.endings)) await Promise.all(batch.map((ending) => this.#put(ending)))
+    await this.#count(consequences.parts, request)
+  }
+
+  async #send({ chords, calls }: Consequences, request: TaskRequest): Promise<void> {
+    const { canvas, insist } = this.#options
+    const { id, task } = request
+    if (chords.length > 0) {
+      const groups = await canvas.groups('A chord')
+      const set = async (): Promise<void> => {
+        for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
+      }
+      await insist('size of a chord could not be stored', { id, task }, set)
+    }
+    for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request)))
+  }
+
+  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest): Promise<void> {
+    const { canvas, insist } = this.#options
+    const about = { id: call.id, task: call.task, after: call.parentId }
+    return insist(
+      'what follows a task could not be sent',
+      about,
+      () => canvas.deliver(call, { stamps, stampedHeaders }),
+      {
+        isFinal,
+      },
+    )
+  }
+
+  async #put({ outcome, replyTo }: Ending): Promise<void> {
+    const { backend, insist } = this.#options
+    const { id } = outcome
+    const act = (): Promise<void> => backend.put(outcome, { replyTo, correlationId: id })
+    await insist('result could not be stored', { id }, act, { isFinal: isLovageError })
+  }
+
+  async #count(parts: readonly Part[], request: TaskRequest): Promise<void> {
+    for (const part of parts) await this.#countOne(part, request)
+  }
+
+  async #countOne({ groupId, index, outcome, body, rootId }: Part, request: TaskRequest): Promise<void> {
+    const { canvas, insist } = this.#options
+    const chord = { groupId, body, lastId: outcome.id, rootId }
+    const around = this.#around(request)
+    const about = { id: outcome.id, chord: groupId }
+    const groups = await canvas.groupsIfAny()
+    if (!groups) {
+      const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
+      log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
+      return this.#carryOut(failChord(chord, failureOf(error), around), request)
+    }
+    await insist('part of a chord could not be counted', about, async () => {
+      const { isComplete, size = 0 } = await groups.addPart(groupId, outcome, index)
+      if (!isComplete) return
+      const known = await groups.chordParts(groupId)
+      // Somebody else has seen it complete too, and has ended it meanwhile.
+      if (known.length < size) return
+      await this.#complete(join(chord, known, around, await groups.restoreGroup(groupId)), chord, request)
+      await groups.endChord(groupId)
+    })
+  }
+
+  /** Sends the body, or ends it. */
+  async #complete(
+    following: Consequences,
+    chord: Parameters<typeof failChord>[0],
+    request: TaskRequest,
+  ): Promise<void> {
+    try {
+      await this.#send(following, request)
+      await this.#carryOut({ ...following, chords: [], calls: [] }, request)
+    } catch (error) {
+      if (!isFinal(error)) throw error
+      log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
+      await this.#carryOut(failChord(chord, failureOf(error), this.#around(request)), request)
+    }
+  }
+
+  #around({ task, parentId, group, retries, argsrepr, kwargsrepr }: TaskRequest): Surroundings {
+    const { registry } = this.#options
+    return {
+      isNewStyle: (name) => (registry.get(name)?.arity ?? 0) > 1,
+      about: { task, parentId, group, retries, argsrepr, kwargsrepr },
+    }
+  }
+}
+
+function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < all.length; at += AT_ONCE) yield all.slice(at, at + AT_ONCE)
+}
+
+const FINAL: ReadonlySet<string> = new Set([
+  ...['MESSAGE_TOO_LARGE', 'ENCODE_FAILED', 'UNROUTABLE', 'TOPOLOGY_MISMATCH', 'TOPOLOGY_MISSING', 'OPTION_INVALID'],
+  ...['BODY_UNDECODABLE', 'CAPABILITY_MISSING', 'CANVAS_UNSUPPORTED'],
+])
+
+/** No try can mend it. */
+function isFinal(error: unknown): boolean {
+  return isLovageError(error) && FINAL.has(error.code)
+}
