@@ -207,7 +207,12 @@ function chunksGroup({ kwargs, options }: Signature): Signature {
   const size = typeof n === 'number' && n >= 1 ? Math.floor(n) : 1
   const parts: Signature[] = []
   for (let at = 0; at < items.length; at += size) parts.push(mapOf(task, items.slice(at, at + size), true))
-  return groupOf(parts, options)
+  const { link_error: _, ...own } = options
+  const onError = listOption(options, 'link_error')
+  return groupOf(
+    parts.map((part) => linkedTo(part, 'link_error', onError)),
+    own,
+  )
 }
 
 /** The list of what a group came to, as one result. */

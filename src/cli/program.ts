@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   queues: { summary: 'show what waits, and who reads it', load: () => import('./queues.ts') },
   purge: { summary: 'drop all that waits in a queue', load: () => import('./purge.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },
+  migrate: { summary: 'print the settings of a celeryconfig.py as ours', load: () => import('./migrate.ts') },
   doctor: { summary: 'check what is configured, reachable and wrong', load: () => import('./doctor.ts') },
 }
 

@@ -3,7 +3,7 @@ import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
-import type { Consumer, Topology } from '../broker/broker.ts'
+import type { Topology } from '../broker/broker.ts'
 import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
@@ -18,17 +18,18 @@ import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
+import type { Lasting } from './lasting.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { Reading } from './reading.ts'
+import { QueueReader } from './queue-reader.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
-import type { Tally } from './tally.ts'
+import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
 /** One life of a worker, from the first message to the last: arrivals, hold, gates, pools, settle. */
@@ -49,9 +50,7 @@ export class Shift {
   readonly #leaving: Leaving
   readonly #steering: Steering
   readonly #steered: Steered
-  readonly #reading: Reading
-  #consumer: Consumer | undefined
-  #stopMoving: (() => Promise<void>) | undefined
+  readonly #reader: QueueReader
   #isClosing = false
   #step: StopStep | undefined
   readonly #giveUp = new AbortController()
@@ -59,7 +58,7 @@ export class Shift {
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
     const { tally, steering } = lasting
     const { settings, registry, hooks } = app
-    const reading = (this.#reading = new Reading(settings, clock, options.queues))
+    const { reading } = steering
     const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
@@ -87,7 +86,8 @@ export class Shift {
       topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
-    this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
+    const limitsOf = (work: Work): ReturnType<TimeLimits['of']> => steering.timeLimits.of(work)
+    this.#running = { clock, tally, settler, hostname: options.hostname, limitsOf }
     this.#inHand = new InHand(clock)
     this.#ends = new Ends({ clock, inHand: this.#inHand, settler, tally, giveUp, left: (work) => this.#left(work) })
     this.#leaving = new Leaving({
@@ -158,13 +158,19 @@ export class Shift {
       settle,
       admit: (work) => this.#admission.admit(work),
     })
+    this.#reader = new QueueReader({
+      broker,
+      reading,
+      inHand: this.#inHand,
+      onDelivery: (delivery) => this.#arrivals.receive(delivery),
+    })
     const demand = new Demand(options)
     const wanted = (): number => {
       const { size, free } = this.#lanes
       const waiting = this.#lanes.waiting + this.#gates.waiting
       return demand.prefetch({ size, free, waiting, held: this.held, leased: this.#leases.size })
     }
-    this.#credit = new Credit(clock, wanted, (prefetch) => this.#consumer?.setPrefetch(prefetch))
+    this.#credit = new Credit(clock, wanted, (prefetch) => this.#reader.setPrefetch(prefetch))
     this.#admission = new Admission({
       clock,
       gates: this.#gates,
@@ -182,8 +188,15 @@ export class Shift {
       inHand: this.#inHand,
       revoking,
       held: () => this.#admission.works,
+      away: () => this.#admission.away,
       onRate: (task) => limits.changed(task),
       onResize: () => this.#credit.changed(),
+      prefetch: () => this.#credit.wanted,
+      read: async (queue) => {
+        if (queue !== undefined) await broker.declare(reading.topologyOf(queue))
+        await this.#reader.read()
+        this.#credit.changed()
+      },
     }
   }
 
@@ -192,23 +205,19 @@ export class Shift {
     const client = await app.client()
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
-    const { queues } = shift.#reading
+    const { reading } = shift.#steering
     try {
       await shift.#lanes.start()
       shift.#steering.attach(shift.#steered)
-      for (const queue of queues) await broker.declare(shift.#reading.topologyOf(queue))
-      shift.#stopMoving = await broker.delays?.move(queues)
+      for (const queue of reading.queues) await broker.declare(reading.topologyOf(queue))
+      // What others know to be revoked must be known before it comes.
+      await lasting.ready
       const prefetch = shift.#credit.wanted
-      shift.#consumer = await broker.consume({
-        queues,
-        arguments: shift.#reading.arguments,
-        prefetch,
-        onDelivery: (delivery) => shift.#arrivals.receive(delivery),
-      })
+      await shift.#reader.read(prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
-      await shift.#stopMoving?.()
+      await shift.#reader.end()
       await shift.#lanes.stop()
       await shift.#leases.end()
       throw error
@@ -247,7 +256,7 @@ export class Shift {
     this.#isClosing = true
     this.#arrivals.close()
     this.#steering.keepSize()
-    await cancelConsumer(this.#clock, this.#consumer)
+    await cancelConsumer(this.#clock, this.#reader)
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
@@ -261,7 +270,7 @@ export class Shift {
       giveUp: () => this.#giveUp.abort(new WorkerStopping()),
     })
     await this.#leases.end()
-    await this.#stopMoving?.()
+    await this.#reader.end()
     this.#steering.detach()
   }
 
@@ -284,13 +293,8 @@ export class Shift {
     this.#starts.left(work)
     this.#gates.left(work)
     this.#leases.left(work)
+    this.#reader.left(work)
   }
-}
-
-/** What lives longer than one shift. */
-export interface Lasting {
-  readonly tally: Tally
-  readonly steering: Steering
 }
 
 type Client = Awaited<ReturnType<App['client']>>
