@@ -57,6 +57,7 @@ describeWith(['rabbitmq'], 'a large credit on RabbitMQ', () => {
       for (const delivery of hands.splice(0)) delivery.ack()
       await Promise.all(Array.from({ length: COUNT }, (_, i) => broker.publish(textMessage(`${i}`), toQueue(queue))))
       await until('all are in hand again', () => hands.length === COUNT)
+      expect(new Set(hands.map(textOf)).size).toBe(COUNT)
     })
   })
 })
