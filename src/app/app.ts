@@ -129,7 +129,7 @@ export class App {
       read: (tree) => readResult(tree, this.#waiting),
       revoke: async (ids, options) => void (await this.control.revoke(ids, { ...options, reply: false })),
     }
-    this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    this.#sender = new Sender(settings, clock, this.#waiting, this.hooks, this.lamport)
     this.canvas = new CanvasSends({
       settings,
       registry: this.registry,
@@ -275,6 +275,7 @@ export class App {
     await this.resources.close()
     try {
       await this.#store.close()
+      await this.#sender.close()
     } finally {
       await this.#connection.close()
     }

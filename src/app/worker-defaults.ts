@@ -9,6 +9,8 @@ export interface WorkerDefaults {
   readonly pool?: string
   /** Messages held, as a multiple of the slots. Gives way to `prefetch` and `fair` (`-O fair`) of a worker. */
   readonly prefetchMultiplier?: number
+  /** Tell what happens to each task, as Celery's events. */
+  readonly events?: boolean
   /** Start tasks without regard to their rate limits. */
   readonly disableRateLimits?: boolean
   /** A thread or process is replaced after so many tasks. */
@@ -25,7 +27,7 @@ export interface WorkerDefaults {
 
 const NAMES: readonly (keyof WorkerDefaults)[] = [
   ...(['concurrency', 'pool', 'prefetchMultiplier', 'disableRateLimits', 'maxTasksPerChild'] as const),
-  ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout'] as const),
+  ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout', 'events'] as const),
 ]
 
 /** The names; what they are set to is checked with the options of each worker. */

@@ -51,7 +51,9 @@ const ROWS: readonly (readonly [names: string, here: string])[] = [
     'not there: results are kept in Redis, or travel over `rpc://`',
   ],
   ['control_*', 'not yet: remote control'],
-  ['event_* task_send_sent_event worker_send_task_events', 'not yet: events'],
+  ['event_*', "not there: names and times are Celery's defaults"],
+  ['task_send_sent_event', '`sendSentEvent`'],
+  ['worker_send_task_events', '`events` of `worker`'],
   ['security_*', 'not there: the auth serializer will never be'],
   ['task_acks_late', '`acksLate`, of the settings or the task; true is the default'],
   [

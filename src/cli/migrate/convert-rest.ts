@@ -148,6 +148,7 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   task_publish_retry: retry,
   task_publish_retry_policy: publishPolicy,
   task_queue_max_priority: whole('queueMaxPriority'),
+  task_send_sent_event: flag('sendSentEvent'),
   task_serializer: serializer('taskSerializer'),
   task_soft_time_limit: time((to, wait) => to.worker.set('softTimeLimit', wait)),
   task_time_limit: time((to, wait) => to.worker.set('timeLimit', wait)),
@@ -169,6 +170,7 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
     if (value === true) to.note(name, 'is on: `SIGHUP` reloads, and replaces threads and processes')
   },
   worker_prefetch_multiplier: ofWorker('prefetchMultiplier', number),
+  worker_send_task_events: ofWorker('events', (value) => (typeof value === 'boolean' ? value : undefined)),
   worker_soft_shutdown_timeout: time((to, wait) => to.worker.set('softShutdownTimeout', wait)),
 }
 
