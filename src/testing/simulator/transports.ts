@@ -131,7 +131,7 @@ export class Transports {
       if (kit.strikes('restart', 'broker')) onStruck()
     }
     // So little that workers of a few slots read on several channels as well, or as much as RabbitMQ serves well.
-    const channelCredit = variant(this.#options.seed, 5) ? 2 : 512
+    const channelCredit = variant(this.#options.seed, 7) ? 2 : 512
     const net = { timeline, server, process, channelCredit, onLoss, onPacket }
     return openBroker('amqp://simulated', {
       clock: process.clock,
