@@ -85,6 +85,8 @@ export class App {
   readonly #sends: Sends = {
     send: (...call) => this.#here.#sender.send(...call),
     compose: (...call) => this.#here.#composer.compose(...call),
+    replace: (...call) => this.#here.#composer.replace(...call),
+    addToChord: (...call) => this.#here.#composer.addToChord(...call),
   }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions

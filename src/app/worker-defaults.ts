@@ -23,11 +23,16 @@ export interface WorkerDefaults {
   readonly softTimeLimit?: Duration
   /** How long a soft stop waits for what runs. */
   readonly softShutdownTimeout?: Duration
+  /** Answer Celery's remote control. */
+  readonly remoteControl?: boolean
+  /** Let remote control replace the threads or processes of the pools. */
+  readonly poolRestarts?: boolean
 }
 
 const NAMES: readonly (keyof WorkerDefaults)[] = [
   ...(['concurrency', 'pool', 'prefetchMultiplier', 'disableRateLimits', 'maxTasksPerChild'] as const),
-  ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout', 'events'] as const),
+  ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout'] as const),
+  ...(['events', 'remoteControl', 'poolRestarts'] as const),
 ]
 
 /** The names; what they are set to is checked with the options of each worker. */
