@@ -271,3 +271,42 @@ describe('a chord', () => {
     expect((await made.ending('body')).args[1]).toBe('CANVAS_UNSUPPORTED')
   })
 })
+
+describe('what no canvas is', () => {
+  const bad = { ...signature('celery.chain', [], { tasks: [5] }), subtask_type: 'chain' }
+
+  const settledOnce = async (made: Canvas, id: string): Promise<void> => {
+    await made.ended(id)
+    await expect.poll(() => made.happened.filter((one) => /^ack (?!note)/.test(one)).length).toBeGreaterThan(0)
+    expect(made.happened.filter((one) => one.startsWith('requeue'))).toEqual([])
+  }
+
+  test.each(['add', 'fail', 'nobody'])('in a chain fails it, and nothing else: %s', async (task) => {
+    await using made = new Canvas()
+    await made.worker()
+    const chain = [sig('add', [], { task_id: 'last' }), bad]
+    const id = await made.start(task, [1, 2], { chain, errbacks: [sig('note')] })
+    expect(await made.ended('last')).toMatchObject({ state: 'FAILURE' })
+    await expect.poll(() => made.called('note')).toMatchObject([{ args: [id] }])
+    expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
+    await settledOnce(made, id)
+    expect(made.logged('what follows a task is no canvas')).toMatchObject([{ id }])
+  })
+
+  test('as a callback fails the task', async () => {
+    await using made = new Canvas()
+    await made.worker()
+    const id = await made.start('add', [1, 2], { callbacks: [bad], errbacks: [bad, sig('note')] })
+    expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
+    await settledOnce(made, id)
+  })
+
+  test('as the body of a chord ends the chord', async () => {
+    await using made = new Canvas()
+    await made.worker()
+    const groups = await made.app.canvas.groups('A test')
+    await groups.setChordSize('g1', 1)
+    const id = await made.start('add', [1, 2], { chord: bad }, { group: 'g1', groupIndex: 0 })
+    await settledOnce(made, id)
+  })
+})
