@@ -1,8 +1,16 @@
 import { ownName, queueOf, topologyOf } from '../app/queues.ts'
 import type { Settings } from '../app/settings.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Topology } from '../broker/broker.ts'
+import type { Broker, Delivery, Topology } from '../broker/broker.ts'
+import { deadLetter, type DeadReason } from '../broker/dead-letters.ts'
 import type { Headers } from '../protocol/headers.ts'
+
+/** What buries dead letters under the names that their queues have in the settings. */
+export function burying(broker: Broker, reading: Reading, { deadLetterMax, deadLetterAgeMs }: Settings, clock: Clock) {
+  const limits = { maxLength: deadLetterMax, ageMs: deadLetterAgeMs }
+  return (delivery: Delivery, reason: DeadReason): Promise<boolean> =>
+    deadLetter(broker, delivery, reason, clock, { ...limits, queue: reading.nameOf(delivery.queue) })
+}
 
 /** The queues that a worker reads: what they are called in the settings, and on the broker. */
 export class Reading {

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
+import type { Client } from '../app/send.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import type { Consumer, Topology } from '../broker/broker.ts'
-import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { typesFor } from '../protocol/serializer.ts'
@@ -23,12 +23,13 @@ import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { Reading } from './reading.ts'
+import { askedPeers } from './peers.ts'
+import { burying, Reading } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
-import type { Steered, Steering } from './steering.ts'
-import type { Tally } from './tally.ts'
+import type { Lasting, Steered, Steering } from './steering.ts'
+import { Strangers } from './strangers.ts'
 import type { Work } from './work.ts'
 
 /** One life of a worker, from the first message to the last: arrivals, hold, gates, pools, settle. */
@@ -45,6 +46,7 @@ export class Shift {
   readonly #ends: Ends
   readonly #inHand: InHand
   readonly #starts: Starts
+  readonly #strangers: Strangers
   readonly #leases: Leases
   readonly #leaving: Leaving
   readonly #steering: Steering
@@ -73,17 +75,10 @@ export class Shift {
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
-    const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
     const settler = new Settler({
       ...client,
-      canvas: app.canvas,
-      registry,
-      accept,
-      maxBodyBytes,
-      clock,
-      hooks,
-      bury: (delivery, reason) =>
-        deadLetter(broker, delivery, reason, clock, { ...dead, queue: reading.nameOf(delivery.queue) }),
+      ...{ canvas: app.canvas, registry, hooks, accept, maxBodyBytes, clock },
+      bury: burying(broker, reading, settings, clock),
       topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
@@ -148,12 +143,21 @@ export class Shift {
       run: (work) => this.#run(work),
       isClosing: () => this.#isClosing,
     })
+    this.#strangers = new Strangers({
+      clock,
+      peers: askedPeers(app.control, clock),
+      leaving: this.#leaving,
+      nameOf: (queue) => reading.nameOf(queue),
+      settle,
+      onChange: () => this.#credit.changed(),
+    })
     this.#arrivals = new Arrivals({
       clock,
       rules,
       inHand: this.#inHand,
       leaving: this.#leaving,
       starts: this.#starts,
+      strangers: this.#strangers,
       tally,
       settle,
       admit: (work) => this.#admission.admit(work),
@@ -162,7 +166,13 @@ export class Shift {
     const wanted = (): number => {
       const { size, free } = this.#lanes
       const waiting = this.#lanes.waiting + this.#gates.waiting
-      return demand.prefetch({ size, free, waiting, held: this.held, leased: this.#leases.size })
+      return demand.prefetch({
+        size,
+        free,
+        waiting,
+        held: this.held + this.#strangers.company,
+        leased: this.#leases.size,
+      })
     }
     this.#credit = new Credit(clock, wanted, (prefetch) => this.#consumer?.setPrefetch(prefetch))
     this.#admission = new Admission({
@@ -251,6 +261,7 @@ export class Shift {
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
+      ...this.#strangers.release(),
       ...this.#gates.release(),
       ...this.#lanes.close(),
     ]
@@ -286,11 +297,3 @@ export class Shift {
     this.#leases.left(work)
   }
 }
-
-/** What lives longer than one shift. */
-export interface Lasting {
-  readonly tally: Tally
-  readonly steering: Steering
-}
-
-type Client = Awaited<ReturnType<App['client']>>

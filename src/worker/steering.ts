@@ -10,6 +10,7 @@ import type { ResolvedWorkerOptions } from './options.ts'
 import { Rates } from './rates.ts'
 import type { RevokeOptions, Revoking } from './revoke.ts'
 import { Revoked } from './revoked.ts'
+import type { Tally } from './tally.ts'
 import type { Work } from './work.ts'
 
 /** What of a worker can be steered while it runs. */
@@ -153,4 +154,10 @@ const KEEPALIVE_MS = 30_000
 
 function invalid(option: string, value: unknown, fix: string): LovageError {
   return new LovageError('OPTION_INVALID', { option, where: 'the worker', problem: `is ${String(value)}`, fix })
+}
+
+/** What lives longer than one shift. */
+export interface Lasting {
+  readonly tally: Tally
+  readonly steering: Steering
 }
