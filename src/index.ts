@@ -1,6 +1,7 @@
 export { lovage, type App, type Surroundings } from './app/app.ts'
 export type { Client, SendCounts } from './app/send.ts'
-export type { AsyncResult, GetOptions, TaskUpdate } from './app/async-result.ts'
+export type { AsyncResult, GetOptions, RevokeTreeOptions, TaskUpdate } from './app/async-result.ts'
+export { chain, chord, group } from './app/canvas.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export type {
   AddConsumerOptions,
@@ -42,9 +43,11 @@ export type {
   RouteTarget,
 } from './app/route-options.ts'
 export type { ByNode, Inspect, InspectOptions, ScheduledInfo, TaskInfo } from './app/inspect.ts'
+export type { AnyResult, EndedMember, GroupResult } from './app/group-result.ts'
 export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'
+export type { Signature } from './app/signature.ts'
 export type { InputTask, RemoteTask, Task } from './app/task.ts'
 export type { TaskClass, TaskHandlers, TaskObject } from './app/task-class.ts'
 export type { ErrorMatch, SendOptions, TaskOptions } from './app/task-options.ts'

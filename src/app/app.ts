@@ -9,10 +9,12 @@ import { Pidbox } from '../fleet/pidbox.ts'
 import type { Store } from '../store/store.ts'
 import type { TaskFunction } from './arguments.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
+import { builtInTasks } from './built-in-tasks.ts'
 import type { CallOptions } from './call-options.ts'
 import { assertStore } from './capabilities.ts'
 import { CanvasSends } from './canvas-sends.ts'
 import { childPlace } from './child-place.ts'
+import { Composer, readResult } from './composer.ts'
 import { Connection } from './connection.ts'
 import { Control } from './control.ts'
 import { localTask, remoteTask } from './definitions.ts'
@@ -60,7 +62,7 @@ export class App {
   readonly name: string
   readonly settings: Settings
   /** The tasks defined here. */
-  readonly registry: Registry = new Registry()
+  readonly registry: Registry
   /** Who is told of what happens: see `on`. */
   readonly hooks: Hooks
   /** What the tasks of this process or thread share: see `resource`. */
@@ -78,8 +80,12 @@ export class App {
   readonly #store: LazyService<Store>
   readonly #waiting: Waiting
   readonly #sender: Sender
+  readonly #composer: Composer
   /** What tasks send through, wherever they are called. */
-  readonly #sends: Sends = { send: (...call) => this.#here.#sender.send(...call) }
+  readonly #sends: Sends = {
+    send: (...call) => this.#here.#sender.send(...call),
+    compose: (...call) => this.#here.#composer.compose(...call),
+  }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
 
@@ -100,6 +106,14 @@ export class App {
     this.#given = given
     const settings = (this.settings = resolveSettings(given, env && { env }))
     this.#defaults = resolveTaskOptions('sent by name', {}, settings)
+    this.registry = new Registry(
+      builtInTasks({
+        options: this.#defaults,
+        get: (name) => this.registry.get(name),
+        canvas: () => this.canvas,
+        uuid: () => clock.uuid(),
+      }),
+    )
     const dues = new DueHeap(clock)
     this.#connection = new Connection(() => (open ? open(settings) : openClient(settings, clock, name)))
     this.#store = new LazyService(
@@ -112,6 +126,8 @@ export class App {
       resultExpiresMs: settings.resultExpiresMs,
       client: () => this.#connection.client(),
       clientIfOpen: () => this.#connection.clientIfOpen(),
+      read: (tree) => readResult(tree, this.#waiting),
+      revoke: async (ids, options) => void (await this.control.revoke(ids, { ...options, reply: false })),
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
     this.canvas = new CanvasSends({
@@ -121,6 +137,14 @@ export class App {
       defaults: this.#defaults,
       client: () => this.#connection.client(),
       store: () => this.#store.open(),
+    })
+    const { counts } = this.#sender
+    this.#composer = new Composer({
+      clock,
+      canvas: this.canvas,
+      registry: this.registry,
+      waiting: this.#waiting,
+      counts,
     })
     const { lamport, pidbox } = this
     const broker = async (): Promise<Broker> => (await this.client()).broker

@@ -6,7 +6,9 @@ import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
+import { readResultTuple, type ResultTree } from '../protocol/result-tree.ts'
 import { checkAll, duration, shown, Unfit, type Checks } from './check.ts'
+import { type AnyResult, idsOf } from './group-result.ts'
 import type { Client } from './send.ts'
 
 /** How long to wait for a result. */
@@ -34,6 +36,16 @@ export interface Waiting {
   client(): Promise<Client>
   /** The client if it is there already, which spares busy senders a promise. */
   clientIfOpen(): Client | undefined
+  /** The result of what others hang on. */
+  read(tree: ResultTree): AnyResult
+  /** Has all workers revoke tasks. */
+  revoke(ids: readonly string[], options: RevokeTreeOptions): Promise<void>
+}
+
+/** How `revoke()` of a result treats what runs. */
+export interface RevokeTreeOptions {
+  /** End what runs too; else it runs to its end. Default false. */
+  readonly terminate?: boolean
 }
 
 /** What is known of the task when its result is made. */
@@ -45,6 +57,8 @@ export interface SentTask {
   readonly expiresAtMs?: number | undefined
   /** The slot that was opened before the message was sent. */
   readonly expectation?: Expectation | undefined
+  /** What came before it in a chain, or in a chord. */
+  readonly parent?: AnyResult | undefined
 }
 
 /** The result of a task that has been sent. Never thenable, so that it can be returned from an async function. */
@@ -61,6 +75,25 @@ export class AsyncResult<Result = unknown> {
   /** Id of the task. */
   get id(): string {
     return this.#sent.id
+  }
+
+  /** The result of the step before it in a chain, or of the members of a chord; undefined: it is the first. */
+  get parent(): AnyResult | undefined {
+    return this.#sent.parent
+  }
+
+  /** Results of the tasks that it has sent, as far as it has told: callbacks, the next step of its chain, its own. */
+  async children(): Promise<AnyResult[]> {
+    const { children = [] } = (await this.latest()) ?? {}
+    return children.map((tuple) => this.#waiting.read(readResultTuple(tuple)))
+  }
+
+  /**
+   * Has workers that run now drop it, and all that came before it in its canvas; what has ended stays as it is.
+   * @throws LovageError as the broker's `publish` does
+   */
+  revoke(options: RevokeTreeOptions = {}): Promise<void> {
+    return this.#waiting.revoke(idsOf(this), options)
   }
 
   /**

@@ -7,6 +7,7 @@ import type { RegisteredTask } from './registry.ts'
 import type { Sends } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { RemoteTask } from './task.ts'
+import { partials } from './partials.ts'
 import { runnableOf } from './task-class.ts'
 import { resolveTaskOptions, type TaskOptions } from './task-options.ts'
 
@@ -71,7 +72,8 @@ function callable(here: (...args: never[]) => unknown, task: Sendable, sender: S
   }
   const delay = (...args: readonly unknown[]): unknown => applyAsync(args)
   Object.defineProperty(here, 'name', { value: task.name })
-  return Object.assign(here, { delay, applyAsync }) as unknown as RemoteTask
+  const canvas = partials(task, sender, isInput)
+  return Object.assign(here, { delay, applyAsync, ...canvas }) as unknown as RemoteTask
 }
 
 interface DefinitionOptions extends TaskOptions {

@@ -142,6 +142,31 @@ export function queueOf(settings: QueueSettings, name: string, where: string): Q
   throw new LovageError('QUEUE_UNKNOWN', { queue: name, where, known })
 }
 
+/**
+ * A queue that somebody asks for at run time: as the settings say where they name it, else as it is asked for, by default
+ * on a direct exchange of its own name, as Celery has it.
+ */
+export function askedQueue(settings: QueueSettings, name: string, asked: AskedBinding = {}): Queue {
+  const known = settings.queues.get(name)
+  if (known) return known
+  const { exchange = name, exchangeType: type, routingKey = name } = asked
+  const { createMissingQueueType, queueMaxPriority: maxPriority } = settings
+  return plainQueue(name, makeExchange({ name: exchange, type }), routingKey, {
+    type: createMissingQueueType,
+    maxPriority,
+  })
+}
+
+/** How a queue that is asked for at run time is bound. */
+export interface AskedBinding {
+  /** Default: an exchange of the name of the queue. */
+  readonly exchange?: string | undefined
+  /** Default `'direct'`. */
+  readonly exchangeType?: ExchangeType | undefined
+  /** Default: the name of the queue. */
+  readonly routingKey?: string | undefined
+}
+
 /** The names of the queues that a worker reads that is told none. */
 export function queuesRead({ queues, defaultQueue }: QueueSettings): readonly string[] {
   return queues.size > 0 ? [...queues.keys()] : [defaultQueue]

@@ -27,6 +27,12 @@ export interface RegisteredTask {
 /** The tasks of an application, by name. */
 export class Registry {
   readonly #tasks = new Map<string, RegisteredTask>()
+  readonly #builtIn: ReadonlyMap<string, RegisteredTask>
+
+  /** `builtIn` are there in each application, and in no list of its tasks. */
+  constructor(builtIn: ReadonlyMap<string, RegisteredTask> = new Map()) {
+    this.#builtIn = builtIn
+  }
 
   /** @throws LovageError `TASK_DUPLICATE` */
   add(task: RegisteredTask): void {
@@ -35,7 +41,7 @@ export class Registry {
   }
 
   get(name: string): RegisteredTask | undefined {
-    return this.#tasks.get(name)
+    return this.#tasks.get(name) ?? this.#builtIn.get(name)
   }
 
   /** In the order of definition. */

@@ -18,6 +18,7 @@ import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts
 import { topologyOf } from './queues.ts'
 import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
+import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
 
@@ -47,7 +48,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'>
+export type Sends = Pick<Sender, 'send'> & Composes
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {

@@ -6,17 +6,22 @@ import type { AsyncResult, GetOptions } from './async-result.ts'
 /** Told that a sending failed, and then, a turn later, that nobody had asked how it went. */
 export type OnSendFailed = (what: 'failed' | 'unawaited') => void
 
+/** What is waited for by `get`. */
+export interface Gettable<Result> {
+  get(options?: GetOptions): Promise<Result>
+}
+
 /**
  * A message on its way. Awaiting it gives the {@link AsyncResult} once the broker has the message, or throws why it has
  * not. A failure that nobody awaits is logged and counted; it never becomes an unhandled rejection.
  */
-export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
-  /** Id of the task. */
+export class Sending<Result, Kind extends Gettable<Result> = AsyncResult<Result>> implements PromiseLike<Kind> {
+  /** Id of the task; of a group, that of the group. */
   readonly id: string
-  readonly #sent: Promise<AsyncResult<Result>>
+  readonly #sent: Promise<Kind>
   #awaited = false
 
-  constructor(task: string, id: string, sent: Promise<AsyncResult<Result>>, clock: Clock, onFailed: OnSendFailed) {
+  constructor(task: string, id: string, sent: Promise<Kind>, clock: Clock, onFailed: OnSendFailed) {
     this.id = id
     this.#sent = sent
     sent.catch((error: unknown) => {
@@ -30,19 +35,19 @@ export class Sending<Result> implements PromiseLike<AsyncResult<Result>> {
     })
   }
 
-  then<Kept = AsyncResult<Result>, Failed = never>(
-    onSent?: ((result: AsyncResult<Result>) => Kept | PromiseLike<Kept>) | null,
+  then<Kept = Kind, Failed = never>(
+    onSent?: ((result: Kind) => Kept | PromiseLike<Kept>) | null,
     onFailed?: ((error: any) => Failed | PromiseLike<Failed>) | null,
   ): Promise<Kept | Failed> {
     this.#awaited = true
     return this.#sent.then(onSent, onFailed)
   }
 
-  catch<Failed>(onFailed: (error: any) => Failed | PromiseLike<Failed>): Promise<AsyncResult<Result> | Failed> {
+  catch<Failed>(onFailed: (error: any) => Failed | PromiseLike<Failed>): Promise<Kind | Failed> {
     return this.then(undefined, onFailed)
   }
 
-  finally(onSettled: () => void): Promise<AsyncResult<Result>> {
+  finally(onSettled: () => void): Promise<Kind> {
     this.#awaited = true
     return this.#sent.finally(onSettled)
   }

@@ -2,12 +2,32 @@ import type { Options } from '../canvas/forms.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { HeaderValue, Headers } from '../protocol/headers.ts'
-import { isoTime } from '../protocol/iso-time.ts'
+import { formatIso, isoTime } from '../protocol/iso-time.ts'
 import { isRecord } from '../protocol/signature.ts'
 import type { CheckedCallOptions } from './call-options.ts'
 import { Unfit } from './check.ts'
 import type { Place } from './outgoing.ts'
 import { SEND_CHECKS } from './task-options.ts'
+
+/** Options of a call in Celery's names and units, as they stand in a signature. */
+export function celeryOptions(call: Partial<CheckedCallOptions>): Options {
+  const { countdown, eta, expires, priority, queue, exchange, routingKey, timeLimit, softTimeLimit } = call
+  const { headers, ignoreResult, shadow, compression, taskId, replyTo, serializer } = call
+  const options: Record<string, unknown> = {
+    countdown: countdown === undefined ? undefined : countdown / 1000,
+    eta: eta === undefined ? undefined : formatIso(eta.getTime()),
+    expires:
+      expires instanceof Date ? formatIso(expires.getTime()) : expires === undefined ? undefined : expires / 1000,
+    ...{ priority, queue, exchange, shadow, compression, headers, serializer },
+    routing_key: routingKey,
+    time_limit: timeLimit === undefined ? undefined : timeLimit / 1000,
+    soft_time_limit: softTimeLimit === undefined ? undefined : softTimeLimit / 1000,
+    ignore_result: ignoreResult,
+    task_id: taskId,
+    reply_to: replyTo,
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
 
 /**
  * Options of a signature as those of a call. Python may write anything into them: what we have no use for is left out,

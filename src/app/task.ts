@@ -1,7 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { TaskFunction } from './arguments.ts'
 import type { CallOptions, NamedArguments } from './call-options.ts'
+import type { GroupResult } from './group-result.ts'
+import type { Ends, Left } from './partial-arguments.ts'
 import type { Sending } from './sending.ts'
+import type { Signature } from './signature.ts'
 import type { TaskOptions } from './task-options.ts'
 
 /** A task that can be sent. One that lives elsewhere, in Python say, can only be sent. */
@@ -16,6 +19,19 @@ export interface RemoteTask<Args extends readonly unknown[] = any, Result = unkn
   applyAsync(args: Args, options?: CallOptions): Sending<Result>
   /** With arguments by name: those of `args` come first. */
   applyAsync(args: Partial<Args>, options: CallOptions & NamedArguments): Sending<Result>
+  /**
+   * The call as a signature, which is sent later, or as part of a chain, group or chord. These are its last arguments: what
+   * is still to come goes in front of them.
+   */
+  s<Given extends Ends<Args>>(...args: Given): Signature<Left<Args, Given>, Result>
+  /** As `s` with all arguments, of one that takes nothing from what comes before it. */
+  si(...args: Args): Signature<readonly unknown[], Result>
+  /** One message that calls it for each item, one after the other; it comes to the list of results. */
+  map(items: readonly Args[0][]): Signature<readonly unknown[], Result[]>
+  /** As `map`, with lists of arguments. */
+  starmap(items: readonly Args[]): Signature<readonly unknown[], Result[]>
+  /** As `starmap`, in messages of `size` calls each, side by side: a group, which comes to a list of lists. */
+  chunks(items: readonly Args[], size: number): Signature<readonly unknown[], Result[][], GroupResult<Result[][]>>
 }
 
 /** A task that is defined here. Called as a function it runs here and now, with no broker in between. */

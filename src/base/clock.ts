@@ -48,6 +48,11 @@ export const systemClock: Clock = {
   uuid: () => randomUUID(),
 }
 
+/** Seconds since this machine was started, with fractions: what Python calls its monotonic clock. */
+export function sinceBootS(): number {
+  return Number(process.hrtime.bigint()) / 1e9
+}
+
 /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   if (clock === systemClock && ms <= LONGEST_TIMER_MS) {

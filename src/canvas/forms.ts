@@ -23,6 +23,11 @@ export function formOf({ task, subtask_type: type }: Signature): Form {
   return type === 'chain' || type === 'group' || type === 'chord' || type === 'chunks' ? type : 'task'
 }
 
+/** One after the other, each with the result of the one before. */
+export function chainOf(tasks: readonly Signature[], options: Options = {}): Signature {
+  return { ...signature('celery.chain', [], { tasks }, options), subtask_type: 'chain' }
+}
+
 /** Side by side. */
 export function groupOf(tasks: readonly Signature[], options: Options = {}): Signature {
   return { ...signature('celery.group', [], { tasks }, options), subtask_type: 'group' }
@@ -37,6 +42,14 @@ export function chordOf(header: Signature, body: Signature, options: Options = {
 export function mapOf(task: Signature, items: readonly unknown[], isStar: boolean): Signature {
   const name = isStar ? 'celery.starmap' : 'celery.map'
   return signature(name, [], { task, it: items }, {}, { immutable: true })
+}
+
+/** Many calls of a task in messages of `size` calls each. */
+export function chunksOf(task: Signature, items: readonly unknown[], size: number): Signature {
+  return {
+    ...signature('celery.chunks', [], { task, it: items, n: size }, {}, { immutable: true }),
+    subtask_type: 'chunks',
+  }
 }
 
 /** The steps of a chain, or the members of a group. @throws LovageError `BODY_UNDECODABLE` */
@@ -79,12 +92,39 @@ export function listOption(options: Options, name: string): Signature[] {
 }
 
 /** The signature with more callbacks (`link`) or error callbacks (`link_error`), none of them twice. */
-export function withLinks(sig: Signature, name: 'link' | 'link_error', more: readonly Signature[]): Signature {
+function withLinks(sig: Signature, name: 'link' | 'link_error', more: readonly Signature[]): Signature {
   if (more.length === 0) return sig
   const links = listOption(sig.options, name)
   const known = new Set(links.map((link) => JSON.stringify(link)))
   const added = more.filter((link) => !known.has(JSON.stringify(link)))
   return withOptions(sig, { [name]: [...links, ...added] })
+}
+
+/**
+ * The signature with more callbacks (`link`) or error callbacks (`link_error`) where they belong: a chain calls back after
+ * its last step, and whichever of its steps fails; a chord as its body does.
+ */
+export function linkedTo(sig: Signature, name: 'link' | 'link_error', more: readonly Signature[]): Signature {
+  if (more.length === 0) return sig
+  const within = (tasks: readonly Signature[]): Signature => ({ ...sig, kwargs: { ...sig.kwargs, tasks } })
+  switch (formOf(sig)) {
+    case 'chain': {
+      const steps = tasksOf(sig)
+      const last = steps.length - 1
+      return within(steps.map((step, at) => (at === last || name === 'link_error' ? linkedTo(step, name, more) : step)))
+    }
+    case 'group': {
+      if (name === 'link_error') return within(tasksOf(sig).map((member) => linkedTo(member, name, more)))
+      // As Celery has it: after the first of them, and without its result.
+      const [first, ...others] = tasksOf(sig)
+      const alone = more.map((link) => ({ ...link, immutable: true }))
+      return first ? within([linkedTo(first, name, alone), ...others]) : sig
+    }
+    case 'chord':
+      return { ...sig, kwargs: { ...sig.kwargs, body: linkedTo(bodyOf(sig), name, more) } }
+    default:
+      return withLinks(sig, name, more)
+  }
 }
 
 /** A text in the options, where there is one. */

@@ -1,7 +1,7 @@
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Signature } from '../protocol/signature.ts'
 import { bodyOf, formOf, headerOf, tasksOf, textOption, withOptions } from './forms.ts'
-import { chainSteps, identified } from './normal.ts'
+import { chainSteps, completed, identified } from './normal.ts'
 
 /** What ids and results of a canvas go by. */
 export interface Ground {
@@ -74,7 +74,7 @@ function freezeChain(sig: Signature, ground: Ground): Frozen {
 function freezeGroup(sig: Signature, ground: Ground): Frozen {
   const id = textOption(sig.options, 'task_id') ?? ground.id()
   const members = tasksOf(sig).map((member) => freeze(member, ground))
-  const tasks = members.map((member) => member.sig)
+  const tasks = members.map((member, index) => completed(member.sig, { group_index: index }))
   const frozen = { ...sig, kwargs: { ...sig.kwargs, tasks }, options: { ...sig.options, task_id: id } }
   return { sig: frozen, result: { id, children: members.map(({ result }) => result) } }
 }

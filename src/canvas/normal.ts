@@ -6,11 +6,11 @@ import {
   formOf,
   groupOf,
   headerOf,
+  linkedTo,
   listOption,
   mapOf,
   type Options,
   tasksOf,
-  withLinks,
   withOptions,
 } from './forms.ts'
 
@@ -75,6 +75,12 @@ export function comesToMany(sig: Signature): boolean {
     default:
       return false
   }
+}
+
+/** Whether somebody has to count to the end of a group: of a canvas that is {@link normal}. */
+export function hasChords(sig: Signature): boolean {
+  const form = formOf(sig)
+  return form === 'chord' || ((form === 'chain' || form === 'group') && tasksOf(sig).some(hasChords))
 }
 
 /** `next` after all that `sig` comes to. */
@@ -175,10 +181,10 @@ function spliced(step: Signature): Signature[] {
 export function chainSteps(chain: Signature): Signature[] {
   const { options, args } = chain
   const onError = listOption(options, 'link_error')
-  const steps = tasksOf(chain).map((step) => withLinks(step, 'link_error', onError))
+  const steps = tasksOf(chain).map((step) => linkedTo(step, 'link_error', onError))
   const last = steps.length - 1
   if (last < 0) return []
-  steps[last] = withLinks(steps[last] as Signature, 'link', listOption(options, 'link'))
+  steps[last] = linkedTo(steps[last] as Signature, 'link', listOption(options, 'link'))
   const { task_id: id } = options
   steps[last] = completed(steps[last] as Signature, placeIn(options))
   if (typeof id === 'string') steps[last] = identified(steps[last] as Signature, id)
@@ -201,7 +207,12 @@ function chunksGroup({ kwargs, options }: Signature): Signature {
   const size = typeof n === 'number' && n >= 1 ? Math.floor(n) : 1
   const parts: Signature[] = []
   for (let at = 0; at < items.length; at += size) parts.push(mapOf(task, items.slice(at, at + size), true))
-  return groupOf(parts, options)
+  const { link_error: _, ...own } = options
+  const onError = listOption(options, 'link_error')
+  return groupOf(
+    parts.map((part) => linkedTo(part, 'link_error', onError)),
+    own,
+  )
 }
 
 /** The list of what a group came to, as one result. */

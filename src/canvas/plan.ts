@@ -5,6 +5,7 @@ import {
   chordOption,
   formOf,
   headerOf,
+  linkedTo,
   listOption,
   numberOption,
   type Options,
@@ -13,7 +14,7 @@ import {
   withOptions,
 } from './forms.ts'
 import { freeze, type Ground } from './freeze.ts'
-import { completed, continued, fold, identified, normal, placeIn } from './normal.ts'
+import { completed, continued, fold, hasChords, identified, normal, placeIn } from './normal.ts'
 
 /** One task to be sent. */
 export interface Call {
@@ -44,6 +45,8 @@ export interface Plan {
   readonly calls: readonly Call[]
   /** What it comes to. */
   readonly result: ResultTree
+  /** Somebody has to count to the end of a group, now or later. */
+  readonly hasChords: boolean
 }
 
 /** What a canvas is given when it is sent. */
@@ -72,7 +75,7 @@ export function plan(sig: Signature, given: Given, ground: Ground): Plan {
   const frozen = freeze(rest.length > 0 ? normal(continued(formed, rest)) : formed, ground)
   const out: Out = { chords: [], calls: [] }
   apply(frozen.sig, { args: given.args ?? [], kwargs: given.kwargs ?? {}, options }, out)
-  return { ...out, result: frozen.result }
+  return { ...out, result: frozen.result, hasChords: hasChords(frozen.sig) }
 }
 
 interface Out {
@@ -108,11 +111,12 @@ function apply(sig: Signature, given: Required<Given>, out: Out): void {
 function applyChord(sig: Signature, given: Required<Given>, out: Out): void {
   const header = headerOf(sig)
   const { task_id: _, chord: __, group_id: ___, group_index: ____, ...others } = sig.options
-  const { link, link_error: onError, ...own } = others
-  const linked = { ...(link !== undefined && { link }), ...(onError !== undefined && { link_error: onError }) }
+  const { link, link_error: _____, ...own } = others
+  const errbacks = listOption(others, 'link_error')
   const all = merged(sig, given, { ...own, ...given.options })
   const root = textOption(all.options, 'root_id')
-  const body = completed(bodyOf(sig), { ...placeIn(sig.options), ...linked })
+  const linked = linkedTo(linkedTo(bodyOf(sig), 'link', listOption({ link }, 'link')), 'link_error', errbacks)
+  const body = completed(linked, placeIn(sig.options))
   const rooted = root === undefined ? body : withOptions(body, { root_id: root })
   const members = tasksOf(header)
   // Nobody would count to none.

@@ -20,7 +20,6 @@ const REFUSED: readonly (readonly [flags: string, instead: string])[] = [
   ['--umask <mask>', 'Let systemd or supervisord set the umask.'],
   ['--executable <path>', 'Start it with the Node that is to run it.'],
   ['-S, --statedb <file>', 'Drop it: what is revoked is remembered elsewhere than in a file.'],
-  ['--without-mingle', 'Drop it: workers do not mingle.'],
 ]
 
 /** The options, known so that they can be refused by name; they stand in no help. */

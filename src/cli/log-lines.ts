@@ -55,7 +55,7 @@ export function logLine(record: LogRecord, atMs: number, paint: Paint): string {
 }
 
 /** Local time of day, `14:03:07.123`. */
-function clockTime(atMs: number): string {
+export function clockTime(atMs: number): string {
   const date = new Date(atMs)
   const two = (value: number): string => String(value).padStart(2, '0')
   const millis = String(date.getMilliseconds()).padStart(3, '0')

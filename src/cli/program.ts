@@ -23,9 +23,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
   call: { summary: 'send one task and print its result', load: () => import('./call.ts') },
   result: { summary: 'print the result of a task that was sent before', load: () => import('./result.ts') },
+  events: { summary: 'show what happens in the fleet, as it happens', load: () => import('./events.ts') },
   queues: { summary: 'show what waits, and who reads it', load: () => import('./queues.ts') },
   purge: { summary: 'drop all that waits in a queue', load: () => import('./purge.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },
+  migrate: { summary: 'print the settings of a celeryconfig.py as ours', load: () => import('./migrate.ts') },
   doctor: { summary: 'check what is configured, reachable and wrong', load: () => import('./doctor.ts') },
 }
 

@@ -16,6 +16,8 @@ export interface Runnable {
   soft?: (() => Promise<void>) | undefined
   /** Lets go at once of what `stop` waits for. */
   cold?(): Promise<void>
+  /** Resolves when it was told from elsewhere to end: it is stopped then. */
+  readonly ended?: Promise<void>
   /** Takes new code: SIGHUP, where no terminal has gone away. */
   reload?(): Promise<void>
 }
@@ -31,7 +33,9 @@ export async function runService(
     const runnable = await make()
     const { soft } = runnable
     const [warm, cold] = [() => runnable.stop(), () => runnable.cold?.()]
-    const stopped = stopOnSignals({ warm, soft, cold, say: sayer(options) })
+    const signalled = stopOnSignals({ warm, soft, cold, say: sayer(options) })
+    const told = runnable.ended?.then(warm).then(() => EXIT.done)
+    const stopped = told ? Promise.race([signalled, told]) : signalled
     const isAttended = process.stdin.isTTY
     // With its terminal gone a service has nobody: it ends as any other program does.
     if (runnable.reload && !isAttended) process.on('SIGHUP', () => void runnable.reload?.())

@@ -36,6 +36,7 @@ export interface WorkerFlags extends ServiceOptions {
   readonly heartbeatInterval?: number
   readonly taskEvents?: boolean
   readonly events?: boolean
+  readonly withoutMingle?: boolean
   readonly withoutHeartbeat?: boolean
   /** There is none: it changes nothing. */
   readonly withoutGossip?: boolean
@@ -91,6 +92,7 @@ export function addWorkerOptions(command: Command): Command {
     new Option('--events', 'the same'),
     new Option('--heartbeat-interval <time>', 'tell that often that it is alive (default: 2s)').argParser(wait),
     new Option('--without-heartbeat', 'never tell that it is alive'),
+    new Option('--without-mingle', 'do not ask the other workers at the start which tasks are revoked'),
     new Option('--without-gossip', 'taken, and without effect: workers here do not gossip'),
   ]
   for (const option of options) command.addOption(option)
@@ -131,6 +133,7 @@ export function workerChoice(
     hostname: flags.hostname,
     gracePeriod: flags.gracePeriod,
     softShutdownTimeout: flags.softShutdownTimeout,
+    mingle: flags.withoutMingle ? false : undefined,
     events: flags.taskEvents || flags.events,
     heartbeatInterval: flags.withoutHeartbeat ? 0 : flags.heartbeatInterval,
     module: taskFiles,

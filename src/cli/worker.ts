@@ -53,6 +53,7 @@ async function run(name: string | undefined, flags: WorkerFlags, self: Command):
       soft: worker.options.softShutdownTimeoutMs > 0 ? (): Promise<void> => stop('soft') : undefined,
       cold: () => stop('cold'),
       reload: () => worker.reload(),
+      ended: worker.shutdownAsked,
     }
   })
 }

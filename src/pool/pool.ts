@@ -72,6 +72,10 @@ export interface Pool extends Service {
   readonly abandoned: number
   /** How late the event loop of the tasks was in the last minute, the worst where there are several; undefined: not known. */
   readonly lag?: LagFigures | undefined
+  /** Ids of its processes, where it has processes of its own. */
+  readonly pids?: readonly number[] | undefined
+  /** The process that a job runs in, where the pool has processes of its own and knows. */
+  pidOf?(job: Job): number | undefined
   /**
    * Runs the job and resolves to its outcome; never rejects: what goes wrong is an outcome. The caller keeps `running`
    * within `size`.

@@ -29,6 +29,11 @@ export class Lanes {
     this.#byKind = new Map(this.#lanes.map((lane) => [lane.pool.kind, lane]))
   }
 
+  /** The main one first. */
+  get pools(): readonly Pool[] {
+    return this.#lanes.map(({ pool }) => pool)
+  }
+
   /** There is another pool beside the main one. */
   get areMany(): boolean {
     return this.#lanes.length > 1

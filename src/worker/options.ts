@@ -94,6 +94,12 @@ export interface WorkerOptions extends CreditOptions {
    * and off while the worker runs. Default false.
    */
   readonly events?: boolean
+  /** Answer commands from afar: `lovage inspect`, `celery control`, Flower. Default true. */
+  readonly remoteControl?: boolean
+  /** Ask the other workers at the start which tasks are revoked. Default true. */
+  readonly mingle?: boolean
+  /** Let `pool_restart` from afar replace the processes or threads of the pools. Default false, Celery's. */
+  readonly poolRestarts?: boolean
   /** How often the worker tells that it is alive, to whoever watches the fleet; 0: never. Default `'2s'`, Celery's. */
   readonly heartbeatInterval?: Duration
   /**
@@ -126,6 +132,9 @@ export interface ResolvedWorkerOptions extends ResolvedCreditOptions {
   readonly softShutdownTimeoutMs: number
   readonly consumerTimeoutMs: number
   readonly stallThresholdMs: number
+  readonly remoteControl: boolean
+  readonly mingle: boolean
+  readonly poolRestarts: boolean
   readonly events: boolean
   readonly heartbeatIntervalMs: number
 }
@@ -137,6 +146,9 @@ type Checked = {
     autoscale: AutoscaleRange & { readonly keepaliveMs: number }
     disableRateLimits: boolean
     events: boolean
+    remoteControl: boolean
+    mingle: boolean
+    poolRestarts: boolean
     pool: PoolKind
     pools: Partial<Record<PoolKind, number>>
     module: readonly string[]
@@ -203,6 +215,9 @@ const CHECKS: Checks<Checked> = {
   consumerTimeout: duration,
   stallThreshold: duration,
   events: flag,
+  remoteControl: flag,
+  mingle: flag,
+  poolRestarts: flag,
   heartbeatInterval: duration,
 }
 
@@ -270,6 +285,9 @@ export function resolveWorkerOptions(
     softShutdownTimeoutMs: checked.softShutdownTimeout ?? 0,
     consumerTimeoutMs: checked.consumerTimeout ?? 30 * 60_000,
     stallThresholdMs: checked.stallThreshold ?? 1_000,
+    remoteControl: checked.remoteControl ?? true,
+    mingle: checked.mingle ?? true,
+    poolRestarts: checked.poolRestarts ?? false,
     events: checked.events ?? false,
     heartbeatIntervalMs: checked.heartbeatInterval ?? 2_000,
   })

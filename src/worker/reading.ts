@@ -1,6 +1,15 @@
-import { ownName, queueOf, topologyOf } from '../app/queues.ts'
+import {
+  type AskedBinding,
+  askedQueue,
+  ownName,
+  type Queue,
+  queueOf,
+  type QueueSettings,
+  topologyOf,
+} from '../app/queues.ts'
 import type { Settings } from '../app/settings.ts'
 import type { Clock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
 import type { Broker, Delivery, Topology } from '../broker/broker.ts'
 import { deadLetter, type DeadReason } from '../broker/dead-letters.ts'
 import type { Headers } from '../protocol/headers.ts'
@@ -12,14 +21,21 @@ export function burying(broker: Broker, reading: Reading, { deadLetterMax, deadL
     deadLetter(broker, delivery, reason, clock, { ...limits, queue: reading.nameOf(delivery.queue) })
 }
 
+/** Most queues that one worker reads: whoever can reach the broker can name more. */
+const MAX_QUEUES = 1_000
+
+/** A name of AMQP has 255 bytes, and `<queue>.dead` must be one. */
+const MAX_BYTES = 250
+
 /** The queues that a worker reads: what they are called in the settings, and on the broker. */
 export class Reading {
-  readonly #settings: Settings
+  /** With the queues that the worker was told to read. */
+  #settings: QueueSettings
   readonly #clock: Clock
   /** Name in the settings by name on the broker. */
   readonly #names = new Map<string, string>()
 
-  constructor(settings: Settings, clock: Clock, names: readonly string[]) {
+  constructor(settings: QueueSettings, clock: Clock, names: readonly string[]) {
     this.#settings = settings
     this.#clock = clock
     for (const name of names) this.add(name)
@@ -28,6 +44,42 @@ export class Reading {
   /** As the broker knows them. */
   get queues(): readonly string[] {
     return [...this.#names.keys()]
+  }
+
+  /**
+   * One more that is asked for at run time; returns what the broker calls it.
+   * @throws LovageError `OPTION_INVALID`
+   */
+  ask(name: string, binding: AskedBinding): string {
+    for (const text of [name, binding.exchange ?? name, binding.routingKey ?? name]) checkName(text)
+    const there = this.ownOf(name)
+    if (there !== undefined) return there
+    if (this.#names.size >= MAX_QUEUES) throw invalid('is one too many', `Read at most ${MAX_QUEUES}`)
+    const { defaultQueue } = this.#settings
+    const queues = new Map<string, Queue>(this.#settings.queues)
+    // Where none is named there is the default queue, and it stays what it is.
+    if (queues.size === 0) queues.set(defaultQueue, queueOf(this.#settings, defaultQueue, 'the worker'))
+    this.#settings = {
+      ...this.#settings,
+      queues: queues.set(name, askedQueue({ ...this.#settings, queues }, name, binding)),
+    }
+    return this.add(name)
+  }
+
+  /** It is read no more. */
+  remove(own: string): void {
+    this.#names.delete(own)
+  }
+
+  /** What the broker calls a queue that is read; undefined: it is not read. */
+  ownOf(name: string): string | undefined {
+    for (const [own, called] of this.#names) if (called === name) return own
+    return undefined
+  }
+
+  /** Names of the queues in the settings. */
+  get names(): readonly string[] {
+    return [...this.#names.values()]
   }
 
   /** One more; returns what the broker calls it. @throws LovageError `QUEUE_UNKNOWN` */
@@ -56,4 +108,14 @@ export class Reading {
     }
     return found
   }
+}
+
+function checkName(name: string): void {
+  const bytes = Buffer.byteLength(name)
+  if (bytes === 0) throw invalid('is empty', 'Name a queue')
+  if (bytes > MAX_BYTES) throw invalid(`has a name of ${bytes} bytes`, `Use at most ${MAX_BYTES} bytes`)
+}
+
+function invalid(problem: string, fix: string): LovageError {
+  return new LovageError('OPTION_INVALID', { option: 'queue', where: 'the worker', problem, fix })
 }

@@ -7,6 +7,7 @@ import type { Gate, Verdict } from './gate.ts'
 import type { InHand } from './in-hand.ts'
 import type { Lanes } from './lanes.ts'
 import type { Revoked } from './revoked.ts'
+import { bearsOneOf, type RevokedStamps, type Stamps } from './revoked-stamps.ts'
 import type { Work } from './work.ts'
 
 /** How `worker.revoke` treats what runs. */
@@ -18,6 +19,7 @@ export interface RevokeOptions {
 /** What revoking needs. */
 export interface RevokingOptions {
   readonly revoked: Revoked
+  readonly stamps: RevokedStamps
   readonly inHand: InHand
   readonly lanes: Lanes
   /** Takes a task out of hold, if it is there. */
@@ -36,7 +38,8 @@ export class Revoking implements Gate {
   }
 
   ask({ request }: Work): Verdict {
-    return this.#options.revoked.has(request.id) ? revokedOutcome(request, 'revoked') : 'pass'
+    const { revoked, stamps } = this.#options
+    return revoked.has(request.id) || stamps.has(request) ? revokedOutcome(request, 'revoked') : 'pass'
   }
 
   /** Has the given ids end, and remembers them. Returns those that were ended while they ran. */
@@ -47,6 +50,13 @@ export class Revoking implements Gate {
     const expiries = new Map(works.map(({ request, expiresAtMs }) => [request.id, expiresAtMs]))
     for (const id of wanted) revoked.add(id, expiries.get(id))
     log('info', 'worker', 'tasks are revoked', { ids: [...wanted].slice(0, 100), count: wanted.size, terminate })
+    return works.filter((work) => this.#end(work, terminate)).map(({ request }) => request.id)
+  }
+
+  /** Has tasks in hand end that bear one of these stamps. Returns those that were ended while they ran. */
+  revokeStamped(stamps: Stamps, { terminate = false }: RevokeOptions): string[] {
+    const works = [...this.#options.inHand.works].filter(({ request }) => bearsOneOf(request, stamps))
+    log('info', 'worker', 'tasks are revoked by stamps', { headers: [...stamps.keys()].slice(0, 100), terminate })
     return works.filter((work) => this.#end(work, terminate)).map(({ request }) => request.id)
   }
 

@@ -44,6 +44,15 @@ export class Revoked {
     return false
   }
 
+  /** How long ago each was revoked, in milliseconds, as far as is known. */
+  ages(): (readonly [id: string, ageMs: number])[] {
+    const nowMs = this.#clock.now()
+    return this.ids().map((id) => {
+      const untilMs = this.#entries.get(id)?.untilMs ?? nowMs
+      return [id, Math.max(0, REVOKED_MS - (untilMs - nowMs))]
+    })
+  }
+
   /** All that are remembered, the latest last. */
   ids(): string[] {
     const nowMs = this.#clock.now()

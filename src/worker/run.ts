@@ -13,19 +13,13 @@ export interface RunOptions {
   readonly tally: Tally
   readonly settler: Settler
   readonly hostname: string
-  /** For tasks that have none. */
-  readonly limits: Limits
-}
-
-/** Milliseconds. */
-export interface Limits {
-  readonly timeLimitMs: number | undefined
-  readonly softTimeLimitMs: number | undefined
+  /** Its time limits, where they are others than its message and its task say. */
+  readonly limitsOf: (work: Work) => TaskRequest['timelimit'] | undefined
 }
 
 /** Runs a task in the pool, and sends on what it tells meanwhile. Never rejects. */
 export async function run(work: Work, pool: Pool, options: RunOptions): Promise<Outcome> {
-  const { clock, tally, settler, hostname, limits } = options
+  const { clock, tally, settler, hostname, limitsOf } = options
   const { request, delivery } = work
   const { exchange, routingKey } = delivery
   const update = (outcome: Outcome): void => {
@@ -42,7 +36,7 @@ export async function run(work: Work, pool: Pool, options: RunOptions): Promise<
   }
   // A copy is new to the broker, and to the task the same message again.
   work.job = {
-    request: limited(work, limits),
+    request: limited(work, limitsOf(work)),
     delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
     hostname,
     isOnce: work.isAckedEarly,
@@ -52,17 +46,6 @@ export async function run(work: Work, pool: Pool, options: RunOptions): Promise<
   return outcome
 }
 
-/** The request with the limits of the worker, where neither it nor its task has one of its own. */
-function limited({ request, task }: Work, { timeLimitMs, softTimeLimitMs }: Limits): TaskRequest {
-  if (timeLimitMs === undefined && softTimeLimitMs === undefined) return request
-  const [hard, soft] = request.timelimit
-  const timelimit = [
-    hard ?? secondsOf(task?.options.timeLimitMs ?? timeLimitMs),
-    soft ?? secondsOf(task?.options.softTimeLimitMs ?? softTimeLimitMs),
-  ] as const
-  return { ...request, timelimit }
-}
-
-function secondsOf(ms: number | undefined): number | null {
-  return ms === undefined ? null : ms / 1000
+function limited({ request }: Work, timelimit: TaskRequest['timelimit'] | undefined): TaskRequest {
+  return timelimit === undefined ? request : { ...request, timelimit }
 }

@@ -4,7 +4,7 @@ import { WorkerStopping } from '../app/control-flow.ts'
 import type { Client } from '../app/send.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
-import type { Consumer, Topology } from '../broker/broker.ts'
+import type { Topology } from '../broker/broker.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { typesFor } from '../protocol/serializer.ts'
@@ -18,18 +18,21 @@ import type { Gates } from './gate.ts'
 import { InHand } from './in-hand.ts'
 import type { IntakeRules } from './intake.ts'
 import { Lanes } from './lanes.ts'
+import type { Lasting } from './lasting.ts'
 import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { askedPeers } from './peers.ts'
-import { burying, Reading } from './reading.ts'
+import { QueueReader } from './queue-reader.ts'
+import { burying } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
-import type { Lasting, Steered, Steering } from './steering.ts'
+import type { Steered, Steering } from './steering.ts'
 import { Strangers } from './strangers.ts'
+import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
 /** One life of a worker, from the first message to the last: arrivals, hold, gates, pools, settle. */
@@ -51,9 +54,7 @@ export class Shift {
   readonly #leaving: Leaving
   readonly #steering: Steering
   readonly #steered: Steered
-  readonly #reading: Reading
-  #consumer: Consumer | undefined
-  #stopMoving: (() => Promise<void>) | undefined
+  readonly #reader: QueueReader
   #isClosing = false
   #step: StopStep | undefined
   readonly #giveUp = new AbortController()
@@ -61,7 +62,7 @@ export class Shift {
   private constructor(app: App, options: ResolvedWorkerOptions, client: Client, clock: Clock, lasting: Lasting) {
     const { tally, steering } = lasting
     const { settings, registry, hooks } = app
-    const reading = (this.#reading = new Reading(settings, clock, options.queues))
+    const { reading } = steering
     const { broker } = client
     const giveUp = this.#giveUp.signal
     // As many results may wait for the broker at a time as there are tasks in hand.
@@ -75,14 +76,15 @@ export class Shift {
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
+    const known = { ...client, canvas: app.canvas, registry, accept, maxBodyBytes, clock, hooks }
     const settler = new Settler({
-      ...client,
-      ...{ canvas: app.canvas, registry, hooks, accept, maxBodyBytes, clock },
+      ...known,
       bury: burying(broker, reading, settings, clock),
       topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
-    this.#running = { clock, tally, settler, hostname: options.hostname, limits: options }
+    const limitsOf = (work: Work): ReturnType<TimeLimits['of']> => steering.timeLimits.of(work)
+    this.#running = { clock, tally, settler, hostname: options.hostname, limitsOf }
     this.#inHand = new InHand(clock)
     this.#ends = new Ends({ clock, inHand: this.#inHand, settler, tally, giveUp, left: (work) => this.#left(work) })
     this.#leaving = new Leaving({
@@ -143,14 +145,9 @@ export class Shift {
       run: (work) => this.#run(work),
       isClosing: () => this.#isClosing,
     })
-    this.#strangers = new Strangers({
-      clock,
-      peers: askedPeers(app.control, clock),
-      leaving: this.#leaving,
-      nameOf: (queue) => reading.nameOf(queue),
-      settle,
-      onChange: () => this.#credit.changed(),
-    })
+    const onChange = (): void => this.#credit.changed()
+    const peers = askedPeers(app.control, clock)
+    this.#strangers = new Strangers({ clock, peers, reading, leaving: this.#leaving, settle, onChange })
     this.#arrivals = new Arrivals({
       clock,
       rules,
@@ -162,19 +159,20 @@ export class Shift {
       settle,
       admit: (work) => this.#admission.admit(work),
     })
+    this.#reader = new QueueReader({
+      broker,
+      reading,
+      inHand: this.#inHand,
+      onDelivery: (delivery) => this.#arrivals.receive(delivery),
+    })
     const demand = new Demand(options)
     const wanted = (): number => {
       const { size, free } = this.#lanes
       const waiting = this.#lanes.waiting + this.#gates.waiting
-      return demand.prefetch({
-        size,
-        free,
-        waiting,
-        held: this.held + this.#strangers.company,
-        leased: this.#leases.size,
-      })
+      const held = this.held + this.#strangers.company
+      return demand.prefetch({ size, free, waiting, held, leased: this.#leases.size })
     }
-    this.#credit = new Credit(clock, wanted, (prefetch) => this.#consumer?.setPrefetch(prefetch))
+    this.#credit = new Credit(clock, wanted, (prefetch) => this.#reader.setPrefetch(prefetch))
     this.#admission = new Admission({
       clock,
       gates: this.#gates,
@@ -194,6 +192,12 @@ export class Shift {
       held: () => this.#admission.works,
       onRate: (task) => limits.changed(task),
       onResize: () => this.#credit.changed(),
+      prefetch: () => this.#credit.wanted,
+      read: async (queue) => {
+        if (queue !== undefined) await broker.declare(reading.topologyOf(queue))
+        await this.#reader.read()
+        this.#credit.changed()
+      },
     }
   }
 
@@ -202,23 +206,19 @@ export class Shift {
     const client = await app.client()
     const shift = new Shift(app, options, client, clock, lasting)
     const { broker } = client
-    const { queues } = shift.#reading
+    const { reading } = shift.#steering
     try {
       await shift.#lanes.start()
       shift.#steering.attach(shift.#steered)
-      for (const queue of queues) await broker.declare(shift.#reading.topologyOf(queue))
-      shift.#stopMoving = await broker.delays?.move(queues)
+      for (const queue of reading.queues) await broker.declare(reading.topologyOf(queue))
+      // What others know to be revoked must be known before it comes.
+      await lasting.ready
       const prefetch = shift.#credit.wanted
-      shift.#consumer = await broker.consume({
-        queues,
-        arguments: shift.#reading.arguments,
-        prefetch,
-        onDelivery: (delivery) => shift.#arrivals.receive(delivery),
-      })
+      await shift.#reader.read(prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
-      await shift.#stopMoving?.()
+      await shift.#reader.end()
       await shift.#lanes.stop()
       await shift.#leases.end()
       throw error
@@ -257,7 +257,7 @@ export class Shift {
     this.#isClosing = true
     this.#arrivals.close()
     this.#steering.keepSize()
-    await cancelConsumer(this.#clock, this.#consumer)
+    await cancelConsumer(this.#clock, this.#reader)
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
@@ -272,7 +272,7 @@ export class Shift {
       giveUp: () => this.#giveUp.abort(new WorkerStopping()),
     })
     await this.#leases.end()
-    await this.#stopMoving?.()
+    await this.#reader.end()
     this.#steering.detach()
   }
 
@@ -295,5 +295,6 @@ export class Shift {
     this.#starts.left(work)
     this.#gates.left(work)
     this.#leases.left(work)
+    this.#reader.left(work)
   }
 }

@@ -1,16 +1,19 @@
-import type { Registry } from '../app/registry.ts'
+import type { App } from '../app/app.ts'
+import type { AskedBinding } from '../app/queues.ts'
 import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
+import type { Pool } from '../pool/pool.ts'
 import { Autoscale, type AutoscaleRange } from './autoscale.ts'
 import type { InHand } from './in-hand.ts'
 import type { Lanes } from './lanes.ts'
-import { shownWork, type TaskInHand } from './look.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { Rates } from './rates.ts'
+import { Reading } from './reading.ts'
 import type { RevokeOptions, Revoking } from './revoke.ts'
 import { Revoked } from './revoked.ts'
-import type { Tally } from './tally.ts'
+import { RevokedStamps, type Stamps } from './revoked-stamps.ts'
+import { type Limits, TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
 /** What of a worker can be steered while it runs. */
@@ -24,24 +27,39 @@ export interface Steered {
   readonly onRate: (task: string) => void
   /** A pool has another size. */
   readonly onResize: () => void
+  /** How many messages it wants in hand. */
+  readonly prefetch: () => number
+  /** Reads the queues of now; `queue` is declared before. */
+  readonly read: (queue?: string) => Promise<void>
 }
 
 /** What a worker can be told, and what it tells, while it runs. Remembers it from one start to the next. */
 export class Steering {
   readonly rates: Rates
+  readonly timeLimits: TimeLimits
   readonly revoked: Revoked
+  readonly stamps: RevokedStamps = new RevokedStamps()
+  readonly reading: Reading
   readonly #clock: Clock
   readonly #keepaliveMs: number
   /** Slots of one child of the worker's own pool. */
   readonly #unit: number
   /** Where no task comes before there is a slot for it, none waits that could tell that there are too few slots. */
   readonly #spare: number
+  /** When the worker began to read its queues, monotonic; 0: it has not. */
+  startedAtMs = 0
   #range: AutoscaleRange | undefined
   #steered: Steered | undefined
   #autoscale: Autoscale | undefined
 
-  constructor(options: ResolvedWorkerOptions, registry: Pick<Registry, 'get'>, clock: Clock) {
+  constructor(
+    options: ResolvedWorkerOptions,
+    { registry, settings }: Pick<App, 'registry' | 'settings'>,
+    clock: Clock,
+  ) {
     this.rates = new Rates(registry)
+    this.timeLimits = new TimeLimits(registry, options)
+    this.reading = new Reading(settings, clock, options.queues)
     this.revoked = new Revoked(clock)
     this.#clock = clock
     this.#unit = options.pool === 'async' ? 1 : options.perChild
@@ -53,6 +71,7 @@ export class Steering {
   /** A shift begins. */
   attach(steered: Steered): void {
     this.#steered = steered
+    this.startedAtMs = this.#clock.monotonic()
     this.#scale()
   }
 
@@ -83,10 +102,42 @@ export class Steering {
     return []
   }
 
+  revokeStamped(stamps: Stamps, options: RevokeOptions): string[] {
+    if (!this.stamps.add(stamps)) log('error', 'worker', 'stamps are not remembered: there are too many', {})
+    return this.#steered?.revoking.revokeStamped(stamps, options) ?? []
+  }
+
   rateLimit(task: string, rate: string | number | null): void {
     this.rates.set(task, rate)
     log('info', 'worker', 'rate limit is changed', { task, rate })
     this.#steered?.onRate(task)
+  }
+
+  timeLimit(task: string, limits: Limits): void {
+    this.timeLimits.set(task, limits)
+    log('info', 'worker', 'time limits are changed', { task, ...limits })
+  }
+
+  async addConsumer(name: string, binding: AskedBinding): Promise<void> {
+    const isNew = this.reading.ownOf(name) === undefined
+    const queue = this.reading.ask(name, binding)
+    try {
+      await this.#steered?.read(queue)
+    } catch (error) {
+      if (isNew) this.reading.remove(queue)
+      throw error
+    }
+    log('info', 'worker', 'a queue is read too', { queue: name, ...binding })
+  }
+
+  /** False: it was not read. */
+  async cancelConsumer(name: string): Promise<boolean> {
+    const queue = this.reading.ownOf(name)
+    if (queue === undefined) return false
+    this.reading.remove(queue)
+    await this.#steered?.read()
+    log('info', 'worker', 'a queue is read no more', { queue: name })
+    return true
   }
 
   autoscale(max: number, min: number): void {
@@ -107,21 +158,34 @@ export class Steering {
     return pool.size
   }
 
-  active(): TaskInHand[] {
+  /** How many messages it wants in hand; 0 while it is stopped. */
+  get prefetch(): number {
+    return this.#steered?.prefetch() ?? 0
+  }
+
+  /** The pools, the worker's own first; none while it is stopped. */
+  get pools(): readonly Pool[] {
+    return this.#steered?.lanes.pools ?? []
+  }
+
+  /** Tasks that run. */
+  get active(): readonly Work[] {
     return this.#works((work) => work.job !== undefined)
   }
 
-  scheduled(): TaskInHand[] {
-    return this.#steered ? [...this.#steered.held()].map(shownWork) : []
+  /** Tasks that wait for their time. */
+  get scheduled(): readonly Work[] {
+    return this.#steered ? [...this.#steered.held()] : []
   }
 
-  reserved(): TaskInHand[] {
+  /** Tasks that wait for a slot or for their rate limit. */
+  get reserved(): readonly Work[] {
     const held = new Set(this.#steered?.held())
     return this.#works((work) => !work.hasStarted && !work.isSettled && !held.has(work))
   }
 
-  #works(wanted: (work: Work) => boolean): TaskInHand[] {
-    return this.#steered ? [...this.#steered.inHand.works].filter(wanted).map(shownWork) : []
+  #works(wanted: (work: Work) => boolean): readonly Work[] {
+    return this.#steered ? [...this.#steered.inHand.works].filter(wanted) : []
   }
 
   #scale(): void {
@@ -154,10 +218,4 @@ const KEEPALIVE_MS = 30_000
 
 function invalid(option: string, value: unknown, fix: string): LovageError {
   return new LovageError('OPTION_INVALID', { option, where: 'the worker', problem: `is ${String(value)}`, fix })
-}
-
-/** What lives longer than one shift. */
-export interface Lasting {
-  readonly tally: Tally
-  readonly steering: Steering
 }

@@ -6,6 +6,7 @@ import type { Message } from '../protocol/message.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Leaving } from './leaving.ts'
 import type { Peers } from './peers.ts'
+import type { Reading } from './reading.ts'
 import type { Work } from './work.ts'
 
 /** How long a message that others know is kept here before it goes back: it may come here again at once. */
@@ -22,8 +23,8 @@ export interface StrangersOptions {
   readonly clock: Clock
   readonly peers: Peers
   readonly leaving: Leaving
-  /** What a queue of the broker is called by all who read it. */
-  readonly nameOf: (queue: string) => string
+  /** Knows what a queue of the broker is called by all who read it. */
+  readonly reading: Pick<Reading, 'nameOf'>
   readonly settle: (work: Work, outcome: Outcome) => void
   /** More are in hand, or fewer. */
   readonly onChange: () => void
@@ -51,10 +52,10 @@ export class Strangers {
 
   /** @param outcome what it ends with where nobody knows it */
   meet(work: Work, outcome: Outcome): void {
-    const { peers, nameOf, settle, onChange } = this.#options
+    const { peers, reading, settle, onChange } = this.#options
     this.#works.set(work, undefined)
     onChange()
-    void peers.know(work.request.task, nameOf(work.delivery.queue)).then((isKnown) => {
+    void peers.know(work.request.task, reading.nameOf(work.delivery.queue)).then((isKnown) => {
       if (!this.#works.has(work)) return
       if (isKnown) return this.#keep(work)
       this.#works.delete(work)

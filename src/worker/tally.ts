@@ -57,6 +57,9 @@ export class Tally {
     lost: 0,
   } satisfies WorkerCounts
 
+  /** Functions called, by name of task: none that is not registered. */
+  readonly totals = new Map<string, number>()
+
   /** A task has been taken into hand. */
   received(work: Work): void {
     if (this.events?.tellsTasks) this.events.received(work)
@@ -64,7 +67,9 @@ export class Tally {
 
   /** Its function is about to be called. */
   started(work: Work): void {
+    const { task } = work.request
     this.counts.started++
+    this.totals.set(task, (this.totals.get(task) ?? 0) + 1)
     if (this.events?.tellsTasks) this.events.started(work)
   }
 

@@ -9,11 +9,11 @@ import type { Service } from '../base/service.ts'
 import { nextStep, type StopStep } from './ending.ts'
 import type { EmitterCounts } from '../fleet/emitter.ts'
 import type { HeartFigures } from '../fleet/heart.ts'
-import { LamportClock } from '../fleet/lamport.ts'
 import { WorkerEvents } from './events.ts'
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerOptions } from './options.ts'
 import type { AutoscaleRange } from './autoscale.ts'
-import type { TaskInHand } from './look.ts'
+import { shownWork, type TaskInHand } from './look.ts'
+import { Remote } from './remote.ts'
 import type { RevokeOptions } from './revoke.ts'
 import { Shift } from './shift.ts'
 import { Steering } from './steering.ts'
@@ -48,13 +48,15 @@ export interface WorkerStats extends WorkerCounts {
  */
 export class Worker implements Service {
   readonly options: ResolvedWorkerOptions
+  /** Resolves when the worker was told from afar to end; it then stops by itself. */
+  readonly shutdownAsked: Promise<void>
   readonly #app: App
   readonly #clock: Clock
-  /** Orders what this worker tells and hears. */
-  readonly lamport = new LamportClock()
   readonly #tally = new Tally()
   readonly #events: WorkerEvents
   readonly #steering: Steering
+  readonly #remote: Remote | undefined
+  #tellShutdown: () => void = () => {}
   #state: WorkerState = 'stopped'
   #step: StopStep | undefined
   #shift: Shift | undefined
@@ -66,10 +68,18 @@ export class Worker implements Service {
     this.options = resolveWorkerOptions(given, app.settings, app.registry)
     this.#app = app
     this.#clock = clock
-    const { lamport, options } = this
+    const { options } = this
+    const { lamport } = app
     const figures = (): HeartFigures => ({ active: this.#shift?.running ?? 0, processed: this.#tally.counts.started })
     this.#events = this.#tally.events = new WorkerEvents({ clock, lamport, options, figures })
-    this.#steering = new Steering(this.options, app.registry, clock)
+    this.#steering = new Steering(this.options, app, clock)
+    this.shutdownAsked = new Promise((resolve) => (this.#tellShutdown = resolve))
+    const shutdown = (): void => {
+      this.#tellShutdown()
+      void this.stop('warm')
+    }
+    const panel = { app, options, clock, steering: this.#steering, tally: this.#tally, events: this.#events }
+    if (options.remoteControl) this.#remote = new Remote({ ...panel, shutdown, reload: () => this.reload() })
   }
 
   get hostname(): string {
@@ -94,6 +104,7 @@ export class Worker implements Service {
     if (childPlace()) return Promise.resolve()
     if (this.#stopping) return this.#stopping.then(() => this.start())
     this.#starting ??= this.#start().catch(async (error: unknown) => {
+      await this.#remote?.stop()
       await this.#events.end()
       this.#starting = undefined
       this.#state = 'stopped'
@@ -185,17 +196,17 @@ export class Worker implements Service {
 
   /** Tasks that run. */
   active(): TaskInHand[] {
-    return this.#steering.active()
+    return this.#steering.active.map(shownWork)
   }
 
   /** Tasks that wait for a slot or for their rate limit. */
   reserved(): TaskInHand[] {
-    return this.#steering.reserved()
+    return this.#steering.reserved.map(shownWork)
   }
 
   /** Tasks that wait for their time. */
   scheduled(): TaskInHand[] {
-    return this.#steering.scheduled()
+    return this.#steering.scheduled.map(shownWork)
   }
 
   /** Ids that are revoked and remembered, the latest last. */
@@ -238,7 +249,7 @@ export class Worker implements Service {
     // The one child of this pool is the process itself.
     if (this.options.pool === 'async') await hooks.run('childInit', { ...event, pool: 'async' })
     this.#events.open((await this.#app.client()).broker)
-    const lasting = { tally: this.#tally, steering: this.#steering }
+    const lasting = { tally: this.#tally, steering: this.#steering, ready: this.#remote?.start() }
     this.#shift = await Shift.begin(this.#app, this.options, this.#clock, lasting)
     if (!this.#stopping) this.#state = 'running'
     this.#events.begin()
@@ -259,7 +270,8 @@ export class Worker implements Service {
     // At once with the stop, not before it: others wait for what is handed back.
     const told = hooks.run('workerShuttingDown', { ...event, how })
     this.#events.leave()
-    await this.#shift.end(how)
+    // A new worker of this name may be there soon, and its commands are for it alone.
+    await Promise.all([this.#remote?.stop(), this.#shift.end(how)])
     await this.#events.end()
     await told
     if (this.options.pool === 'async') await hooks.run('childExit', { ...event, pool: 'async' })

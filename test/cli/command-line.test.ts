@@ -71,9 +71,9 @@ describe('a wrong command line', () => {
     ['-B', "Celery's beat"],
     ['--pidfile=worker.pid', 'systemd'],
     ['-b=amqp://', 'LOVAGE_BROKER_URL'],
-    ['--without-gossip', 'Drop it'],
+    ['--loader=x', 'Drop it'],
     ['-D', 'systemd'],
-    ['-E', '--log-format json'],
+    ['--logfile=worker.log', '2>worker.log'],
   ])('%s of Celery is refused with what to use instead', async (option, instead) => {
     const { code, text } = await run(['worker', option])
     expect(text).toContain('of Celery is not taken')

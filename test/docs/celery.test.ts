@@ -6,6 +6,7 @@ import { resolveSettings } from '../../src/app/settings.ts'
 import { resolveTaskOptions } from '../../src/app/task-options.ts'
 import { checkCallOptions } from '../../src/app/call-options.ts'
 import { isLovageError } from '../../src/base/errors.ts'
+import { CELERY_SETTINGS } from '../../src/cli/migrate/celery-settings.ts'
 import { PYTHON } from '../services/python.ts'
 
 const page = readFileSync(new URL('../../docs/coming-from-celery.md', import.meta.url), 'utf8')
@@ -139,6 +140,12 @@ test('settings are all on the page, n of n', () => {
   )
   expect(missing).toEqual([])
   expect(told).toEqual(counted)
+})
+
+test('the page has the settings of the table that `lovage migrate` goes by', () => {
+  const { rows } = section('Settings')
+  const shown = rows.map(({ names, row }) => [names.join(' '), row.split('|')[2]?.trim()])
+  expect(shown).toEqual(CELERY_SETTINGS.map(({ names, here }) => [names.join(' '), here]))
 })
 
 test('what the page calls ours is there', () => {

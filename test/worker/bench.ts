@@ -52,7 +52,11 @@ export class Bench implements AsyncDisposable {
 
   /** A started worker. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
-    const made = worker(this.app, { gracePeriod: 0, ...options }, this.clock && { clock: this.clock })
+    const made = worker(
+      this.app,
+      { gracePeriod: 0, remoteControl: false, ...options },
+      this.clock && { clock: this.clock },
+    )
     this.#workers.push(made)
     await this.#watch()
     await made.start()

@@ -11,12 +11,14 @@ const CORES = availableParallelism()
 const POOLS = { perChild: 1, maxTasksPerChild: undefined, maxMemoryPerChild: undefined, modules: [] }
 const CREDIT = { prefetchMultiplier: undefined, autoscale: undefined, disableRateLimits: false }
 const EVENTS = { events: false, heartbeatIntervalMs: 2_000 }
+const REMOTE = { remoteControl: true, mingle: true, poolRestarts: false }
 
 test('every option has a default', () => {
   expect(worker(app).options).toEqual({
     ...POOLS,
     ...CREDIT,
     ...EVENTS,
+    ...REMOTE,
     sizes: { async: 100, threads: CORES, processes: CORES },
     slots: 100,
     queues: ['shop'],
@@ -57,6 +59,7 @@ test('options are taken as given', () => {
     ...POOLS,
     ...CREDIT,
     ...EVENTS,
+    ...REMOTE,
     sizes: { async: 5, threads: CORES, processes: CORES },
     slots: 5,
     ...given,

@@ -108,6 +108,14 @@ export class ChildPool implements Pool {
     await this.#crew.stop()
   }
 
+  get pids(): readonly number[] | undefined {
+    return this.kind === 'processes' ? [...this.#crew.children].map(({ id }) => id) : undefined
+  }
+
+  pidOf(job: Job): number | undefined {
+    return this.kind === 'processes' ? this.#posted.get(job)?.child?.id : undefined
+  }
+
   run(job: Job, report: JobReport): Promise<Outcome> {
     const { request } = job
     const options = this.#options.app.registry.get(request.task)?.options

@@ -49,7 +49,7 @@ export class WorkerSlot {
     })
     const hostname = `${this.name}@simulated`
     // Heartbeats tell of the machine, whose load is never the same, and would keep the network from being idle.
-    const given = { heartbeatInterval: 0, ...options, hostname }
+    const given = { heartbeatInterval: 0, remoteControl: false, ...options, hostname }
     const running = process.within(() => worker(app, given, { clock: process.clock }))
     this.#now = { process, app, worker: running, isStopping: false }
     trace.add(name, 'begins')

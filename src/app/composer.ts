@@ -1,0 +1,134 @@
+import type { Expectation } from '../backend/backend.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Options } from '../canvas/forms.ts'
+import { plan, type Plan } from '../canvas/plan.ts'
+import type { ResultTree } from '../protocol/result-tree.ts'
+import type { Signature } from '../protocol/signature.ts'
+import { AsyncResult, type Waiting } from './async-result.ts'
+import type { CanvasSends } from './canvas-sends.ts'
+import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
+import { type AnyResult, GroupResult } from './group-result.ts'
+import type { Registry } from './registry.ts'
+import type { SendCounts } from './send.ts'
+import { type Gettable, Sending } from './sending.ts'
+
+/** Messages on their way at a time. */
+const AT_ONCE = 200
+
+/** What composing stands on. */
+export interface ComposerOptions {
+  readonly clock: Clock
+  readonly canvas: CanvasSends
+  readonly registry: Registry
+  readonly waiting: Waiting
+  readonly counts: { -readonly [Name in keyof SendCounts]: number }
+}
+
+/** Begins canvases: plans them, listens for what they will come to, and sends their first messages. */
+export class Composer {
+  readonly #options: ComposerOptions
+
+  constructor(options: ComposerOptions) {
+    this.#options = options
+  }
+
+  /** Sends a canvas at once. */
+  compose<Result, Kind extends Gettable<Result>>(
+    sig: Signature,
+    args: readonly unknown[],
+    options: Options,
+  ): Sending<Result, Kind> {
+    const { clock, counts } = this.#options
+    const id = typeof options['task_id'] === 'string' ? options['task_id'] : clock.uuid()
+    const sent = this.#send(sig, args, { ...options, task_id: id }, currentTaskIfAny())
+    return new Sending<Result, Kind>(
+      sig.task,
+      id,
+      sent as Promise<unknown> as Promise<Kind>,
+      clock,
+      (what) => counts[what]++,
+    )
+  }
+
+  async #send(
+    given: Signature,
+    args: readonly unknown[],
+    options: Options,
+    current: CurrentTask | undefined,
+  ): Promise<AnyResult> {
+    const { waiting, clock } = this.#options
+    // What the caller does to its objects afterwards must not change the messages.
+    const [sig, first] = copied([given, args])
+    const client = waiting.clientIfOpen() ?? (await waiting.client())
+    const { replyTo } = client.backend
+    const place = current && { parent_id: current.id, root_id: current.request.rootId }
+    const planned = plan(sig, { args: first, options: { ...place, ...options } }, { id: () => clock.uuid(), replyTo })
+    await this.#check(planned)
+    const expectations = new Map<string, Expectation>()
+    try {
+      // Over the broker a result that nobody expects is lost; elsewhere it is found by its id when it is asked for.
+      if (replyTo !== undefined) {
+        for (const id of taskIds(planned.result)) expectations.set(id, await client.backend.expect(id))
+      }
+      await this.#publish(planned)
+    } catch (error) {
+      for (const expectation of expectations.values()) expectation.close()
+      throw error
+    }
+    for (const id of endIds(planned.result)) current?.sent(id)
+    return readResult(planned.result, waiting, expectations)
+  }
+
+  /** Whether arguments fit can be told of what begins now. */
+  async #check({ calls }: Plan): Promise<void> {
+    const { registry } = this.#options
+    for (const { task, args, kwargs } of calls) await registry.get(task)?.check(args, kwargs)
+  }
+
+  async #publish({ chords, calls, hasChords }: Plan): Promise<void> {
+    const { canvas } = this.#options
+    if (hasChords) {
+      const groups = await canvas.groups('A chord')
+      for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
+    }
+    for (let at = 0; at < calls.length; at += AT_ONCE) {
+      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call)))
+    }
+  }
+}
+
+/** The result that a tree tells of. */
+export function readResult(
+  tree: ResultTree,
+  waiting: Waiting,
+  expectations: ReadonlyMap<string, Expectation> = new Map(),
+): AnyResult {
+  const { id, children, parent: before } = tree
+  const parent = before && readResult(before, waiting, expectations)
+  if (!children) return new AsyncResult({ id, parent, expectation: expectations.get(id) }, waiting)
+  return new GroupResult(
+    { id, parent, results: children.map((one) => readResult(one, waiting, expectations)) },
+    waiting,
+  )
+}
+
+function copied<T>(value: T): T {
+  try {
+    return structuredClone(value)
+  } catch {
+    // It has what no message can hold, and encoding says where.
+    return value
+  }
+}
+
+function* taskIds({ id, children, parent }: ResultTree): Generator<string> {
+  if (parent) yield* taskIds(parent)
+  if (!children) yield id
+  else for (const child of children) yield* taskIds(child)
+}
+
+/** Ids of the tasks that it ends with. */
+function* endIds({ id, children }: ResultTree): Generator<string> {
+  if (!children) yield id
+  else for (const child of children) yield* endIds(child)
+}

@@ -1,0 +1,71 @@
+import { formatIso } from '../../protocol/iso-time.ts'
+import type { Work } from '../work.ts'
+import { type Command, type Commands, ok, type Panel, raised, texts } from './panel.ts'
+import { describedTask } from './task-attributes.ts'
+import { taskInfo } from './task-info.ts'
+
+/** Most ids of one question. */
+const MAX_IDS = 50_000
+
+/** What Celery gives to all that is held for its time. */
+const HELD_PRIORITY = 6
+
+const active: Command = {
+  run: (panel, { safe }) => panel.steering.active.map((work) => taskInfo(panel, work, safe === true)),
+}
+
+const reserved: Command = { run: (panel) => panel.steering.reserved.map((work) => taskInfo(panel, work)) }
+
+const scheduled: Command = {
+  run: (panel) =>
+    panel.steering.scheduled.map((work) => ({
+      eta: work.etaMs === undefined ? null : formatIso(work.etaMs),
+      priority: HELD_PRIORITY,
+      request: taskInfo(panel, work),
+    })),
+}
+
+const registered: Command = {
+  run: (panel, { taskinfoitems: items, builtins }) => {
+    const { registry } = panel.app
+    const names = registry.names().toSorted()
+    const shown = builtins === true ? names : names.filter((name) => !name.startsWith('celery.'))
+    return shown.flatMap((name) => {
+      const task = registry.get(name)
+      return task ? [describedTask(panel, task, texts(items) ?? [])] : []
+    })
+  },
+}
+
+const queryTask: Command = {
+  needs: ['ids'],
+  run: (panel, { ids: given }) => {
+    const ids = texts(given)
+    if (!ids || ids.length > MAX_IDS) return raised('ValueError', 'ids must be a list of ids')
+    const wanted = new Set(ids)
+    const { active: runs, reserved: waits, scheduled: held } = panel.steering
+    const found = (works: readonly Work[], state: string): [string, unknown][] =>
+      works
+        .filter(({ request }) => wanted.has(request.id))
+        .map((work) => [work.request.id, [state, taskInfo(panel, work)]])
+    // Celery calls `ready` what it has in hand and neither runs nor waits for a slot.
+    return Object.fromEntries([...found(held, 'ready'), ...found(waits, 'reserved'), ...found(runs, 'active')])
+  },
+}
+
+/** Questions about tasks. */
+export const LOOK: Commands = {
+  ping: { run: () => ok('pong') },
+  clock: { run: ({ app }: Panel) => ({ clock: app.lamport.value }) },
+  active,
+  dump_active: active,
+  reserved,
+  dump_reserved: reserved,
+  scheduled,
+  dump_schedule: scheduled,
+  revoked: { run: ({ steering }) => steering.revoked.ids() },
+  dump_revoked: { run: ({ steering }) => steering.revoked.ids() },
+  registered,
+  dump_tasks: registered,
+  query_task: queryTask,
+}

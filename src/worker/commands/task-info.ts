@@ -1,0 +1,56 @@
+import { readBody } from '../../protocol/task-message.ts'
+import type { Work } from '../work.ts'
+import type { Panel } from './panel.ts'
+
+/** Bodies above this are not read to be shown. */
+const MAX_SHOWN_BYTES = 64 * 1024
+
+/** A task as Celery's workers tell of it (`Request.info`). */
+export interface TaskInfo {
+  readonly id: string
+  readonly name: string
+  readonly args: unknown
+  readonly kwargs: unknown
+  readonly type: string
+  readonly hostname: string
+  readonly time_start: number | null
+  readonly acknowledged: boolean
+  readonly delivery_info: Readonly<Record<string, unknown>>
+  readonly worker_pid: number | null
+}
+
+/** @param safe arguments as text */
+export function taskInfo(panel: Panel, work: Work, safe = false): TaskInfo {
+  const { request, delivery, startedAtMs, isAckedEarly, isAgain } = work
+  const { exchange, routingKey } = delivery
+  return {
+    id: request.id,
+    name: request.shadow ?? request.task,
+    ...argumentsOf(panel, work, safe),
+    type: request.task,
+    hostname: panel.options.hostname,
+    time_start: startedAtMs === undefined ? null : startedAtMs / 1000,
+    acknowledged: isAckedEarly,
+    delivery_info: { exchange, routing_key: routingKey, priority: request.priority ?? 0, redelivered: isAgain },
+    worker_pid: pidOf(panel, work),
+  }
+}
+
+function argumentsOf({ app }: Panel, { request }: Work, safe: boolean): { args: unknown; kwargs: unknown } {
+  const { argsrepr: args, kwargsrepr: kwargs, body } = request
+  if (safe || body.byteLength > MAX_SHOWN_BYTES) return { args, kwargs }
+  try {
+    const { acceptContent: accept } = app.settings
+    const read = readBody(request, { accept, maxBodyBytes: MAX_SHOWN_BYTES })
+    return { args: read.args, kwargs: read.kwargs }
+  } catch {
+    return { args, kwargs }
+  }
+}
+
+function pidOf({ steering }: Panel, { job, task }: Work): number | null {
+  if (!job) return null
+  const { pools } = steering
+  const pool = pools.find(({ kind }) => kind === task?.options.pool) ?? pools[0]
+  return pool?.kind === 'processes' ? (pool.pidOf?.(job) ?? null) : process.pid
+}

@@ -1,0 +1,86 @@
+import type { Broker, Consumer, Delivery } from '../broker/broker.ts'
+import type { InHand } from './in-hand.ts'
+import type { Reading } from './reading.ts'
+import type { Work } from './work.ts'
+
+/** What reading needs. */
+export interface QueueReaderOptions {
+  readonly broker: Broker
+  readonly inHand: InHand
+  /** The queues, which are declared. */
+  readonly reading: Reading
+  readonly onDelivery: (delivery: Delivery) => void
+}
+
+/**
+ * Reads the queues of a worker with one common credit. When the queues change a new consumer takes the place of the old
+ * one, and what came through the old one counts against the credit of the new one until it is done.
+ */
+export class QueueReader implements Consumer {
+  readonly #options: QueueReaderOptions
+  #consumer: Consumer | undefined
+  #stopMoving: (() => Promise<void>) | undefined
+  /** In hand since before the last change. */
+  #before = new Set<Work>()
+  #prefetch = 0
+  /** One change after the other. */
+  #changing: Promise<void> = Promise.resolve()
+  #isOver = false
+
+  constructor(options: QueueReaderOptions) {
+    this.#options = options
+  }
+
+  /** Begins to read the queues of now, in place of those read so far. */
+  read(prefetch = this.#prefetch): Promise<void> {
+    const changed = this.#changing.then(() => this.#read(prefetch))
+    this.#changing = changed.catch(() => {})
+    return changed
+  }
+
+  setPrefetch(prefetch: number): void {
+    this.#prefetch = prefetch
+    this.#consumer?.setPrefetch(this.#left)
+  }
+
+  /** A task has left the worker. */
+  left(work: Work): void {
+    if (this.#before.size > 0 && this.#before.delete(work)) this.#consumer?.setPrefetch(this.#left)
+  }
+
+  /** Resolves when nothing more comes. */
+  async cancel(): Promise<void> {
+    this.#isOver = true
+    await this.#changing
+    await this.#consumer?.cancel()
+  }
+
+  /** Takes no part any more in moving what is due. */
+  async end(): Promise<void> {
+    await this.#stopMoving?.()
+    this.#stopMoving = undefined
+  }
+
+  async #read(prefetch: number): Promise<void> {
+    if (this.#isOver) return
+    this.#prefetch = prefetch
+    const { broker, inHand, reading, onDelivery } = this.#options
+    const { queues, arguments: given } = reading
+    const [old, stopMoving] = [this.#consumer, this.#stopMoving]
+    if (old) this.#before = new Set([...inHand.works].filter((work) => !work.isLeased))
+    this.#stopMoving = await broker.delays?.move(queues)
+    await stopMoving?.()
+    // Before the old one ends: what goes to all who listen is heard by nobody in between.
+    this.#consumer =
+      queues.length === 0
+        ? undefined
+        : await broker.consume({ queues, arguments: given, prefetch: this.#left, onDelivery })
+    await old?.cancel()
+  }
+
+  get #left(): number {
+    if (this.#before.size === 0) return this.#prefetch
+    for (const work of this.#before) if (!this.#options.inHand.has(work)) this.#before.delete(work)
+    return Math.max(1, this.#prefetch - this.#before.size)
+  }
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type App, chain, chord, currentTask, group, lovage } from '../../src/index.ts'
+import { openBackend } from '../../src/backend/open.ts'
+import { openBroker } from '../../src/broker/open.ts'
+import { type Worker, worker } from '../../src/worker/worker.ts'
+
+const patience = { timeout: '20s' } as const
+
+describe('canvases on a worker', () => {
+  let app: App
+  let made: Worker
+  let add: ReturnType<typeof define>['add']
+  let sum: ReturnType<typeof define>['sum']
+  let fail: ReturnType<typeof define>['fail']
+  let tell: ReturnType<typeof define>['tell']
+  let told: unknown[][]
+
+  const define = (on: App) => ({
+    add: on.task('add', (x: number, y: number) => x + y),
+    sum: on.task('sum', (xs: readonly number[]) => xs.reduce((a, b) => a + b, 0)),
+    fail: on.task('fail', (_given: unknown = 0): number => {
+      throw new TypeError('boom')
+    }),
+    tell: on.task('tell', (value: unknown = 0) => {
+      told.push([currentTask().request.parentId, value])
+      return value
+    }),
+  })
+
+  beforeEach(async () => {
+    told = []
+    app = lovage('canvas', { broker: `memory://${randomUUID()}` }, { env: {} })
+    ;({ add, sum, fail, tell } = define(app))
+    made = worker(app, { gracePeriod: 0 })
+    await made.start()
+  })
+  afterEach(async () => {
+    await made.stop()
+    await app.close()
+  })
+
+  test('a chain gives each step the result of the one before, and its result knows those before it', async () => {
+    const result = await chain(add.s(1, 2), add.s(4), add.s(5)).delay()
+    expect(await result.get(patience)).toBe(12)
+    expect(await result.parent?.get(patience)).toBe(7)
+    expect(await result.parent?.parent?.get(patience)).toBe(3)
+    expect(result.parent?.parent?.parent).toBeUndefined()
+    const [child] = (await (result.parent as typeof result).children()) ?? []
+    expect(child?.id).toBe(result.id)
+  })
+
+  test('a pipe is a chain, and takes what its first step still lacks', async () => {
+    const piped = add.s(4).pipe(add.s(5))
+    expect(await piped.delay(1).get(patience)).toBe(10)
+    expect(await piped.delay(2).get(patience)).toBe(11)
+    expect(await chain(add.s(1, 1), piped, add.si(7, 7)).delay().get(patience)).toBe(14)
+  })
+
+  test('a group comes to a list, in the order of its members, and tells them as they end', async () => {
+    const result = await group([add.s(1, 2), add.s(3, 4), tell.si('x')]).delay()
+    expect(await result.get(patience)).toEqual([3, 7, 'x'])
+    const ends: unknown[] = []
+    for await (const { index, outcome } of result.ended(patience)) ends.push([index, outcome?.state])
+    expect(ends.length).toBe(3)
+    expect(ends).toContainEqual([2, 'SUCCESS'])
+    expect(
+      await group([add.s(1), add.s(2)])
+        .delay(10)
+        .get(patience),
+    ).toEqual([11, 12])
+  })
+
+  test('of a group that fails the first failure is thrown, and all ends are told', async () => {
+    const result = await group([add.s(1, 2), fail.si()]).delay()
+    await expect(result.get(patience)).rejects.toMatchObject({ name: 'TypeError', message: 'boom' })
+    const states = new Set<string | undefined>()
+    for await (const { outcome } of result.ended(patience)) states.add(outcome?.state)
+    expect(states).toEqual(new Set(['SUCCESS', 'FAILURE']))
+  })
+
+  test('a chord gives its body the list, and a group that is followed is a chord', async () => {
+    expect(
+      await chord([add.s(1, 2), add.s(3, 4)], sum.s())
+        .delay()
+        .get(patience),
+    ).toBe(10)
+    expect(
+      await group([add.s(1, 2), add.s(3, 4)])
+        .pipe(sum.s())
+        .pipe(add.s(1))
+        .delay()
+        .get(patience),
+    ).toBe(11)
+    const result = await chain(add.s(1, 1), group([add.s(1), add.s(2)]), sum.s()).delay()
+    expect(await result.get(patience)).toBe(7)
+    expect(await result.parent?.get(patience)).toEqual([3, 4])
+    expect(await result.parent?.parent?.get(patience)).toBe(2)
+  })
+
+  test('nested at will', async () => {
+    const inner = chord([add.s(1, 2), chain(add.s(3, 4), add.s(5))], sum.s())
+    const both = group([add.s(1), chain(add.s(1), group([add.s(2), add.s(3)]))])
+    expect(await inner.pipe(both).delay().get(patience)).toEqual([16, [18, 19]])
+    const lists = app.task('lists', (xs: readonly (number | number[])[]) => xs.flat())
+    expect(await inner.pipe(both).pipe(lists.s()).delay().get(patience)).toEqual([16, 18, 19])
+    expect(
+      await chord([inner, inner], group([sum.s(), lists.s()]))
+        .delay()
+        .get(patience),
+    ).toEqual([30, [15, 15]])
+    expect(
+      await chord([inner, inner], group([sum.s(), sum.s()]))
+        .pipe(sum.s())
+        .delay()
+        .get(patience),
+    ).toBe(60)
+  })
+
+  test('a chord of which a member fails throws ChordError, and calls back', async () => {
+    const result = await chord([add.s(1, 2), fail.si()], sum.s().linkError(tell.s())).delay()
+    await expect(result.get(patience)).rejects.toMatchObject({
+      name: 'ChordError',
+      message: /^Dependency .* raised TypeError\('boom'\)$/,
+    })
+    await expect.poll(() => told).toMatchObject([[result.id, result.id]])
+  })
+
+  test('callbacks are called with the result, error callbacks with the id', async () => {
+    const result = await add.s(1, 2).link(tell.s(), tell.si('done')).linkError(tell.s()).delay()
+    await expect.poll(() => told.length).toBe(2)
+    expect(told).toEqual(
+      expect.arrayContaining([
+        [result.id, 3],
+        [result.id, 'done'],
+      ]),
+    )
+    const failed = await chain(fail.s(), add.s(1)).linkError(tell.s()).delay()
+    await expect(failed.get(patience)).rejects.toThrow('boom')
+    await expect.poll(() => told.length).toBe(3)
+    expect(told[2]?.[1]).toBe(failed.parent?.id)
+  })
+
+  test('map, starmap and chunks call many times in few messages', async () => {
+    const double = app.task('double', (x: number) => x * 2)
+    expect(await double.map([1, 2, 3]).delay().get(patience)).toEqual([2, 4, 6])
+    expect(
+      await add
+        .starmap([
+          [1, 2],
+          [3, 4],
+        ])
+        .delay()
+        .get(patience),
+    ).toEqual([3, 7])
+    const pairs = [0, 1, 2, 3, 4].map((x): [number, number] => [x, x])
+    expect(await add.chunks(pairs, 2).delay().get(patience)).toEqual([[0, 2], [4, 6], [8]])
+    const flat = app.task('flat', (xs: readonly (readonly number[])[]) => xs.flat().length)
+    expect(await add.chunks(pairs, 2).pipe(flat.s()).delay().get(patience)).toBe(5)
+  })
+
+  test('options are those of the call', async () => {
+    const there = app.task('there', { queue: 'other' }, () => currentTask().delivery.routingKey)
+    const other = worker(app, { queues: ['other', 'third'], gracePeriod: 0 })
+    await other.start()
+    expect(await chain(add.s(1, 1), there.si()).delay().get(patience)).toBe('other')
+    expect(await there.s().set({ queue: 'third' }).delay().get(patience)).toBe('third')
+    const result = await chain(add.s(1, 1), there.si()).applyAsync([], { taskId: 'mine' })
+    expect(result.id).toBe('mine')
+    expect(await result.get(patience)).toBe('other')
+    await other.stop()
+  })
+
+  test('sent from inside a task it is part of the same tree', async () => {
+    const outer = app.task('outer', async () => (await chain(add.s(1, 2), tell.s()).delay()).id)
+    const result = await outer.delay()
+    const inner = app.asyncResult(await result.get(patience))
+    expect(await inner.get(patience)).toBe(3)
+    expect((await result.children()).map(({ id }) => id)).toEqual([inner.id])
+  })
+
+  test('arguments that do not fit, and canvases of nothing, are refused when they are sent', async () => {
+    await expect(add.s(1).applyAsync([] as never)).rejects.toMatchObject({ code: 'ARGUMENTS_INVALID' })
+    expect(() => group([])).toThrow('is empty')
+    expect(() => chain([])).toThrow('is empty')
+    expect(() => group([add.s(1, 2)]).link(tell.s())).toThrow('many results')
+    expect(() => add.s(1, 2).set({ countdown: -1 })).toThrow('countdown')
+  })
+})
+
+test('a chord over rpc with no store is refused by name, wherever in a canvas it is', async () => {
+  const broker = openBroker(`memory://${randomUUID()}`)
+  const open = () => ({ broker, backend: openBackend('rpc://', { broker }) })
+  const app = lovage('canvas', { broker: 'amqp://localhost', backend: 'rpc://' }, { env: {}, open })
+  const add = app.task('add', (x: number, y: number) => x + y)
+  const sum = app.task('sum', (xs: readonly number[]) => xs.length)
+  for (const canvas of [chord([add.s(1, 2)], sum.s()), chain(add.s(1, 2), group([add.s(1)]), sum.s())]) {
+    await expect(canvas.delay()).rejects.toMatchObject({
+      code: 'CAPABILITY_MISSING',
+      message: /^A chord needs results in Redis, or a store/,
+    })
+  }
+  expect(app.counts().sent).toBe(0)
+  await app.close()
+})

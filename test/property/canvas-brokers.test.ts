@@ -1,0 +1,47 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type GivenSettings, lovage } from '../../src/index.ts'
+import { worker } from '../../src/worker/worker.ts'
+import { available, describeWith } from '../services/available.ts'
+import { brokerUrl } from '../services/rabbitmq.ts'
+import { RedisNode } from '../services/redis-node.ts'
+import { judgeAll } from './canvas-model.ts'
+
+const COUNT = 40
+
+let redis: RedisNode | undefined
+beforeAll(async () => {
+  if (available('redis')) redis = await RedisNode.start()
+})
+afterAll(() => redis?.remove())
+
+/** Random canvases, as in canvas.test.ts, over real servers. */
+async function holds(settings: GivenSettings): Promise<void> {
+  const from = Number(process.env['CANVAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+  const app = lovage('canvases', settings, { env: {} })
+  const made = worker(app, { gracePeriod: 0 })
+  await made.start()
+  try {
+    expect(
+      await judgeAll(
+        app,
+        [...Array(COUNT).keys()].map((nth) => from + nth),
+      ),
+    ).toEqual([])
+  } finally {
+    await made.stop()
+    await app.close()
+  }
+}
+
+describeWith(['rabbitmq'], 'RabbitMQ with results over rpc', () => {
+  test(`${COUNT} random canvases, their chords in the store`, async () => {
+    await holds({ broker: await brokerUrl(import.meta.url), backend: 'rpc://', store: `memory://${randomUUID()}` })
+  }, 120_000)
+})
+
+describeWith(['redis'], 'Redis with results in Redis', () => {
+  test(`${COUNT} random canvases, their chords under Celery's keys`, async () => {
+    await holds({ broker: redis?.url(0), backend: redis?.url(1) } as GivenSettings)
+  }, 120_000)
+})
