@@ -11,8 +11,8 @@ const UNKNOWN_MS = 1_000
 const ANSWER_MS = 1_000
 const SECOND_ANSWER_MS = 3_000
 
-/** Nodes, and pairs of task and queue, that are remembered. */
-const MOST_REMEMBERED = 1_000
+/** Nodes that are told apart. */
+const MOST_NODES = 1_000
 
 /** Tells which other workers there are, and what they do. */
 export interface Peers {
@@ -39,68 +39,63 @@ interface Node {
   queues?: ReadonlySet<string>
 }
 
-/** Finds it out by remote control: each node is asked for its tasks, and for its queues. */
+/** Finds it out by remote control: all nodes are asked for their tasks and their queues, for all who want to know at a time. */
 export class AskedPeers implements Peers {
   readonly #ask: AskPeers
   readonly #clock: Clock
-  /** What was found, or is being found, by task and queue. */
-  readonly #found = new Map<string, { readonly answer: Promise<boolean>; untilMs: number }>()
-  /** Nodes that have answered, by when they last did. */
-  readonly #seen = new Map<string, number>()
+  #round: Promise<ReadonlyMap<string, Node> | undefined> | undefined
+  /** What the last round found, and when that was. */
+  #last: { readonly nodes: ReadonlyMap<string, Node>; readonly atMs: number } | undefined
+  /** Nodes that have answered. */
+  readonly #seen = new Map<string, true>()
 
   constructor(ask: AskPeers, clock: Clock) {
     this.#ask = ask
     this.#clock = clock
   }
 
-  know(task: string, queue: string): Promise<boolean> {
-    const key = JSON.stringify([task, queue])
-    const found = this.#found.get(key)
-    if (found && found.untilMs > this.#clock.monotonic()) return found.answer
-    const entry = { answer: this.#find(task, queue), untilMs: Infinity }
-    this.#found.delete(key)
-    remember(this.#found, key, entry)
-    void entry.answer.then((isKnown) => {
-      entry.untilMs = this.#clock.monotonic() + (isKnown ? KNOWN_MS : UNKNOWN_MS)
-    })
-    return entry.answer
-  }
-
-  /** Where nobody can be asked, somebody may know: what is not known must not end among the dead letters. */
-  async #find(task: string, queue: string): Promise<boolean> {
-    try {
-      const nodes = new Map<string, Node>()
-      if (await this.#inTime(task, queue, nodes, ANSWER_MS)) return true
-      const areSilent = [...this.#seen.keys()].some((name) => !isWhole(nodes.get(name)))
-      for (const [name, node] of nodes) if (isWhole(node)) remember(this.#seen, name, this.#clock.monotonic())
-      if (!areSilent) return false
-      // Busy, perhaps, or gone: it is asked once more, and then forgotten.
-      const isKnown = await this.#inTime(task, queue, nodes, SECOND_ANSWER_MS)
-      for (const name of this.#seen.keys()) if (!isWhole(nodes.get(name))) this.#seen.delete(name)
-      return isKnown
-    } catch (error) {
-      log('warn', 'worker', 'other workers cannot be asked for their tasks', { task, queue, error: messageOf(error) })
-      return true
+  async know(task: string, queue: string): Promise<boolean> {
+    if (this.#last) {
+      const ageMs = this.#clock.monotonic() - this.#last.atMs
+      if (ageMs < KNOWN_MS && isKnownTo(this.#last.nodes, task, queue)) return true
+      if (ageMs < UNKNOWN_MS) return false
     }
+    this.#round ??= this.#askAll().finally(() => (this.#round = undefined))
+    const nodes = await this.#round
+    // Where nobody can be asked, somebody may know: what is not known must not end among the dead letters.
+    return nodes === undefined || isKnownTo(nodes, task, queue)
   }
 
-  /** Resolves with the first node that does both; else when all that answer have answered. */
-  #inTime(task: string, queue: string, nodes: Map<string, Node>, timeoutMs: number): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const take = (hostname: string, part: Node): void => {
-        const node = { ...nodes.get(hostname), ...part }
-        remember(nodes, hostname, node)
-        if (!node.tasks?.has(task) || !node.queues?.has(queue)) return
-        remember(this.#seen, hostname, this.#clock.monotonic())
-        resolve(true)
-      }
-      const asked = [
-        this.#ask('registered', { builtins: true }, timeoutMs, (one) => take(one.hostname, { tasks: tasksOf(one) })),
-        this.#ask('active_queues', {}, timeoutMs, (one) => take(one.hostname, { queues: queuesOf(one) })),
-      ]
-      Promise.all(asked).then(() => resolve(false), reject)
-    })
+  async #askAll(): Promise<ReadonlyMap<string, Node> | undefined> {
+    const nodes = new Map<string, Node>()
+    try {
+      await this.#askOnce(nodes, ANSWER_MS)
+      // Busy, perhaps, or gone: it is asked once more, and then forgotten.
+      if ([...this.#seen.keys()].some((name) => !isWhole(nodes.get(name)))) await this.#askOnce(nodes, SECOND_ANSWER_MS)
+    } catch (error) {
+      log('warn', 'worker', 'other workers cannot be asked for their tasks', { error: messageOf(error) })
+      return undefined
+    }
+    this.#seen.clear()
+    for (const [name, node] of nodes) if (isWhole(node)) this.#seen.set(name, true)
+    this.#last = { nodes, atMs: this.#clock.monotonic() }
+    return nodes
   }
+
+  async #askOnce(nodes: Map<string, Node>, timeoutMs: number): Promise<void> {
+    const take = (hostname: string, part: Node): void => {
+      if (nodes.size < MOST_NODES || nodes.has(hostname)) nodes.set(hostname, { ...nodes.get(hostname), ...part })
+    }
+    await Promise.all([
+      this.#ask('registered', { builtins: true }, timeoutMs, (one) => take(one.hostname, { tasks: tasksOf(one) })),
+      this.#ask('active_queues', {}, timeoutMs, (one) => take(one.hostname, { queues: queuesOf(one) })),
+    ])
+  }
+}
+
+function isKnownTo(nodes: ReadonlyMap<string, Node>, task: string, queue: string): boolean {
+  for (const { tasks, queues } of nodes.values()) if (tasks?.has(task) && queues?.has(queue)) return true
+  return false
 }
 
 /** Asks over the remote control of an application. */
@@ -125,10 +120,4 @@ function tasksOf({ value }: PeerReply): ReadonlySet<string> {
 function queuesOf({ value }: PeerReply): ReadonlySet<string> {
   const queues = Array.isArray(value) ? (value as unknown[]) : []
   return new Set(queues.map((queue) => String((queue as { name?: unknown } | null)?.name)))
-}
-
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size > MOST_REMEMBERED) map.delete(map.keys().next().value as string)
 }
