@@ -1,7 +1,7 @@
 export { lovage, type App, type Surroundings } from './app/app.ts'
 export type { Client, SendCounts } from './app/send.ts'
 export type { AsyncResult, GetOptions, RevokeTreeOptions, TaskUpdate } from './app/async-result.ts'
-export { chain, chord, group } from './app/canvas.ts'
+export { addToChord, chain, chord, group, replace } from './app/canvas.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export type {
   AddConsumerOptions,

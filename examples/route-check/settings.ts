@@ -47,5 +47,6 @@ export const settings: GivenSettings = {
     prefetchMultiplier: 1,
     disableRateLimits: true,
     concurrency: Math.max(1, Math.floor(availableParallelism() / 2)),
+    poolRestarts: false,
   },
 }

@@ -85,6 +85,8 @@ export class App {
   readonly #sends: Sends = {
     send: (...call) => this.#here.#sender.send(...call),
     compose: (...call) => this.#here.#composer.compose(...call),
+    replace: (...call) => this.#here.#composer.replace(...call),
+    addToChord: (...call) => this.#here.#composer.addToChord(...call),
   }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
@@ -129,7 +131,7 @@ export class App {
       read: (tree) => readResult(tree, this.#waiting),
       revoke: async (ids, options) => void (await this.control.revoke(ids, { ...options, reply: false })),
     }
-    this.#sender = new Sender(settings, clock, this.#waiting, this.hooks)
+    this.#sender = new Sender(settings, clock, this.#waiting, this.hooks, this.lamport)
     this.canvas = new CanvasSends({
       settings,
       registry: this.registry,
@@ -275,6 +277,7 @@ export class App {
     await this.resources.close()
     try {
       await this.#store.close()
+      await this.#sender.close()
     } finally {
       await this.#connection.close()
     }

@@ -1,6 +1,7 @@
 import { LovageError } from '../base/errors.ts'
 import { chainOf, chordOf, groupOf } from '../canvas/forms.ts'
 import type { Signature as SignatureData } from '../protocol/signature.ts'
+import { currentTask } from './current-task.ts'
 import type { GroupResult } from './group-result.ts'
 import type { Gettable } from './sending.ts'
 import { type Composes, Signature } from './signature.ts'
@@ -94,6 +95,26 @@ export function chord<const Members extends readonly AnySignature[], Out, Kind e
   body: Signature<[NoInfer<Outs<Members>>], Out, Kind>,
 ): Signature<CommonIn<Members>, Out, Kind> {
   return new Signature(chordOf(groupOf(header.map(dataOf)), body.data), body.composes)
+}
+
+/**
+ * Has a canvas take the place of the task that calls it, with its id and all that follows it: what the canvas comes to is
+ * what the task comes to. Never resolves; the task ends by what it throws: `return replace(add.s(1, 2))`.
+ * @throws LovageError `CURRENT_TASK_NONE`, and as `delay` does
+ */
+export function replace<Out>(sig: Signature<[], Out, any> | Signature<readonly unknown[], Out, any>): Promise<Out> {
+  return sig.composes.replace(sig.data, currentTask())
+}
+
+/**
+ * Adds a canvas to the members of the chord that the calling task is one of: the body waits for it too, and has what it
+ * comes to in its list, beside that of the task.
+ * @throws LovageError `OPTION_INVALID` in a task that is in no chord, `CURRENT_TASK_NONE`, and as `delay` does
+ */
+export function addToChord<Out, Kind extends Gettable<Out>>(
+  sig: Signature<[], Out, Kind> | Signature<readonly unknown[], Out, Kind>,
+): Promise<Kind> {
+  return sig.composes.addToChord<Out, Kind>(sig.data, currentTask())
 }
 
 function dataOf(sig: AnySignature): SignatureData {

@@ -1,11 +1,14 @@
 import type { Expectation } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Options } from '../canvas/forms.ts'
+import { LovageError } from '../base/errors.ts'
+import { linkedTo, type Options } from '../canvas/forms.ts'
+import { completed, placeIn, single } from '../canvas/normal.ts'
 import { plan, type Plan } from '../canvas/plan.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
-import type { Signature } from '../protocol/signature.ts'
+import { NO_EMBED, type Signature } from '../protocol/signature.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CanvasSends } from './canvas-sends.ts'
+import { Ignore } from './control-flow.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { type AnyResult, GroupResult } from './group-result.ts'
 import type { Registry } from './registry.ts'
@@ -77,6 +80,49 @@ export class Composer {
     }
     for (const id of endIds(planned.result)) current?.sent(id)
     return readResult(planned.result, waiting, expectations)
+  }
+
+  /**
+   * Sends a canvas in place of a task that runs: with its id, its place and all that follows it. Rejects with what the task
+   * is to throw.
+   */
+  async replace(given: Signature, { request, embed = NO_EMBED }: CurrentTask): Promise<never> {
+    const { clock } = this.#options
+    const { id, group, groupIndex, rootId, parentId, replyTo, replacedTaskNesting } = request
+    const linked = linkedTo(linkedTo(single(given), 'link', embed.callbacks ?? []), 'link_error', embed.errbacks ?? [])
+    const place = { group_id: group, group_index: groupIndex, chord: embed.chord }
+    const own = { ...placeIn(place), task_id: id, ...(replyTo !== '' && { reply_to: replyTo }) }
+    const options = {
+      root_id: rootId,
+      parent_id: parentId,
+      replaced_task_nesting: replacedTaskNesting + 1,
+      chain: embed.chain,
+    }
+    const ground = { id: () => clock.uuid(), replyTo: replyTo || undefined }
+    await this.#publish(plan(completed(linked, own), { options }, ground))
+    throw new Ignore('replaced by a canvas')
+  }
+
+  /** Sends a canvas as one more member of the chord that a task is in. */
+  async addToChord<Result, Kind extends Gettable<Result>>(
+    given: Signature,
+    { id, request, embed = NO_EMBED }: CurrentTask,
+  ): Promise<Kind> {
+    const { canvas, clock, waiting } = this.#options
+    const { group, groupIndex, rootId } = request
+    if (!embed.chord || group === null) {
+      const problem = 'is called in a task that is in no chord'
+      const fix = 'Call it in a member of the header of a chord'
+      throw new LovageError('OPTION_INVALID', { option: 'addToChord', where: request.task, problem, fix })
+    }
+    const place = placeIn({ group_id: group, group_index: groupIndex, chord: embed.chord })
+    const { backend } = await waiting.client()
+    const ground = { id: () => clock.uuid(), replyTo: backend.replyTo }
+    const planned = plan(completed(single(given), place), { options: { root_id: rootId, parent_id: id } }, ground)
+    const groups = await canvas.groups('addToChord()')
+    await groups.addToChord(group, planned.result.id)
+    await this.#publish(planned)
+    return readResult(planned.result, waiting) as unknown as Kind
   }
 
   /** Whether arguments fit can be told of what begins now. */

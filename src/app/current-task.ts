@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { systemClock } from '../base/clock.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
+import type { Embed } from '../protocol/signature.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import { checkAll, date, duration, whole, type Checks } from './check.ts'
 import { Retry } from './control-flow.ts'
@@ -40,6 +41,8 @@ export interface CurrentTask {
   readonly delivery: DeliveryInfo
   /** Name of the worker node. */
   readonly hostname: string
+  /** What follows it in its canvas; undefined where that is not known. */
+  readonly embed?: Embed
   /** Tells whoever waits how far it is: state `PROGRESS` with `meta`. */
   progress(this: void, meta: unknown): void
   /** Tells whoever waits of a state of the task's own. */

@@ -62,7 +62,8 @@ export interface Place {
   readonly stampedHeaders: readonly string[] | null
 }
 
-const ORIGIN = `gen${process.pid}@${hostname()}`
+/** The node that a process is which sends, as Celery names it. */
+export const ORIGIN = `gen${process.pid}@${hostname()}`
 
 /** Epoch ms of the sending, by which a worker tells how long a task has waited. Celery has nothing like it on its messages. */
 export const SENT_HEADER = 'x-lovage-sent'

@@ -4,6 +4,7 @@ import { isLovageError, LovageError } from '../base/errors.ts'
 import type { Broker, Destination } from '../broker/broker.ts'
 import { publishAt } from '../broker/publish-at.ts'
 import type { Call } from '../canvas/plan.ts'
+import type { LamportClock } from '../fleet/lamport.ts'
 import { pack } from '../protocol/compression.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { NO_EMBED } from '../protocol/signature.ts'
@@ -18,6 +19,7 @@ import { afterPublish, beforePublish, type Publishing } from './publish-hooks.ts
 import { topologyOf } from './queues.ts'
 import type { Route } from './routes.ts'
 import { Sending } from './sending.ts'
+import { SentEvents } from './sent-events.ts'
 import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
@@ -60,11 +62,15 @@ export class Sender {
   /** True once it is there. */
   readonly #declared = new Map<string, Promise<void> | true>()
 
-  constructor(settings: Settings, clock: Clock, waiting: Waiting, hooks: Hooks) {
+  /** Undefined: nothing is told. */
+  readonly #sentEvents: SentEvents | undefined
+
+  constructor(settings: Settings, clock: Clock, waiting: Waiting, hooks: Hooks, lamport: LamportClock) {
     this.#settings = settings
     this.#clock = clock
     this.#waiting = waiting
     this.#hooks = hooks
+    this.#sentEvents = settings.sendSentEvent ? new SentEvents(clock, lamport) : undefined
   }
 
   /** Sends a call at once. */
@@ -76,6 +82,11 @@ export class Sender {
   ): Sending<Result> {
     const { id, sent } = this.#begin<Result>(task, args, kwargs, options)
     return new Sending(task.name, id, sent, this.#clock, (what) => this.counts[what]++)
+  }
+
+  /** What is told of what was sent goes out first. */
+  async close(): Promise<void> {
+    await this.#sentEvents?.close()
   }
 
   #begin<Result>(
@@ -128,6 +139,7 @@ export class Sender {
       throw error
     }
     this.counts.sent++
+    this.#sentEvents?.tell(client.broker, request, route)
     current?.sent(id)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
@@ -149,6 +161,7 @@ export class Sender {
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
     await this.#publish(broker, this.#publishing(broker, request, going), going.route)
     this.counts.sent++
+    this.#sentEvents?.tell(broker, request, going.route)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
   }
 

@@ -50,6 +50,8 @@ export interface GivenSettings extends GivenRoutingSettings {
    * Off is up to a third faster. Default true.
    */
   readonly resultPersistent?: boolean
+  /** Tell of each task that is sent, as event `task-sent` of Celery, for who watches the fleet. Default false. */
+  readonly sendSentEvent?: boolean
   /**
    * Content types of task bodies that are read, or Celery's names of them: `json`, `msgpack`, `yaml`; never pickle. Default
    * `['application/json']`, and what `taskSerializer` writes.
@@ -105,6 +107,7 @@ export interface Settings extends RoutingSettings {
   readonly connectTimeoutMs: number
   readonly resultExpiresMs: number
   readonly resultPersistent: boolean
+  readonly sendSentEvent: boolean
   readonly acceptContent: readonly string[]
   readonly taskSerializer: Serializer
   readonly taskCompression: Compression | undefined
@@ -170,6 +173,7 @@ const CHECKS: Checks<Checked> = {
   connectTimeout: wait,
   resultExpires: wait,
   resultPersistent: flag,
+  sendSentEvent: flag,
   acceptContent: listOf(contentType, 1),
   taskSerializer: serializerName,
   taskCompression: compressionName,
@@ -241,6 +245,7 @@ export function resolveSettings(
     connectTimeoutMs: chosen.connectTimeout ?? 5_000,
     resultExpiresMs: chosen.resultExpires ?? 86_400_000,
     resultPersistent: chosen.resultPersistent ?? true,
+    sendSentEvent: chosen.sendSentEvent ?? false,
     acceptContent,
     taskSerializer,
     taskCompression: chosen.taskCompression,

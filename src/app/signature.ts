@@ -4,6 +4,7 @@ import { comesToMany } from '../canvas/normal.ts'
 import type { Signature as SignatureData } from '../protocol/signature.ts'
 import type { AsyncResult } from './async-result.ts'
 import { type CallOptions, checkCallOptions } from './call-options.ts'
+import type { CurrentTask } from './current-task.ts'
 import type { Gettable, Sending } from './sending.ts'
 import { celeryOptions } from './signature-options.ts'
 
@@ -14,6 +15,10 @@ export interface Composes {
     args: readonly unknown[],
     options: Options,
   ): Sending<Result, Kind>
+  /** Sends it in place of a task that runs, and throws what the task is to throw. */
+  replace(sig: SignatureData, current: CurrentTask): Promise<never>
+  /** Sends it as one more member of the chord of a task that runs. */
+  addToChord<Result, Kind extends Gettable<Result>>(sig: SignatureData, current: CurrentTask): Promise<Kind>
 }
 
 /**

@@ -67,6 +67,8 @@ export interface TaskOptions extends SendOptions {
   readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
   /** Tell who waits when the run starts: state STARTED. Default false. */
   readonly trackStarted?: boolean
+  /** Workers that tell events tell those of this task too. Default true. */
+  readonly sendEvents?: boolean
   /** Where it runs, in place of the worker's own pool: tasks that compute belong in `'processes'` or `'threads'`. */
   readonly pool?: 'async' | 'threads' | 'processes'
 }
@@ -98,6 +100,7 @@ export interface ResolvedTaskOptions {
   readonly dontRetryOn: readonly ErrorMatch[]
   readonly rateLimitPerSecond: number | undefined
   readonly trackStarted: boolean
+  readonly sendEvents: boolean
   /** Undefined: the worker's own. */
   readonly pool: 'async' | 'threads' | 'processes' | undefined
 }
@@ -130,6 +133,7 @@ interface CheckedTaskOptions extends CheckedSendOptions {
   dontRetryOn: readonly ErrorMatch[]
   rateLimit: number
   trackStarted: boolean
+  sendEvents: boolean
   pool: 'async' | 'threads' | 'processes'
 }
 
@@ -224,6 +228,7 @@ const TASK_CHECKS: Checks<CheckedTaskOptions> = {
   dontRetryOn: listOf(errorMatch),
   rateLimit: rate,
   trackStarted: flag,
+  sendEvents: flag,
   pool: oneOf('async', 'threads', 'processes'),
 }
 
@@ -279,6 +284,7 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     dontRetryOn: checked.dontRetryOn ?? [],
     rateLimitPerSecond: checked.rateLimit,
     trackStarted: checked.trackStarted ?? false,
+    sendEvents: checked.sendEvents ?? true,
     pool: checked.pool,
   })
 }

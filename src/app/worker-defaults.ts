@@ -9,6 +9,8 @@ export interface WorkerDefaults {
   readonly pool?: string
   /** Messages held, as a multiple of the slots. Gives way to `prefetch` and `fair` (`-O fair`) of a worker. */
   readonly prefetchMultiplier?: number
+  /** Tell what happens to each task, as Celery's events. */
+  readonly events?: boolean
   /** Start tasks without regard to their rate limits. */
   readonly disableRateLimits?: boolean
   /** A thread or process is replaced after so many tasks. */
@@ -21,11 +23,16 @@ export interface WorkerDefaults {
   readonly softTimeLimit?: Duration
   /** How long a soft stop waits for what runs. */
   readonly softShutdownTimeout?: Duration
+  /** Answer Celery's remote control. */
+  readonly remoteControl?: boolean
+  /** Let remote control replace the threads or processes of the pools. */
+  readonly poolRestarts?: boolean
 }
 
 const NAMES: readonly (keyof WorkerDefaults)[] = [
   ...(['concurrency', 'pool', 'prefetchMultiplier', 'disableRateLimits', 'maxTasksPerChild'] as const),
   ...(['maxMemoryPerChild', 'timeLimit', 'softTimeLimit', 'softShutdownTimeout'] as const),
+  ...(['events', 'remoteControl', 'poolRestarts'] as const),
 ]
 
 /** The names; what they are set to is checked with the options of each worker. */

@@ -34,6 +34,7 @@ export {
   type OperationName,
   type Watchable,
 } from './embedded/tables/operation.ts'
+export { declareDelays } from './amqp/delay-topology.ts'
 export { LinkError } from './amqp/link.ts'
 export type {
   ChannelEvents,

@@ -36,7 +36,7 @@ export function normal(sig: Signature): Signature {
       return normal(chunksGroup(sig))
     case 'chord': {
       const header = headerOf(sig)
-      const tasks = flat(header).map((member) => (comesToMany(member) ? normal(follow(member, collected())) : member))
+      const tasks = flat(header).map(single)
       const kwargs = {
         ...sig.kwargs,
         header: { ...header, kwargs: { ...header.kwargs, tasks } },
@@ -213,6 +213,12 @@ function chunksGroup({ kwargs, options }: Signature): Signature {
     parts.map((part) => linkedTo(part, 'link_error', onError)),
     own,
   )
+}
+
+/** The signature, with the list where it would come to many results: it has one then. */
+export function single(sig: Signature): Signature {
+  const formed = normal(sig)
+  return comesToMany(formed) ? normal(follow(formed, collected())) : formed
 }
 
 /** The list of what a group came to, as one result. */

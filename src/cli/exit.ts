@@ -10,6 +10,8 @@ export const EXIT = {
   taskFailed: 3,
   /** `call`, `result`: no result so far. */
   noResult: 4,
+  /** `inspect`, `control`, `status`: no worker answered. Celery's `EX_UNAVAILABLE`. */
+  nobody: 69,
   /** Stopped by a second signal before everything was ended: 128 + the number of SIGINT. */
   interrupted: 130,
 } as const

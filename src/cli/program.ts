@@ -26,6 +26,9 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   events: { summary: 'show what happens in the fleet, as it happens', load: () => import('./events.ts') },
   queues: { summary: 'show what waits, and who reads it', load: () => import('./queues.ts') },
   purge: { summary: 'drop all that waits in a queue', load: () => import('./purge.ts') },
+  status: { summary: 'show which workers are there', load: () => import('./status.ts') },
+  inspect: { summary: 'ask workers what they do', load: () => import('./inspect.ts') },
+  control: { summary: 'tell workers what to do', load: () => import('./control.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },
   migrate: { summary: 'print the settings of a celeryconfig.py as ours', load: () => import('./migrate.ts') },
   doctor: { summary: 'check what is configured, reachable and wrong', load: () => import('./doctor.ts') },
@@ -39,7 +42,7 @@ Examples:
   $ lovage doctor
 
 The broker is the one of the settings, or of LOVAGE_BROKER_URL. Exit codes: 0 done, 1 failed, 2 wrong command line,
-3 the task failed, 4 no result yet.`
+3 the task failed, 4 no result yet, 69 no worker answered.`
 
 /** Runs the command line `args` (without node and script) and ends the process. */
 export async function main(args: readonly string[]): Promise<never> {

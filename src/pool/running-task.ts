@@ -5,6 +5,7 @@ import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { isReady } from '../protocol/outcome.ts'
+import type { Embed } from '../protocol/signature.ts'
 import type { TaskBody, TaskRequest } from '../protocol/task-message.ts'
 import type { JobControl } from './job-control.ts'
 import type { Job, JobReport } from './pool.ts'
@@ -72,6 +73,10 @@ export class RunningTask implements CurrentTask {
 
   get hostname(): string {
     return this.#job.hostname
+  }
+
+  get embed(): Embed {
+    return this.#body.embed
   }
 
   get progress(): (meta: unknown) => void {

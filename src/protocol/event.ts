@@ -1,6 +1,7 @@
 import { LovageError } from '../base/errors.ts'
 import { bodyText, type ContentLimits, JSON_TYPE } from './content.ts'
 import { decodeJson, encodeJson } from './json.ts'
+import { pythonNumber } from './json-write.ts'
 import type { Message } from './message.ts'
 import { isRecord } from './signature.ts'
 
@@ -78,9 +79,29 @@ export function readEvents(
  * An event as JSON.
  * @throws LovageError `ENCODE_FAILED`
  */
-export function eventText({ hostname, utcoffset, pid, clock, fields, timestamp, type }: CeleryEvent): string {
-  // In Celery's order, so that a captured event and ours can be laid side by side.
-  return encodeJson({ hostname, utcoffset, pid, clock, ...fields, timestamp, type }, { path: '$.event' })
+export function eventText(event: CeleryEvent): string {
+  const { hostname, utcoffset, pid, clock, fields, timestamp, type } = event
+  // In Celery's order, so that a captured event and ours can be laid side by side. There are three for each task, so what
+  // most of them hold is written without the machinery that finds the place of what cannot be.
+  let text = `{"hostname": ${textOf(hostname, 'hostname')}, "utcoffset": ${textOf(utcoffset, 'utcoffset')}, `
+  text += `"pid": ${textOf(pid, 'pid')}, "clock": ${textOf(clock, 'clock')}, `
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    if (value !== undefined && !OWN.has(name)) text += `${textOf(name, name)}: ${textOf(value, name)}, `
+  }
+  return `${text}"timestamp": ${textOf(timestamp, 'timestamp')}, "type": ${textOf(type, 'type')}}`
+}
+
+/** No field takes the place of one of these. */
+const OWN: ReadonlySet<string> = new Set(['hostname', 'utcoffset', 'pid', 'clock', 'timestamp', 'type'])
+
+/** Nothing in it is escaped. */
+const PLAIN = /^[ !#-[\]-~]*$/
+
+function textOf(value: unknown, name: string): string {
+  if (typeof value === 'string' && PLAIN.test(value)) return `"${value}"`
+  if (typeof value === 'number' && Number.isFinite(value)) return pythonNumber(value)
+  return value === null ? 'null' : encodeJson(value, { path: `$.event.${name}` })
 }
 
 function messageOf(hostname: string, text: string): Message {

@@ -52,6 +52,11 @@ export class Admission {
     return this.#hold.works
   }
 
+  /** Tasks that it has left to the broker until their time. */
+  get away(): readonly Work[] {
+    return this.#keeping.away
+  }
+
   /** Takes a task out of hold before its time. False: it is not there. */
   unhold(work: Work): boolean {
     const isRemoved = this.#hold.remove(work)

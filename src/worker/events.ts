@@ -39,9 +39,9 @@ export class WorkerEvents {
     this.#heart = intervalMs > 0 ? new Heart({ clock, emitter: this.#emitter, intervalMs, figures }) : undefined
   }
 
-  /** Whether events of tasks are wanted: asked first, so that nothing is made where they are not. */
-  get tellsTasks(): boolean {
-    return this.#emitter.tellsTasks
+  /** Whether events of this task are wanted: asked first, so that nothing is made where they are not. */
+  tells(work: Work): boolean {
+    return this.#emitter.tellsTasks && work.task?.options.sendEvents !== false
   }
 
   /** Turns the events of tasks on or off. False: they were so already. */

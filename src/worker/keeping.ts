@@ -16,12 +16,20 @@ export interface KeepingOptions {
   readonly failed: (work: Work, untilMs: number) => void
 }
 
+/** Most tasks that are remembered after they were given to the broker. */
+const MOST_REMEMBERED = 1_000
+
+/** Messages above this are not remembered. */
+const MOST_REMEMBERED_BYTES = 16 * 1024
+
 /**
  * Gives tasks that are due much later back to the broker, to wait there: who held them for hours would lose them with his
  * process, and the broker would take them away from him.
  */
 export class Keeping {
   readonly #options: KeepingOptions
+  /** By id, in the order in which they were given away, with their times. */
+  readonly #away = new Map<string, { readonly work: Work; readonly untilMs: number }>()
   #size = 0
 
   constructor(options: KeepingOptions) {
@@ -31,6 +39,16 @@ export class Keeping {
   /** Tasks that are on their way to the broker. */
   get size(): number {
     return this.#size
+  }
+
+  /**
+   * Tasks that this worker has given to the broker, or is about to, until a time that is not over, the last thousand at most. In Celery they
+   * would be in the worker's hands, and who asks what is scheduled looks for them there.
+   */
+  get away(): readonly Work[] {
+    const now = this.#options.clock.now()
+    for (const [id, { untilMs }] of this.#away) if (untilMs <= now) this.#away.delete(id)
+    return Array.from(this.#away.values(), ({ work }) => work)
   }
 
   /** False: it is for the worker to hold. */
@@ -45,6 +63,7 @@ export class Keeping {
     const { kept, failed } = this.#options
     // What comes meanwhile is what takes its place, and no redelivery of it.
     work.isPassedOn = true
+    this.#remember(work, untilMs)
     this.#size++
     const isKept = await delays.keep(work.delivery, untilMs).catch((error: unknown) => {
       const { id, task } = work.request
@@ -53,7 +72,18 @@ export class Keeping {
     })
     this.#size--
     if (isKept) return kept(work)
+    this.#away.delete(work.request.id)
     work.isPassedOn = false
     failed(work, untilMs)
+  }
+
+  #remember(work: Work, untilMs: number): void {
+    const { id, body } = work.request
+    if (body.byteLength > MOST_REMEMBERED_BYTES) return
+    this.#away.delete(id)
+    this.#away.set(id, { work, untilMs })
+    if (this.#away.size <= MOST_REMEMBERED) return
+    const [oldest] = this.#away.keys()
+    if (oldest !== undefined) this.#away.delete(oldest)
   }
 }

@@ -190,6 +190,7 @@ export class Shift {
       inHand: this.#inHand,
       revoking,
       held: () => this.#admission.works,
+      away: () => this.#admission.away,
       onRate: (task) => limits.changed(task),
       onResize: () => this.#credit.changed(),
       prefetch: () => this.#credit.wanted,

@@ -23,6 +23,8 @@ export interface Steered {
   readonly revoking: Revoking
   /** Those who wait for their time. */
   readonly held: () => Iterable<Work>
+  /** Tasks left to the broker until their time. */
+  readonly away: () => readonly Work[]
   /** The rate of a task has changed. */
   readonly onRate: (task: string) => void
   /** A pool has another size. */
@@ -173,9 +175,9 @@ export class Steering {
     return this.#works((work) => work.job !== undefined)
   }
 
-  /** Tasks that wait for their time. */
+  /** Tasks that wait for their time, in hand or left to the broker. */
   get scheduled(): readonly Work[] {
-    return this.#steered ? [...this.#steered.held()] : []
+    return this.#steered ? [...this.#steered.held(), ...this.#steered.away()] : []
   }
 
   /** Tasks that wait for a slot or for their rate limit. */

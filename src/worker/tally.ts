@@ -62,7 +62,7 @@ export class Tally {
 
   /** A task has been taken into hand. */
   received(work: Work): void {
-    if (this.events?.tellsTasks) this.events.received(work)
+    if (this.events?.tells(work)) this.events.received(work)
   }
 
   /** Its function is about to be called. */
@@ -70,12 +70,12 @@ export class Tally {
     const { task } = work.request
     this.counts.started++
     this.totals.set(task, (this.totals.get(task) ?? 0) + 1)
-    if (this.events?.tellsTasks) this.events.started(work)
+    if (this.events?.tells(work)) this.events.started(work)
   }
 
   /** A task is about to be sent again. Told now: the next try may end before this one has been settled. */
   retries(work: Work, outcome: Outcome): void {
-    if (this.events?.tellsTasks) this.events.ended(work, outcome)
+    if (this.events?.tells(work)) this.events.ended(work, outcome)
   }
 
   /** A task has been settled. */
@@ -90,7 +90,7 @@ export class Tally {
     else if (state === 'IGNORED') counts.ignored++
     else if (!work.isCutOff) counts.rejected++
     this.#ended(ending)
-    if (this.events?.tellsTasks && state !== 'RETRY') this.events.ended(work, outcome)
+    if (state !== 'RETRY' && this.events?.tells(work)) this.events.ended(work, outcome)
     log(LEVELS[state] ?? 'info', 'worker', 'task done', {
       task,
       id,

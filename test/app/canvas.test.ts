@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type App, chain, chord, currentTask, group, lovage } from '../../src/index.ts'
+import { addToChord, type App, chain, chord, currentTask, group, lovage, replace } from '../../src/index.ts'
 import { openBackend } from '../../src/backend/open.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
@@ -177,6 +177,37 @@ describe('canvases on a worker', () => {
     const inner = app.asyncResult(await result.get(patience))
     expect(await inner.get(patience)).toBe(3)
     expect((await result.children()).map(({ id }) => id)).toEqual([inner.id])
+  })
+
+  test('a task that is replaced comes to what the canvas comes to, wherever it stands', async () => {
+    const swapped = app.task('swapped', async (x: number) => replace(chain(add.s(x, 1), add.s(1))))
+    const many = app.task('many', async (x: number) => replace(group([add.s(x, 1), add.s(x, 2)])))
+    expect(await swapped.delay(1).get(patience)).toBe(3)
+    expect(await many.delay(1).get(patience)).toEqual([2, 3])
+    expect(await chain(swapped.s(1), swapped.s(), many.s(), sum.s()).delay().get(patience)).toBe(13)
+    expect(
+      await chord([swapped.s(1), add.s(1, 1)], sum.s())
+        .delay()
+        .get(patience),
+    ).toBe(5)
+    const broken = app.task('broken', async () => replace(fail.si()))
+    const result = await chain(broken.s(), tell.s()).linkError(tell.s()).delay()
+    await expect(result.get(patience)).rejects.toThrow('boom')
+    await expect.poll(() => told.length).toBe(1)
+    expect(() => replace(add.s(1, 1))).toThrow('outside of a task')
+  })
+
+  test('a member adds members to its chord', async () => {
+    const more = app.task('more', async (x: number) => {
+      await addToChord(add.s(x, 100))
+      return x
+    })
+    expect(
+      await chord([more.s(1), add.s(1, 1)], sum.s())
+        .delay()
+        .get(patience),
+    ).toBe(104)
+    await expect(more.delay(1).get(patience)).rejects.toThrow('in no chord')
   })
 
   test('arguments that do not fit, and canvases of nothing, are refused when they are sent', async () => {

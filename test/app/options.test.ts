@@ -42,6 +42,7 @@ test('every option of a task has its default', () => {
     dontRetryOn: [],
     rateLimitPerSecond: undefined,
     trackStarted: false,
+    sendEvents: true,
   })
 })
 

@@ -38,6 +38,7 @@ test('every setting has its default', () => {
     connectTimeoutMs: 5_000,
     resultExpiresMs: 86_400_000,
     resultPersistent: true,
+    sendSentEvent: false,
     acceptContent: ['application/json'],
     taskSerializer: 'json',
     taskCompression: undefined,

@@ -48,6 +48,25 @@ describeWith(['redis'], 'results in Redis', () => {
     expect(await redis.raw.exists(key)).toBe(1)
   })
 
+  test.each(['yaml', 'msgpack'] as const)(
+    'results in %s are read, waited for, and a SUCCESS stays',
+    async (serializer) => {
+      const [worker, client] = [await backend(redis.url(), { serializer }), await backend(redis.url(), { serializer })]
+      const id = `in-${serializer}`
+      const expectation = await client.expect(id)
+      await worker.put(success(id, { bytes: [1, 'ä'] }), {})
+      await expect.poll(() => expectation.latest?.state).toBe('SUCCESS')
+      await worker.put(failed(id), {})
+      expectation.close()
+      const kept = await client.get(id)
+      expect(kept).toMatchObject({ id, state: 'SUCCESS' })
+      expect(payloadValue((kept as Outcome).result)).toEqual({ bytes: [1, 'ä'] })
+      // What was written before the setting was changed is read all the same.
+      await redis.raw.set('celery-task-meta-before', '{"result": 1, "status": "SUCCESS", "task_id": "before"}')
+      expect(await client.get('before')).toMatchObject({ state: 'SUCCESS' })
+    },
+  )
+
   test('a SUCCESS that is there stays, whoever wrote it; a failure gives way', async () => {
     const worker = await backend()
     await redis.raw.set('celery-task-meta-theirs', '{"result": 1, "status": "SUCCESS", "task_id": "theirs"}')

@@ -52,7 +52,7 @@ function forgotten(expectation: Expectation): Expectation {
   return over(expectation, { done: new Promise(() => {}), latest: undefined })
 }
 
-function over<T extends object>(object: T, members: Partial<T>): T {
+export function over<T extends object>(object: T, members: Partial<T>): T {
   return new Proxy(object, {
     get(target, name) {
       if (name in members) return Reflect.get(members, name)

@@ -27,6 +27,13 @@ export function shop(around: SimulatedSurroundings) {
       if (retries === 0) throw retry({ countdown: '700ms' })
       return x
     }),
+    /** Runs again after a while. */
+    patient: app.task('shop.patient', { maxRetries: 1 }, async (x: number) => {
+      const { retries, retry } = currentTask()
+      await wait(5)
+      if (retries === 0) throw retry({ countdown: '5s' })
+      return x
+    }),
     resize: app.task('shop.resize', { queue: 'images', priority: 3 }, async (width: number) => {
       await wait(100)
       return width

@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { isLovageError } from '../../src/base/errors.ts'
 import { simulate, traceOf } from '../../src/testing/testing.ts'
+import { LATER, PLANTED_LATER, PLANTED_WAITING, WAITING } from './later.ts'
 import { PLANTED } from './planted-bugs.ts'
-import { PLANTED_SCRIPTS } from './planted-scripts.ts'
+import { PLANTED_LATER_SCRIPTS, PLANTED_SCRIPTS } from './planted-scripts.ts'
 import { KILLERS, SHOP } from './trade.ts'
 
-const SCHEDULES = 2_000
-const REDIS_SCHEDULES = 300
+const SCHEDULES = 1_600
+const REDIS_SCHEDULES = 230
+const LATER_SCHEDULES = 120
 /** Faults that only a Redis has. */
 const OF_REDIS = ['pause', 'demote']
 const LONG = { timeout: 600_000 }
@@ -72,6 +74,43 @@ test(
     expect(starts).toBeGreaterThan(tasks)
   },
 )
+
+describe(`${LATER_SCHEDULES} schedules of tasks for later, whose movers and brokers die, over all brokers`, () => {
+  const schedules = LATER_SCHEDULES
+  const BROKERS = ['memory', 'embedded', 'redis', 'amqp'] as const
+
+  test('run each, and none before its time', LONG, async () => {
+    const { tasks, starts, faults } = await simulate({ ...LATER, brokers: BROKERS, seed: 1, schedules })
+    expect(tasks).toBeGreaterThan(3 * schedules)
+    expect(starts).toBeGreaterThan(tasks)
+    expect(faults.restart).toBeGreaterThan(10)
+  })
+
+  test('run once where they wait while all die', LONG, async () => {
+    const { tasks, starts } = await simulate({ ...WAITING, brokers: BROKERS, seed: 1, schedules })
+    expect(starts).toBeGreaterThanOrEqual(tasks)
+  })
+
+  test.each(Object.entries(PLANTED_WAITING))('find a system that %s', LONG, async (_name, wrap) => {
+    const found = simulate({ ...WAITING, wrap, brokers: BROKERS, seed: 1, schedules })
+    await expect(found).rejects.toThrow('BROKEN')
+  })
+
+  test.each(Object.entries(PLANTED_LATER))('find a system that %s', LONG, async (_name, wrap) => {
+    const found = simulate({ ...LATER, wrap, brokers: BROKERS, seed: 1, schedules })
+    await expect(found).rejects.toThrow('BROKEN')
+  })
+
+  test.each(Object.entries(PLANTED_LATER_SCRIPTS))('find a Redis that %s', LONG, async (_name, plant) => {
+    const takeBack = plant()
+    try {
+      const found = simulate({ ...LATER, brokers: ['redis'], seed: 1, schedules })
+      await expect(found).rejects.toThrow('BROKEN')
+    } finally {
+      takeBack()
+    }
+  })
+})
 
 describe('a schedule', () => {
   test('is the same every time for the same seed, and another for another', LONG, async () => {

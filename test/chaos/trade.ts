@@ -30,7 +30,7 @@ const expects = {
 }
 
 /** Its value, or the type of its failure. */
-async function endOf(result: AsyncResult): Promise<unknown> {
+export async function endOf(result: AsyncResult): Promise<unknown> {
   try {
     return await result.get({ timeout: '10m' })
   } catch (error) {
@@ -89,7 +89,7 @@ async function sendPickled({ app }: Shop, { clock }: World): Promise<void> {
 /** What a client may hear when the network is as it is. */
 const BAD_LUCK = ['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'BACKEND_UNREACHABLE', 'RESULT_TIMEOUT'] as const
 
-function forgive(error: unknown): void {
+export function forgive(error: unknown): void {
   if (!BAD_LUCK.some((code) => isLovageError(error, code))) throw error
 }
 

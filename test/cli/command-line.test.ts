@@ -3,7 +3,20 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { project, ROOT, run, write } from './lovage.ts'
 
-const COMMANDS = ['dev', 'worker', 'gateway', 'call', 'result', 'queues', 'purge', 'dead', 'doctor']
+const COMMANDS = [
+  'dev',
+  'worker',
+  'gateway',
+  'call',
+  'result',
+  'queues',
+  'purge',
+  'dead',
+  'doctor',
+  'status',
+  'inspect',
+  'control',
+]
 
 describe('lovage --version', () => {
   it('prints the version of the package', async () => {

@@ -25,11 +25,11 @@ function define(app: App) {
     add: app.task('both.add', { params: ['x', 'y'] }, (x: number, y: number) => x + y),
     sum: app.task('both.sum', (values: readonly number[]) => values.reduce((a, b) => a + b, 0)),
     flat: app.task('both.flat', (values: readonly unknown[]) => values.flat()),
-    fail: app.task('both.fail', (..._: unknown[]): number => {
-      throw new TypeError('boom')
+    fail: app.task('both.fail', (...given: unknown[]): number => {
+      throw new TypeError(given.length > 100 ? '' : 'boom')
     }),
     echo: app.task('both.echo', (value: unknown) => value),
-    where: app.task('both.where', (..._: unknown[]) => 'lovage'),
+    where: app.task('both.where', (...given: unknown[]) => (given.length > 100 ? '' : 'lovage')),
   }
 }
 

@@ -16,18 +16,16 @@ beforeAll(async () => {
 afterAll(() => redis?.remove())
 
 /** Random canvases, as in canvas.test.ts, over real servers. */
-async function holds(settings: GivenSettings): Promise<void> {
+async function problemsOn(settings: GivenSettings): Promise<string[]> {
   const from = Number(process.env['CANVAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
   const app = lovage('canvases', settings, { env: {} })
   const made = worker(app, { gracePeriod: 0 })
   await made.start()
   try {
-    expect(
-      await judgeAll(
-        app,
-        [...Array(COUNT).keys()].map((nth) => from + nth),
-      ),
-    ).toEqual([])
+    return await judgeAll(
+      app,
+      [...Array(COUNT).keys()].map((nth) => from + nth),
+    )
   } finally {
     await made.stop()
     await app.close()
@@ -36,12 +34,18 @@ async function holds(settings: GivenSettings): Promise<void> {
 
 describeWith(['rabbitmq'], 'RabbitMQ with results over rpc', () => {
   test(`${COUNT} random canvases, their chords in the store`, async () => {
-    await holds({ broker: await brokerUrl(import.meta.url), backend: 'rpc://', store: `memory://${randomUUID()}` })
+    expect(
+      await problemsOn({
+        broker: await brokerUrl(import.meta.url),
+        backend: 'rpc://',
+        store: `memory://${randomUUID()}`,
+      }),
+    ).toEqual([])
   }, 120_000)
 })
 
 describeWith(['redis'], 'Redis with results in Redis', () => {
   test(`${COUNT} random canvases, their chords under Celery's keys`, async () => {
-    await holds({ broker: redis?.url(0), backend: redis?.url(1) } as GivenSettings)
+    expect(await problemsOn({ broker: redis?.url(0), backend: redis?.url(1) } as GivenSettings)).toEqual([])
   }, 120_000)
 })

@@ -62,7 +62,7 @@ export function evaluate(node: Node, given: readonly unknown[], ran: string[]): 
     }
     case 'group':
       return { all: flat(node.parts).map((part) => evaluate(part, given, ran)) }
-    case 'chord': {
+    default: {
       const all = flat(node.parts).map((part) => evaluate(part, given, ran))
       const header = collapsed({ all })
       return 'error' in header ? never(node.body, header.error) : evaluate(node.body, [header.ok], ran)
@@ -161,7 +161,7 @@ export class CanvasTasks {
         return chain(node.parts.map((part) => this.#build(part)))
       case 'group':
         return group(node.parts.map((part) => this.#build(part)))
-      case 'chord':
+      default:
         return chord(
           node.parts.map((part) => this.#build(part)),
           this.#build(node.body),

@@ -1,5 +1,14 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type CeleryEvent, encodeEvent, encodeEvents, eventKey, readEvents } from '../../src/protocol/event.ts'
+import { encodeJson } from '../../src/protocol/json.ts'
+import {
+  type CeleryEvent,
+  encodeEvent,
+  encodeEvents,
+  eventKey,
+  eventText,
+  readEvents,
+} from '../../src/protocol/event.ts'
 import { capturedFleet, wordAsMessage } from './captured.ts'
 
 const parsed = (body: Uint8Array): unknown => JSON.parse(Buffer.from(body).toString())
@@ -56,6 +65,31 @@ describe('an event', () => {
   test('cannot be overwritten by a field of its name', () => {
     const message = encodeEvent(happened({ fields: { type: 'other', uuid: 'i' } }))
     expect(readEvents(message).events[0]?.type).toBe('task-started')
+  })
+
+  test('is written as any JSON is, whatever is in it', () => {
+    const anyFields = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue())
+    fc.assert(
+      fc.property(
+        anyFields,
+        fc.string({ unit: 'binary' }),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        (given, text, number) => {
+          const own = ['hostname', 'utcoffset', 'pid', 'clock', 'timestamp', 'type']
+          const fields = Object.fromEntries(
+            Object.entries({ ...given, text, number }).filter(([name]) => !own.includes(name)),
+          )
+          const { hostname, utcoffset, pid, clock, timestamp, type } = happened({ hostname: text })
+          const flat = { hostname, utcoffset, pid, clock, ...fields, timestamp, type }
+          expect(eventText(happened({ hostname: text, fields }))).toBe(encodeJson(flat))
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+
+  test('that cannot be written says which field', () => {
+    expect(() => eventText(happened({ fields: { deep: [NaN] } }))).toThrow('$.event.deep[0]')
   })
 
   test('of another content type is refused', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { pack } from '../../src/protocol/compression.ts'
 import { readFailure } from '../../src/protocol/failure.ts'
 import { isReady, payloadText, payloadValue, type Outcome } from '../../src/protocol/outcome.ts'
 import { decodeResult, encodeRpcResult, encodeStoredRecord } from '../../src/protocol/result-record.ts'
@@ -112,4 +113,12 @@ test('a payload is read once it is wanted', () => {
   expect(payloadValue({ text: '[NaN]' })).toEqual([NaN])
   expect(payloadText({ value: [1, 2] })).toBe('[1, 2]')
   expect(() => payloadValue({ text: '[' })).toThrow(expect.objectContaining({ code: 'BODY_UNDECODABLE' }))
+})
+
+test('a result that unpacks to more than may be is refused', () => {
+  const { body, compression } = pack(
+    Buffer.from(`{"task_id": "i", "status": "SUCCESS", "result": "${'x'.repeat(5_000)}"}`),
+  )
+  expect(decodeResult(body, { compression })).toMatchObject({ id: 'i', state: 'SUCCESS' })
+  expect(() => decodeResult(body, { compression }, { maxBodyBytes: 4_000 })).toThrow(/unpacks to more than 4000 bytes/)
 })

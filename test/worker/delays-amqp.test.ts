@@ -1,59 +1,25 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { type LogRecord, onLog } from '../../src/base/log.ts'
-import { type App, currentTask, lovage } from '../../src/index.ts'
+import { type App, currentTask } from '../../src/index.ts'
 import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
-import { type Worker, worker } from '../../src/worker/worker.ts'
 import { makeDelays } from '../services/delays.ts'
-import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+import { describeWith } from '../services/available.ts'
+import { ImpatientRabbitmq } from './impatient-rabbitmq.ts'
 
-/** Of the node. */
-const TIMEOUT_MS = 2_000
+const PATIENT = { publishTimeout: '20s' } as const
 
 describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitMQ', () => {
-  let node: RabbitmqNode
-  let queues = 0
-  const ends: (() => Promise<unknown>)[] = []
-  const records: LogRecord[] = []
-  let stopListening: () => void
-
-  beforeAll(async () => {
-    const settings = `[{consumer_timeout, ${TIMEOUT_MS}}, {channel_tick_interval, 200}]`
-    node = await RabbitmqNode.start({ advanced: `[{rabbit, ${settings}}].` })
-    await makeDelays(node.url())
-    stopListening = onLog((record) => void records.push(record))
-  }, 180_000)
-  afterEach(async () => {
-    for (const end of ends.splice(0).toReversed()) await end()
-    records.length = 0
-  })
-  afterAll(async () => {
-    stopListening?.()
-    await node?.remove()
-  })
-
-  function open(queue: string): App {
-    const app = lovage('later', { broker: node.url(), defaultQueue: queue, publishTimeout: '20s' }, { env: {} })
-    ends.push(() => app.close())
-    return app
-  }
-
-  async function start(app: App): Promise<Worker> {
-    const made = worker(app, { gracePeriod: 0, consumerTimeout: TIMEOUT_MS })
-    ends.push(() => made.stop())
-    await made.start()
-    return made
-  }
+  const rabbitmq = new ImpatientRabbitmq((node) => makeDelays(node.url()))
 
   const noChannelLost = (): void => {
-    expect(records.filter(({ message }) => /no channel|connection/.test(message))).toEqual([])
-    expect(node.log()).not.toContain('timed out')
+    expect(rabbitmq.lost()).toEqual([])
+    expect(rabbitmq.node.log()).not.toContain('timed out')
   }
 
   describe.each(['classic', 'quorum'] as const)('on a %s queue', (type) => {
     const openOn = async (): Promise<App> => {
-      const queue = `later-${type}-${++queues}`
-      const app = open(queue)
+      const queue = `${type}-${rabbitmq.queue()}`
+      const app = rabbitmq.open(queue, PATIENT)
       if (type === 'classic') return app
       // The application has no option for it: what it declares is made a quorum queue here.
       const { broker } = await app.client()
@@ -72,7 +38,7 @@ describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitM
         if (retries < 5) throw retry({ countdown: '2500ms' })
         return label
       })
-      const made = await start(app)
+      const made = await rabbitmq.start(app)
       const beganMs = systemClock.now()
       const result = await task.applyAsync(['done'], { countdown: '5s' })
       expect(await result.get({ timeout: '60s' })).toBe('done')
@@ -91,7 +57,7 @@ describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitM
       const queue = app.settings.defaultQueue
       const ran: string[] = []
       app.task('echo', (label: string) => void ran.push(label))
-      const made = await start(app)
+      const made = await rabbitmq.start(app)
       const { broker } = await app.client()
       const eta = new Date(systemClock.now() + 6000).toISOString()
       for (let index = 0; index < 20; index++) {
@@ -108,18 +74,18 @@ describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitM
   })
 
   test('wait through the death of everybody: the worker, the sender and the server', async () => {
-    const queue = `later-${++queues}`
-    const sender = open(queue)
+    const queue = rabbitmq.queue()
+    const sender = rabbitmq.open(queue, PATIENT)
     const task = sender.task('echo', (label: string) => label)
     const atMs = systemClock.now() + 20_000
     for (let index = 0; index < 200; index++) await task.applyAsync([`m${index}`], { eta: new Date(atMs) })
     await sender.close()
-    await node.kill()
-    await node.start()
+    await rabbitmq.node.kill()
+    await rabbitmq.node.start()
     const ran: [string, number][] = []
-    const app = open(queue)
+    const app = rabbitmq.open(queue, PATIENT)
     app.task('echo', (label: string) => void ran.push([label, systemClock.now()]))
-    await start(app)
+    await rabbitmq.start(app)
     await expect.poll(() => ran.length, { timeout: 60_000, interval: 100 }).toBe(200)
     expect(new Set(ran.map(([label]) => label)).size).toBe(200)
     expect(Math.min(...ran.map(([, ms]) => ms))).toBeGreaterThanOrEqual(atMs)

@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { currentTask, Ignore, Reject, retry } from '../../src/index.ts'
-import { type CeleryEvent, readEvents } from '../../src/protocol/event.ts'
 import type { WorkerOptions } from '../../src/worker/worker.ts'
+import { celerys, namesOf, VERSIONS } from '../fleet/celerys.ts'
 import { Watch } from '../fleet/watching.ts'
-import { capturedFleet, wordAsMessage } from '../protocol/captured.ts'
 import { Bench } from './bench.ts'
-
-const VERSIONS = ['5.2.6', '5.6.3'] as const
 
 const patience = { timeout: '5s' } as const
 
@@ -18,22 +15,8 @@ async function watched(bench: Bench, options: WorkerOptions = {}): Promise<Watch
   return watch
 }
 
-/** What each type of event has in it, as Celery's workers wrote it. */
-function celerys(version: (typeof VERSIONS)[number]): Map<string, CeleryEvent[]> {
-  const types = new Map<string, CeleryEvent[]>()
-  for (const word of capturedFleet(version).events) {
-    for (const event of readEvents(wordAsMessage(word)).events) {
-      types.set(event.type, [...(types.get(event.type) ?? []), event])
-    }
-  }
-  return types
-}
-
 const shapeOf = (value: unknown): string =>
   value === null ? 'null' : Array.isArray(value) ? value.map(shapeOf).join() : typeof value
-
-/** Names of the fields of an event, in order. */
-const namesOf = ({ fields }: CeleryEvent): string[] => Object.keys(fields)
 
 /** What a field holds in Celery's events. */
 const kindsOf = (type: string, name: string): string[] =>
@@ -242,4 +225,16 @@ test('time goes on from event to event, and past what the others have told', asy
   expect(clocks).toEqual(clocks.toSorted((a, b) => a - b))
   expect(new Set(clocks).size).toBe(clocks.length)
   expect(watch.lamport.value).toBeGreaterThan(Math.max(...clocks))
+})
+
+test('of a task that wants none, nothing is told', async () => {
+  await using bench = new Bench()
+  const quiet = bench.app.task('quiet', { sendEvents: false }, () => 1)
+  const loud = bench.app.task('loud', () => 2)
+  await using watch = await watched(bench)
+  const first = await quiet.delay()
+  await first.get(patience)
+  const second = await loud.delay()
+  await watch.event('task-succeeded', second.id)
+  expect(watch.course(first.id)).toEqual([])
 })

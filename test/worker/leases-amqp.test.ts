@@ -1,60 +1,24 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type LogRecord, onLog } from '../../src/base/log.ts'
-import { type App, lovage } from '../../src/index.ts'
-import { type Worker, worker, type WorkerOptions } from '../../src/worker/worker.ts'
+import { expect, test } from 'vitest'
+import type { App } from '../../src/index.ts'
 import { type Child, startChild } from '../services/child.ts'
 import { withoutDelays } from '../services/delays.ts'
-import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+import { describeWith } from '../services/available.ts'
 import { Gate } from './bench.ts'
+import { ImpatientRabbitmq, TIMEOUT_MS } from './impatient-rabbitmq.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-
-/** Of the node. */
-const TIMEOUT_MS = 2_000
 
 const soon = { timeout: 30_000, interval: 50 }
 
 describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_timeout of RabbitMQ', () => {
-  let node: RabbitmqNode
-  let queues = 0
-  const ends: (() => Promise<unknown>)[] = []
-  const records: LogRecord[] = []
-  let stopListening: () => void
-
-  beforeAll(async () => {
-    // Its other configuration file takes no limit below a minute.
-    const settings = `[{consumer_timeout, ${TIMEOUT_MS}}, {channel_tick_interval, 200}]`
-    node = await RabbitmqNode.start({ advanced: `[{rabbit, ${settings}}].` })
-    stopListening = onLog((record) => void records.push(record))
-  }, 120_000)
-  afterEach(async () => {
-    for (const end of ends.splice(0).toReversed()) await end()
-    records.length = 0
-  })
-  afterAll(async () => {
-    stopListening?.()
-    await node.remove()
-  })
-
-  function open(queue = `long-${++queues}`): App {
-    const app = lovage('long', { broker: node.url(), defaultQueue: queue }, { env: {} })
-    ends.push(() => app.close())
-    return app
-  }
-
-  async function start(app: App, options: WorkerOptions = {}): Promise<Worker> {
-    const made = worker(app, { gracePeriod: 0, consumerTimeout: TIMEOUT_MS, ...options })
-    ends.push(() => made.stop())
-    await made.start()
-    return made
-  }
+  const rabbitmq = new ImpatientRabbitmq()
 
   async function processOf(queue: string, env: Record<string, string> = {}): Promise<Child> {
     const child = startChild(process.execPath, ['scripts/run-ts.mjs', 'test/worker/worker-process.ts'], {
       cwd: ROOT,
       env: {
-        LOVAGE_BROKER_URL: node.url(),
+        LOVAGE_BROKER_URL: rabbitmq.node.url(),
         LOVAGE_RESULT_BACKEND: undefined,
         QUEUE: queue,
         TIMEOUT: `${TIMEOUT_MS}`,
@@ -62,18 +26,17 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       },
       name: 'worker process',
     })
-    ends.push(() => child.kill())
+    rabbitmq.atEnd(() => child.kill())
     await child.line('ready in', { timeoutMs: 30_000 })
     return child
   }
 
-  const lost = (): LogRecord[] => records.filter(({ message }) => /no channel|connection/.test(message))
   const leaseQueues = async (hostname: string): Promise<string[]> =>
-    (await node.ctl('list_queues', 'name')).filter((name) => name.startsWith(`lovage.lease.${hostname}`))
+    (await rabbitmq.node.ctl('list_queues', 'name')).filter((name) => name.startsWith(`lovage.lease.${hostname}`))
 
   test('run once, and no channel is closed: what runs, and what is held for later', async () => {
-    const queue = `long-${++queues}`
-    const apps = [open(queue), open(queue)]
+    const queue = rabbitmq.queue()
+    const apps = [rabbitmq.open(queue), rabbitmq.open(queue)]
     const gate = new Gate()
     const begun: string[] = []
     const [slow] = apps.map((app) =>
@@ -84,7 +47,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       }),
     )
     for (const app of apps) await withoutDelays(app)
-    const workers = await Promise.all(apps.map((app) => start(app, { hostname: 'two' })))
+    const workers = await Promise.all(apps.map((app) => rabbitmq.start(app, { hostname: 'two' })))
     const long = await slow?.delay('long')
     const later = await slow?.applyAsync(['later'], { countdown: '6s' })
     const leased = (): number => workers.reduce((sum, made) => sum + made.stats().leased, 0)
@@ -96,8 +59,8 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     expect(await long?.get({ timeout: '20s' })).toBe('long')
     expect(begun).toEqual(['long', 'later'])
     for (const made of workers) await expect.poll(() => made.stats()).toMatchObject({ adopted: 0, lost: 0, running: 0 })
-    expect(lost()).toEqual([])
-    expect(node.log()).not.toContain('timed out')
+    expect(rabbitmq.lost()).toEqual([])
+    expect(rabbitmq.node.log()).not.toContain('timed out')
     await Promise.all(workers.map((made) => made.stop()))
     expect(await leaseQueues('two')).toEqual([])
     const { broker } = await (apps[0] as App).client()
@@ -105,7 +68,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
   }, 60_000)
 
   test('are run by another worker when theirs is killed, and their start is counted', async () => {
-    const client = open()
+    const client = rabbitmq.open()
     const queue = client.settings.defaultQueue
     const one = await processOf(queue, { HANG: '1' })
     const result = await client.sendTask<string>('late', ['precious'])
@@ -118,14 +81,14 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
   }, 60_000)
 
   test('go back to their queue when their worker stops, as if they had never been away', async () => {
-    const app = open()
+    const app = rabbitmq.open()
     const gate = new Gate()
     const slow = app.task('slow', async (label: string) => {
       await gate.passed
       return label
     })
     await withoutDelays(app)
-    const one = await start(app, { concurrency: 1, prefetch: 2, hostname: 'one' })
+    const one = await rabbitmq.start(app, { concurrency: 1, prefetch: 2, hostname: 'one' })
     const running = await slow.delay('running')
     const held = await slow.applyAsync(['held'], { countdown: '5s' })
     await expect.poll(() => one.stats().leased, soon).toBeGreaterThan(2)
@@ -142,13 +105,13 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       [[], false],
       [[], false],
     ])
-    await start(app)
+    await rabbitmq.start(app)
     gate.open()
     expect(await Promise.all([running, held].map((one) => one.get({ timeout: '30s' })))).toEqual(['running', 'held'])
   }, 60_000)
 
   test('are not lost, and not run twice, when RabbitMQ itself is killed', async () => {
-    const app = open()
+    const app = rabbitmq.open()
     const gate = new Gate()
     const begun: string[] = []
     const slow = app.task('slow', async (label: string) => {
@@ -156,13 +119,13 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       if (label === 'long') await gate.passed
       return label
     })
-    const made = await start(app)
+    const made = await rabbitmq.start(app)
     const long = await slow.delay('long')
     const later = await slow.applyAsync(['later'], { countdown: '35s' })
     // Its queue of leases has been written down by then.
     await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(12)
-    await node.kill()
-    await node.start()
+    await rabbitmq.node.kill()
+    await rabbitmq.node.start()
     const { leased } = made.stats()
     await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(leased + 2)
     gate.open()

@@ -26,6 +26,9 @@ const MOST_KEY_BYTES = 255
 /** One after the other, highest level first: each declares a level's exchange and queue, and binds them. */
 export const DELAY_LEVELS = Array.from({ length: LEVELS }, (_, i) => LEVELS - 1 - i)
 
+/** What is needed to declare all this. */
+type Declaring = Pick<LinkChannel, 'declareExchange' | 'declareQueue' | 'bindQueue' | 'bindExchange'>
+
 function levelName(level: number): string {
   return LEVEL_PREFIX + level
 }
@@ -36,7 +39,7 @@ function patternOf(level: number, bit: 0 | 1): string {
 }
 
 /** Declares a level as Celery does: its queue holds a message for two to the power of the level of seconds. */
-export async function declareLevel(channel: LinkChannel, level: number, type: DelayQueueType): Promise<void> {
+export async function declareLevel(channel: Declaring, level: number, type: DelayQueueType): Promise<void> {
   const name = levelName(level)
   await channel.declareExchange({ name, type: 'topic', durable: true })
   const table: Headers = {
@@ -54,7 +57,7 @@ export async function declareLevel(channel: LinkChannel, level: number, type: De
  * Joins the levels: a message passes by those whose bit is 0. The exchange of what is due comes last, as with Celery:
  * where that is, all the rest is.
  */
-export async function joinLevels(channel: LinkChannel): Promise<void> {
+export async function joinLevels(channel: Declaring): Promise<void> {
   for (const level of DELAY_LEVELS) {
     if (level > 0) await channel.bindExchange(levelName(level - 1), levelName(level), patternOf(level, 0))
   }
@@ -63,7 +66,7 @@ export async function joinLevels(channel: LinkChannel): Promise<void> {
 }
 
 /** Joins the last level to the exchange of what is due. Fails where that is not there. */
-export async function joinDelivery(channel: LinkChannel): Promise<void> {
+export async function joinDelivery(channel: Declaring): Promise<void> {
   await channel.bindExchange(DELIVERY_EXCHANGE, levelName(0), patternOf(0, 0))
 }
 
@@ -74,10 +77,17 @@ const SINK = `${DELIVERY_EXCHANGE}_sink`
  * Declares a queue of length 0 for all that is due. Where a quorum queue passes on what nobody takes any more, because its
  * queue was deleted while it waited, it keeps it, and after 32 of them passes on nothing at all: so somebody takes it.
  */
-export async function declareSink(channel: LinkChannel, type: DelayQueueType): Promise<void> {
+export async function declareSink(channel: Declaring, type: DelayQueueType): Promise<void> {
   const table: Headers = { 'x-queue-type': type, 'x-max-length': 0 }
   await channel.declareQueue({ name: SINK, durable: true, autoDelete: false, exclusive: false, arguments: table })
   await channel.bindQueue(SINK, DELIVERY_EXCHANGE, '#')
+}
+
+/** Declares all of it at once, where nothing is in the way. */
+export async function declareDelays(channel: Declaring, type: DelayQueueType): Promise<void> {
+  for (const level of DELAY_LEVELS) await declareLevel(channel, level, type)
+  await joinLevels(channel)
+  await declareSink(channel, type)
 }
 
 /** The key by which a message for a queue waits so many seconds; undefined where its name cannot be part of one. */

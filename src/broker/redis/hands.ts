@@ -233,7 +233,8 @@ export class Hands {
     this.#isScheduled = true
     this.#clock.turn(() => {
       this.#isScheduled = false
-      void this.flush()
+      // What went along with a taking meanwhile comes back here if it did not get through.
+      if (this.#acks.length > 0 || this.#returns.length > 0) void this.flush()
     })
   }
 

@@ -14,6 +14,12 @@ import { take, type Taken, type Taking } from './taking.ts'
 /** Most messages taken at a time. */
 const BATCH = 256
 
+/** While the server works on one taking, what came with the other is run: neither waits for the other. */
+const ABREAST = 2
+
+/** Fewer messages are not worth a taking beside another that is on its way. */
+const WORTH = 8
+
 /** Between tries to read when the server refuses it. */
 const AGAIN: Backoff = { baseMs: 100, maxMs: 5000 }
 
@@ -47,8 +53,16 @@ export class RedisConsumer implements Consumer, Reader {
   #heard = new Set<RedisDelivery>()
   #isOpen = false
   #turn = 0
-  #pumping: Promise<void> | undefined
+  /** On their way. */
+  #takings = new Set<Promise<void>>()
+  /** Messages that they may bring. */
+  #asked = 0
+  #isScheduled = false
   #isRung = false
+  /** The server had more than we asked for. */
+  #isBusy = false
+  /** Messages have been handed over in this turn. */
+  #isHanding = false
   /** The server has nothing for us, and rings when it has. */
   #isDry = false
   #failures = 0
@@ -90,11 +104,7 @@ export class RedisConsumer implements Consumer, Reader {
   ring(): void {
     this.#isDry = false
     this.#isRung = true
-    if (this.#pumping || this.#pause || !this.#isOpen || !this.#link) return
-    this.#pumping = this.#pump().finally(() => {
-      this.#pumping = undefined
-      if (this.#isRung) this.ring()
-    })
+    this.#schedule()
   }
 
   setPrefetch(prefetch: number): void {
@@ -123,7 +133,7 @@ export class RedisConsumer implements Consumer, Reader {
 
   /** Resolves when nothing is on its way to us. */
   async quiet(): Promise<void> {
-    await this.#pumping
+    while (this.#takings.size > 0) await Promise.all(this.#takings)
   }
 
   async #cancel(): Promise<void> {
@@ -132,7 +142,7 @@ export class RedisConsumer implements Consumer, Reader {
     this.#pause?.cancel()
     forget(this)
     const ends = async (): Promise<void> => {
-      await this.#pumping
+      await this.quiet()
       await hands.flush()
       await this.#link?.run(QUEUES.detach, [this.name, ...this.queues])
     }
@@ -141,33 +151,61 @@ export class RedisConsumer implements Consumer, Reader {
     })
   }
 
-  async #pump(): Promise<void> {
-    // After the promises of this turn: what rings at once rings once, and what they settle goes along.
-    await new Promise<void>((resolve) => process.nextTick(resolve))
-    while (this.#isRung && this.#isOpen && this.#link) {
-      const most = this.#prefetch === 0 ? BATCH : Math.min(BATCH, this.#prefetch - this.#unsettled)
-      this.#isRung = false
+  /** After the promises of this turn: what rings at once rings once, and what they settle goes along. */
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    process.nextTick(() => {
+      this.#isScheduled = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (this.#isRung && this.#isOpen && this.#link && !this.#pause && this.#takings.size < ABREAST) {
+      const most = this.#most()
+      // What is on its way rings again when it is here.
+      this.#isRung = this.#takings.size > 0 || (most > 0 && this.#isBusy)
       if (most <= 0) return
-      try {
-        await this.#takeOnce(this.#link, most)
-        this.#failures = 0
-      } catch (error) {
-        return this.#onFailure(error, this.#link)
-      }
+      this.#begin(this.#link, most)
     }
   }
 
+  /** How many to ask for now. A server that has plenty is asked for half of them, and then for the other half. */
+  #most(): number {
+    const room = this.#prefetch === 0 ? BATCH : this.#prefetch - this.#unsettled - this.#asked
+    if (this.#takings.size > 0 && (!this.#isBusy || room < WORTH)) return 0
+    const share = this.#isBusy ? Math.max(WORTH, Math.ceil(this.#prefetch / 2)) : room
+    return Math.min(BATCH, room, this.#prefetch === 0 ? BATCH : share)
+  }
+
+  #begin(link: RedisLink, most: number): void {
+    this.#asked += most
+    const taking: Promise<void> = this.#takeOnce(link, most)
+      .catch((error: unknown) => this.#onFailure(error, link))
+      .then(() => {
+        this.#takings.delete(taking)
+        if (this.#isRung) this.#schedule()
+      })
+    this.#takings.add(taking)
+  }
+
   async #takeOnce(link: RedisLink, most: number): Promise<void> {
-    const { hands, declareAgain } = this.#host
-    const taking = await take((script, args) => link.read(script, args, this.#keys), hands, {
-      queues: this.#inTurn(),
-      most,
-      noAck: this.#options.noAck ?? false,
+    const { clock, hands, declareAgain } = this.#host
+    const options = { queues: this.#inTurn(), most, noAck: this.#options.noAck ?? false }
+    const run: Parameters<typeof take>[0] = (script, args) => link.read(script, args, this.#keys)
+    const taking = await take(run, hands, options).catch((error: unknown) => {
+      this.#asked -= most
+      throw error
     })
-    this.#handAll(taking)
+    this.#failures = 0
     // So many as asked for, or more than one answer holds: there may be more.
-    if (taking.taken.length === most || taking.left > 0) this.#isRung = true
-    else if (!this.#isRung) this.#isDry = true
+    this.#isBusy = taking.taken.length === most || taking.left > 0
+    if (this.#isBusy) this.#isRung = true
+    this.#isDry = !this.#isRung
+    if (taking.taken.length > 0 && this.#isHanding) await new Promise<void>((resolve) => clock.turn(resolve))
+    this.#asked -= most
+    this.#handAll(taking)
     for (const queue of taking.missing) {
       if (!this.#isOpen || !(await declareAgain(queue))) continue
       await this.#host.attach(this, link)
@@ -182,7 +220,11 @@ export class RedisConsumer implements Consumer, Reader {
     return [...this.queues.slice(from), ...this.queues.slice(0, from)]
   }
 
+  /** One taking a turn: what the first of them leaves room for is asked for before the second is run. */
   #handAll({ taken }: Taking): void {
+    if (taken.length === 0) return
+    this.#isHanding = true
+    this.#host.clock.turn(() => (this.#isHanding = false))
     const deliveries = taken.map((one) => this.#deliveryOf(one))
     for (const delivery of deliveries) {
       // A handler before it may have cancelled. What counts as settled already would be lost if it were not handed over.
@@ -242,8 +284,8 @@ export class RedisConsumer implements Consumer, Reader {
   }
 
   #onFailure(error: unknown, link: RedisLink): void {
-    // The next connection rings.
-    if (isLost(error) || !link.isOpen) return
+    // The next connection rings. Of two takings that fail together one is enough to hear of.
+    if (isLost(error) || !link.isOpen || this.#pause) return
     if (isPassing(error)) return this.#host.onUseless(link, messageOf(error))
     const { clock } = this.#host
     const waitMs = backoffMs(this.#failures++, AGAIN, clock.random())

@@ -37,6 +37,11 @@ const ofWorker =
     else to.worker.set(ours, made)
   }
 
+const workerFlag =
+  (ours: string): Converter =>
+  (to, value, name) =>
+    typeof value === 'boolean' ? void to.worker.set(ours, value) : to.unfit(name, value, 'True or False')
+
 const serializer =
   (ours: string): Converter =>
   (to, value, name) => {
@@ -148,14 +153,14 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   task_publish_retry: retry,
   task_publish_retry_policy: publishPolicy,
   task_queue_max_priority: whole('queueMaxPriority'),
+  task_send_sent_event: flag('sendSentEvent'),
   task_serializer: serializer('taskSerializer'),
   task_soft_time_limit: time((to, wait) => to.worker.set('softTimeLimit', wait)),
   task_time_limit: time((to, wait) => to.worker.set('timeLimit', wait)),
   worker_concurrency: concurrency,
-  worker_disable_rate_limits: (to, value, name) =>
-    typeof value === 'boolean'
-      ? void to.worker.set('disableRateLimits', value)
-      : to.unfit(name, value, 'True or False'),
+  worker_disable_rate_limits: workerFlag('disableRateLimits'),
+  worker_enable_remote_control: workerFlag('remoteControl'),
+  worker_send_task_events: workerFlag('events'),
   worker_max_memory_per_child: ofWorker('maxMemoryPerChild', (kib) => {
     const count = number(kib)
     return count === undefined ? undefined : count * 1024
@@ -165,9 +170,7 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
     typeof value === 'string' && !value.includes(':')
       ? void to.worker.set('pool', value)
       : to.unfit(name, value, 'the name of a pool'),
-  worker_pool_restarts: (to, value, name) => {
-    if (value === true) to.note(name, 'is on: `SIGHUP` reloads, and replaces threads and processes')
-  },
+  worker_pool_restarts: workerFlag('poolRestarts'),
   worker_prefetch_multiplier: ofWorker('prefetchMultiplier', number),
   worker_soft_shutdown_timeout: time((to, wait) => to.worker.set('softShutdownTimeout', wait)),
 }

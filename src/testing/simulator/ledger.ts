@@ -1,5 +1,6 @@
 import { isReady, type Outcome } from '../../protocol/outcome.ts'
 import type { Message } from '../../protocol/message.ts'
+import { parseIso } from '../../protocol/iso-time.ts'
 import type { Trace } from './trace.ts'
 
 /** Told of what becomes of each message. */
@@ -37,6 +38,17 @@ export interface TaskFacts {
   expiresAtMs: number
   /** It is acknowledged before its start, by its own wish (`acksLate: false`): it may be lost with its worker. */
   isAckedEarly: boolean
+  /** When each of its runs may begin, epoch ms, by the number of retries before; where it must wait. */
+  readonly dueMs: Map<number, number>
+}
+
+/** How a task is started. */
+interface Start {
+  /** Its process cannot know yet that its connection is lost. */
+  readonly isBlind: boolean
+  readonly retries: number
+  /** By the clock of its process, epoch ms. */
+  readonly nowMs: number
 }
 
 /** What is known of one wait for an outcome. */
@@ -98,6 +110,8 @@ export class Ledger implements MessageWatch {
   sending(process: string, message: Message, id: string): void {
     const task = this.#task(id)
     if (task.sent++ === 0) task.name = nameOf(message, id)
+    const { eta, retries } = message.headers
+    if (typeof eta === 'string') task.dueMs.set(Number(retries ?? 0), parseIso(eta))
     this.#trace.add(process, `sends ${task.name}`)
   }
 
@@ -139,11 +153,12 @@ export class Ledger implements MessageWatch {
     else task.settled++
   }
 
-  /** @param isBlind the process cannot know yet that its connection is lost */
-  started(process: string, id: string, isBlind: boolean): void {
+  started(process: string, id: string, { isBlind, retries, nowMs }: Start): void {
     const task = this.#task(id)
     this.#trace.add(process, `starts ${task.name}`)
     task.starts++
+    const earlyMs = (task.dueMs.get(retries) ?? -Infinity) - nowMs
+    if (earlyMs > 0) this.blame(`${task.name} was started in ${process} ${earlyMs} ms before its time`)
     const isOver = task.outcomes.length > 0 && task.accepted === task.settled
     if (isOver && !this.isCoarse && !isBlind && !task.isAckedEarly) {
       this.blame(
@@ -237,7 +252,8 @@ export class Ledger implements MessageWatch {
     if (!task) {
       const counts = { sent: 0, confirmed: 0, accepted: 0, settled: 0, starts: 0, ends: 0, dead: 0 }
       const flags = { isUnstored: false, isAckedEarly: false }
-      this.tasks.set(id, (task = { id, name: short(id), outcomes: [], expiresAtMs: Infinity, ...counts, ...flags }))
+      const lists = { outcomes: [], dueMs: new Map<number, number>() }
+      this.tasks.set(id, (task = { id, name: short(id), ...lists, expiresAtMs: Infinity, ...counts, ...flags }))
     }
     return task
   }

@@ -86,7 +86,7 @@ export class RabbitChannel {
   }
 
   declareExchange(spec: ExchangeSpec): void {
-    this.server.declareExchange(spec)
+    this.server.exchanges.declare(spec)
   }
 
   declareQueue(spec: QueueDeclaration): void {
@@ -95,6 +95,10 @@ export class RabbitChannel {
 
   bindQueue(queue: string, exchange: string, routingKey: string): void {
     this.server.bind(queue, exchange, routingKey)
+  }
+
+  bindExchange(to: string, from: string, routingKey: string): void {
+    this.server.exchanges.bindExchange(to, from, routingKey)
   }
 
   inspectQueue(name: string): { messages: number; consumers: number } {

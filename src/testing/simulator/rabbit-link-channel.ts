@@ -67,8 +67,8 @@ export class RabbitLinkChannel implements LinkChannel {
     return this.#ask((peer) => peer.bindQueue(queue, exchange, routingKey))
   }
 
-  bindExchange(): Promise<void> {
-    return Promise.reject(new LinkError('channel', 'the model binds no exchanges to exchanges', 540))
+  bindExchange(to: string, from: string, routingKey: string): Promise<void> {
+    return this.#ask((peer) => peer.bindExchange(to, from, routingKey))
   }
 
   inspectQueue(name: string): Promise<{ messages: number; consumers: number }> {

@@ -36,8 +36,8 @@ export class RabbitQueue {
   readonly consumers: RabbitConsumer[] = []
   /** Acknowledged so lately that the disk may not know. */
   lately: { readonly entry: RabbitEntry; readonly atMs: number }[] = []
-  /** Expired, and on their way elsewhere. */
-  readonly moving = new Set<RabbitEntry>()
+  /** Expired, and on their way elsewhere; whether a queue has taken them. */
+  readonly moving = new Map<RabbitEntry, boolean>()
   /** When it was last used, by which it expires. */
   idleSinceMs = 0
   readonly #maxPriority: number

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Destination, ExchangeSpec } from '../../broker/broker.ts'
+import type { Destination } from '../../broker/broker.ts'
 import type { QueueDeclaration } from '../../broker/open.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { FaultKit } from './faults.ts'
@@ -22,16 +22,16 @@ const MOVE_AGAIN_MS = 1_000
 const FSYNC_MS = 8
 
 /**
- * A model of RabbitMQ, as far as Lovage uses it: direct and fanout exchanges, classic queues, credit, confirmations, returns,
- * redelivery, priorities, expiry of messages and queues, dead-letter exchanges of what expires, queue lengths, faults that
- * close a channel, and death with what was on disk. Not there: topic exchanges, queues that refuse, alarms, and bytes.
+ * A model of RabbitMQ, as far as Lovage uses it: exchanges, bound to each other too, classic queues, credit, confirmations,
+ * returns, redelivery, priorities, expiry of messages and queues, dead-letter exchanges of what expires, queue lengths,
+ * faults that close a channel, and death with what was on disk. Not there: queues that refuse, alarms, and bytes.
  */
 export class RabbitServer {
   readonly kit: FaultKit
   readonly #timeline: Timeline
   readonly #watch: MessageWatch
   readonly #queues = new Map<string, RabbitQueue>()
-  readonly #exchanges = new RabbitExchanges()
+  readonly exchanges = new RabbitExchanges()
   readonly #connections = new Map<Connection, Set<RabbitChannel>>()
   #isUp = true
   /** Counts its lives: what one life has planned is nothing to the next. */
@@ -46,17 +46,6 @@ export class RabbitServer {
 
   get isUp(): boolean {
     return this.#isUp
-  }
-
-  /** Everything that waits or is unacknowledged, by queue. */
-  *contents(): Iterable<{ queue: RabbitQueue; entry: RabbitEntry }> {
-    for (const queue of this.#queues.values()) {
-      this.#expire(queue)
-      for (const entry of queue.ready) yield { queue, entry }
-    }
-    for (const channels of this.#connections.values()) {
-      for (const channel of channels) yield* channel.unacked
-    }
   }
 
   /** Does it, unless the server dies before. */
@@ -104,7 +93,11 @@ export class RabbitServer {
     }
     for (const queue of [...this.#queues.values()]) {
       queue.consumers.length = 0
-      for (const entry of queue.moving) queue.put(entry)
+      for (const [entry, isTaken] of queue.moving) {
+        queue.put(entry)
+        // What it was moved to has it as well.
+        if (isTaken) this.#watch.accepted(entry.message, queue.name)
+      }
       queue.moving.clear()
       if (!queue.spec.durable) {
         this.#forget(queue)
@@ -124,7 +117,7 @@ export class RabbitServer {
         this.#watch.accepted(entry.message, queue.name)
       }
     }
-    this.#exchanges.crash()
+    this.exchanges.crash()
     for (const { onDown } of gone) onDown()
   }
 
@@ -133,13 +126,16 @@ export class RabbitServer {
     for (const queue of this.#queues.values()) this.pump(queue)
   }
 
-  /** Returns how long it takes until the message is safe. */
-  publish(message: Message, to: Destination, onUnroutable: () => void): number {
-    const names = this.#exchanges.route(to)
+  /** Returns how long it takes until the message is safe. `isMoved`: it is one copy with another that goes for it. */
+  publish(message: Message, to: Destination, onUnroutable: () => void, isMoved = false): number {
+    const names = this.exchanges.route(to)
     const queues = names.map((name) => this.#queues.get(name)).filter((queue) => queue !== undefined)
     if (queues.length === 0) onUnroutable()
     let safeInMs = 0
+    let isKnown = isMoved
     for (const queue of queues) {
+      // Nothing is ever in it.
+      if (queue.maxLength === 0) continue
       const isKept = queue.spec.durable && message.deliveryMode === 2
       const entry: RabbitEntry = {
         message,
@@ -149,7 +145,8 @@ export class RabbitServer {
         redelivered: false,
         isSafe: false,
       }
-      this.#watch.accepted(message, queue.name)
+      if (!isKnown) this.#watch.accepted(message, queue.name)
+      isKnown = false
       queue.put(entry)
       if (isKept) {
         const inMs = this.kit.between(0, FSYNC_MS)
@@ -161,10 +158,6 @@ export class RabbitServer {
         this.#watch.dropped((queue.ready.shift() as RabbitEntry).message, queue.name)
     }
     return safeInMs
-  }
-
-  declareExchange(spec: ExchangeSpec): void {
-    this.#exchanges.declare(spec)
   }
 
   declareQueue(spec: QueueDeclaration, connection: object): void {
@@ -183,7 +176,7 @@ export class RabbitServer {
 
   bind(queue: string, exchange: string, routingKey: string): void {
     this.queue(queue, undefined)
-    this.#exchanges.bind(queue, exchange, routingKey)
+    this.exchanges.bind(queue, exchange, routingKey)
   }
 
   /** @throws ChannelFault 404 when it is not there, 405 when it is another connection's */
@@ -235,10 +228,15 @@ export class RabbitServer {
   }
 
   acked(entry: RabbitEntry, queue: RabbitQueue): void {
+    this.#forgetLately(entry, queue)
+    this.#watch.settled(entry.message, queue.name)
+  }
+
+  /** It is gone, as soon as the disk knows. */
+  #forgetLately(entry: RabbitEntry, queue: RabbitQueue): void {
     const atMs = this.#timeline.monotonic()
     queue.lately = queue.lately.filter((one) => atMs - one.atMs <= FSYNC_MS)
     queue.lately.push({ entry, atMs })
-    this.#watch.settled(entry.message, queue.name)
   }
 
   pump(queue: RabbitQueue): void {
@@ -271,13 +269,14 @@ export class RabbitServer {
 
   /** At least once, as quorum queues do it: what has expired is there until it has arrived. */
   #moveOn(entry: RabbitEntry, queue: RabbitQueue, exchange: string): void {
-    queue.moving.add(entry)
     const { expirationMs: _, ...message } = entry.message
+    const { routingKey } = entry
     let isTaken = true
-    const safeInMs = this.publish(message, { exchange, routingKey: entry.routingKey }, () => (isTaken = false))
+    const safeInMs = this.publish(message, { exchange, routingKey }, () => (isTaken = false), true)
+    queue.moving.set(entry, isTaken)
     this.later(isTaken ? safeInMs : MOVE_AGAIN_MS, () => {
       queue.moving.delete(entry)
-      if (isTaken) this.acked(entry, queue)
+      if (isTaken) this.#forgetLately(entry, queue)
       else this.#moveOn(entry, queue, exchange)
     })
   }
@@ -295,6 +294,6 @@ export class RabbitServer {
   #forget(queue: RabbitQueue): void {
     this.#queues.delete(queue.name)
     for (const { message } of queue.ready.splice(0)) this.#watch.dropped(message, queue.name)
-    this.#exchanges.unbind(queue.name)
+    this.exchanges.unbind(queue.name)
   }
 }

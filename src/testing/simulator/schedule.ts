@@ -67,6 +67,7 @@ async function play<Made extends MadeApp>(
   const { kit, ledger } = world
   let state: unknown
   try {
+    await world.prepare()
     for (const slot of world.workers) slot.start()
     await phase(world, 'start', CHANGE_MS, () => running(world))
     kit.begin()

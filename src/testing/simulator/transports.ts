@@ -3,7 +3,7 @@ import type { ResultBackend } from '../../backend/backend.ts'
 import { openBackend } from '../../backend/open.ts'
 import type { OpenRedisLine } from '../../base/redis/redis-connection.ts'
 import type { Broker } from '../../broker/broker.ts'
-import { type EnginePost, type EngineServer, openBroker } from '../../broker/open.ts'
+import { declareDelays, type EnginePost, type EngineServer, openBroker } from '../../broker/open.ts'
 import type { FaultKit } from './faults.ts'
 import type { Ledger } from './ledger.ts'
 import type { BrokerModel } from './peer.ts'
@@ -71,6 +71,21 @@ export class Transports {
       ledger.isCoarse = true
       this.#place = new SimulatedPlace({ timeline, kit, Engine, onOwnerLost })
     }
+  }
+
+  /** The server has been in use before: in most worlds there is a place in RabbitMQ for what is for later. */
+  async prepare(): Promise<void> {
+    const server = this.#rabbit
+    if (!server || this.#options.seed % 8 === 7) return
+    await declareDelays(
+      {
+        declareExchange: async (spec) => server.exchanges.declare(spec),
+        declareQueue: async (spec) => server.declareQueue(spec, server),
+        bindQueue: async (queue, exchange, key) => server.bind(queue, exchange, key),
+        bindExchange: async (to, from, key) => server.exchanges.bindExchange(to, from, key),
+      },
+      'quorum',
+    )
   }
 
   /** What can die and come again; undefined where nothing can. */

@@ -3,7 +3,8 @@ import { currentTaskIfAny } from '../../app/current-task.ts'
 import { Ignore, Reject } from '../../app/control-flow.ts'
 import type { RegisteredTask } from '../../app/registry.ts'
 import type { Expectation, ReplyAddress, ResultBackend } from '../../backend/backend.ts'
-import type { Broker, Delivery } from '../../broker/broker.ts'
+import type { Broker, BrokerDelays, Delivery, PublishOptions } from '../../broker/broker.ts'
+import type { Message } from '../../protocol/message.ts'
 import { isReady, type Outcome } from '../../protocol/outcome.ts'
 import type { FaultKit } from './faults.ts'
 import { type Ledger, taskIdOf } from './ledger.ts'
@@ -23,21 +24,32 @@ export interface Watching {
 
 /** A broker whose messages of tasks are written into the ledger. Sometimes one is sent twice. */
 export function watchBroker(broker: Broker, { process, ledger, kit }: Watching): Broker {
+  async function send<T>(message: Message, options: PublishOptions | undefined, publish: () => Promise<T>): Promise<T> {
+    const id = taskIdOf(message)
+    const isNew = id !== undefined && !options?.isPassedOn
+    if (isNew) ledger.sending(process.name, message, id)
+    const answer = await process.gate(publish())
+    if (!isNew) return answer
+    ledger.confirmed(process.name, id)
+    if (!kit.strikes('duplicate', process.name)) return answer
+    const inMs = kit.between(0, 1) < 0.5 ? 0 : kit.between(0, LATE_MS)
+    process.at(process.clock.monotonic() + inMs, () => void publish().catch(() => {}))
+    return answer
+  }
   return overlay<Broker>(broker, {
-    async publish(message, to, options) {
-      const id = taskIdOf(message)
-      const isNew = id !== undefined && !options?.isPassedOn
-      if (isNew) ledger.sending(process.name, message, id)
-      await process.gate(broker.publish(message, to, options))
-      if (!isNew) return
-      ledger.confirmed(process.name, id)
-      if (!kit.strikes('duplicate', process.name)) return
-      const inMs = kit.between(0, 1) < 0.5 ? 0 : kit.between(0, LATE_MS)
-      process.at(process.clock.monotonic() + inMs, () => void broker.publish(message, to, options).catch(() => {}))
-    },
-    // Times are held by workers here.
+    publish: (message, to, options) => send(message, options, () => broker.publish(message, to, options)),
     get delays() {
-      return undefined
+      const { delays } = broker
+      if (!delays) return undefined
+      return overlay<BrokerDelays>(delays, {
+        publish: (message, to, atMs, options) =>
+          send(message, options, () => delays.publish(message, to, atMs, options)),
+        keep: (delivery, atMs) => process.gate(delays.keep(delivery, atMs)),
+        move: async (queues) => {
+          const stop = await process.gate(delays.move(queues))
+          return () => process.gate(stop())
+        },
+      })
     },
     declare: (topology) => process.gate(broker.declare(topology)),
     probe: (timeoutMs) => process.gate(broker.probe(timeoutMs)),
@@ -50,6 +62,9 @@ export function countedBroker(broker: Broker, { process, ledger }: Watching): Br
     async publish(message, to, options) {
       await broker.publish(message, to, options)
       ledger.accepted(message, to.routingKey)
+    },
+    get delays() {
+      return watchDelays(broker, ledger)
     },
     consume: (options) =>
       broker.consume({
@@ -66,6 +81,9 @@ export function remoteBroker(broker: Broker, { process, ledger }: Watching): Bro
       await process.pause()
       await broker.publish(message, to, options)
       ledger.accepted(message, to.routingKey)
+    },
+    get delays() {
+      return watchDelays(broker, ledger, () => process.pause())
     },
     async consume(options) {
       /** On their way to the handler. */
@@ -92,17 +110,40 @@ export function remoteBroker(broker: Broker, { process, ledger }: Watching): Bro
   })
 }
 
+/** What is kept is one copy still. */
+function watchDelays(broker: Broker, ledger: Ledger, pause = async (): Promise<void> => {}): BrokerDelays | undefined {
+  const { delays } = broker
+  if (!delays) return undefined
+  return overlay<BrokerDelays>(delays, {
+    async publish(message, to, atMs, options) {
+      await pause()
+      const where = await delays.publish(message, to, atMs, options)
+      ledger.accepted(message, to.routingKey)
+      return where
+    },
+    async keep(delivery, atMs) {
+      await pause()
+      return await delays.keep(unwatched.get(delivery) ?? delivery, atMs)
+    },
+  })
+}
+
+/** Of what is watched that which a broker knows. */
+const unwatched = new WeakMap<Delivery, Delivery>()
+
 function watchDelivery(delivery: Delivery, process: SimulatedProcess, ledger: Ledger): Delivery {
   const settle = (how: 'ack' | 'reject') => (): boolean => {
     const isOurs = process.isAlive && delivery[how]()
     if (isOurs) ledger.settled(delivery.message, delivery.queue)
     return isOurs
   }
-  return overlay(delivery, {
+  const watched = overlay(delivery, {
     ack: settle('ack'),
     reject: settle('reject'),
     requeue: () => process.isAlive && delivery.requeue(),
   })
+  unwatched.set(watched, delivery)
+  return watched
 }
 
 /** A backend whose outcomes and waits are written into the ledger. */
@@ -159,8 +200,8 @@ export function watchTasks(app: App, { process, ledger, isBlind }: Watching): vo
     const call = task.call.bind(task)
     if (!task.options.acksLate) ledger.ackedEarly.add(name)
     const watched = async (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<unknown> => {
-      const id = currentTaskIfAny()?.id ?? ''
-      ledger.started(process.name, id, isBlind())
+      const { id = '', retries = 0 } = currentTaskIfAny() ?? {}
+      ledger.started(process.name, id, { isBlind: isBlind(), retries, nowMs: process.clock.now() })
       try {
         const value = await call(args, kwargs)
         ledger.ended(process.name, id, 'ends', task.options.ignoreResult)

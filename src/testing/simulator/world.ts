@@ -80,6 +80,11 @@ export class World<Made extends MadeApp> {
     for (let at = 0; at < workers; at++) this.#addSlot()
   }
 
+  /** Before anything begins. */
+  prepare(): Promise<void> {
+    return this.#transports.prepare()
+  }
+
   /** One more worker, which begins at once; its number, from 0. */
   addWorker(): number {
     this.#addSlot().start()

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import type { Delivery } from '../../../src/broker/broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
@@ -29,6 +30,36 @@ describeWith(['redis'], 'acknowledgements', () => {
     )
     // One for each, and what a consumer begins and a broker goes on with; not two for each.
     expect((await scriptsRun(redis)) - before).toBeLessThan(130)
+    await broker.stop()
+  })
+
+  test('leave a consumer, whose takings run abreast, no more than it asked for, and each once and in order', async () => {
+    const broker = openBroker(redis.url())
+    await broker.start()
+    const queue = randomUUID()
+    await broker.declare({ queues: [{ name: queue }] })
+    const texts = Array.from({ length: 1000 }, (_, i) => String(i))
+    await Promise.all(texts.map((text) => broker.publish(textMessage(text), toQueue(queue))))
+    const before = await scriptsRun(redis)
+    const came: string[] = []
+    let inHand = 0
+    let mostInHand = 0
+    await new Promise<void>((resolve) => {
+      const onDelivery = (delivery: Delivery): void => {
+        came.push(Buffer.from(delivery.message.body).toString())
+        mostInHand = Math.max(mostInHand, ++inHand)
+        setImmediate(() => {
+          inHand--
+          delivery.ack()
+          if (came.length === texts.length && inHand === 0) resolve()
+        })
+      }
+      void broker.consume({ queues: [queue], prefetch: 50, onDelivery })
+    })
+    expect(came).toEqual(texts)
+    expect(mostInHand).toBeLessThanOrEqual(50)
+    await until('nothing is left of them', async () => (await redis.raw.exists('unacked', 'unacked_index')) === 0)
+    expect((await scriptsRun(redis)) - before).toBeLessThan(200)
     await broker.stop()
   })
 })
