@@ -24,7 +24,6 @@ import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
-import { askedPeers } from './peers.ts'
 import { QueueReader } from './queue-reader.ts'
 import { burying } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
@@ -146,8 +145,7 @@ export class Shift {
       isClosing: () => this.#isClosing,
     })
     const onChange = (): void => this.#credit.changed()
-    const peers = askedPeers(app.control, clock)
-    this.#strangers = new Strangers({ clock, peers, reading, leaving: this.#leaving, settle, onChange })
+    this.#strangers = new Strangers({ clock, control: app.control, reading, leaving: this.#leaving, settle, onChange })
     this.#arrivals = new Arrivals({
       clock,
       rules,

@@ -5,7 +5,7 @@ import { plainHeader, UNKNOWN_HEADER } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Leaving } from './leaving.ts'
-import type { Peers } from './peers.ts'
+import { askedPeers, type Peers } from './peers.ts'
 import type { Reading } from './reading.ts'
 import type { Work } from './work.ts'
 
@@ -21,7 +21,8 @@ const MOST_COMPANY = 20
 /** What dealing with unknown tasks needs. */
 export interface StrangersOptions {
   readonly clock: Clock
-  readonly peers: Peers
+  /** What other workers are asked over. */
+  readonly control: Parameters<typeof askedPeers>[0]
   readonly leaving: Leaving
   /** Knows what a queue of the broker is called by all who read it. */
   readonly reading: Pick<Reading, 'nameOf'>
@@ -36,6 +37,7 @@ export interface StrangersOptions {
  */
 export class Strangers {
   readonly #options: StrangersOptions
+  readonly #peers: Peers
   /** With the timer of those that go back. */
   readonly #works = new Map<Work, Timer | undefined>()
   /** Tasks that were told of. */
@@ -43,6 +45,7 @@ export class Strangers {
 
   constructor(options: StrangersOptions) {
     this.#options = options
+    this.#peers = askedPeers(options.control, options.clock)
   }
 
   /** How many may come in addition to these: tasks known here may wait behind them, and not all that wait is to come here. */
@@ -52,10 +55,10 @@ export class Strangers {
 
   /** @param outcome what it ends with where nobody knows it */
   meet(work: Work, outcome: Outcome): void {
-    const { peers, reading, settle, onChange } = this.#options
+    const { reading, settle, onChange } = this.#options
     this.#works.set(work, undefined)
     onChange()
-    void peers.know(work.request.task, reading.nameOf(work.delivery.queue)).then((isKnown) => {
+    void this.#peers.know(work.request.task, reading.nameOf(work.delivery.queue)).then((isKnown) => {
       if (!this.#works.has(work)) return
       if (isKnown) return this.#keep(work)
       this.#works.delete(work)
