@@ -4,6 +4,8 @@ export interface BenchOptions {
   tiny: boolean
   /** A RabbitMQ of the run, with a virtual host of the case's own; undefined where the machine has none. */
   amqpUrl: string | undefined
+  /** Whether rows whose names begin so are asked for (`--only`). Cases that take long ask before they measure. */
+  isWanted: (what: string) => boolean
 }
 
 /** One measured value. */

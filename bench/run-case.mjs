@@ -1,17 +1,18 @@
-// Runs one case of bench/cases in this process and prints its figures. argv: name, --tiny, --amqp=<url>.
+// Runs one case of bench/cases in this process and prints its figures. argv: name, --tiny, --amqp=<url>, --only=<text>.
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadTypeScript } from '../scripts/load-ts.mjs'
 import { ROOT } from '../scripts/steps.mjs'
 
 const { values, positionals } = parseArgs({
-  options: { tiny: { type: 'boolean', default: false }, amqp: { type: 'string' } },
+  options: { tiny: { type: 'boolean', default: false }, amqp: { type: 'string' }, only: { type: 'string' } },
   allowPositionals: true,
 })
 const [name = ''] = positionals
 /** @type {{ default: import('./case.ts').BenchCase }} */
 const bench = await loadTypeScript(join(ROOT, 'bench', 'cases', `${name}.ts`), { built: true })
-const figures = await bench.default({ tiny: values.tiny, amqpUrl: values.amqp })
+const { tiny, amqp, only = '' } = values
+const figures = await bench.default({ tiny, amqpUrl: amqp, isWanted: (what) => what.includes(only) })
 if (figures.length === 0) throw new Error(`case ${name} measured nothing`)
 for (const figure of figures) {
   if ('leftOut' in figure) {

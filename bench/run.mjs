@@ -1,5 +1,6 @@
 // What `npm run bench` runs: every case in bench/cases, or those named, each in a process of its own, all on one RabbitMQ.
-// `--tiny` runs them just long enough to see that they work.
+// `--tiny` runs them just long enough to see that they work; `--only <text>` has a case of many rows measure only those whose
+// names have the text.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -7,7 +8,10 @@ import { loadTypeScript } from '../scripts/load-ts.mjs'
 import { hasService } from '../scripts/services.mjs'
 import { ROOT, run, Steps } from '../scripts/steps.mjs'
 
-const { values, positionals } = parseArgs({ options: { tiny: { type: 'boolean' } }, allowPositionals: true })
+const { values, positionals } = parseArgs({
+  options: { tiny: { type: 'boolean' }, only: { type: 'string' } },
+  allowPositionals: true,
+})
 const cases = readdirSync(join(ROOT, 'bench', 'cases'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -'.ts'.length))
@@ -17,6 +21,11 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 const chosen = positionals.length > 0 ? positionals : cases
+const whole = chosen.filter((name) => !sourceOf(name).includes('isWanted'))
+if (values.only !== undefined && whole.length > 0) {
+  console.error(`Of ${whole.join(', ')} no part can be measured alone: leave --only out`)
+  process.exit(1)
+}
 
 if ((await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])) !== 0) process.exit(1)
 
@@ -26,6 +35,7 @@ try {
   for (const name of chosen) {
     const args = [join(ROOT, 'bench', 'run-case.mjs'), name]
     if (values.tiny) args.push('--tiny')
+    if (values.only !== undefined) args.push(`--only=${values.only}`)
     if (node) args.push(`--amqp=${node.url(name)}`)
     await steps.step(name, () => run(process.execPath, args))
   }
@@ -39,11 +49,14 @@ steps.finish()
  * @returns {Promise<import('../test/services/rabbitmq-node.ts').RabbitmqNode | undefined>}
  */
 async function startRabbitmq(names) {
-  const asks = names.filter((name) =>
-    readFileSync(join(ROOT, 'bench', 'cases', `${name}.ts`), 'utf8').includes('amqpUrl'),
-  )
+  const asks = names.filter((name) => sourceOf(name).includes('amqpUrl'))
   if (asks.length === 0 || !hasService('rabbitmq')) return undefined
   /** @type {typeof import('../test/services/rabbitmq-node.ts')} */
   const { RabbitmqNode } = await loadTypeScript(join(ROOT, 'test', 'services', 'rabbitmq-node.ts'))
   return RabbitmqNode.start({ vhosts: asks })
+}
+
+/** @param {string} name */
+function sourceOf(name) {
+  return readFileSync(join(ROOT, 'bench', 'cases', `${name}.ts`), 'utf8')
 }

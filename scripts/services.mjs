@@ -26,7 +26,7 @@ export const SERVICES = {
   celery: {
     what: 'Python Celery',
     why: 'a real Celery sits on the other side of the wire',
-    packages: ['python3-celery', 'python3-redis', 'python3-msgpack'],
+    packages: ['python3-celery', 'python3-redis', 'python3-msgpack', 'python3-brotli', 'python3-zstandard'],
   },
   openssl: {
     what: 'openssl',
@@ -71,7 +71,10 @@ const PROBES = {
   rabbitmq: () => findRabbitmq() !== undefined,
   redis: () => findCommand('redis-server') !== undefined,
   celery: () =>
-    existsSync(PYTHON) && ['celery', 'redis'].every((name) => existsSync(join(PYTHON_PACKAGES, name, '__init__.py'))),
+    existsSync(PYTHON) &&
+    ['celery/__init__.py', 'redis/__init__.py', 'msgpack/__init__.py', 'brotli.py', 'zstandard/__init__.py'].every(
+      (file) => existsSync(join(PYTHON_PACKAGES, file)),
+    ),
   openssl: () => findCommand('openssl') !== undefined,
 }
 

@@ -7,6 +7,8 @@ export interface JobWatcher {
   ended(job: Job): void
   /** Its function was given up while it runs (+1), or has returned after all (-1). */
   abandoned(change: 1 | -1): void
+  /** Its function has returned, given up before or not. */
+  returned?(mark: number): void
 }
 
 /** The strings by which a running job is held: its signal, and how to give it up. */
@@ -16,8 +18,8 @@ export class JobControl {
   #settled = false
   #aborter: AbortController | undefined
   #reason: Error | undefined
-  /** Called when its function has returned, given up before or not. */
-  onReturn: (() => void) | undefined
+  /** By which the watcher knows it when its function has returned. */
+  mark = -1
   #resolve: ((outcome: Outcome) => void) | undefined
 
   constructor(job: Job, watcher?: JobWatcher) {
@@ -59,7 +61,7 @@ export class JobControl {
     return new Promise((resolve) => {
       this.#resolve = resolve
       const returned = (outcome: Outcome): void => {
-        this.onReturn?.()
+        this.#watcher?.returned?.(this.mark)
         if (this.#settled) this.#watcher?.abandoned(-1)
         else this.#settle(outcome)
       }

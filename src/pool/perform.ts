@@ -71,6 +71,8 @@ class Performance {
   #current: RunningTask | undefined
   #embed: Embed | undefined
   #telling: Telling | undefined
+  /** What its function came to, where somebody is told of it. */
+  #came: Came | undefined
 
   constructor(registry: Registry, job: Job, report: JobReport, options: PerformOptions, control: JobControl) {
     this.#registry = registry
@@ -98,7 +100,6 @@ class Performance {
     this.#report.started()
     this.#startedAt = clock.monotonic()
     const limits = this.#arm(task)
-    let came: Came
     let outcome: Outcome
     try {
       if (task.handlers || this.#options.hooks?.watchesRuns)
@@ -106,15 +107,16 @@ class Performance {
       const value = runWithTask(current, () => task.call(body.args, body.kwargs))
       // Not awaited where there is nothing to wait for: that would be a promise and a turn for each short task.
       const result = isThenable(value) ? await value : value
-      ;[outcome, came] = this.#returned(result)
+      outcome = this.#returned(result)
     } catch (error) {
       outcome = this.#thrown(error, task, body)
-      came = { error: error instanceof Retry ? error.cause : error }
+      if (this.#telling) this.#came = { error: error instanceof Retry ? error.cause : error }
     } finally {
       for (const limit of limits) limit.cancel()
     }
     const finished = this.#finish(outcome)
-    if (this.#telling && !this.#control.settled) await runWithTask(current, () => this.#telling?.ended(finished, came))
+    const came = this.#came
+    if (came && !this.#control.settled) await runWithTask(current, () => this.#telling?.ended(finished, came))
     return finished
   }
 
@@ -123,13 +125,15 @@ class Performance {
     await this.#telling?.begins()
   }
 
-  #returned(result: unknown): [Outcome, Came] {
+  #returned(result: unknown): Outcome {
     try {
       const text = encodeJson(result === undefined ? null : result, { types: this.#options.types })
-      return [{ id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }, { result }]
+      if (this.#telling) this.#came = { result }
+      return { id: this.#request.id, state: 'SUCCESS', result: { text }, traceback: null }
     } catch (error) {
       const failure = isLovageError(error, 'ENCODE_FAILED') ? encodeError(error.message) : failureOf(error)
-      return [failed(this.#request.id, failure), { error }]
+      if (this.#telling) this.#came = { error }
+      return failed(this.#request.id, failure)
     }
   }
 

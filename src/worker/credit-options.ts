@@ -1,7 +1,7 @@
 import { type Checks, flag, whole } from '../app/check.ts'
 
-/** AMQP counts credit in 16 bits. */
-export const MAX_PREFETCH = 65_535
+/** Most messages in hand: past a million memory ends before the credit does. */
+export const MAX_PREFETCH = 1_000_000
 
 /** How many messages a worker takes into hand. */
 export interface CreditOptions {
@@ -16,7 +16,7 @@ export interface CreditOptions {
   readonly fair?: boolean
   /**
    * Most messages held in memory until their eta, for each of which the prefetch is raised by one. With so many in hold,
-   * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 65,535.
+   * those behind them in the queue wait. Default 50,000, less where `prefetch` is near 1,000,000.
    */
   readonly maxHeld?: number
   /**

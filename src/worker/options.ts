@@ -42,7 +42,7 @@ export interface WorkerOptions extends CreditOptions {
   /** Where task code runs; Celery's names of pools are understood. Default `'async'`. */
   readonly pool?: PoolName
   /**
-   * Pool `async`: most tasks at once, 1 to 65,534; default 100, or 1 where the pool is called `solo`. Pools `threads` and
+   * Pool `async`: most tasks at once, 1 to 999,999; default 100, or 1 where the pool is called `solo`. Pools `threads` and
    * `processes`: how many of them, each with `perChild` tasks; default: the cores of this machine.
    */
   readonly concurrency?: number

@@ -53,22 +53,29 @@ export class Settler {
    * carried out; the message is then still ours.
    */
   async settle(work: Work, outcome: Outcome): Promise<Ending> {
-    const ending = await this.#settle(work, outcome)
-    const telling = tell(this.#options.hooks, work, outcome)
-    if (telling) await telling
-    return ending
-  }
-
-  async #settle(work: Work, outcome: Outcome): Promise<Ending> {
     if (work.updates) await work.updates.done()
-    const { state } = outcome
-    if (state !== 'RETRY' && state !== 'REJECTED' && state !== 'IGNORED') {
-      const embed = this.#advancing.embedOf(work.request, outcome)
-      if (!embed) await this.#store(work, outcome)
-      else await this.#advancing.settle(work.request, outcome, embed, (final) => this.#store(work, final))
-    }
+    const safe = this.#keep(work, outcome)
+    if (safe) await safe
     // Settled before, it would leave a copy behind, which is not known to be one if its connection is lost.
     if (work.moving) await work.moving
+    const ending = this.#end(work, outcome)
+    const ended = typeof ending === 'string' ? ending : await ending
+    const telling = tell(this.#options.hooks, work, outcome)
+    if (telling) await telling
+    return ended
+  }
+
+  /** What must be safe before the message goes; undefined where nothing is waited for, as with most results ignored. */
+  #keep(work: Work, outcome: Outcome): Promise<void> | undefined {
+    const { state } = outcome
+    if (state === 'RETRY' || state === 'REJECTED' || state === 'IGNORED') return undefined
+    const embed = this.#advancing.embedOf(work.request, outcome)
+    if (!embed) return this.#store(work, outcome)
+    return this.#advancing.settle(work.request, outcome, embed, (final) => this.#store(work, final))
+  }
+
+  #end(work: Work, outcome: Outcome): Ending | Promise<Ending> {
+    const { state } = outcome
     if (state === 'RETRY') return this.#retry(work, outcome)
     if (state === 'REJECTED' && outcome.requeue) return this.#giveBack(work)
     if (outcome.dead) return this.#bury(work, outcome.dead)

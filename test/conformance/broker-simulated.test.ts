@@ -54,7 +54,7 @@ brokerSuite(
   { test: testOfModel, expect },
   (options) => {
     const process = new SimulatedProcess('suite', timeline, kit)
-    const net = { timeline, server, process, onLoss: nothing, onPacket: nothing }
+    const net = { timeline, server, process, channelCredit: 512, onLoss: nothing, onPacket: nothing }
     return openBroker('amqp://simulated', { ...options, openLink: (link) => openRabbitLink(net, link) })
   },
   { hidesDelayed: true },

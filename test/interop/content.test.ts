@@ -23,7 +23,7 @@ interface Able {
 const python = (args: readonly string[], input = ''): string =>
   execFileSync(PYTHON, [SCRIPT.pathname, ...args], { encoding: 'utf8', input, maxBuffer: 64 * 2 ** 20 })
 
-/** What this machine's Python can; msgpack, zstd and brotli are packages of their own there. */
+/** What Python can here. */
 const theirs: Able = available('celery')
   ? (JSON.parse(python(['able'])) as Able)
   : { serializers: [], compressions: [] }

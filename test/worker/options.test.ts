@@ -101,8 +101,8 @@ test('with autoscale a pool begins with the lower size', () => {
   expect(worker(app, { autoscale: { max: 8 } }).options).toMatchObject({ concurrency: 1 })
 })
 
-test('what is held fits into the credit that AMQP can count', () => {
-  expect(worker(app, { concurrency: 60_000 }).options.maxHeld).toBe(65_535 - 60_001)
+test('what is held fits into the most that can be in hand', () => {
+  expect(worker(app, { concurrency: 960_000 }).options.maxHeld).toBe(1_000_000 - 960_001)
 })
 
 describe('an option that cannot stand is refused, with its name and what to write', () => {
@@ -114,10 +114,10 @@ describe('an option that cannot stand is refused, with its name and what to writ
     [{ queues: ['x'.repeat(256)] }, 'queues', /256 bytes/],
     [{ concurrency: 0 }, 'concurrency', /whole number/],
     [{ concurrency: 1.5 }, 'concurrency', /whole number/],
-    [{ concurrency: 65_535 }, 'concurrency', /65534/],
+    [{ concurrency: 1_000_000 }, 'concurrency', /999999/],
     [{ prefetch: 0 }, 'prefetch', /whole number/],
     [{ prefetch: 99 }, 'prefetch', /less than concurrency/],
-    [{ prefetch: 70_000 }, 'prefetch', /65535/],
+    [{ prefetch: 1_000_001 }, 'prefetch', /1000000/],
     [{ prefetch: 200, fair: true }, 'fair', /beside prefetch/],
     [{ prefetch: 200, prefetchMultiplier: 0 }, 'prefetchMultiplier', /beside prefetch/],
     [{ prefetchMultiplier: 1.5 }, 'prefetchMultiplier', /whole number/],

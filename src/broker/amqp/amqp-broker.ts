@@ -27,6 +27,7 @@ import { Desk } from './desk.ts'
 import { type Link, type LinkChannel, LinkError } from './link.ts'
 import { linkKeeper } from './link-keeper.ts'
 import { Publisher } from './publisher.ts'
+import { QueueKinds } from './queue-kinds.ts'
 import { declareAgain, declareTopology, topologyError } from './topology.ts'
 
 /** A broker on RabbitMQ, over one connection. */
@@ -42,8 +43,7 @@ export class AmqpBroker implements Broker {
   #desk: Desk
   #declared = new Declared()
   #consumers = new Set<AmqpConsumer>()
-  /** Queues whose kind takes no credit over several consumers, as the server told us. */
-  #ownCredit = new Set<string>()
+  #kinds = new QueueKinds((queue) => this.#declared.queue(queue))
   #listeners = new Set<(state: BrokerState) => void>()
   #lifecycle = new Lifecycle(() => new LovageError('BROKER_CLOSED'))
   #isClosing = false
@@ -177,8 +177,7 @@ export class AmqpBroker implements Broker {
   }
 
   #onDown(problem: LinkError): void {
-    const queue = /queue '([^']*)' .*does not support global qos/.exec(problem.message)?.[1]
-    if (queue !== undefined) this.#ownCredit.add(queue)
+    this.#kinds.learn(problem)
     this.#publisher.detach(problem)
   }
 
@@ -201,14 +200,9 @@ export class AmqpBroker implements Broker {
     return {
       clock: this.#options.clock,
       ensureQueue: (queue, link) => this.#ensureQueue(queue, link),
-      hasOwnCredit: (queues) => queues.some((queue) => this.#hasOwnCredit(queue)),
+      kinds: this.#kinds,
       forget: (consumer) => this.#consumers.delete(consumer),
     }
-  }
-
-  #hasOwnCredit(queue: string): boolean {
-    const type = this.#declared.queue(queue)?.arguments?.['x-queue-type']
-    return this.#ownCredit.has(queue) || type === 'quorum' || type === 'stream'
   }
 
   async #ensureQueue(queue: string, link: Link): Promise<boolean> {

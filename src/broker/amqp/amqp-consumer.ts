@@ -1,47 +1,49 @@
-import { type Backoff, backoffMs } from '../../base/backoff.ts'
-import { type Clock, deadline } from '../../base/clock.ts'
+import { backoffMs } from '../../base/backoff.ts'
+import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import { Ring } from '../../base/ring.ts'
 import type { ConsumeOptions, Consumer } from '../broker.ts'
-import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
-import type { Link, LinkChannel, LinkDelivery, LinkError } from './link.ts'
-
-/** Between tries to read a queue that is gone, or to open a channel that was closed. */
-const AGAIN: Backoff = { baseMs: 100, maxMs: 5000 }
-
-/** Longest wait for the server to say that a consumer is cancelled. */
-const CANCEL_MS = 5000
+import type { AmqpDelivery } from './amqp-delivery.ts'
+import { AGAIN, AmqpReader, type ReaderHost } from './amqp-reader.ts'
+import type { Link } from './link.ts'
+import type { QueueKinds } from './queue-kinds.ts'
+import { channelsFor, shareOf, type Spread } from './shares.ts'
 
 /** What a consumer needs of its broker. */
 export interface ConsumerHost {
   readonly clock: Clock
   /** Declares the queue if it was declared here, and tells whether it is there. */
   readonly ensureQueue: (queue: string, link: Link) => Promise<boolean>
-  /** The server keeps no common credit for these queues, each has its own. */
-  readonly hasOwnCredit: (queues: readonly string[]) => boolean
+  readonly kinds: Pick<QueueKinds, 'hasOwnCredit' | 'canShare'>
   readonly forget: (consumer: AmqpConsumer) => void
 }
 
-/** One subscription: a channel of its own on whichever connection is there, with one consumer a queue. */
+/**
+ * One subscription. Its credit is on one channel, or, where it is large, spread over several: RabbitMQ walks over what is
+ * unacknowledged on a channel to find what an ack is for, from the oldest on, so that with tens of thousands of them an ack
+ * takes milliseconds.
+ */
 export class AmqpConsumer implements Consumer {
-  #host: ConsumerHost
-  #options: ConsumeOptions
-  #queues: readonly string[]
+  readonly #host: ConsumerHost
+  readonly #options: ConsumeOptions
+  readonly #queues: readonly string[]
+  readonly #readerHost: ReaderHost
   #prefetch: number
   #link: Link | undefined
-  #hold: Hold | undefined
-  #hasOwnCredit = false
-  /** Tags of this channel, by queue; a queue that is gone has none. */
-  #tags = new Map<string, string>()
-  /** Also of tags that have ended: what came under them may still be held. */
-  #queueOf = new Map<string, string>()
-  #lastTag = 0
-  /** Came, and not handed over: more than the credit, or before `consume` has resolved. */
-  #held = new Ring<LinkDelivery>()
-  #isOpen = false
-  /** The channel on which consumers are just begun again. */
-  #renewing: LinkChannel | undefined
+  /** The first is always there. */
+  #readers: AmqpReader[]
+  /** They read no more, and have deliveries in our hands. */
+  readonly #retiring = new Set<AmqpReader>()
+  /** Queues that are to be read again when they are there. */
+  readonly #unread = new Set<string>()
+  /** Asked by several channels, each queue is looked for once. */
+  #asked = new Map<string, Promise<boolean>>()
+  /** The first has begun on the connection: others can join it. */
+  #isAttached = false
+  /** What has come before `consume` resolved, on all channels in its order; undefined afterwards. */
+  #early: Ring<AmqpDelivery> | undefined = new Ring()
+  #isFitting = false
   #cancelling: Promise<void> | undefined
 
   constructor(host: ConsumerHost, options: ConsumeOptions) {
@@ -49,6 +51,18 @@ export class AmqpConsumer implements Consumer {
     this.#options = options
     this.#queues = [...new Set(options.queues)]
     this.#prefetch = options.prefetch
+    this.#readerHost = {
+      clock: host.clock,
+      queues: this.#queues,
+      noAck: options.noAck ?? false,
+      arguments: options.arguments,
+      ensureQueue: (queue, link) => this.#ensureQueue(queue, link),
+      hasOwnCredit: () => host.kinds.hasOwnCredit(this.#queues),
+      onDelivery: (delivery) => this.#hand(delivery),
+      onUnread: (queue, isDeleted) => this.#onUnread(queue, isDeleted),
+      onSettled: (reader) => this.#onSettled(reader),
+    }
+    this.#readers = [new AmqpReader(this.#readerHost, options.prefetch, false)]
   }
 
   get queues(): readonly string[] {
@@ -60,36 +74,42 @@ export class AmqpConsumer implements Consumer {
   }
 
   /** Begins on a connection. */
-  async attach(link: Link): Promise<void> {
-    this.#link = link
-    await this.#openChannel(link)
+  attach(link: Link): Promise<void> {
+    return this.#attach(link, (first) => first.attach(link))
   }
 
   /** Begins again on a new connection; what came over the one before is void. Rejects only when this one is lost too. */
-  async attachAgain(link: Link): Promise<void> {
-    try {
-      await this.attach(link)
-    } catch (error) {
-      if (!link.isOpen) throw error
-      this.#reopen(link, 0, error)
-    }
+  attachAgain(link: Link): Promise<void> {
+    return this.#attach(link, (first) => first.attachInTime(link))
+  }
+
+  async #attach(link: Link, begin: (first: AmqpReader) => Promise<void>): Promise<void> {
+    this.#link = link
+    this.#isAttached = false
+    this.#retiring.clear()
+    this.#unread.clear()
+    this.#asked = new Map()
+    if (this.#early) this.#early = new Ring()
+    const [first] = this.#readers as [AmqpReader]
+    this.#readers = [first]
+    const spread = this.#spread(link)
+    first.setShare(shareOf(0, channelsFor(this.#prefetch, 1, spread), this.#prefetch, spread))
+    await begin(first)
+    if (this.#link !== link) return
+    this.#isAttached = true
+    this.#fit()
   }
 
   /** Deliveries may be handed over from now on. */
   release(): void {
-    this.#isOpen = true
-    this.#handHeld()
+    const early = this.#early
+    this.#early = undefined
+    for (let one = early?.shift(); one; one = early?.shift()) this.#hand(one)
   }
 
   setPrefetch(prefetch: number): void {
-    const isMore = prefetch === 0 || (this.#prefetch !== 0 && prefetch > this.#prefetch)
     this.#prefetch = prefetch
-    const channel = this.#hold?.channel
-    if (!channel?.isOpen || this.#options.noAck || this.#cancelling) return
-    if (!this.#hasOwnCredit) channel.qos(prefetch, true).catch(ignoreLoss)
-    // The server gives each of its consumers the credit that was set when it began.
-    else if (isMore) void this.#renew(channel)
-    this.#handHeld()
+    this.#fit()
   }
 
   cancel(): Promise<void> {
@@ -98,182 +118,106 @@ export class AmqpConsumer implements Consumer {
 
   async #cancel(): Promise<void> {
     this.#host.forget(this)
-    const hold = this.#hold
-    const channel = hold?.channel
-    if (!hold || !channel?.isOpen) return
-    const ends = Promise.all([...this.#tags.values()].map((tag) => channel.cancel(tag)))
-    await deadline(this.#host.clock, ends, CANCEL_MS, () => new Error('late')).catch(ignoreLoss)
-    for (let one = this.#held.shift(); one; one = this.#held.shift()) {
-      // What counts as settled already would be lost if it were not handed over.
-      if (this.#options.noAck) this.#hand(one, hold)
-      else channel.nack(one.deliveryTag, true)
-    }
-    this.#closeWhenSettled(hold)
+    const early = this.#early
+    // What counts as settled already would be lost if it were not handed over.
+    if (this.#options.noAck) this.release()
+    else for (let one = early?.shift(); one; one = early?.shift()) one.requeue()
+    await Promise.all([...this.#readers, ...this.#retiring].map((reader) => reader.end()))
   }
 
-  async #openChannel(link: Link): Promise<void> {
-    let isComplete = false
-    let closed: LinkError | undefined
-    const hold: Hold = { channel: undefined, unsettled: 0, onSettled: () => this.#onSettled(hold) }
-    const channel = await link.openChannel({
-      onDelivery: (delivery) => this.#take(delivery, hold),
-      onCancelled: (tag) => this.#onCancelled(tag, hold),
-      onClosed: (problem) => {
-        closed = problem
-        // Until then it is this that fails, and is tried again: of two who open, one would leave a channel that nobody knows.
-        if (isComplete) this.#onClosed(problem, hold, link)
-      },
+  /** How the credit is to be spread. */
+  #spread(link: Link): Spread {
+    const { noAck, arguments: tables = {} } = this.#options
+    const isStream = Object.values(tables).some((table) => table['x-stream-offset'] !== undefined)
+    const isOne = noAck || isStream || !this.#host.kinds.canShare(this.#queues)
+    // The other half is for those who publish, and ask, and for other consumers.
+    return { each: link.channelCredit, most: isOne ? 1 : Math.max(1, link.channelMax >> 1) }
+  }
+
+  /** Gives each channel its share, and has as many as it takes. */
+  #fit(): void {
+    const link = this.#link
+    if (!link || !this.#isAttached || this.#cancelling) return
+    const spread = this.#spread(link)
+    const readers = this.#readers
+    const count = channelsFor(this.#prefetch, readers.length, spread)
+    for (const reader of readers.splice(count)) this.#retire(reader)
+    // What is in hand of those who end counts as well: there are no more deliveries in all than the credit allows.
+    let left = this.#prefetch
+    if (left > 0) for (const { unsettled } of this.#retiring) left = Math.max(1, left - unsettled)
+    for (const [index, reader] of readers.entries()) reader.setShare(shareOf(index, count, left, spread))
+    for (let index = readers.length; index < count; index++) {
+      const reader = new AmqpReader(this.#readerHost, shareOf(index, count, left, spread), true)
+      readers.push(reader)
+      reader.attachInTime(link).catch(ignoreLoss)
+    }
+  }
+
+  #retire(reader: AmqpReader): void {
+    if (reader.unsettled > 0) this.#retiring.add(reader)
+    void reader.end()
+  }
+
+  #onSettled(reader: AmqpReader): void {
+    if (!this.#retiring.has(reader) || this.#isFitting) return
+    this.#isFitting = true
+    this.#host.clock.turn(() => {
+      this.#isFitting = false
+      for (const one of this.#retiring) if (one.unsettled === 0) this.#retiring.delete(one)
+      this.#fit()
     })
-    if (this.#cancelling) return void channel.close()
-    hold.channel = channel
-    this.#hold = hold
-    this.#held = new Ring()
-    this.#tags.clear()
-    this.#queueOf.clear()
-    this.#hasOwnCredit = this.#host.hasOwnCredit(this.#queues)
+  }
+
+  #hand(delivery: AmqpDelivery): void {
+    if (this.#early) return this.#early.push(delivery)
     try {
-      await this.#beginAll(channel, hold, link)
-      isComplete = true
-      if (closed) throw closed
+      this.#options.onDelivery(delivery)
     } catch (error) {
-      // Whoever tries again opens another; this one would go on giving us messages that nobody knows the queue of.
-      if (hold === this.#hold) this.#hold = undefined
-      if (channel.isOpen) channel.close().catch(ignoreLoss)
-      throw error
+      log('error', 'broker', 'delivery handler threw', { queue: delivery.queue, error: messageOf(error) })
     }
   }
 
-  async #beginAll(channel: LinkChannel, hold: Hold, link: Link): Promise<void> {
-    if (!this.#options.noAck) await channel.qos(this.#prefetch, !this.#hasOwnCredit)
-    for (const queue of this.#queues) {
-      if (this.#cancelling) break
-      // Asked first: consuming a queue that is not there would end the channel for the others.
-      if (await this.#host.ensureQueue(queue, link)) await this.#begin(queue, channel)
-      else this.#tryLater(queue, hold, 0)
-    }
+  #ensureQueue(queue: string, link: Link): Promise<boolean> {
+    if (link !== this.#link) return this.#host.ensureQueue(queue, link)
+    const asked = this.#asked
+    const before = asked.get(queue)
+    if (before) return before
+    const answer = this.#host.ensureQueue(queue, link).finally(() => asked.delete(queue))
+    asked.set(queue, answer)
+    return answer
   }
 
-  async #begin(queue: string, channel: LinkChannel): Promise<void> {
-    const tag = `lovage-${++this.#lastTag}`
-    this.#tags.set(queue, tag)
-    this.#queueOf.set(tag, queue)
-    await channel.consume(queue, tag, this.#options.noAck ?? false, this.#options.arguments?.[queue])
-    // Cancelled since: this one came too late to be cancelled with the others.
-    if (this.#cancelling) await channel.cancel(tag)
+  #onUnread(queue: string, isDeleted: boolean): void {
+    const link = this.#link
+    if (this.#unread.has(queue) || this.#cancelling || !link) return
+    this.#unread.add(queue)
+    const what = isDeleted ? 'a queue that is consumed was deleted' : 'a queue that is consumed is not there'
+    log('warn', 'broker', what, { queue })
+    if (isDeleted) void this.#resume(queue, link, 0)
+    else this.#tryLater(queue, link, 0)
   }
 
-  /** Once at a time: two who end the same consumer would each begin one in its place, and one of them nobody would know. */
-  async #renew(channel: LinkChannel): Promise<void> {
-    if (this.#renewing === channel) return
-    this.#renewing = channel
-    try {
-      for (let given: number | undefined; given !== this.#prefetch && !this.#cancelling;) {
-        given = this.#prefetch
-        await this.#beginAgain(channel, given)
-      }
-    } catch {
-      ignoreLoss()
-    }
-    if (this.#renewing === channel) this.#renewing = undefined
-  }
-
-  async #beginAgain(channel: LinkChannel, prefetch: number): Promise<void> {
-    await channel.qos(prefetch, false)
-    for (const [queue, tag] of this.#tags) {
-      await channel.cancel(tag)
-      if (this.#cancelling) return
-      await this.#begin(queue, channel)
-    }
-  }
-
-  #take(delivery: LinkDelivery, hold: Hold): void {
-    if (this.#cancelling && !this.#options.noAck) {
-      hold.channel?.nack(delivery.deliveryTag, true)
-    } else if (this.#isOpen && this.#held.size === 0 && this.#hasCredit(hold)) {
-      this.#hand(delivery, hold)
-    } else {
-      this.#held.push(delivery)
-    }
-  }
-
-  #hasCredit(hold: Hold): boolean {
-    return !this.#hasOwnCredit || this.#prefetch === 0 || hold.unsettled < this.#prefetch
-  }
-
-  #hand(delivery: LinkDelivery, hold: Hold): void {
-    const queue = this.#queueOf.get(delivery.consumerTag) ?? ''
-    const isSettled = this.#options.noAck ?? false
-    if (!isSettled) hold.unsettled++
-    try {
-      this.#options.onDelivery(new AmqpDelivery(delivery, queue, isSettled ? undefined : hold))
-    } catch (error) {
-      log('error', 'broker', 'delivery handler threw', { queue, error: messageOf(error) })
-    }
-  }
-
-  #handHeld(): void {
-    const hold = this.#hold
-    while (hold && this.#isOpen && !this.#cancelling && this.#held.size > 0 && this.#hasCredit(hold)) {
-      this.#hand(this.#held.shift() as LinkDelivery, hold)
-    }
-  }
-
-  #onSettled(hold: Hold): void {
-    if (this.#cancelling) this.#closeWhenSettled(hold)
-    else if (this.#held.size > 0) this.#handHeld()
-  }
-
-  #closeWhenSettled(hold: Hold): void {
-    if (hold.unsettled === 0 && hold.channel?.isOpen) void hold.channel.close()
-  }
-
-  /** The server ended the consumer of one queue: the queue was deleted, or moved. */
-  #onCancelled(tag: string, hold: Hold): void {
-    const queue = this.#queueOf.get(tag)
-    if (queue === undefined || this.#tags.get(queue) !== tag) return
-    this.#tags.delete(queue)
-    log('warn', 'broker', 'a queue that is consumed was deleted', { queue })
-    void this.#resume(queue, hold, 0)
-  }
-
-  #tryLater(queue: string, hold: Hold, attempt: number): void {
-    if (attempt === 0) log('warn', 'broker', 'a queue that is consumed is not there', { queue })
+  #tryLater(queue: string, link: Link, attempt: number): void {
     const { clock } = this.#host
     const waitMs = backoffMs(attempt, AGAIN, clock.random())
-    clock.after(waitMs, () => void this.#resume(queue, hold, attempt + 1), { unref: true })
+    clock.after(waitMs, () => void this.#resume(queue, link, attempt + 1), { unref: true })
   }
 
-  async #resume(queue: string, hold: Hold, attempt: number): Promise<void> {
-    const { channel } = hold
-    if (this.#cancelling || hold !== this.#hold || !channel?.isOpen || !this.#link) return
+  async #resume(queue: string, link: Link, attempt: number): Promise<void> {
+    if (this.#cancelling || link !== this.#link || !link.isOpen) return
     try {
-      if (await this.#host.ensureQueue(queue, this.#link)) await this.#begin(queue, channel)
-      else this.#tryLater(queue, hold, attempt)
+      if (!(await this.#ensureQueue(queue, link))) return this.#tryLater(queue, link, attempt)
     } catch (error) {
       log('debug', 'broker', 'a queue cannot be consumed yet', { queue, error: messageOf(error) })
-      this.#tryLater(queue, hold, attempt + 1)
+      return this.#tryLater(queue, link, attempt + 1)
     }
-  }
-
-  /** A closed channel of a connection that lives: nobody but us opens another. */
-  #onClosed(problem: LinkError, hold: Hold, link: Link): void {
-    if (hold !== this.#hold || this.#cancelling || problem.scope === 'connection') return
-    this.#reopen(link, 0, problem)
-  }
-
-  #reopen(link: Link, attempt: number, why: unknown): void {
-    if (this.#cancelling || this.#link !== link || !link.isOpen) return
-    const { clock } = this.#host
-    const waitMs = backoffMs(attempt, AGAIN, clock.random())
-    const fields = { queues: this.#queues, attempt, waitMs, problem: messageOf(why) }
-    log('warn', 'broker', 'a consumer has no channel, opening another', fields)
-    clock.after(waitMs, () => {
-      if (this.#cancelling || this.#link !== link || !link.isOpen) return
-      this.#openChannel(link).catch((error: unknown) => this.#reopen(link, attempt + 1, error))
-    })
+    if (link !== this.#link) return
+    // Before they begin: what goes wrong from now on is told anew.
+    this.#unread.delete(queue)
+    await Promise.all(this.#readers.map((reader) => reader.resume(queue)))
   }
 }
 
 function ignoreLoss(): void {
-  // The channel is gone, and with it what was asked of it; whoever opens the next one asks again.
+  // The connection is gone; whoever has the next one begins again on it.
 }

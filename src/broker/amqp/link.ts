@@ -12,6 +12,10 @@ export interface Link {
   readonly isOpen: boolean
   /** False while what was written piles up here because the server does not read it. */
   readonly hasRoom: boolean
+  /** Most channels that can be open at a time. */
+  readonly channelMax: number
+  /** So many unacknowledged deliveries one channel serves well. */
+  readonly channelCredit: number
   openChannel(events: ChannelEvents): Promise<LinkChannel>
   /** Ends it in order; resolves when the socket is gone. */
   close(): Promise<void>
@@ -55,7 +59,8 @@ export interface LinkChannel {
   purgeQueue(name: string): Promise<number>
   get(queue: string): Promise<LinkDelivery | undefined>
   qos(prefetch: number, overAllConsumers: boolean): Promise<void>
-  consume(queue: string, tag: string, noAck: boolean, table?: Headers): Promise<void>
+  /** With `noWait` the server does not answer: it may begin much later, and closes the channel where it cannot. */
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers, noWait?: boolean): Promise<void>
   cancel(tag: string): Promise<void>
   /** False when it could not be sent. */
   ack(deliveryTag: number): boolean

@@ -28,6 +28,8 @@ export const openWireLink: OpenLink = async (options) => {
 }
 
 class WireLink implements Link {
+  /** RabbitMQ 3 and 4 walk over half of it on average for an ack: about 5 µs. Ten times as many are as slow as all else together. */
+  readonly channelCredit = 512
   readonly #connection: AmqpConnection
 
   constructor(connection: AmqpConnection) {
@@ -40,6 +42,10 @@ class WireLink implements Link {
 
   get hasRoom(): boolean {
     return this.#connection.hasRoom
+  }
+
+  get channelMax(): number {
+    return this.#connection.channelMax
   }
 
   async openChannel(events: ChannelEvents): Promise<LinkChannel> {
@@ -116,8 +122,8 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('basic.qos', { prefetchCount, global })
   }
 
-  consume(queue: string, tag: string, noAck: boolean, table?: Headers): Promise<void> {
-    return this.#channel.consume(queue, tag, noAck, table)
+  consume(queue: string, tag: string, noAck: boolean, table?: Headers, noWait?: boolean): Promise<void> {
+    return this.#channel.consume(queue, tag, noAck, table, noWait)
   }
 
   cancel(tag: string): Promise<void> {

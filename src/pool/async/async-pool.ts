@@ -27,6 +27,7 @@ export class AsyncPool implements Pool {
   readonly #watcher: JobWatcher = {
     ended: (job) => void this.#running.delete(job),
     abandoned: (change) => void (this.#abandoned += change),
+    returned: (mark) => this.#watch?.marks.leave(mark),
   }
 
   /** `watch` sees to the loop that the tasks share; started and stopped with the pool. */
@@ -82,8 +83,7 @@ export class AsyncPool implements Pool {
     this.#running.set(job, control)
     if (!this.#watch) return perform(this.#registry, job, report, this.#options, control)
     const { marks } = this.#watch
-    const mark = marks.enter(job.request.task, job.request.id)
-    control.onReturn = (): void => marks.leave(mark)
+    control.mark = marks.enter(job.request.task, job.request.id)
     const outcome = perform(this.#registry, job, report, this.#options, control)
     marks.called()
     return outcome

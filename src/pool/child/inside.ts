@@ -138,15 +138,15 @@ export class Inside {
     }
     const update = (outcome: Outcome): void =>
       this.#tell({ kind: 'update', n, outcome: packOutcome(n, outcome, options.types) })
+    const marks = this.#loop?.marks
     const control = new JobControl(job, {
       ended: () => void this.#controls.delete(n),
       abandoned: (change) => this.#tell({ kind: 'abandoned', change }),
+      returned: (mark) => marks?.leave(mark),
     })
     this.#controls.set(n, control)
     this.#weighOften()
-    const marks = this.#loop?.marks
-    const mark = marks?.enter(job.request.task, job.request.id) ?? -1
-    control.onReturn = (): void => marks?.leave(mark)
+    control.mark = marks?.enter(job.request.task, job.request.id) ?? -1
     void perform((this.#app as App).registry, job, { started, update }, options, control).then((outcome) => {
       this.#tell(packOutcome(n, outcome, options.types))
       this.#weigh()

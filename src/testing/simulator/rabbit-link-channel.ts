@@ -6,6 +6,7 @@ import {
   type QueueDeclaration,
 } from '../../broker/open.ts'
 import type { Destination, ExchangeSpec } from '../../broker/broker.ts'
+import type { Headers } from '../../protocol/headers.ts'
 import type { Message } from '../../protocol/message.ts'
 import { ChannelFault, type RabbitChannel } from './rabbit-channel.ts'
 import type { RabbitLink } from './rabbit-link.ts'
@@ -91,7 +92,8 @@ export class RabbitLinkChannel implements LinkChannel {
     return this.#ask((peer) => peer.qos(prefetch, overAllConsumers))
   }
 
-  consume(queue: string, tag: string, noAck: boolean): Promise<void> {
+  async consume(queue: string, tag: string, noAck: boolean, _table?: Headers, noWait = false): Promise<void> {
+    if (noWait) return void this.#tell((peer) => peer.consume(queue, tag, noAck))
     return this.#ask((peer) => peer.consume(queue, tag, noAck))
   }
 

@@ -16,6 +16,8 @@ export interface Net {
   readonly timeline: Timeline
   readonly server: RabbitServer
   readonly process: SimulatedProcess
+  /** What one channel serves well. */
+  readonly channelCredit: number
   /** Told of each loss of a connection, or of a channel that something was consumed on. */
   readonly onLoss: (why: string) => void
   /** Told of each packet to the server: it may be its last. */
@@ -44,6 +46,7 @@ export function openRabbitLink(net: Net, { timeoutMs, clock, events }: LinkOptio
 /** One connection to the model: two streams of packets, each in order, each with its delays, both cut at once. */
 export class RabbitLink implements Link {
   readonly hasRoom = true
+  readonly channelMax = 2_047
   readonly net: Net
   readonly #events: LinkOptions['events']
   readonly #channels = new Set<RabbitLinkChannel>()
@@ -77,6 +80,10 @@ export class RabbitLink implements Link {
   /** It, or one of its channels, is lost, and the client has not been told. */
   get isLostUnknown(): boolean {
     return this.#isOpen && (this.#isCut || [...this.#channels].some((channel) => channel.isLostUnknown))
+  }
+
+  get channelCredit(): number {
+    return this.net.channelCredit
   }
 
   accept(): void {

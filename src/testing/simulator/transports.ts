@@ -130,7 +130,9 @@ export class Transports {
     const onPacket = (): void => {
       if (kit.strikes('restart', 'broker')) onStruck()
     }
-    const net = { timeline, server, process, onLoss, onPacket }
+    // So little that workers of a few slots read on several channels as well, or as much as RabbitMQ serves well.
+    const channelCredit = variant(this.#options.seed, 7) ? 2 : 512
+    const net = { timeline, server, process, channelCredit, onLoss, onPacket }
     return openBroker('amqp://simulated', {
       clock: process.clock,
       publishTimeoutMs,

@@ -23,7 +23,7 @@ export interface ChannelHost {
   readonly maxBodyBytes: number
   readonly callTimeoutMs: number
   /** The broker has stopped or restarted the flow of messages on a channel. */
-  onFlow(): void
+  onFlow(channel: AmqpChannel): void
   /** Its number is free again. */
   release(channel: AmqpChannel): void
 }
@@ -108,10 +108,21 @@ export class AmqpChannel {
     this.#host.outgoing.touch()
   }
 
-  /** Subscribes. */
-  async consume(queue: string, consumerTag: string, noAck: boolean, table: Headers = {}): Promise<void> {
+  /** Subscribes. With `nowait` the broker does not answer: it may begin much later, and closes the channel where it cannot. */
+  async consume(
+    queue: string,
+    consumerTag: string,
+    noAck: boolean,
+    table: Headers = {},
+    nowait = false,
+  ): Promise<void> {
     if (noAck) this.#noAckTags.add(consumerTag)
-    await this.#ask('basic.consume', { queue, consumerTag, noAck, arguments: table }, (_, isLate) => {
+    const args = { queue, consumerTag, noAck, nowait, arguments: table }
+    if (nowait) {
+      this.#assertOpen()
+      return this.#send('basic.consume', args)
+    }
+    await this.#ask('basic.consume', args, (_, isLate) => {
       // Nobody knows of it: who asked has been told that there was no answer.
       if (isLate) void this.cancel(consumerTag).catch(() => undefined)
     })
@@ -179,7 +190,7 @@ export class AmqpChannel {
       case 'channel.flow':
         this.#isFlowing = method.args.active
         this.#send('channel.flow-ok', method.args)
-        return this.#host.onFlow()
+        return this.#host.onFlow(this)
       case 'channel.close':
         this.#send('channel.close-ok', {})
         this.#host.release(this)

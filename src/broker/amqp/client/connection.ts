@@ -51,6 +51,8 @@ export class AmqpConnection implements ChannelHost {
   readonly #handshake: Handshake
   readonly #calls: Calls
   readonly #channels: (AmqpChannel | undefined)[] = []
+  /** Those on which the broker has stopped the flow of messages. */
+  readonly #stopped = new Set<AmqpChannel>()
   readonly #opened: Promise<void>
   #settleOpened: (error?: LinkError) => void = () => undefined
   readonly #gone: Promise<void>
@@ -104,7 +106,12 @@ export class AmqpConnection implements ChannelHost {
 
   /** False while messages would pile up here: the socket takes none, or the broker has stopped the flow on a channel. */
   get hasRoom(): boolean {
-    return !this.outgoing.isFull && !this.#channels.some((channel) => channel?.isFlowing === false)
+    return !this.outgoing.isFull && this.#stopped.size === 0
+  }
+
+  /** Most channels that the broker allows. */
+  get channelMax(): number {
+    return this.#tuned?.channelMax ?? 0
   }
 
   get frameMax(): number {
@@ -121,8 +128,8 @@ export class AmqpConnection implements ChannelHost {
     this.#assertOpen()
     let number = 1
     while (this.#channels[number]) number++
-    const most = this.#tuned?.channelMax ?? 0
-    if (number > most) throw new LinkError('channel', `all ${most} channels that the broker allows are open`)
+    if (number > this.channelMax)
+      throw new LinkError('channel', `all ${this.channelMax} channels that the broker allows are open`)
     const channel = new AmqpChannel(this, number, events)
     this.#channels[number] = channel
     await channel.call('channel.open', {})
@@ -131,9 +138,12 @@ export class AmqpConnection implements ChannelHost {
 
   release(channel: AmqpChannel): void {
     this.#channels[channel.number] = undefined
+    this.#stopped.delete(channel)
   }
 
-  onFlow(): void {
+  onFlow(channel: AmqpChannel): void {
+    if (channel.isFlowing) this.#stopped.delete(channel)
+    else this.#stopped.add(channel)
     this.#onRoom()
   }
 
