@@ -71,16 +71,20 @@ export class QueueReader implements Consumer {
     this.#stopMoving = await broker.delays?.move(queues)
     await stopMoving?.()
     // Before the old one ends: what goes to all who listen is heard by nobody in between.
+    const begunWith = this.#left
     this.#consumer =
       queues.length === 0
         ? undefined
-        : await broker.consume({ queues, arguments: given, prefetch: this.#left, onDelivery })
+        : await broker.consume({ queues, arguments: given, prefetch: begunWith, onDelivery })
+    // Until here it was the old one that was told.
+    if (this.#left !== begunWith) this.#consumer?.setPrefetch(this.#left)
     await old?.cancel()
   }
 
   get #left(): number {
     if (this.#before.size === 0) return this.#prefetch
-    for (const work of this.#before) if (!this.#options.inHand.has(work)) this.#before.delete(work)
+    const { inHand } = this.#options
+    for (const work of this.#before) if (work.isLeased || !inHand.has(work)) this.#before.delete(work)
     return Math.max(1, this.#prefetch - this.#before.size)
   }
 }
