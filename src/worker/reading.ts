@@ -7,10 +7,19 @@ import {
   type QueueSettings,
   topologyOf,
 } from '../app/queues.ts'
+import type { Settings } from '../app/settings.ts'
 import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import type { Topology } from '../broker/broker.ts'
+import type { Broker, Delivery, Topology } from '../broker/broker.ts'
+import { deadLetter, type DeadReason } from '../broker/dead-letters.ts'
 import type { Headers } from '../protocol/headers.ts'
+
+/** What buries dead letters under the names that their queues have in the settings. */
+export function burying(broker: Broker, reading: Reading, { deadLetterMax, deadLetterAgeMs }: Settings, clock: Clock) {
+  const limits = { maxLength: deadLetterMax, ageMs: deadLetterAgeMs }
+  return (delivery: Delivery, reason: DeadReason): Promise<boolean> =>
+    deadLetter(broker, delivery, reason, clock, { ...limits, queue: reading.nameOf(delivery.queue) })
+}
 
 /** Most queues that one worker reads: whoever can reach the broker can name more. */
 const MAX_QUEUES = 1_000
