@@ -66,9 +66,11 @@ export class Reading {
     return this.add(name)
   }
 
-  /** It is read no more. */
-  remove(own: string): void {
+  /** It is read no more. Gives the way back, should it have to be read on. */
+  remove(own: string): () => void {
+    const name = this.#names.get(own)
     this.#names.delete(own)
+    return () => void (name !== undefined && this.#names.set(own, name))
   }
 
   /** What the broker calls a queue that is read; undefined: it is not read. */

@@ -1,61 +1,63 @@
-import { expect, test } from 'vitest'
-import type { Broker, ConsumeOptions, Consumer } from '../../src/broker/broker.ts'
-import type { InHand } from '../../src/worker/in-hand.ts'
-import { QueueReader } from '../../src/worker/queue-reader.ts'
-import type { Reading } from '../../src/worker/reading.ts'
-import type { Work } from '../../src/worker/work.ts'
+import { describe, expect, test } from 'vitest'
+import { Bench, waiting } from './bench.ts'
 
-/** A reader of a broker whose consumers begin when the test says so; `credits` are those of each, the last one last. */
-function scene() {
-  const credits: number[][] = []
-  let begin = (): void => {}
-  const consume = async ({ queues, prefetch }: ConsumeOptions): Promise<Consumer> => {
-    const own = [prefetch]
-    credits.push(own)
-    if (credits.length > 1) await new Promise<void>((resolve) => (begin = resolve))
-    return {
-      queues,
-      setPrefetch: (credit) => void own.push(credit),
-      cancel: async () => void own.push(NaN),
-    }
-  }
-  const works = new Set<Work>()
-  const inHand = { works, has: (work: Work) => works.has(work) } as unknown as InHand
-  const reading = { queues: ['one'], arguments: {} } as unknown as Reading
-  const broker = { consume } as unknown as Broker
-  const reader = new QueueReader({ broker, inHand, reading, onDelivery: () => {} })
-  return { reader, credits, works, begin: () => begin() }
-}
+const NODE = 'w1@vm'
 
-const inHandOf = (count: number): Work[] => Array.from({ length: count }, () => ({ isLeased: false }) as Work)
+describe('queues that a worker is told to read', () => {
+  test('while it starts are read when it begins to, within its credit', async () => {
+    await using bench = new Bench()
+    const { app } = bench
+    const asked: Promise<unknown>[] = []
+    // It can be asked before it reads: meanwhile it asks others what is revoked.
+    app.on('workerInit', async () => {
+      const { broker } = await app.client()
+      const declare = broker.declare.bind(broker)
+      broker.declare = async (topology) => {
+        await declare(topology)
+        if (asked.length > 0 || topology.queues?.[0]?.name !== 'celery') return
+        const steered = app.control.addConsumer('images', { destination: NODE, reply: true, timeout: '20s' })
+        asked.push(steered)
+        expect(await steered).toEqual([{ hostname: NODE, value: { ok: 'add consumer images' } }])
+      }
+    })
+    await bench.worker({ hostname: NODE, concurrency: 2, prefetch: 3, remoteControl: true })
+    expect(asked).toHaveLength(1)
+    const { broker } = await app.client()
+    expect(await broker.admin?.depth('images')).toMatchObject({ consumers: 1 })
+    // The mailbox and who asks have no limit; what brings tasks has.
+    expect(bench.prefetches.filter((prefetch) => prefetch > 0)).toEqual([3])
+    expect(bench.prefetches.filter((prefetch) => prefetch === 0)).toHaveLength(2)
+  })
 
-test('credit that changes while the queues do is that of the new consumer too', async () => {
-  const { reader, credits, begin } = scene()
-  await reader.read(5)
-  const changed = reader.read()
-  await expect.poll(() => credits.length).toBe(2)
-  reader.setPrefetch(9)
-  begin()
-  await changed
-  expect(credits).toEqual([
-    [5, 9, NaN],
-    [5, 9],
-  ])
-})
-
-test('what was in hand when the queues changed counts until it is done, or is under a lease, which takes no credit', async () => {
-  const { reader, credits, works, begin } = scene()
-  const [first, second, third] = inHandOf(3) as [Work, Work, Work]
-  await reader.read(10)
-  for (const work of [first, second, third]) works.add(work)
-  const changed = reader.read()
-  await expect.poll(() => credits.length).toBe(2)
-  begin()
-  await changed
-  works.delete(first)
-  reader.left(first)
-  // As a worker does: what is under a lease takes a slot, and no credit.
-  second.isLeased = true
-  reader.setPrefetch(9)
-  expect(credits[1]).toEqual([7, 8, 8])
+  test('or no longer, are as they were where that fails, with all their credit', async () => {
+    await using bench = new Bench()
+    const { app } = bench
+    const { release } = waiting(bench)
+    const made = await bench.worker({
+      hostname: NODE,
+      concurrency: 2,
+      prefetch: 3,
+      remoteControl: true,
+      queues: ['celery', 'images'],
+    })
+    await bench.publish({ task: 'wait', id: 'runs' }, ['a'])
+    await expect.poll(() => made.stats().running).toBe(1)
+    const { broker } = await app.client()
+    const consume = broker.consume.bind(broker)
+    const tell = { destination: NODE, reply: true, timeout: '20s' } as const
+    await app.control.ping(tell)
+    broker.consume = () => Promise.reject(new Error('the broker is away'))
+    const away = [{ hostname: NODE, value: { error: expect.stringContaining('the broker is away') as string } }]
+    expect(await app.control.addConsumer('media', tell)).toEqual(away)
+    expect(await app.control.cancelConsumer('images', tell)).toEqual(away)
+    broker.consume = consume
+    expect(bench.prefetches.at(-1)).toBe(3)
+    const [queues] = Object.values(await app.control.inspect(tell).activeQueues())
+    expect(queues?.map(({ name }) => name)).toEqual(['celery', 'images'])
+    release()
+    expect(await app.control.cancelConsumer('images', tell)).toEqual([
+      { hostname: NODE, value: { ok: 'no longer consuming from images' } },
+    ])
+    expect(await broker.admin?.depth('images')).toMatchObject({ consumers: 0 })
+  })
 })
