@@ -9,12 +9,11 @@ import type { Work } from '../../src/worker/work.ts'
 function scene() {
   const credits: number[][] = []
   let begin = (): void => {}
-  const consume = async ({ queues, prefetch }: ConsumeOptions): Promise<Consumer> => {
+  const consume = async ({ prefetch }: ConsumeOptions): Promise<Consumer> => {
     const own = [prefetch]
     credits.push(own)
     if (credits.length > 1) await new Promise<void>((resolve) => (begin = resolve))
     return {
-      queues,
       setPrefetch: (credit) => void own.push(credit),
       cancel: async () => void own.push(NaN),
     }
