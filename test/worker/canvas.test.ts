@@ -1,62 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { NO_EMBED, type Embed, signature, type Signature } from '../../src/protocol/signature.ts'
-import { encodeBody } from '../../src/protocol/task-message.ts'
-import { currentTask, Ignore } from '../../src/index.ts'
-import { Bench, type BenchOptions } from './bench.ts'
-
-interface Seen {
-  readonly task: string
-  readonly args: readonly unknown[]
-  readonly id: string
-  readonly rootId: string
-  readonly parentId: string | null
-  readonly group: string | null
-}
-
-/** A bench with tasks that note how they were called. */
-class Canvas extends Bench {
-  readonly seen: Seen[] = []
-
-  constructor(options: BenchOptions = {}) {
-    super(options)
-    const note = (): void => {
-      const { name: task, args, request } = currentTask()
-      const { id, rootId, parentId, group } = request
-      this.seen.push({ task, args, id, rootId, parentId, group })
-    }
-    this.app.task('add', (x: number, y: number) => (note(), x + y))
-    this.app.task('sum', (xs: number[]) => (note(), xs.reduce((a, b) => a + b, 0)))
-    this.app.task('fail', () => {
-      note()
-      throw new TypeError('boom')
-    })
-    this.app.task('note', (_value?: unknown) => note())
-    this.app.task('onError', (_request: unknown, _error: unknown, _traceback: unknown) => note())
-    this.app.task('ignore', () => {
-      note()
-      throw new Ignore()
-    })
-  }
-
-  async start(task: string, args: readonly unknown[], embed: Partial<Embed>, fields: object = {}): Promise<string> {
-    const body = encodeBody(args, {}, { ...NO_EMBED, ...embed })
-    return (await this.publish({ task, body, ...fields })).id
-  }
-
-  async ended(id: string): Promise<unknown> {
-    await expect.poll(async () => (await this.ending(id)).state, { timeout: 5_000 }).toMatch(/SUCCESS|FAILURE|REVOKED/)
-    const { backend } = await this.app.client()
-    const outcome = await backend.get(id)
-    return outcome
-  }
-
-  called(task: string): Seen[] {
-    return this.seen.filter((seen) => seen.task === task)
-  }
-}
-
-const sig = (task: string, args: unknown[] = [], options = {}, immutable = false): Signature =>
-  signature(task, args, {}, options, { immutable })
+import { signature, type Signature } from '../../src/protocol/signature.ts'
+import { Canvas, sig } from './canvas-bench.ts'
 
 describe('callbacks of a task', () => {
   test('are sent with its result in front of their arguments, and are its children', async () => {
@@ -269,44 +213,5 @@ describe('a chord', () => {
     await made.ended('body')
     expect((await backend.get('body'))?.state).toBe('FAILURE')
     expect((await made.ending('body')).args[1]).toBe('CANVAS_UNSUPPORTED')
-  })
-})
-
-describe('what no canvas is', () => {
-  const bad = { ...signature('celery.chain', [], { tasks: [5] }), subtask_type: 'chain' }
-
-  const settledOnce = async (made: Canvas, id: string): Promise<void> => {
-    await made.ended(id)
-    await expect.poll(() => made.happened.filter((one) => /^ack (?!note)/.test(one)).length).toBeGreaterThan(0)
-    expect(made.happened.filter((one) => one.startsWith('requeue'))).toEqual([])
-  }
-
-  test.each(['add', 'fail', 'nobody'])('in a chain fails it, and nothing else: %s', async (task) => {
-    await using made = new Canvas()
-    await made.worker()
-    const chain = [sig('add', [], { task_id: 'last' }), bad]
-    const id = await made.start(task, [1, 2], { chain, errbacks: [sig('note')] })
-    expect(await made.ended('last')).toMatchObject({ state: 'FAILURE' })
-    await expect.poll(() => made.called('note')).toMatchObject([{ args: [id] }])
-    expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
-    await settledOnce(made, id)
-    expect(made.logged('what follows a task is no canvas')).toMatchObject([{ id }])
-  })
-
-  test('as a callback fails the task', async () => {
-    await using made = new Canvas()
-    await made.worker()
-    const id = await made.start('add', [1, 2], { callbacks: [bad], errbacks: [bad, sig('note')] })
-    expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
-    await settledOnce(made, id)
-  })
-
-  test('as the body of a chord ends the chord', async () => {
-    await using made = new Canvas()
-    await made.worker()
-    const groups = await made.app.canvas.groups('A test')
-    await groups.setChordSize('g1', 1)
-    const id = await made.start('add', [1, 2], { chord: bad }, { group: 'g1', groupIndex: 0 })
-    await settledOnce(made, id)
   })
 })
