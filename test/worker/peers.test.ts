@@ -39,7 +39,19 @@ test('what was found is believed for a while, and many ask once', async () => {
   answers = {}
   expect(await peers.know('t', 'q')).toBe(true)
   expect(asked).toHaveLength(2)
-  clock.advance(10_001)
+  clock.advance(60_001)
+  expect(await peers.know('t', 'q')).toBe(false)
+})
+
+test('a task that somebody knew a moment ago is not given up while its worker is started anew', async () => {
+  let answers: Answers = { a: { tasks: ['t'], queues: reads('q') } }
+  const { peers, clock } = peersOf(() => answers)
+  await peers.know('t', 'q')
+  answers = { b: { tasks: ['other'], queues: reads('q') } }
+  clock.advance(30_000)
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(await peers.know('t', 'elsewhere')).toBe(false)
+  clock.advance(30_001)
   expect(await peers.know('t', 'q')).toBe(false)
 })
 
@@ -48,7 +60,7 @@ test('a node that does not answer any more is asked once again, with more time, 
   const { peers, clock, asked } = peersOf(() => answers)
   await peers.know('t', 'q')
   answers = {}
-  clock.advance(10_001)
+  clock.advance(60_001)
   asked.length = 0
   expect(await peers.know('t', 'q')).toBe(false)
   expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
