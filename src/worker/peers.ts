@@ -70,8 +70,9 @@ export class AskedPeers implements Peers {
     const nodes = new Map<string, Node>()
     try {
       await this.#askOnce(nodes, ANSWER_MS)
-      // Busy, perhaps, or gone: it is asked once more, and then forgotten.
-      if ([...this.#seen.keys()].some((name) => !isWhole(nodes.get(name)))) await this.#askOnce(nodes, SECOND_ANSWER_MS)
+      // Busy, perhaps, or gone: it is asked once more, and then forgotten. So is who has told one half of it.
+      if ([...this.#seen.keys(), ...nodes.keys()].some((name) => !isWhole(nodes.get(name))))
+        await this.#askOnce(nodes, SECOND_ANSWER_MS)
     } catch (error) {
       log('warn', 'worker', 'other workers cannot be asked for their tasks', { error: messageOf(error) })
       return undefined

@@ -79,12 +79,15 @@ export class QueueReader implements Consumer {
     await stopMoving?.()
     const before = this.#before
     if (old) this.#before = new Set([...inHand.works].filter((work) => !work.isLeased))
+    const begunWith = this.#left
     try {
       // Before the old one ends: what goes to all who listen is heard by nobody in between.
       this.#consumer =
         queues.length === 0
           ? undefined
-          : await broker.consume({ queues, arguments: given, prefetch: this.#left, onDelivery })
+          : await broker.consume({ queues, arguments: given, prefetch: begunWith, onDelivery })
+      // Until here it was the old one that was told.
+      if (this.#left !== begunWith) this.#consumer?.setPrefetch(this.#left)
     } catch (error) {
       // The old one goes on, and what is in hand counts against its own credit.
       this.#before = before
@@ -96,7 +99,8 @@ export class QueueReader implements Consumer {
 
   get #left(): number {
     if (this.#before.size === 0) return this.#prefetch
-    for (const work of this.#before) if (!this.#options.inHand.has(work)) this.#before.delete(work)
+    const { inHand } = this.#options
+    for (const work of this.#before) if (work.isLeased || !inHand.has(work)) this.#before.delete(work)
     return Math.max(1, this.#prefetch - this.#before.size)
   }
 }

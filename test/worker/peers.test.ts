@@ -65,3 +65,11 @@ test('answers that are none count for nothing, and where nobody can be asked som
   const failing = new AskedPeers(() => Promise.reject(new Error('no broker')), clock)
   expect(await failing.know('t', 'q')).toBe(true)
 })
+
+test('a node that is met for the first time, and tells one half in time, is asked for the other again', async () => {
+  const { peers, asked } = peersOf(() => ({
+    a: { tasks: ['t'], ...(asked.length > 2 && { queues: reads('q') }) },
+  }))
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
+})
