@@ -83,7 +83,8 @@ export class Picture {
     if (hostname.length > MOST_NAME) return undefined
     if (type.startsWith('worker-')) return this.#ofWorker(event)
     const { uuid } = fields
-    if (!type.startsWith('task-') || typeof uuid !== 'string' || uuid === '' || uuid.length > MOST_NAME) return undefined
+    if (!type.startsWith('task-') || typeof uuid !== 'string' || uuid === '' || uuid.length > MOST_NAME)
+      return undefined
     return this.#ofTask(uuid, type.slice('task-'.length), event)
   }
 
