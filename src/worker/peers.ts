@@ -49,6 +49,7 @@ interface Node {
 export class AskedPeers implements Peers {
   readonly #ask: AskPeers
   readonly #clock: Clock
+  readonly #self: string | undefined
   #round: Promise<ReadonlyMap<string, Node> | undefined> | undefined
   /** What the last round found, and when that was. */
   #last: { readonly nodes: ReadonlyMap<string, Node>; readonly atMs: number } | undefined
@@ -57,9 +58,11 @@ export class AskedPeers implements Peers {
   /** When somebody was last known to know a task: by queue and task, in the order of those times. */
   readonly #knownAtMs = new Map<string, number>()
 
-  constructor(ask: AskPeers, clock: Clock) {
+  /** @param self the node that asks, where it can be asked itself: who does not hear its own answer hears nobody's */
+  constructor(ask: AskPeers, clock: Clock, self?: string) {
     this.#ask = ask
     this.#clock = clock
+    this.#self = self
   }
 
   async know(task: string, queue: string): Promise<boolean> {
@@ -92,10 +95,15 @@ export class AskedPeers implements Peers {
 
   async #askAll(): Promise<ReadonlyMap<string, Node> | undefined> {
     const nodes = new Map<string, Node>()
+    const own = this.#self === undefined ? [] : [this.#self]
+    const isMissing = (name: string): boolean => !isWhole(nodes.get(name))
     try {
       await this.#askOnce(nodes, ANSWER_MS)
-      // Busy, perhaps, or gone: it is asked once more, and then forgotten.
-      if ([...this.#seen.keys()].some((name) => !isWhole(nodes.get(name)))) await this.#askOnce(nodes, SECOND_ANSWER_MS)
+      // Busy, perhaps, or gone: it is asked once more, and then forgotten. So is who has told one half of it.
+      const expected = [...own, ...this.#seen.keys(), ...nodes.keys()]
+      if (expected.some(isMissing)) await this.#askOnce(nodes, SECOND_ANSWER_MS)
+      // Answers were lost with a connection, or its loop was blocked: silence says nothing then.
+      if (own.some(isMissing)) throw new Error('this worker did not hear its own answer')
     } catch (error) {
       log('warn', 'worker', 'other workers cannot be asked for their tasks', { error: messageOf(error) })
       return undefined
@@ -122,12 +130,13 @@ function isKnownTo(nodes: ReadonlyMap<string, Node>, task: string, queue: string
   return false
 }
 
-/** Asks over the remote control of an application. */
-export function askedPeers(control: Pick<Control, 'broadcast'>, clock: Clock): Peers {
+/** Asks over the remote control of an application; `self` as {@link AskedPeers} has it. */
+export function askedPeers(control: Pick<Control, 'broadcast'>, clock: Clock, self: string | undefined): Peers {
   return new AskedPeers(
     (command, given, timeout, onReply) =>
       control.broadcast(command, { reply: true, arguments: given, timeout, onReply }),
     clock,
+    self,
   )
 }
 

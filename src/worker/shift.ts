@@ -145,7 +145,7 @@ export class Shift {
       isClosing: () => this.#isClosing,
     })
     const onChange = (): void => this.#credit.changed()
-    this.#strangers = new Strangers({ clock, control: app.control, reading, leaving: this.#leaving, settle, onChange })
+    this.#strangers = new Strangers({ clock, app, node: options, reading, leaving: this.#leaving, settle, onChange })
     this.#arrivals = new Arrivals({
       clock,
       rules,
@@ -194,7 +194,7 @@ export class Shift {
       prefetch: () => this.#credit.wanted,
       read: async (queue) => {
         if (queue !== undefined) await broker.declare(reading.topologyOf(queue))
-        await this.#reader.read()
+        await this.#reader.again()
         this.#credit.changed()
       },
     }
@@ -213,7 +213,7 @@ export class Shift {
       // What others know to be revoked must be known before it comes.
       await lasting.ready
       const prefetch = shift.#credit.wanted
-      await shift.#reader.read(prefetch)
+      await shift.#reader.begin(prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()

@@ -5,7 +5,7 @@ import { AskedPeers, type AskPeers, type PeerReply } from '../../src/worker/peer
 type Answers = Record<string, { tasks?: unknown; queues?: unknown }>
 
 /** Nodes as they answer, and how often they were asked. */
-function peersOf(answers: () => Answers): { peers: AskedPeers; clock: VirtualClock; asked: string[] } {
+function peersOf(answers: () => Answers, self?: string): { peers: AskedPeers; clock: VirtualClock; asked: string[] } {
   const clock = new VirtualClock()
   const asked: string[] = []
   const ask: AskPeers = async (command, _given, timeoutMs, onReply) => {
@@ -16,7 +16,7 @@ function peersOf(answers: () => Answers): { peers: AskedPeers; clock: VirtualClo
     }
     await Promise.resolve()
   }
-  return { peers: new AskedPeers(ask, clock), clock, asked }
+  return { peers: new AskedPeers(ask, clock, self), clock, asked }
 }
 
 const reads = (...names: string[]): unknown => names.map((name) => ({ name, exchange: {} }))
@@ -76,4 +76,23 @@ test('answers that are none count for nothing, and where nobody can be asked som
   const clock = new VirtualClock()
   const failing = new AskedPeers(() => Promise.reject(new Error('no broker')), clock)
   expect(await failing.know('t', 'q')).toBe(true)
+})
+
+test('a node that is met for the first time, and tells one half in time, is asked for the other again', async () => {
+  const { peers, asked } = peersOf(() => ({
+    a: { tasks: ['t'], ...(asked.length > 2 && { queues: reads('q') }) },
+  }))
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
+})
+
+test('who does not hear its own answer hears nobody: the task may be known', async () => {
+  let answers: Answers = {}
+  const { peers, asked } = peersOf(() => answers, 'me')
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
+  // Nor is that believed a moment later.
+  expect(await peers.know('t', 'q')).toBe(true)
+  answers = { me: { tasks: [], queues: reads('q') } }
+  expect(await peers.know('t', 'q')).toBe(false)
 })
