@@ -8,9 +8,9 @@ export type { NodeReply }
 
 /** Whom a command is for, and whether they answer. */
 export interface ControlOptions {
-  /** Names of worker nodes, `celery@host` say. Default: all. */
+  /** Names of worker nodes, `celery@host` say, one at least. Default: all. */
   readonly destination?: string | readonly string[]
-  /** With `matcher`: the nodes whose names it matches. */
+  /** With `matcher`, not without: the nodes whose names it matches. */
   readonly pattern?: string
   /** `'glob'`: `worker-*@host`; `'pcre'`: a regular expression. */
   readonly matcher?: 'glob' | 'pcre'
@@ -178,6 +178,16 @@ function checked(options: ControlOptions): { to: Addressed; patience: Patience }
   const names = typeof destination === 'string' ? [destination] : destination
   if (names !== undefined && !(Array.isArray(names) && names.every((name) => typeof name === 'string'))) {
     throw invalid('destination', `must be names of nodes, and is ${shown(destination)}`, "Write ['celery@host']")
+  }
+  // Celery's workers take a list without names, or half of a pattern, for none: all of them would do it.
+  if (names?.length === 0) throw invalid('destination', 'names nobody', 'Leave it out where all workers are meant')
+  if ((pattern === undefined || pattern === '') !== (matcher === undefined)) {
+    const [option, fix] =
+      matcher === undefined ? ['matcher', "Write 'glob' or 'pcre'"] : ['pattern', "Write 'worker-*'"]
+    throw invalid(option, 'is missing, and the other is there', `${fix}, or leave both out`)
+  }
+  if (matcher !== undefined && matcher !== 'glob' && matcher !== 'pcre') {
+    throw invalid('matcher', `is ${shown(matcher)}`, "Write 'glob' or 'pcre'")
   }
   if (limit !== undefined && (!Number.isSafeInteger(limit) || limit < 1)) {
     throw invalid('limit', `is ${shown(limit)}`, 'Write a whole number, 1 or more')

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
-import { type HeaderValue, type Headers, LEASE_HEADER, plainHeader, STARTS_HEADER } from '../protocol/headers.ts'
+import { type HeaderValue, type Headers, LEASE_HEADER, plainHeader, STARTS_HEADER, UNKNOWN_HEADER } from '../protocol/headers.ts'
 import { formatIso, isoTime } from '../protocol/iso-time.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Broker, BrokerAdmin, Delivery } from './broker.ts'
@@ -210,7 +210,7 @@ function readDead({ message }: Delivery, queue: string): DeadLetter {
     reason,
     queue: text(`${PREFIX}queue`) ?? queue,
     atMs: isoTime(text(`${PREFIX}at`) ?? ''),
-    message: { ...message, headers: withoutOurs(message.headers, [STARTS_HEADER, LEASE_HEADER]) },
+    message: { ...message, headers: withoutOurs(message.headers, [STARTS_HEADER, LEASE_HEADER, UNKNOWN_HEADER]) },
   }
 }
 

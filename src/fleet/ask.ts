@@ -27,7 +27,7 @@ export interface Patience {
   readonly timeoutMs?: number | undefined
   /** It ends with so many answers. Default: as many as there are destinations. */
   readonly limit?: number | undefined
-  /** Called with each answer as it comes. Must not throw. */
+  /** Called with each answer as it comes. What it throws is logged, and changes nothing. */
   readonly onReply?: ((reply: NodeReply) => void) | undefined
 }
 
@@ -161,8 +161,12 @@ class Question {
     if (this.#replies.length >= most) return
     const reply = { hostname, value }
     this.#replies.push(reply)
-    onReply?.(reply)
     if (this.#done) this.#wait(this.#done)
+    try {
+      onReply?.(reply)
+    } catch (error) {
+      log('error', 'fleet', 'an answer was not taken', { hostname, error: messageOf(error) })
+    }
   }
 
   /** Call it once. */

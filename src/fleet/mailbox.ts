@@ -7,8 +7,8 @@ import { pythonRepr } from '../protocol/python-repr.ts'
 import type { LamportClock } from './lamport.ts'
 import type { Pidbox } from './pidbox.ts'
 
-/** Largest command that is read, in bytes. */
-const MAX_COMMAND_BYTES = 2 ** 20
+/** Largest command that is read, in bytes: as many ids as a worker remembers fit into it, with their times as `hello` has them. */
+const MAX_COMMAND_BYTES = 8 * 2 ** 20
 
 /** Most commands that wait for those before them. */
 const MAX_WAITING = 1_000

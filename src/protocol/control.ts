@@ -1,3 +1,4 @@
+import { boundedMatch } from '../base/bounded-match.ts'
 import { LovageError } from '../base/errors.ts'
 import { bodyText, type ContentLimits, JSON_TYPE } from './content.ts'
 import { globSource } from './glob.ts'
@@ -85,18 +86,15 @@ export function readControl(
 
 /**
  * Whether a command is for a node: as Celery's Mailbox decides it (kombu/pidbox.py). A `pcre` pattern is matched from the
- * beginning of the name, as Python's `re.match` does; one that JavaScript cannot read matches nobody.
+ * beginning of the name, as Python's `re.match` does; one that JavaScript cannot read, or that takes too long, matches
+ * nobody.
  */
 export function isFor({ destination, pattern, matcher }: ControlRequest, hostname: string): boolean {
-  if (destination) return destination.includes(hostname)
-  if (pattern === null || matcher === null) return true
+  // An empty list names nobody, and to Python that is as if there were none.
+  if (destination && destination.length > 0) return destination.includes(hostname)
+  if (!pattern || !matcher) return true
   const expression = matcher === 'glob' ? globSource(pattern) : matcher === 'pcre' ? `(?:${pattern})` : undefined
-  if (expression === undefined || pattern.length > MAX_PATTERN) return false
-  try {
-    return new RegExp(`^${expression}`, 's').test(hostname)
-  } catch {
-    return false
-  }
+  return expression !== undefined && pattern.length <= MAX_PATTERN && boundedMatch(`^${expression}`, hostname)
 }
 
 /**

@@ -71,6 +71,9 @@ export const STARTS_HEADER = 'x-lovage-starts'
 /** On a copy that a worker holds under lease: which one it is. See docs/guide-worker.md. */
 export const LEASE_HEADER = 'x-lovage-lease'
 
+/** How often a message went back from workers that do not know its task to one that does. */
+export const UNKNOWN_HEADER = 'x-lovage-unknown'
+
 /** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value

@@ -6,6 +6,7 @@ import { decide, type IntakeRules } from './intake.ts'
 import { leaseOf, Returned } from './lease-copy.ts'
 import type { Leaving } from './leaving.ts'
 import type { Starts } from './starts.ts'
+import type { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
 import { Work, workKey } from './work.ts'
 
@@ -16,6 +17,7 @@ export interface ArrivalsOptions {
   readonly inHand: InHand
   readonly leaving: Leaving
   readonly starts: Starts
+  readonly strangers: Strangers
   readonly tally: Tally
   readonly settle: (work: Work, outcome: Outcome) => void
   /** It has been taken into hand. */
@@ -37,7 +39,7 @@ export class Arrivals {
   }
 
   receive(given: Delivery): void {
-    const { clock, rules, inHand, leaving, starts, tally, settle, admit } = this.#options
+    const { clock, rules, inHand, leaving, starts, strangers, tally, settle, admit } = this.#options
     const isFromLease = leaseOf(given.message) !== undefined
     const delivery = isFromLease ? new Returned(given) : given
     const decision = decide(delivery.message, clock.now(), rules)
@@ -58,6 +60,10 @@ export class Arrivals {
     if (decision.kind === 'over') {
       const work = inHand.take(new Work(delivery, request, rules.registry.get(request.task)))
       return settle(work, decision.outcome)
+    }
+    if (decision.kind === 'unknown') {
+      const { outcome, expiresAtMs } = decision
+      return strangers.meet(inHand.take(new Work(delivery, request, undefined, undefined, expiresAtMs)), outcome)
     }
     const { task, etaMs, expiresAtMs } = decision
     const work = new Work(delivery, request, task, etaMs, expiresAtMs)

@@ -30,6 +30,13 @@ export type Decision =
       /** Epoch ms; `Infinity`: never. */
       readonly expiresAtMs: number
     }
+  /** Nobody here knows it; its outcome where nobody else does. */
+  | {
+      readonly kind: 'unknown'
+      readonly request: TaskRequest
+      readonly outcome: Outcome
+      readonly expiresAtMs: number
+    }
   /** It is over before it began, and this is its outcome. */
   | { readonly kind: 'over'; readonly request: TaskRequest; readonly outcome: Outcome }
   /** It is no task message. Whom it may concern is told where it can be made out. */
@@ -49,7 +56,7 @@ export function decide(message: Message, nowMs: number, rules: IntakeRules): Dec
   const expiresAtMs = request.expires === null ? Infinity : (isoTimeIn(request.expires, timezone) ?? Infinity)
   if (expiresAtMs <= nowMs) return { kind: 'over', request, outcome: expired(request) }
   const task = rules.registry.get(request.task)
-  if (!task) return { kind: 'over', request, outcome: unknown(request) }
+  if (!task) return { kind: 'unknown', request, outcome: unknown(request), expiresAtMs }
   try {
     assertAccepted(request.contentType, rules.accept, request.origin)
   } catch (error) {

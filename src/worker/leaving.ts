@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Delivery } from '../broker/broker.ts'
+import type { Headers } from '../protocol/headers.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import type { InHand } from './in-hand.ts'
 import { decide, impossible, type IntakeRules } from './intake.ts'
@@ -49,11 +50,12 @@ export class Leaving {
     else void this.#handBack(work, asNew)
   }
 
-  /** Another copy takes the place of a message. */
-  async replace(work: Work, starts: number): Promise<void> {
+  /** Another copy takes the place of a message, with `added` to its headers. */
+  async replace(work: Work, starts: number, added: Headers = {}): Promise<void> {
     const { settler, settle, giveUp, tally, drop } = this.#options
     try {
-      await settler.republish(work.delivery, copyOf(work.delivery.message, starts))
+      const copy = copyOf(work.delivery.message, starts)
+      await settler.republish(work.delivery, { ...copy, headers: { ...copy.headers, ...added } })
     } catch (error) {
       work.isPassedOn = false
       if (!giveUp.aborted) return settle(work, impossible(work.request, error))

@@ -25,15 +25,24 @@ export class QueueReader implements Consumer {
   #prefetch = 0
   /** One change after the other. */
   #changing: Promise<void> = Promise.resolve()
+  #hasBegun = false
   #isOver = false
 
   constructor(options: QueueReaderOptions) {
     this.#options = options
   }
 
-  /** Begins to read the queues of now, in place of those read so far. */
-  read(prefetch = this.#prefetch): Promise<void> {
-    const changed = this.#changing.then(() => this.#read(prefetch))
+  /** Begins to read the queues of now. */
+  begin(prefetch: number): Promise<void> {
+    this.#hasBegun = true
+    this.#prefetch = prefetch
+    return this.again()
+  }
+
+  /** Reads the queues of now in place of those read so far. Before the beginning there is nothing to be done. */
+  again(): Promise<void> {
+    if (!this.#hasBegun) return Promise.resolve()
+    const changed = this.#changing.then(() => this.#read())
     this.#changing = changed.catch(() => {})
     return changed
   }
@@ -61,26 +70,37 @@ export class QueueReader implements Consumer {
     this.#stopMoving = undefined
   }
 
-  async #read(prefetch: number): Promise<void> {
+  async #read(): Promise<void> {
     if (this.#isOver) return
-    this.#prefetch = prefetch
     const { broker, inHand, reading, onDelivery } = this.#options
     const { queues, arguments: given } = reading
     const [old, stopMoving] = [this.#consumer, this.#stopMoving]
-    if (old) this.#before = new Set([...inHand.works].filter((work) => !work.isLeased))
     this.#stopMoving = await broker.delays?.move(queues)
     await stopMoving?.()
-    // Before the old one ends: what goes to all who listen is heard by nobody in between.
-    this.#consumer =
-      queues.length === 0
-        ? undefined
-        : await broker.consume({ queues, arguments: given, prefetch: this.#left, onDelivery })
+    const before = this.#before
+    if (old) this.#before = new Set([...inHand.works].filter((work) => !work.isLeased))
+    const begunWith = this.#left
+    try {
+      // Before the old one ends: what goes to all who listen is heard by nobody in between.
+      this.#consumer =
+        queues.length === 0
+          ? undefined
+          : await broker.consume({ queues, arguments: given, prefetch: begunWith, onDelivery })
+      // Until here it was the old one that was told.
+      if (this.#left !== begunWith) this.#consumer?.setPrefetch(this.#left)
+    } catch (error) {
+      // The old one goes on, and what is in hand counts against its own credit.
+      this.#before = before
+      old?.setPrefetch(this.#left)
+      throw error
+    }
     await old?.cancel()
   }
 
   get #left(): number {
     if (this.#before.size === 0) return this.#prefetch
-    for (const work of this.#before) if (!this.#options.inHand.has(work)) this.#before.delete(work)
+    const { inHand } = this.#options
+    for (const work of this.#before) if (work.isLeased || !inHand.has(work)) this.#before.delete(work)
     return Math.max(1, this.#prefetch - this.#before.size)
   }
 }

@@ -7,10 +7,19 @@ import {
   type QueueSettings,
   topologyOf,
 } from '../app/queues.ts'
+import type { Settings } from '../app/settings.ts'
 import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
-import type { Topology } from '../broker/broker.ts'
+import type { Broker, Delivery, Topology } from '../broker/broker.ts'
+import { deadLetter, type DeadReason } from '../broker/dead-letters.ts'
 import type { Headers } from '../protocol/headers.ts'
+
+/** What buries dead letters under the names that their queues have in the settings. */
+export function burying(broker: Broker, reading: Reading, { deadLetterMax, deadLetterAgeMs }: Settings, clock: Clock) {
+  const limits = { maxLength: deadLetterMax, ageMs: deadLetterAgeMs }
+  return (delivery: Delivery, reason: DeadReason): Promise<boolean> =>
+    deadLetter(broker, delivery, reason, clock, { ...limits, queue: reading.nameOf(delivery.queue) })
+}
 
 /** Most queues that one worker reads: whoever can reach the broker can name more. */
 const MAX_QUEUES = 1_000
@@ -57,9 +66,11 @@ export class Reading {
     return this.add(name)
   }
 
-  /** It is read no more. */
-  remove(own: string): void {
+  /** It is read no more. Gives the way back, should it have to be read on. */
+  remove(own: string): () => void {
+    const name = this.#names.get(own)
     this.#names.delete(own)
+    return () => void (name !== undefined && this.#names.set(own, name))
   }
 
   /** What the broker calls a queue that is read; undefined: it is not read. */

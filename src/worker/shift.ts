@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
+import type { Client } from '../app/send.ts'
 import type { Clock } from '../base/clock.ts'
 import type { LagFigures } from '../base/lag.ts'
 import type { Topology } from '../broker/broker.ts'
-import { deadLetter } from '../broker/dead-letters.ts'
 import { openPools } from '../pool/pools.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import { typesFor } from '../protocol/serializer.ts'
@@ -25,10 +25,12 @@ import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { QueueReader } from './queue-reader.ts'
+import { burying } from './reading.ts'
 import { run, type RunOptions } from './run.ts'
 import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
+import { Strangers } from './strangers.ts'
 import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
@@ -46,6 +48,7 @@ export class Shift {
   readonly #ends: Ends
   readonly #inHand: InHand
   readonly #starts: Starts
+  readonly #strangers: Strangers
   readonly #leases: Leases
   readonly #leaving: Leaving
   readonly #steering: Steering
@@ -72,17 +75,10 @@ export class Shift {
     const { pool: kind, stallThresholdMs: stallMs } = options
     const pools = openPools({ ...options, kind, stallMs, app, clock, accept, types, maxBodyBytes })
     this.#lanes = new Lanes(pools, (work) => this.#launch.launch(work))
-    const dead = { maxLength: settings.deadLetterMax, ageMs: settings.deadLetterAgeMs }
+    const known = { ...client, canvas: app.canvas, registry, accept, maxBodyBytes, clock, hooks }
     const settler = new Settler({
-      ...client,
-      canvas: app.canvas,
-      registry,
-      accept,
-      maxBodyBytes,
-      clock,
-      hooks,
-      bury: (delivery, reason) =>
-        deadLetter(broker, delivery, reason, clock, { ...dead, queue: reading.nameOf(delivery.queue) }),
+      ...known,
+      bury: burying(broker, reading, settings, clock),
       topologyOf: (queue): Topology => reading.topologyOf(queue),
       giveUp,
     })
@@ -148,12 +144,15 @@ export class Shift {
       run: (work) => this.#run(work),
       isClosing: () => this.#isClosing,
     })
+    const onChange = (): void => this.#credit.changed()
+    this.#strangers = new Strangers({ clock, control: app.control, reading, leaving: this.#leaving, settle, onChange })
     this.#arrivals = new Arrivals({
       clock,
       rules,
       inHand: this.#inHand,
       leaving: this.#leaving,
       starts: this.#starts,
+      strangers: this.#strangers,
       tally,
       settle,
       admit: (work) => this.#admission.admit(work),
@@ -168,7 +167,8 @@ export class Shift {
     const wanted = (): number => {
       const { size, free } = this.#lanes
       const waiting = this.#lanes.waiting + this.#gates.waiting
-      return demand.prefetch({ size, free, waiting, held: this.held, leased: this.#leases.size })
+      const held = this.held + this.#strangers.company
+      return demand.prefetch({ size, free, waiting, held, leased: this.#leases.size })
     }
     this.#credit = new Credit(clock, wanted, (prefetch) => this.#reader.setPrefetch(prefetch))
     this.#admission = new Admission({
@@ -194,7 +194,7 @@ export class Shift {
       prefetch: () => this.#credit.wanted,
       read: async (queue) => {
         if (queue !== undefined) await broker.declare(reading.topologyOf(queue))
-        await this.#reader.read()
+        await this.#reader.again()
         this.#credit.changed()
       },
     }
@@ -213,7 +213,7 @@ export class Shift {
       // What others know to be revoked must be known before it comes.
       await lasting.ready
       const prefetch = shift.#credit.wanted
-      await shift.#reader.read(prefetch)
+      await shift.#reader.begin(prefetch)
       shift.#credit.told(prefetch)
     } catch (error) {
       shift.#steering.detach()
@@ -260,6 +260,7 @@ export class Shift {
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
+      ...this.#strangers.release(),
       ...this.#gates.release(),
       ...this.#lanes.close(),
     ]
@@ -296,5 +297,3 @@ export class Shift {
     this.#reader.left(work)
   }
 }
-
-type Client = Awaited<ReturnType<App['client']>>

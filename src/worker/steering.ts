@@ -136,8 +136,13 @@ export class Steering {
   async cancelConsumer(name: string): Promise<boolean> {
     const queue = this.reading.ownOf(name)
     if (queue === undefined) return false
-    this.reading.remove(queue)
-    await this.#steered?.read()
+    const restore = this.reading.remove(queue)
+    try {
+      await this.#steered?.read()
+    } catch (error) {
+      restore()
+      throw error
+    }
     log('info', 'worker', 'a queue is read no more', { queue: name })
     return true
   }

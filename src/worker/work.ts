@@ -17,6 +17,8 @@ export interface Waiting {
 /** A task in this worker's hands, from intake until it is settled. */
 export class Work {
   readonly request: TaskRequest
+  /** What tells this run of the task from others: a retry has the same id. Made once: put together anew it is hashed anew. */
+  readonly key: string
   /** Undefined: not registered here. */
   readonly task: RegisteredTask | undefined
   /** Epoch ms; undefined: at once. */
@@ -71,14 +73,10 @@ export class Work {
     // What is unacknowledged when a worker dies comes redelivered, and redelivered it is once at most.
     this.wouldTell = starts + 1
     this.request = request
+    this.key = workKey(request)
     this.task = task
     this.etaMs = etaMs
     this.expiresAtMs = expiresAtMs
-  }
-
-  /** What tells this run of the task from others: a retry has the same id. */
-  get key(): string {
-    return workKey(this.request)
   }
 
   /** Its function has been called, or is about to be. */

@@ -147,6 +147,11 @@ test('options that are none are refused by name', async () => {
   const { control } = nodes.app
   const refused = { code: 'OPTION_INVALID' }
   await expect(control.ping({ destination: [1] as never })).rejects.toMatchObject(refused)
+  await expect(control.shutdown({ destination: [] })).rejects.toMatchObject(refused)
+  await expect(control.shutdown({ pattern: 'web*' })).rejects.toMatchObject(refused)
+  await expect(control.shutdown({ pattern: '', matcher: 'glob' })).rejects.toMatchObject(refused)
+  await expect(control.shutdown({ matcher: 'pcre' })).rejects.toMatchObject(refused)
+  await expect(control.shutdown({ pattern: 'a', matcher: 'sql' as never })).rejects.toMatchObject(refused)
   await expect(control.ping({ limit: 0 })).rejects.toMatchObject(refused)
   await expect(control.ping({ timeout: 'soon' as never })).rejects.toThrow(/soon/)
   await expect(control.timeLimit('x', { hard: 0 })).rejects.toMatchObject(refused)

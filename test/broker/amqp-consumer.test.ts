@@ -230,6 +230,18 @@ test('where the credit sinks, what is in hand on channels that end counts, and e
   expect(credits()).toEqual([10, 2])
 })
 
+test('where the credit sinks, what was in hand on a channel that the server closes before its end counts no longer', async () => {
+  const { consumer, clock, credits, open, hands, channels } = await reading(40)
+  for (const channel of open()) for (let i = 0; i < 10; i++) channel.deliver()
+  consumer.setPrefetch(12)
+  await clock.play(0)
+  expect(credits()).toEqual([1, 1, 10, 10])
+  for (const channel of channels.slice(2)) channel.closeByServer()
+  await clock.play(0)
+  expect(credits()).toEqual([10, 2])
+  expect(hands.slice(20).some(({ isOurs }) => isOurs)).toBe(false)
+})
+
 test('a channel that the server closes is opened again alone, and what is in hand on others stays ours', async () => {
   const { clock, channels, hands, credits } = await reading(40)
   for (const channel of channels) channel.deliver()

@@ -110,6 +110,19 @@ describe('a question to nodes', () => {
     expect([theirs.value, lamport.value]).toEqual([103, 104])
   })
 
+  test('has all answers, and ends with the last, though who looks at each of them throws', async () => {
+    const broker = await open()
+    for (const name of ['a@one', 'b@one']) await node(broker, name, pong)
+    const { asker: who } = asker(broker)
+    const records = logged()
+    const onReply = (): never => {
+      throw new Error('no such colour')
+    }
+    const replies = await who.ask('ping', {}, {}, { timeoutMs: 3_600_000, limit: 2, onReply })
+    expect(replies.map(({ hostname }) => hostname).toSorted()).toEqual(['a@one', 'b@one'])
+    expect(records).toMatchObject([1, 2].map(() => ({ level: 'error', message: 'an answer was not taken' })))
+  })
+
   test('asked twice at a time gets each its own answers', async () => {
     const broker = await open()
     await node(broker, 'a@one', ({ arguments: { n } }) => n)
@@ -135,6 +148,17 @@ describe('a mailbox', () => {
     expect(done).toEqual(['first', 'third', 'last'])
   })
 
+  test('reads a command that names as many tasks as a worker remembers, in the longest form there is', async () => {
+    const broker = await open()
+    await node(broker, 'a@one', ({ arguments: { revoked } }) => Object.keys(revoked as object).length)
+    const revoked = Object.fromEntries(
+      Array.from({ length: 50_000 }, () => randomUUID()).map((id) => [id, [1_234_567.123_456, id]]),
+    )
+    const { asker: who } = asker(broker)
+    const [reply] = await who.ask('hello', { revoked }, { destination: ['a@one'] }, LONG)
+    expect(reply?.value).toBe(50_000)
+  })
+
   test('logs what is no command, too large, or wants its answer elsewhere, and goes on', async () => {
     const broker = await open()
     await node(broker, 'a@one', pong)
@@ -145,7 +169,7 @@ describe('a mailbox', () => {
     await send('{"no": "method"}')
     await send('not json')
     await send('anything', 'application/x-python-serialize')
-    await send(`{"method": "${'x'.repeat(2 ** 20)}"}`)
+    await send(`{"method": "${'x'.repeat(8 * 2 ** 20)}"}`)
     await broker.declare({ queues: [{ name: 'celery' }] })
     await send('{"method": "ping", "ticket": "t", "reply_to": {"exchange": "", "routing_key": "celery"}}')
     await who.ask('ping', {}, { destination: ['a@one'] }, LONG)

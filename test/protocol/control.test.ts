@@ -66,7 +66,13 @@ describe('a command is for', () => {
     expect(isFor(asked(), 'a@h')).toBe(true)
     expect(isFor(asked({ destination: ['a@h', 'b@h'] }), 'b@h')).toBe(true)
     expect(isFor(asked({ destination: ['a@h'] }), 'b@h')).toBe(false)
-    expect(isFor(asked({ destination: [] }), 'b@h')).toBe(false)
+  })
+
+  test('everybody where it names nobody, as to Python', () => {
+    expect(isFor(asked({ destination: [] }), 'b@h')).toBe(true)
+    expect(isFor(asked({ destination: [], pattern: 'a*', matcher: 'glob' }), 'b@h')).toBe(false)
+    expect(isFor(asked({ pattern: '', matcher: 'glob' }), 'b@h')).toBe(true)
+    expect(isFor(asked({ pattern: 'a*', matcher: '' }), 'b@h')).toBe(true)
   })
 
   test.each([
@@ -83,6 +89,13 @@ describe('a command is for', () => {
     ['sql', '%', 'web1@h', false],
   ])('%s %s: %s %s', (matcher, pattern, hostname, expected) => {
     expect(isFor(asked({ matcher, pattern }), hostname)).toBe(expected)
+  })
+
+  test.each([
+    ['pcre', '(.|.|.|.)+!'],
+    ['glob', `${'*'.repeat(500)}!`],
+  ])('nobody by a pattern of %s that would be tried for ever', { timeout: 10_000 }, (matcher, pattern) => {
+    expect(isFor(asked({ matcher, pattern }), 'celery@worker-7.example.com')).toBe(false)
   })
 
   test('whomever its pattern means, and no pattern throws', () => {

@@ -80,7 +80,7 @@ describe('what is over before it began', () => {
   test('because nobody here knows the task is NotRegistered, and kept', () => {
     const decision = decided(messageOf({ task: 'nobody' }))
     expect(decision).toMatchObject({
-      kind: 'over',
+      kind: 'unknown',
       outcome: {
         state: 'FAILURE',
         dead: { code: 'TASK_UNKNOWN' },

@@ -45,7 +45,7 @@ test(`${COUNT} random and mutated messages each end in an answer or in the dead 
   const buried = (): unknown[] => bench.logged('message moved to the dead letters')
   // What follows a task is a message too, and on its way for some turns.
   for (let turns = 0, quiet = 0; turns < 2_000 && quiet < 50; turns++) {
-    await clock.play(0)
+    await clock.play(100)
     quiet = inHand() > 0 ? 0 : quiet + 1
   }
 

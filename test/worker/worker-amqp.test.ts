@@ -198,7 +198,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     const dead = async (): Promise<unknown> =>
       (await listDead(broker, app.settings.defaultQueue)).map(({ id, reason }) => `${id} ${reason.code}`).toSorted()
     const reasons = ['broken BODY_UNDECODABLE', 'pickle CONTENT_REFUSED', 'stranger TASK_UNKNOWN']
-    await expect.poll(dead).toEqual(reasons)
+    await expect.poll(dead, { timeout: 15_000 }).toEqual(reasons)
     const letters = await listDead(broker, app.settings.defaultQueue)
     expect(Buffer.from(letters.find(({ id }) => id === 'pickle')?.message.body ?? [])).toEqual(body)
     expect(await add.delay(1, 2).get(patience)).toBe(3)

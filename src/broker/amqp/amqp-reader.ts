@@ -27,6 +27,7 @@ export interface ReaderHost {
   readonly onDelivery: (delivery: AmqpDelivery) => void
   /** One of the queues is not read here: it is gone, was not there, or could not be consumed. */
   readonly onUnread: (queue: string, isDeleted: boolean) => void
+  /** Fewer are in hand. */
   readonly onSettled: (reader: AmqpReader) => void
 }
 
@@ -122,7 +123,7 @@ export class AmqpReader {
       onClosed: (problem) => {
         closed = problem
         // Until then it is this that fails, and is tried again: of two who open, one would leave a channel that nobody knows.
-        if (hold === this.#hold && this.#isComplete) this.#onClosed(problem, link)
+        if (hold === this.#hold && (this.#isComplete || this.#ending)) this.#onClosed(problem, link)
       },
     })
     if (this.#ending) return void channel.close()
@@ -259,8 +260,10 @@ export class AmqpReader {
 
   /** A closed channel of a connection that lives: nobody but us opens another. */
   #onClosed(problem: LinkError, link: Link): void {
-    if (this.#ending || problem.scope === 'connection') return
-    this.#reopen(link, 0, problem)
+    if (problem.scope === 'connection') return
+    // What was in hand there is gone, as if it were settled: the others may have its credit.
+    if (this.#ending) this.#host.onSettled(this)
+    else this.#reopen(link, 0, problem)
   }
 
   #reopen(link: Link, attempt: number, why: unknown): void {
