@@ -11,12 +11,7 @@ const DAY_MS = 86_400_000
 /** The longest that any date keeps one waiting: 29 February on a given weekday, over a year 2100 that has none. */
 const HORIZON_YEARS = 41
 
-/** Whether all five fields have a local time, the day of the month AND that of the week. */
-export function matches(sets: CronSets, local: number): boolean {
-  const date = new Date(local)
-  return sets.minute.has(date.getUTCMinutes()) && sets.hour.has(date.getUTCHours()) && matchesDay(sets, date)
-}
-
+/** Whether a day is one: by the day of the month AND that of the week. */
 function matchesDay(sets: CronSets, date: Date): boolean {
   return (
     sets.monthOfYear.has(date.getUTCMonth() + 1) &&

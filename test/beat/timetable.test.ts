@@ -105,6 +105,12 @@ describe('in an hour that comes twice', () => {
   })
 })
 
+// Beirut: on 25 October 2026 00:00 is followed by 23:00 of the day before (21:00 UTC).
+it('an hour that comes twice at the end of a day is not taken for that of the next year', () => {
+  const yearly = crontab('30 * 24 10 *', 'report', { timezone: 'Asia/Beirut' })
+  expect(dues(yearly, '2026-10-24T20:00Z', 3)).toEqual(['2026-10-24T20:30', '2026-10-24T21:30', '2027-10-23T21:30'])
+})
+
 describe('an interval', () => {
   it('is due at its multiples, whoever asks and whenever it was started', () => {
     expect(dues(every('15m', 'tick'), '2026-11-21T14:46:22Z', 3)).toEqual([
