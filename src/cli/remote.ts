@@ -1,12 +1,12 @@
 import { Argument, InvalidArgumentError, Option, type Command } from 'commander'
 import type { NodeReply } from '../app/control.ts'
 import { assertBroker } from '../app/capabilities.ts'
-import { encodeJson } from '../protocol/json.ts'
 import { addCommonOptions, type CommonOptions, names, newCommand, optionsOf, wait } from './command-options.ts'
 import { EXIT } from './exit.ts'
 import { writeLog } from './log-lines.ts'
-import { harmless, type Paint, paintFor } from './paint.ts'
+import { paintFor } from './paint.ts'
 import { argumentsOf, type RemoteCommand } from './remote-commands.ts'
+import { jsonOf, linesOf } from './reply-lines.ts'
 import { loadTargetOrBroker } from './target.ts'
 
 /** What `inspect`, `control` and `status` are told. */
@@ -92,7 +92,7 @@ export async function ask(
     })
     if (replies.length === 0) return nobody()
     const byNode = Object.fromEntries(replies.map(({ hostname, value }) => [hostname, value]))
-    if (json) return void process.stdout.write(`${encodeJson(byNode)}\n`)
+    if (json) return void process.stdout.write(`${jsonOf(byNode)}\n`)
     const nodes = Object.keys(byNode).length
     if (showing.count && !quiet) process.stdout.write(`\n${nodes} ${nodes === 1 ? 'node' : 'nodes'} online.\n`)
   } finally {
@@ -109,40 +109,4 @@ function nobody(): void {
     `${paint('red', '✗')} ${paint('bold', 'No nodes replied within time constraint')}\n  ${paint('dim', 'next:')} ${next}\n`,
   )
   process.exitCode = EXIT.nobody
-}
-
-function linesOf(
-  { hostname, value }: NodeReply,
-  paint: Paint,
-  { showReply, quiet }: { readonly showReply: boolean; readonly quiet: boolean },
-): string[] {
-  const { isGood, lines } = bodyOf(value)
-  const state = isGood ? paint('green', 'OK') : paint('red', 'ERROR')
-  const arrow = quiet ? '' : `${paint('dim', '->')} `
-  const head = `${arrow} ${paint('cyan', `${harmless(hostname)}:`)} ${state}`
-  return [head, ...(showReply ? lines.map((line) => `    ${line}`) : [])]
-}
-
-function bodyOf(value: unknown): { readonly isGood: boolean; readonly lines: readonly string[] } {
-  if (typeof value !== 'object' || value === null) return { isGood: true, lines: textLines(value) }
-  if (Array.isArray(value)) {
-    return { isGood: true, lines: value.length === 0 ? ['- empty -'] : value.map((one) => `* ${oneLine(one)}`) }
-  }
-  const { ok, error } = value as { ok?: unknown; error?: unknown }
-  if (ok !== undefined) return { isGood: true, lines: bodyOf(ok).lines.map((line) => `    ${line}`) }
-  if (error !== undefined) return { isGood: false, lines: bodyOf(error).lines.map((line) => `    ${line}`) }
-  return {
-    isGood: true,
-    lines: JSON.stringify(JSON.parse(encodeJson(value)), null, 4)
-      .split('\n')
-      .map(harmless),
-  }
-}
-
-function textLines(value: unknown): string[] {
-  return typeof value === 'string' ? value.split('\n').map(harmless) : [oneLine(value)]
-}
-
-function oneLine(value: unknown): string {
-  return harmless(typeof value === 'string' ? value : encodeJson(value ?? null))
 }

@@ -129,7 +129,8 @@ export class Emitter {
     const message = this.#written(this.#event(type, fields), encodeEvent)
     if (!message) return
     if (this.#isReady) return this.#publish(broker, message, eventKey(type), 1)
-    if (this.#early.length < BATCH) this.#early.push({ message, key: eventKey(type) })
+    if (this.#early.length < MOST_WAITING) this.#early.push({ message, key: eventKey(type) })
+    else this.#lost(1, 'events are dropped: their exchange is not there yet', { waiting: this.#early.length })
     this.#prepare(broker)
   }
 
@@ -239,7 +240,7 @@ export class Emitter {
       }
       this.#isPreparing = false
       const early = this.#early.splice(0)
-      if (!this.#isReady) return
+      if (!this.#isReady) return void (this.counts.dropped += early.length)
       for (const { message, key } of early) this.#publish(broker, message, key, 1)
       this.#send()
     }

@@ -39,9 +39,9 @@ export class Heart {
     this.#arm()
   }
 
-  /** Out of turn: somebody asked. */
+  /** Out of turn: somebody asked. A worker that goes says nothing more that would have it be there. */
   beat(): void {
-    this.#tell('worker-heartbeat')
+    if (this.#isBeating) this.#tell('worker-heartbeat')
   }
 
   /** The worker goes. Does nothing where it did not start. */

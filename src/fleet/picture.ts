@@ -39,6 +39,9 @@ export interface PictureLimits {
 /** A node that has told of tasks, and not yet how often it says that it is alive (Celery's). */
 const FREQ_S = 60
 
+/** Longest name of a node, and longest id: what a short string of AMQP can hold. */
+const MOST_NAME = 255
+
 /** Heartbeats that may be missed (Celery's window of 200 %). */
 const MISSED = 2
 
@@ -76,10 +79,12 @@ export class Picture {
 
   /** Takes an event in. Undefined: it tells nothing of a worker or task. */
   hear(event: HeardEvent): PictureChange | undefined {
-    const { type, fields } = event
+    const { type, hostname, fields } = event
+    if (hostname.length > MOST_NAME) return undefined
     if (type.startsWith('worker-')) return this.#ofWorker(event)
     const { uuid } = fields
-    if (!type.startsWith('task-') || typeof uuid !== 'string' || uuid === '' || uuid.length > 255) return undefined
+    if (!type.startsWith('task-') || typeof uuid !== 'string' || uuid === '' || uuid.length > MOST_NAME)
+      return undefined
     return this.#ofTask(uuid, type.slice('task-'.length), event)
   }
 
@@ -91,7 +96,7 @@ export class Picture {
       clock,
       heardAtMs: Math.max(worker.heardAtMs, heardAtMs),
       hasLeft: type === 'worker-offline',
-      freq: typeof fields['freq'] === 'number' && fields['freq'] > 0 ? fields['freq'] : undefined,
+      freq: freqOf(fields['freq']),
       active: numberOf(fields['active']),
       processed: numberOf(fields['processed']),
       loadavg: loadOf(fields['loadavg']),
@@ -155,6 +160,12 @@ export class Picture {
 /** Whether a worker is there, by its heartbeats (epoch ms): two of them may be missed. */
 export function isAlive({ hasLeft, heardAtMs, freq }: WorkerPicture, nowMs: number): boolean {
   return !hasLeft && nowMs < heardAtMs + freq * MISSED * 1000
+}
+
+/** One that would never be missed is none. */
+function freqOf(value: unknown): number | undefined {
+  const freq = numberOf(value)
+  return freq !== undefined && freq > 0 ? freq : undefined
 }
 
 function loadOf(value: unknown): readonly number[] | undefined {

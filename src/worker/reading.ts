@@ -34,6 +34,8 @@ export class Reading {
   readonly #clock: Clock
   /** Name in the settings by name on the broker. */
   readonly #names = new Map<string, string>()
+  /** Queues that are in the settings because they were asked for, the first first. */
+  readonly #asked = new Set<string>()
 
   constructor(settings: QueueSettings, clock: Clock, names: readonly string[]) {
     this.#settings = settings
@@ -59,11 +61,27 @@ export class Reading {
     const queues = new Map<string, Queue>(this.#settings.queues)
     // Where none is named there is the default queue, and it stays what it is.
     if (queues.size === 0) queues.set(defaultQueue, queueOf(this.#settings, defaultQueue, 'the worker'))
-    this.#settings = {
-      ...this.#settings,
-      queues: queues.set(name, askedQueue({ ...this.#settings, queues }, name, binding)),
-    }
+    if (!queues.has(name)) this.#asked.add(name)
+    queues.set(name, askedQueue({ ...this.#settings, queues }, name, binding))
+    this.#forget(queues)
+    this.#settings = { ...this.#settings, queues }
     return this.add(name)
+  }
+
+  /** What is read no more is remembered, for its tasks in hand and for the next time, but not without end. */
+  #forget(queues: Map<string, Queue>): void {
+    const read = new Set(this.#names.values())
+    for (const name of this.#asked) {
+      if (this.#asked.size <= MAX_QUEUES) return
+      if (read.has(name)) continue
+      this.#asked.delete(name)
+      queues.delete(name)
+    }
+  }
+
+  /** Queues that are known beside those that are read. */
+  get known(): number {
+    return this.#settings.queues.size
   }
 
   /** It is read no more. Gives the way back, should it have to be read on. */

@@ -5,6 +5,7 @@ import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Pool } from '../pool/pool.ts'
 import { Autoscale, type AutoscaleRange } from './autoscale.ts'
+import { MAX_PREFETCH } from './credit-options.ts'
 import type { InHand } from './in-hand.ts'
 import type { Lanes } from './lanes.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
@@ -150,6 +151,7 @@ export class Steering {
   autoscale(max: number, min: number): void {
     if (!Number.isSafeInteger(min) || min < 1) throw invalid('min', min, 'Write a whole number, 1 or more')
     if (!Number.isSafeInteger(max) || max < min) throw invalid('max', max, `Write a whole number, ${min} or more`)
+    if (max * this.#unit > MOST_SLOTS) throw tooMany('max', max * this.#unit)
     this.#range = { max, min }
     if (this.#autoscale) this.#autoscale.change(this.#slots(this.#range))
     else this.#scale()
@@ -161,7 +163,9 @@ export class Steering {
     if (this.#range) throw new LovageError('AUTOSCALE_ON')
     if (!this.#steered) throw new LovageError('WORKER_STOPPED', { what: 'resized' })
     const { pool } = this.#steered.lanes.main
-    this.#resize(Math.max(this.#unit, pool.size + by * this.#unit))
+    const size = Math.max(this.#unit, pool.size + by * this.#unit)
+    if (size > MOST_SLOTS) throw tooMany('count', size)
+    this.#resize(size)
     return pool.size
   }
 
@@ -220,9 +224,17 @@ export class Steering {
   }
 }
 
+/** As many as at the start. */
+const MOST_SLOTS = MAX_PREFETCH - 1
+
 /** Celery's. */
 const KEEPALIVE_MS = 30_000
 
 function invalid(option: string, value: unknown, fix: string): LovageError {
   return new LovageError('OPTION_INVALID', { option, where: 'the worker', problem: `is ${String(value)}`, fix })
+}
+
+function tooMany(option: string, slots: number): LovageError {
+  const problem = `makes ${slots} slots, more than ${MOST_SLOTS}`
+  return new LovageError('OPTION_INVALID', { option, where: 'the worker', problem, fix: 'Ask for fewer' })
 }

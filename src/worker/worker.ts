@@ -76,7 +76,9 @@ export class Worker implements Service {
     this.shutdownAsked = new Promise((resolve) => (this.#tellShutdown = resolve))
     const shutdown = (): void => {
       this.#tellShutdown()
-      void this.stop('warm')
+      const failed = (error: unknown): void =>
+        log('error', 'worker', 'worker did not stop well', { hostname: this.hostname, error: messageOf(error) })
+      this.stop('warm').catch(failed)
     }
     const panel = { app, options, clock, steering: this.#steering, tally: this.#tally, events: this.#events }
     if (options.remoteControl) this.#remote = new Remote({ ...panel, shutdown, reload: () => this.reload() })

@@ -38,6 +38,18 @@ describe('a client that tells what it sends', () => {
     await broker.stop()
   })
 
+  test('tells all that it sends at once, the very first too', async () => {
+    await using bench = new Bench({ sendSentEvent: true })
+    const add = bench.app.task('add', (x: number, y: number) => x + y)
+    const { broker } = await bench.app.client()
+    await using watch = await Watch.start(broker)
+    const sent = await Promise.all(Array.from({ length: 500 }, (_, at) => add.delay(at, at)))
+    await watch.event('task-sent', sent.at(-1)?.id as string)
+    expect(new Set(watch.of('task-sent').map(({ fields }) => fields['uuid']))).toEqual(
+      new Set(sent.map(({ id }) => id)),
+    )
+  })
+
   test('tells nothing unless it is asked to', async () => {
     await using bench = new Bench()
     const add = bench.app.task('add', (x: number, y: number) => x + y)

@@ -12,6 +12,10 @@ test.each([
   ['amqp://host/v@w', 'amqp://host/v@w'],
   ['memory://lovage', 'memory://lovage'],
   ['amqps://h?password=hunter2&heartbeat=3', 'amqps://h?password=***&heartbeat=3'],
+  ['amqp://a:hunter2@one;amqp://b:hunter3@two/v', 'amqp://a:***@one;amqp://b:***@two/v'],
+  ['amqp://one;amqp://b:hunter3@two/v', 'amqp://one;amqp:***@two/v'],
+  ['amqp://user:hun;ter2@one', 'amqp://user:***@one'],
+  ['amqp://user:hun;ter://2@one', 'amqp://user:***@one'],
   ['no url at all', 'no url at all'],
 ])('%s is shown as %s', (url, shown) => {
   expect(redactUrl(url)).toBe(shown)

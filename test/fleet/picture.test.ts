@@ -122,6 +122,15 @@ describe('a picture', () => {
     expect(picture.task('i')?.result).toHaveLength(16 * 1024)
   })
 
+  test('takes no name that is none, and no heartbeat that could never be missed', () => {
+    const picture = new Picture()
+    expect(picture.hear(event('worker-online', {}, { hostname: 'x'.repeat(256) }))).toBeUndefined()
+    expect(picture.hear(event('task-started', { uuid: 'i' }, { hostname: 'x'.repeat(1e6) }))).toBeUndefined()
+    expect(picture.workers).toEqual([])
+    picture.hear(event('worker-heartbeat', { freq: Infinity }))
+    expect(picture.worker('w@h')).toMatchObject({ freq: 60 })
+  })
+
   test.each(['5.2.6', '5.6.3'] as const)('takes in whatever Celery %s has told', (version) => {
     const picture = new Picture()
     for (const word of capturedFleet(version).events) {

@@ -237,3 +237,15 @@ describe('a worker', () => {
     expect(empty.logged('no task is defined: every message will be refused')).toHaveLength(1)
   })
 })
+
+test('a shutdown from afar that goes wrong is logged, and no rejection that nobody handles', async () => {
+  await using bench = new Bench({ hasDelays: true })
+  const { broker } = await bench.app.client()
+  if (!broker.delays) throw new Error('this broker keeps tasks')
+  broker.delays.move = async () => () => Promise.reject(new Error('the mover is gone'))
+  const made = await bench.worker({ hostname: 'w1@vm', remoteControl: true })
+  await bench.app.control.shutdown({ destination: 'w1@vm' })
+  await made.shutdownAsked
+  await expect.poll(() => made.state).toBe('stopped')
+  expect(bench.logged('worker did not stop well')).toMatchObject([{ error: 'the mover is gone' }])
+})

@@ -10,15 +10,16 @@ function resized(name: 'pool_grow' | 'pool_shrink', by: 1 | -1): Command {
       const slots = count(n)
       if (slots === undefined) return raised('ValueError', 'n must be a whole number')
       if (steering.range) return nok(`${name} is not supported with autoscale. Adjust autoscale range instead.`)
-      if (slots > MAX_STEP) return raised('ValueError', `n must be at most ${MAX_STEP}`)
-      steering.resize(slots * by)
+      try {
+        steering.resize(slots * by)
+      } catch (error) {
+        if (isLovageError(error)) return unfit(error)
+        throw error
+      }
       return ok(`pool will ${by > 0 ? 'grow' : 'shrink'}`)
     },
   }
 }
-
-/** As many slots as a worker may have at its start. */
-const MAX_STEP = 65_534
 
 const autoscale: Command = {
   takes: ['max', 'min'],
@@ -26,9 +27,7 @@ const autoscale: Command = {
     const { range } = steering
     if (!range) return raised('ValueError', 'Autoscale not enabled')
     const [max, min] = [count(given['max'] ?? range.max), count(given['min'] ?? range.min)]
-    if (max === undefined || min === undefined || max > MAX_STEP) {
-      return raised('ValueError', 'max and min must be whole numbers')
-    }
+    if (max === undefined || min === undefined) return raised('ValueError', 'max and min must be whole numbers')
     try {
       steering.autoscale(max, min)
     } catch (error) {
