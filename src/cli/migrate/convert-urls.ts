@@ -1,4 +1,4 @@
-import { isList, membersOf, shownInPython, type PythonValue } from './python-value.ts'
+import { isList, isSecret, membersOf, shownInPython, type PythonValue } from './python-value.ts'
 import type { Migration } from './migration.ts'
 
 /** Celery's words for a broker, and ours. */
@@ -117,7 +117,7 @@ function withOptions(to: Migration, url: string, scheme: string): string {
     else if (!isDefault || isAmqp)
       to.note(
         'broker_transport_options',
-        `${name} = ${shownInPython(value)} is no parameter of ${isAmqp ? 'amqp' : 'redis'}:// here: it is left out`,
+        `${name} = ${isSecret(name) ? "'***'" : shownInPython(value)} is no parameter of ${isAmqp ? 'amqp' : 'redis'}:// here: it is left out`,
       )
   }
   const heartbeat = to.value('broker_heartbeat')
@@ -173,7 +173,7 @@ function backendUrl(to: Migration): string | undefined {
     else
       to.note(
         'result_backend_transport_options',
-        `${name} = ${shownInPython(value)} is no parameter of redis:// here: it is left out`,
+        `${name} = ${isSecret(name) ? "'***'" : shownInPython(value)} is no parameter of redis:// here: it is left out`,
       )
   }
   const { scheme: bare, rest } = parted(url)

@@ -1,3 +1,5 @@
+import { redactUrl } from '../../base/redact.ts'
+
 /** A value of a celeryconfig, as Python has it or as its text says: JSON, and objects for what JSON has none of. */
 export type PythonValue = null | boolean | number | string | readonly PythonValue[] | PythonThing
 
@@ -57,7 +59,7 @@ export function membersOf(value: PythonValue | undefined): Map<string, PythonVal
   return new Map(value.items as readonly (readonly [string, PythonValue])[])
 }
 
-/** The value in Python's words, cut short. */
+/** The value in Python's words, cut short, without passwords: it is for notes, which are shown and kept. */
 export function shownInPython(value: PythonValue): string {
   const text = shown(value)
   return text.length > 70 ? `${text.slice(0, 67)}...` : text
@@ -66,13 +68,22 @@ export function shownInPython(value: PythonValue): string {
 function shown(value: PythonValue): string {
   if (value === null) return 'None'
   if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'string') return `'${redactUrl(value)}'`
   if (typeof value === 'number') return String(value)
   if (isList(value)) return `[${value.map(shown).join(', ')}]`
   const { $: kind } = value as PythonThing
   const thing = value as PythonThing
-  if (thing.$ === 'dict') return `{${thing.items.map(([key, member]) => `${shown(key)}: ${shown(member)}`).join(', ')}}`
+  if (thing.$ === 'dict') return `{${thing.items.map(shownMember).join(', ')}}`
   if (thing.$ === 'object') return `${thing.type}(...)`
   if (thing.$ === 'timedelta') return `timedelta(seconds=${thing.seconds})`
   return thing.$ === 'unknown' ? thing.text : kind
+}
+
+function shownMember([key, member]: readonly [PythonValue, PythonValue]): string {
+  return `${shown(key)}: ${isSecret(key) ? "'***'" : shown(member)}`
+}
+
+/** Whether what has this name is to be kept from notes. */
+export function isSecret(name: PythonValue): boolean {
+  return typeof name === 'string' && /pass(?:w|phrase)|secret|token/i.test(name)
 }
