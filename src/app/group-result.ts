@@ -120,7 +120,8 @@ export function idsOf(result: AnyResult): string[] {
   const ids = new Set<string>()
   const open: AnyResult[] = [result]
   for (let one = open.pop(); one; one = open.pop()) {
-    if (one instanceof GroupResult) open.push(...one.results)
+    // One by one: a call takes no more arguments than the stack has room for.
+    if (one instanceof GroupResult) for (const member of one.results) open.push(member)
     else ids.add(one.id)
     if (one.parent) open.push(one.parent)
   }
