@@ -2,7 +2,7 @@ import { formatIso } from '../../protocol/iso-time.ts'
 import type { Work } from '../work.ts'
 import { type Command, type Commands, ok, type Panel, raised, texts } from './panel.ts'
 import { describedTask } from './task-attributes.ts'
-import { taskInfo } from './task-info.ts'
+import { taskInfos } from './task-info.ts'
 
 /** Most ids of one question. */
 const MAX_IDS = 50_000
@@ -11,18 +11,19 @@ const MAX_IDS = 50_000
 const HELD_PRIORITY = 6
 
 const active: Command = {
-  run: (panel, { safe }) => panel.steering.active.map((work) => taskInfo(panel, work, safe === true)),
+  run: (panel, { safe }) => taskInfos(panel, panel.steering.active, safe === true),
 }
 
-const reserved: Command = { run: (panel) => panel.steering.reserved.map((work) => taskInfo(panel, work)) }
+const reserved: Command = { run: (panel) => taskInfos(panel, panel.steering.reserved) }
 
 const scheduled: Command = {
-  run: (panel) =>
-    panel.steering.scheduled.map((work) => ({
-      eta: work.etaMs === undefined ? null : formatIso(work.etaMs),
-      priority: HELD_PRIORITY,
-      request: taskInfo(panel, work),
-    })),
+  run: (panel) => {
+    const works = panel.steering.scheduled
+    return taskInfos(panel, works).map((request, at) => {
+      const etaMs = works[at]?.etaMs
+      return { eta: etaMs === undefined ? null : formatIso(etaMs), priority: HELD_PRIORITY, request }
+    })
+  },
 }
 
 const registered: Command = {
@@ -45,9 +46,10 @@ const queryTask: Command = {
     const wanted = new Set(ids)
     const { active: runs, reserved: waits, scheduled: held } = panel.steering
     const found = (works: readonly Work[], state: string): [string, unknown][] =>
-      works
-        .filter(({ request }) => wanted.has(request.id))
-        .map((work) => [work.request.id, [state, taskInfo(panel, work)]])
+      taskInfos(
+        panel,
+        works.filter(({ request }) => wanted.has(request.id)),
+      ).map((info) => [info.id, [state, info]])
     // Celery calls `ready` what it has in hand and neither runs nor waits for a slot.
     return Object.fromEntries([...found(held, 'ready'), ...found(waits, 'reserved'), ...found(runs, 'active')])
   },
