@@ -1,11 +1,9 @@
 import { formatIso } from '../../protocol/iso-time.ts'
+import { MAX_REVOKED } from '../revoked.ts'
 import type { Work } from '../work.ts'
 import { type Command, type Commands, ok, type Panel, raised, texts } from './panel.ts'
 import { describedTask } from './task-attributes.ts'
 import { taskInfos } from './task-info.ts'
-
-/** Most ids of one question. */
-const MAX_IDS = 50_000
 
 /** What Celery gives to all that is held for its time. */
 const HELD_PRIORITY = 6
@@ -42,7 +40,7 @@ const queryTask: Command = {
   needs: ['ids'],
   run: (panel, { ids: given }) => {
     const ids = texts(given)
-    if (!ids || ids.length > MAX_IDS) return raised('ValueError', 'ids must be a list of ids')
+    if (!ids || ids.length > MAX_REVOKED) return raised('ValueError', 'ids must be a list of ids')
     const wanted = new Set(ids)
     const { active: runs, reserved: waits, scheduled: held } = panel.steering
     const found = (works: readonly Work[], state: string): [string, unknown][] =>
