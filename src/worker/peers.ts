@@ -7,6 +7,12 @@ import { log } from '../base/log.ts'
 const KNOWN_MS = 10_000
 const UNKNOWN_MS = 1_000
 
+/** While the last worker that knew a task is started anew its tasks wait: so long after it was last seen. */
+const MISSED_MS = 60_000
+
+/** Tasks that are remembered as known to somebody. */
+const MOST_TASKS = 10_000
+
 /** A worker that is alive answers sooner; one that has answered before, and does not now, is given more time. */
 const ANSWER_MS = 1_000
 const SECOND_ANSWER_MS = 3_000
@@ -16,7 +22,7 @@ const MOST_NODES = 1_000
 
 /** Tells which other workers there are, and what they do. */
 export interface Peers {
-  /** Whether another worker that is alive reads this queue, and knows this task. */
+  /** Whether another worker that is alive, or was a minute ago, reads this queue and knows this task. */
   know(task: string, queue: string): Promise<boolean>
 }
 
@@ -43,36 +49,61 @@ interface Node {
 export class AskedPeers implements Peers {
   readonly #ask: AskPeers
   readonly #clock: Clock
+  readonly #self: string | undefined
   #round: Promise<ReadonlyMap<string, Node> | undefined> | undefined
   /** What the last round found, and when that was. */
   #last: { readonly nodes: ReadonlyMap<string, Node>; readonly atMs: number } | undefined
   /** Nodes that have answered. */
   readonly #seen = new Map<string, true>()
+  /** When somebody was last known to know a task: by queue and task, in the order of those times. */
+  readonly #knownAtMs = new Map<string, number>()
 
-  constructor(ask: AskPeers, clock: Clock) {
+  /** @param self the node that asks, where it can be asked itself: who does not hear its own answer hears nobody's */
+  constructor(ask: AskPeers, clock: Clock, self?: string) {
     this.#ask = ask
     this.#clock = clock
+    this.#self = self
   }
 
   async know(task: string, queue: string): Promise<boolean> {
     if (this.#last) {
       const ageMs = this.#clock.monotonic() - this.#last.atMs
       if (ageMs < KNOWN_MS && isKnownTo(this.#last.nodes, task, queue)) return true
-      if (ageMs < UNKNOWN_MS) return false
+      if (ageMs < UNKNOWN_MS) return this.#isMissed(task, queue)
     }
     this.#round ??= this.#askAll().finally(() => (this.#round = undefined))
     const nodes = await this.#round
     // Where nobody can be asked, somebody may know: what is not known must not end among the dead letters.
-    return nodes === undefined || isKnownTo(nodes, task, queue)
+    if (nodes === undefined) return true
+    if (!isKnownTo(nodes, task, queue)) return this.#isMissed(task, queue)
+    this.#remember(`${queue}\n${task}`)
+    return true
+  }
+
+  #isMissed(task: string, queue: string): boolean {
+    const atMs = this.#knownAtMs.get(`${queue}\n${task}`)
+    return atMs !== undefined && this.#clock.monotonic() - atMs < MISSED_MS
+  }
+
+  #remember(key: string): void {
+    this.#knownAtMs.delete(key)
+    this.#knownAtMs.set(key, this.#clock.monotonic())
+    if (this.#knownAtMs.size <= MOST_TASKS) return
+    const [oldest] = this.#knownAtMs.keys()
+    if (oldest !== undefined) this.#knownAtMs.delete(oldest)
   }
 
   async #askAll(): Promise<ReadonlyMap<string, Node> | undefined> {
     const nodes = new Map<string, Node>()
+    const own = this.#self === undefined ? [] : [this.#self]
+    const isMissing = (name: string): boolean => !isWhole(nodes.get(name))
     try {
       await this.#askOnce(nodes, ANSWER_MS)
       // Busy, perhaps, or gone: it is asked once more, and then forgotten. So is who has told one half of it.
-      if ([...this.#seen.keys(), ...nodes.keys()].some((name) => !isWhole(nodes.get(name))))
-        await this.#askOnce(nodes, SECOND_ANSWER_MS)
+      const expected = [...own, ...this.#seen.keys(), ...nodes.keys()]
+      if (expected.some(isMissing)) await this.#askOnce(nodes, SECOND_ANSWER_MS)
+      // Answers were lost with a connection, or its loop was blocked: silence says nothing then.
+      if (own.some(isMissing)) throw new Error('this worker did not hear its own answer')
     } catch (error) {
       log('warn', 'worker', 'other workers cannot be asked for their tasks', { error: messageOf(error) })
       return undefined
@@ -99,12 +130,13 @@ function isKnownTo(nodes: ReadonlyMap<string, Node>, task: string, queue: string
   return false
 }
 
-/** Asks over the remote control of an application. */
-export function askedPeers(control: Pick<Control, 'broadcast'>, clock: Clock): Peers {
+/** Asks over the remote control of an application; `self` as {@link AskedPeers} has it. */
+export function askedPeers(control: Pick<Control, 'broadcast'>, clock: Clock, self: string | undefined): Peers {
   return new AskedPeers(
     (command, given, timeout, onReply) =>
       control.broadcast(command, { reply: true, arguments: given, timeout, onReply }),
     clock,
+    self,
   )
 }
 

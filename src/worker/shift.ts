@@ -145,7 +145,7 @@ export class Shift {
       isClosing: () => this.#isClosing,
     })
     const onChange = (): void => this.#credit.changed()
-    this.#strangers = new Strangers({ clock, control: app.control, reading, leaving: this.#leaving, settle, onChange })
+    this.#strangers = new Strangers({ clock, app, node: options, reading, leaving: this.#leaving, settle, onChange })
     this.#arrivals = new Arrivals({
       clock,
       rules,

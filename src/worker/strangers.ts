@@ -22,7 +22,9 @@ const MOST_COMPANY = 20
 export interface StrangersOptions {
   readonly clock: Clock
   /** What other workers are asked over. */
-  readonly control: Parameters<typeof askedPeers>[0]
+  readonly app: { readonly control: Parameters<typeof askedPeers>[0] }
+  /** This worker, and whether it can be asked as well. */
+  readonly node: { readonly hostname: string; readonly remoteControl: boolean }
   readonly leaving: Leaving
   /** Knows what a queue of the broker is called by all who read it. */
   readonly reading: Pick<Reading, 'nameOf'>
@@ -45,7 +47,8 @@ export class Strangers {
 
   constructor(options: StrangersOptions) {
     this.#options = options
-    this.#peers = askedPeers(options.control, options.clock)
+    const { app, clock, node } = options
+    this.#peers = askedPeers(app.control, clock, node.remoteControl ? node.hostname : undefined)
   }
 
   /** How many may come in addition to these: tasks known here may wait behind them, and not all that wait is to come here. */

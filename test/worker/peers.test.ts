@@ -5,7 +5,7 @@ import { AskedPeers, type AskPeers, type PeerReply } from '../../src/worker/peer
 type Answers = Record<string, { tasks?: unknown; queues?: unknown }>
 
 /** Nodes as they answer, and how often they were asked. */
-function peersOf(answers: () => Answers): { peers: AskedPeers; clock: VirtualClock; asked: string[] } {
+function peersOf(answers: () => Answers, self?: string): { peers: AskedPeers; clock: VirtualClock; asked: string[] } {
   const clock = new VirtualClock()
   const asked: string[] = []
   const ask: AskPeers = async (command, _given, timeoutMs, onReply) => {
@@ -16,7 +16,7 @@ function peersOf(answers: () => Answers): { peers: AskedPeers; clock: VirtualClo
     }
     await Promise.resolve()
   }
-  return { peers: new AskedPeers(ask, clock), clock, asked }
+  return { peers: new AskedPeers(ask, clock, self), clock, asked }
 }
 
 const reads = (...names: string[]): unknown => names.map((name) => ({ name, exchange: {} }))
@@ -39,7 +39,19 @@ test('what was found is believed for a while, and many ask once', async () => {
   answers = {}
   expect(await peers.know('t', 'q')).toBe(true)
   expect(asked).toHaveLength(2)
-  clock.advance(10_001)
+  clock.advance(60_001)
+  expect(await peers.know('t', 'q')).toBe(false)
+})
+
+test('a task that somebody knew a moment ago is not given up while its worker is started anew', async () => {
+  let answers: Answers = { a: { tasks: ['t'], queues: reads('q') } }
+  const { peers, clock } = peersOf(() => answers)
+  await peers.know('t', 'q')
+  answers = { b: { tasks: ['other'], queues: reads('q') } }
+  clock.advance(30_000)
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(await peers.know('t', 'elsewhere')).toBe(false)
+  clock.advance(30_001)
   expect(await peers.know('t', 'q')).toBe(false)
 })
 
@@ -48,7 +60,7 @@ test('a node that does not answer any more is asked once again, with more time, 
   const { peers, clock, asked } = peersOf(() => answers)
   await peers.know('t', 'q')
   answers = {}
-  clock.advance(10_001)
+  clock.advance(60_001)
   asked.length = 0
   expect(await peers.know('t', 'q')).toBe(false)
   expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
@@ -72,4 +84,15 @@ test('a node that is met for the first time, and tells one half in time, is aske
   }))
   expect(await peers.know('t', 'q')).toBe(true)
   expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
+})
+
+test('who does not hear its own answer hears nobody: the task may be known', async () => {
+  let answers: Answers = {}
+  const { peers, asked } = peersOf(() => answers, 'me')
+  expect(await peers.know('t', 'q')).toBe(true)
+  expect(asked).toEqual(['registered 1000', 'active_queues 1000', 'registered 3000', 'active_queues 3000'])
+  // Nor is that believed a moment later.
+  expect(await peers.know('t', 'q')).toBe(true)
+  answers = { me: { tasks: [], queues: reads('q') } }
+  expect(await peers.know('t', 'q')).toBe(false)
 })

@@ -62,11 +62,17 @@ export class Fleet {
 
   /**
    * Kills one (of this kind, if it is given), and starts another in its place, which is not waited for as long as there is
-   * one left. `draw` is from 0 to 1.
+   * one left of its kind. `draw` is from 0 to 1.
    */
   async kill(draw: number, kind?: Breed): Promise<void> {
-    const victims = (): number[] => [...this.#living.keys()].filter((i) => !kind || this.#living[i]?.breed === kind)
-    while (this.#living.length < 2 || victims().length === 0) await Promise.race(this.#starting)
+    const victims = (): number[] => {
+      const breeds = this.#living.map(({ breed }) => breed)
+      const isWanted = (breed: Breed): boolean => !kind || breed === kind
+      return [...breeds.keys()].filter(
+        (i) => isWanted(breeds[i]!) && breeds.filter((one) => one === breeds[i]).length > 1,
+      )
+    }
+    while (victims().length === 0) await Promise.race(this.#starting)
     const among = victims()
     const [victim] = this.#living.splice(among[Math.floor(draw * among.length)] ?? 0, 1)
     if (!victim) throw new Error('there is no worker')
