@@ -25,6 +25,10 @@ export const ERRORS = {
     message: '{value} is not a duration',
     fix: "Write a number of milliseconds, or a text like '250ms', '10s', '5m', '2h' or '1d'",
   },
+  SCHEDULE_INVALID: {
+    message: 'The schedule of {entry} cannot be kept: {field} {problem}',
+    fix: '{fix}',
+  },
   URL_UNSUPPORTED: {
     message: 'No {seam} speaks {scheme}',
     fix: 'Use one of: {known}',

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { isLovageError, LovageError } from '../base/errors.ts'
-import { type HeaderValue, type Headers, LEASE_HEADER, plainHeader, STARTS_HEADER, UNKNOWN_HEADER } from '../protocol/headers.ts'
+import {
+  type HeaderValue,
+  type Headers,
+  LEASE_HEADER,
+  plainHeader,
+  STARTS_HEADER,
+  UNKNOWN_HEADER,
+} from '../protocol/headers.ts'
 import { formatIso, isoTime } from '../protocol/iso-time.ts'
 import type { Message } from '../protocol/message.ts'
 import type { Broker, BrokerAdmin, Delivery } from './broker.ts'

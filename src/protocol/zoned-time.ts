@@ -29,8 +29,8 @@ export function isoTimeIn(text: string, zone: string): number | undefined {
 
 const DAY_MS = 86_400_000
 
-/** How far the clocks of the zone are ahead of UTC at a moment. */
-function offsetMs(atMs: number, zone: string): number {
+/** How far the clocks of the zone are ahead of UTC at a moment, in milliseconds. */
+export function offsetMs(atMs: number, zone: string): number {
   const name =
     formatOf(zone)
       .formatToParts(atMs)

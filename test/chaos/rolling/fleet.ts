@@ -67,10 +67,8 @@ export class Fleet {
   async kill(draw: number, kind?: Breed): Promise<void> {
     const victims = (): number[] => {
       const breeds = this.#living.map(({ breed }) => breed)
-      const isWanted = (breed: Breed): boolean => !kind || breed === kind
-      return [...breeds.keys()].filter(
-        (i) => isWanted(breeds[i]!) && breeds.filter((one) => one === breeds[i]).length > 1,
-      )
+      const isSpare = (breed: Breed): boolean => breeds.filter((one) => one === breed).length > 1
+      return [...breeds.entries()].flatMap(([i, breed]) => ((!kind || breed === kind) && isSpare(breed) ? [i] : []))
     }
     while (victims().length === 0) await Promise.race(this.#starting)
     const among = victims()

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto'
+import { checkAll, duration, shown, type Checks } from '../app/check.ts'
+import { zoneName } from '../app/time-zone.ts'
+import { LovageError } from '../base/errors.ts'
+import type { Complain } from './cron-fields.ts'
+import { cronSchedule } from './crontab.ts'
+import type { Entry } from './entry.ts'
+import { intervalSchedule } from './every.ts'
+import type { Schedule } from './schedule.ts'
+
+/** One time of an entry. */
+export interface Tick {
+  /** What the schedule says, and what the tick is known by, in milliseconds since 1970. */
+  readonly dueMs: number
+  /** When it is to be sent: `dueMs` and its jitter. */
+  readonly atMs: number
+}
+
+/** An entry that was read: what is due when. Every scheduler that reads the same entry has the same ticks. */
+export interface Timetable {
+  /** The entry's. */
+  readonly name: string
+  /** The first tick that is due after a moment, the moment itself not included. */
+  next(afterMs: number): Tick
+}
+
+interface Read {
+  task: unknown
+  crontab: Schedule
+  every: Schedule
+  timezone: string
+  jitter: number
+}
+
+/**
+ * Reads an entry.
+ * @param zone whose clocks count where the entry names none
+ * @throws LovageError `SCHEDULE_INVALID`, which names the entry and its field
+ */
+export function readEntry(name: string, entry: Entry<unknown>, zone: string): Timetable {
+  const complain: Complain = (field, problem, fix) =>
+    new LovageError('SCHEDULE_INVALID', { entry: name, field, problem, fix })
+  if (typeof entry !== 'object' || entry === null) {
+    throw complain('entry', `is ${shown(entry)}`, 'Make it with crontab() or every()')
+  }
+  const checks: Checks<Read> = {
+    task: (value) => value,
+    crontab: (value) => cronSchedule(value, complain),
+    every: intervalSchedule,
+    timezone: zoneName,
+    jitter: duration,
+  }
+  const unknown = (field: string, fix: string): Error => complain(field, 'is no option of an entry', fix)
+  const read = checkAll(entry, checks, { unknown, invalid: complain })
+  const schedule = read.crontab ?? read.every
+  if (!schedule || (read.crontab && read.every)) {
+    throw complain('entry', schedule ? 'has two schedules' : 'has no schedule', 'Make it with crontab() or every()')
+  }
+  const { timezone = zone, jitter = 0 } = read
+  return {
+    name,
+    next(afterMs) {
+      const dueMs = schedule.next(afterMs, timezone)
+      return { dueMs, atMs: dueMs + Math.floor(share(`${name}\0${dueMs}`) * jitter) }
+    },
+  }
+}
+
+/** A number from 0 (included) to 1 (excluded): chance that every scheduler draws alike. */
+function share(of: string): number {
+  return createHash('sha1').update(of).digest().readUInt32BE() / 2 ** 32
+}
