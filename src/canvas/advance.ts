@@ -1,3 +1,4 @@
+import { isLovageError } from '../base/errors.ts'
 import type { Failure } from '../protocol/failure.ts'
 import { readFailure } from '../protocol/failure.ts'
 import { type Outcome, payloadValue } from '../protocol/outcome.ts'
@@ -17,6 +18,7 @@ import {
   textOption,
 } from './forms.ts'
 import type { Ground } from './freeze.ts'
+import { normal } from './normal.ts'
 import { type Call, type ChordSize, plan, type Plan } from './plan.ts'
 
 /** One end of a task that counts in a chord. */
@@ -52,6 +54,8 @@ export interface Surroundings {
   readonly isNewStyle: (task: string) => boolean
   /** What new-style error callbacks are told of the task. */
   readonly about: Readonly<Record<string, unknown>>
+  /** Told what of that which follows a failure is no canvas, and is left out: a task that fails has to end all the same. */
+  readonly onUnreadable: (error: Error) => void
 }
 
 /** What of the request matters to what follows from it. */
@@ -63,7 +67,7 @@ export const NOTHING: Consequences = { chords: [], calls: [], endings: [], parts
 /**
  * What follows from the end of a task, as Celery's workers have it. All ids derive from those that are there, so that the
  * same end has the same consequences, however often it is carried out.
- * @throws LovageError `BODY_UNDECODABLE` for an embed that has something else than signatures
+ * @throws LovageError `BODY_UNDECODABLE` where something else than a canvas is to follow a success
  */
 export function advance(outcome: Outcome, request: Ended, embed: Embed, around: Surroundings): Consequences {
   if (outcome.state === 'SUCCESS') return succeeded(outcome, request, embed)
@@ -127,6 +131,21 @@ export interface Cause {
  * for it count it, and, where `callsBack`, its error callbacks are called, once.
  */
 export function abandon(sig: Signature, cause: Cause, callsBack: boolean): Consequences {
+  return readable(cause.around, NOTHING, () => abandonEach(sig, cause, callsBack))
+}
+
+/** What `read` reads, or `otherwise` where there is no canvas to be read. */
+function readable<T>({ onUnreadable }: Surroundings, otherwise: T, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!isLovageError(error, 'BODY_UNDECODABLE')) throw error
+    onUnreadable(error)
+    return otherwise
+  }
+}
+
+function abandonEach(sig: Signature, cause: Cause, callsBack: boolean): Consequences {
   switch (formOf(sig)) {
     case 'chain':
       return joined([...tasksOf(sig), ...rest(sig)].map((step, at) => abandon(step, cause, callsBack && at === 0)))
@@ -149,14 +168,16 @@ function abandonTask(sig: Signature, { outcome, rootId, around }: Cause, callsBa
   if (id === undefined) return NOTHING
   const { state, result, traceback } = outcome
   const own: Outcome = { id, state, result, traceback, parentId: outcome.id }
-  const calls = callsBack ? errbackCalls(listOption(options, 'link_error'), { id, rootId }, own, around) : []
+  const errbacks = callsBack ? readable(around, [], () => listOption(options, 'link_error')) : []
+  const calls = errbackCalls(errbacks, { id, rootId }, own, around)
   const groupId = textOption(options, 'group_id')
-  const body = chordOption(options)
+  const body = readable(around, undefined, () => chordOption(options))
   const index = numberOption(options, 'group_index')
   const parts = groupId !== undefined && body ? [{ groupId, index, outcome: own, body, rootId }] : []
   const ends =
     options['ignore_result'] === true ? [] : [{ outcome: own, replyTo: textOption(options, 'reply_to') ?? '' }]
-  const others = rest(sig).map((step) => abandon(step, { outcome: own, rootId, around }, false))
+  const steps = readable(around, [], () => rest(sig))
+  const others = steps.map((step) => abandon(step, { outcome: own, rootId, around }, false))
   return joined([{ ...NOTHING, calls, endings: ends, parts }, ...others])
 }
 
@@ -174,16 +195,19 @@ function errbackCalls(
   errbacks: readonly Signature[],
   { id, rootId }: { id: string; rootId: string },
   outcome: Outcome,
-  { isNewStyle, about }: Surroundings,
+  around: Surroundings,
 ): Call[] {
+  const { isNewStyle, about } = around
   const options = { parent_id: id, root_id: rootId }
   const failure: Failure = readFailure(payloadValue(outcome.result))
   const fresh = errbacks.filter((sig) => formOf(sig) === 'task' && isNewStyle(sig.task))
   const calls = fresh.flatMap((sig, at) => {
     const args = [{ ...about, id, rootId }, failure, outcome.traceback]
-    return plan(sig, { args, options }, ground(id, `errback ${at}`)).calls
+    return readable(around, [], () => plan(sig, { args, options }, ground(id, `errback ${at}`)).calls)
   })
-  const old = errbacks.filter((sig) => !fresh.includes(sig))
+  const others = errbacks.filter((sig) => !fresh.includes(sig))
+  // One that is no canvas keeps nobody from calling the others.
+  const old = others.filter((sig) => readable(around, false, () => normal(sig) !== undefined))
   if (old.length === 0) return calls
   return [...calls, ...plan(groupOf(old), { args: [id], options }, ground(id, 'errbacks')).calls]
 }

@@ -18,8 +18,7 @@ export const ACCUMULATE = 'celery.accumulate'
 
 /** What a signature is. Its name says more than `subtask_type`, which Celery leaves out of some. */
 export function formOf({ task, subtask_type: type }: Signature): Form {
-  const named = FORMS[task]
-  if (named) return named
+  if (Object.hasOwn(FORMS, task)) return FORMS[task] as Form
   return type === 'chain' || type === 'group' || type === 'chord' || type === 'chunks' ? type : 'task'
 }
 
@@ -95,9 +94,14 @@ export function listOption(options: Options, name: string): Signature[] {
 function withLinks(sig: Signature, name: 'link' | 'link_error', more: readonly Signature[]): Signature {
   if (more.length === 0) return sig
   const links = listOption(sig.options, name)
-  const known = new Set(links.map((link) => JSON.stringify(link)))
-  const added = more.filter((link) => !known.has(JSON.stringify(link)))
+  const known = new Set(links.map(alike))
+  const added = more.filter((link) => !known.has(alike(link)))
   return withOptions(sig, { [name]: [...links, ...added] })
+}
+
+/** A text that is the same for the same signature. JSON has no words for large integers, which come from the wire too. */
+function alike(link: Signature): string {
+  return JSON.stringify(link, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))
 }
 
 /**
@@ -133,10 +137,10 @@ export function textOption(options: Options, name: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-/** A number in the options, where there is one. */
+/** A place in a list in the options, where there is one: what else Python may write there is none. */
 export function numberOption(options: Options, name: string): number | undefined {
   const value = options[name]
-  return typeof value === 'number' ? value : undefined
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 /** The chord that a task is part of. */

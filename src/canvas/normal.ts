@@ -36,7 +36,7 @@ export function normal(sig: Signature): Signature {
       return normal(chunksGroup(sig))
     case 'chord': {
       const header = headerOf(sig)
-      const tasks = flat(header).map(single)
+      const tasks = flat(header).map(gathered)
       const kwargs = {
         ...sig.kwargs,
         header: { ...header, kwargs: { ...header.kwargs, tasks } },
@@ -83,7 +83,7 @@ export function hasChords(sig: Signature): boolean {
   return form === 'chord' || ((form === 'chain' || form === 'group') && tasksOf(sig).some(hasChords))
 }
 
-/** `next` after all that `sig` comes to. */
+/** `next` after all that `sig` comes to. Both are {@link normal}, and so is what comes of it. */
 function follow(sig: Signature, next: Signature): Signature {
   switch (formOf(sig)) {
     case 'chord':
@@ -95,10 +95,10 @@ function follow(sig: Signature, next: Signature): Signature {
         kwargs: { ...sig.kwargs, tasks: [...steps.slice(0, -1), follow(steps.at(-1) as Signature, next)] },
       }
     }
-    case 'chunks':
-      return normal(chordOf(chunksGroup(sig), next))
-    default:
-      return normal(chordOf(sig, next))
+    default: {
+      const kwargs = { ...sig.kwargs, tasks: tasksOf(sig).map(gathered) }
+      return chordOf({ ...sig, kwargs }, next)
+    }
   }
 }
 
@@ -106,7 +106,7 @@ function follow(sig: Signature, next: Signature): Signature {
 export function continued(sig: Signature, rest: readonly Signature[]): Signature {
   const [next, ...others] = rest
   if (!next) return sig
-  if (comesToMany(sig)) return continued(follow(sig, next), others)
+  if (comesToMany(sig)) return continued(follow(sig, normal(next)), others)
   switch (formOf(sig)) {
     case 'chain': {
       const tasks = [...tasksOf(sig), ...rest]
@@ -217,8 +217,12 @@ function chunksGroup({ kwargs, options }: Signature): Signature {
 
 /** The signature, with the list where it would come to many results: it has one then. */
 export function single(sig: Signature): Signature {
-  const formed = normal(sig)
-  return comesToMany(formed) ? normal(follow(formed, collected())) : formed
+  return gathered(normal(sig))
+}
+
+/** {@link single} of what is {@link normal}: done again at each level, that would take twice as long for each of them. */
+function gathered(sig: Signature): Signature {
+  return comesToMany(sig) ? follow(sig, collected()) : sig
 }
 
 /** The list of what a group came to, as one result. */

@@ -134,9 +134,9 @@ function merged(sig: Signature, { args, kwargs }: Required<Given>, options: Opti
 }
 
 function callOf(sig: Signature, given: Required<Given>): Call {
-  const all: Record<string, unknown> = { ...sig.options }
-  for (const [name, value] of Object.entries(given.options))
-    if (value !== undefined && value !== null) all[name] = value
+  const over = Object.entries(given.options).filter(([, value]) => value !== undefined && value !== null)
+  // No plain assignment: an option from the wire may be called __proto__.
+  const all: Record<string, unknown> = { ...sig.options, ...Object.fromEntries(over) }
   const { task_id: id, root_id: _, parent_id: __, reply_to: ___, chord: ____, chain: _____, ...others } = all
   const { link: ______, link_error: _______, group_id: ________, group_index: _________, ...options } = others
   const args = sig.immutable ? sig.args : [...given.args, ...sig.args]

@@ -1,4 +1,5 @@
 import type { ChordCount, ChordPart, ResultGroups } from '../backend/groups.ts'
+import { LovageError } from '../base/errors.ts'
 import { decodeJson, encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { payloadText } from '../protocol/outcome.ts'
 import { readResultTuple, resultTuple, type ResultTree } from '../protocol/result-tree.ts'
@@ -44,6 +45,7 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       await store.forget(`group:${id}`)
     },
     async setChordSize(groupId, size) {
+      if (size > MOST_PARTS) throw tooMany(size)
       await store.set(sizeKey(groupId), String(size), { ttlMs })
       return counted(groupId)
     },
@@ -78,6 +80,13 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       for (const key of [sizeKey(groupId), partsKey(groupId), moreKey(groupId)]) await store.forget(key)
     },
   }
+}
+
+/** Counted past its limit, the chord would never be complete. */
+function tooMany(size: number): LovageError {
+  const problem = `has ${size} members, and the store counts ${MOST_PARTS} at most`
+  const fix = 'Make several chords of it, or keep results in redis://'
+  return new LovageError('OPTION_INVALID', { option: 'header', where: 'chord()', problem, fix })
 }
 
 function sizeKey(groupId: string): string {

@@ -30,8 +30,11 @@ export interface Serialized {
   readonly contentEncoding: 'utf-8' | 'binary'
 }
 
-/** Longest text of YAML whose aliases are followed: each may stand for much. */
+/** Most aliases of one value of YAML. */
 const MAX_ALIASES = 1000
+
+/** Values that aliases of YAML may stand for, where it is a short text. */
+const LEAST_VALUES = 100_000
 
 /**
  * A value as bytes. What each form takes is what JSON takes; bytes go as they are in msgpack and YAML, dates there as ISO
@@ -86,8 +89,8 @@ export function deserializeRaw(content: Content, limits: ContentLimits = {}): un
 
 function read(content: Content, limits: ContentLimits, readJson: (text: string) => unknown): unknown {
   const type = content.contentType === JSON_TYPE ? JSON_TYPE : bareType(content.contentType)
-  if (type === MSGPACK_TYPE) return checked(type, () => readMsgpack(bodyBytes(content, limits)))
-  if (type === YAML_TYPE) return checked(type, () => readYaml(bodyText(content, limits)))
+  if (type === MSGPACK_TYPE) return checked(type, bodyBytes(content, limits), readMsgpack)
+  if (type === YAML_TYPE) return checked(type, bodyText(content, limits), readYaml)
   return readJson(bodyText(content, limits))
 }
 
@@ -95,7 +98,7 @@ function read(content: Content, limits: ContentLimits, readJson: (text: string) 
 const MSGPACK_OPTIONS = { useBigInt64: true, maxDepth: MAX_DEPTH } as const
 
 /** PyYAML writes YAML 1.1. */
-const YAML_OPTIONS = { version: '1.1', intAsBigInt: true, customTags: asPyYaml } as const
+const YAML_OPTIONS = { version: '1.1', intAsBigInt: true, customTags: asPyYaml, uniqueKeys: false } as const
 
 function pack(value: unknown): Uint8Array {
   try {
@@ -112,30 +115,48 @@ function readMsgpack(bytes: Uint8Array): unknown {
 }
 
 function readYaml(text: string): unknown {
-  const document = yaml().parseDocument(text, { ...YAML_OPTIONS, uniqueKeys: true })
+  const { parseDocument, visit } = yaml()
+  const document = parseDocument(text, YAML_OPTIONS)
   // A tag that nobody knows, `!!python/object` say, is a warning there: here it is a message that means something else.
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw new Error(problem.message.split('\n', 1)[0])
+  visit(document, { Map: (_, { items }) => assertUnique(items) })
   return document.toJS({ maxAliasCount: MAX_ALIASES })
 }
 
-function checked(contentType: string, decode: () => unknown): unknown {
-  try {
-    return settled(decode(), 0)
-  } catch (error) {
-    if (error instanceof LovageError) throw error
-    throw new LovageError('BODY_UNDECODABLE', { contentType, problem: messageOf(error) })
+/** The package compares each name to all before it, which takes minutes for what is no large message. */
+function assertUnique(pairs: readonly { readonly key: unknown }[]): void {
+  const names = new Set<unknown>()
+  for (const { key } of pairs) {
+    const name = (key as { readonly value?: unknown } | null)?.value
+    if (name === undefined || name === '<<') continue
+    if (names.has(name)) throw new Error(`it has the name ${JSON.stringify(String(name))} twice in one place`)
+    names.add(name)
   }
 }
 
-/** Bounded in depth, its integers as numbers where these hold them. */
-function settled(value: unknown, depth: number): unknown {
+function checked<Form extends string | Uint8Array>(type: string, form: Form, decode: (form: Form) => unknown): unknown {
+  try {
+    return settled(decode(form), 0, { left: Math.max(form.length, LEAST_VALUES) })
+  } catch (error) {
+    if (error instanceof LovageError) throw error
+    throw new LovageError('BODY_UNDECODABLE', { contentType: type, problem: messageOf(error) })
+  }
+}
+
+/**
+ * Bounded in depth, its integers as numbers where these hold them. `values` is how many there may be: without aliases each
+ * takes a byte, and with them a short text can stand for any number.
+ */
+function settled(value: unknown, depth: number, values: { left: number }): unknown {
+  if (--values.left < 0) throw new Error('its aliases stand for too much')
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return value
   if (depth >= MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH}`)
-  if (Array.isArray(value)) return value.map((member) => settled(member, depth + 1))
+  if (Array.isArray(value)) return value.map((member) => settled(member, depth + 1, values))
   if (!isRecord(value)) throw new Error('it holds what has no form in JavaScript')
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, settled(member, depth + 1)]))
+  const members = Object.entries(value).map(([name, member]) => [name, settled(member, depth + 1, values)] as const)
+  return Object.fromEntries(members)
 }
 
 function plainOf(value: unknown): unknown {

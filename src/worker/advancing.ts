@@ -1,10 +1,11 @@
 import type { CanvasSends } from '../app/canvas-sends.ts'
 import type { Registry } from '../app/registry.ts'
 import type { ResultBackend } from '../backend/backend.ts'
+import type { ResultGroups } from '../backend/groups.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { advance, type Consequences, type Ending, NOTHING, type Part, type Surroundings } from '../canvas/advance.ts'
-import { failChord, join } from '../canvas/join.ts'
+import { failChord, type FullChord, join } from '../canvas/join.ts'
 import type { Call } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
@@ -143,38 +144,44 @@ export class Advancing {
       log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
       return this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
-    await insist('part of a chord could not be counted', about, async () => {
+    const count = async (): Promise<void> => {
       const { isComplete, size = 0 } = await groups.addPart(groupId, outcome, index)
-      if (!isComplete) return
+      if (isComplete) await this.#complete(chord, size, groups, request)
+    }
+    try {
+      await insist('part of a chord could not be counted', about, count, { isFinal })
+    } catch (error) {
+      if (!isFinal(error)) throw error
+      await this.#carryOut(failChord(chord, failureOf(error), around), request)
+    }
+  }
+
+  /** Sends the body of a chord whose parts are all in, or ends it. */
+  async #complete(chord: FullChord, size: number, groups: ResultGroups, request: TaskRequest): Promise<void> {
+    const { groupId } = chord
+    const around = this.#around(request)
+    try {
       const known = await groups.chordParts(groupId)
       // Somebody else has seen it complete too, and has ended it meanwhile.
       if (known.length < size) return
-      await this.#complete(join(chord, known, around, await groups.restoreGroup(groupId)), chord, request)
-      await groups.endChord(groupId)
-    })
-  }
-
-  /** Sends the body, or ends it. */
-  async #complete(
-    following: Consequences,
-    chord: Parameters<typeof failChord>[0],
-    request: TaskRequest,
-  ): Promise<void> {
-    try {
+      const following = join(chord, known, around, await groups.restoreGroup(groupId))
       await this.#send(following, request)
       await this.#carryOut({ ...following, chords: [], calls: [] }, request)
     } catch (error) {
       if (!isFinal(error)) throw error
-      log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
-      await this.#carryOut(failChord(chord, failureOf(error), this.#around(request)), request)
+      log('error', 'worker', 'body of a chord cannot be sent', { chord: groupId, error: messageOf(error) })
+      await this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
+    await groups.endChord(groupId)
   }
 
-  #around({ task, parentId, group, retries, argsrepr, kwargsrepr }: TaskRequest): Surroundings {
+  #around({ id, task, parentId, group, retries, argsrepr, kwargsrepr }: TaskRequest): Surroundings {
     const { registry } = this.#options
     return {
       isNewStyle: (name) => (registry.get(name)?.arity ?? 0) > 1,
       about: { task, parentId, group, retries, argsrepr, kwargsrepr },
+      onUnreadable: (error) =>
+        log('error', 'worker', 'what follows a task is no canvas', { id, task, error: error.message }),
     }
   }
 }

@@ -118,9 +118,16 @@ describe('YAML of others', () => {
     ['a name twice', '{a: 1, a: 2}'],
     ['what is no YAML', '{a: ['],
     ['aliases beyond measure', bombOfAliases()],
+    ['aliases of one long list', `a: &a [${'0,'.repeat(1000)}0]\nb: [${'*a,'.repeat(900)}*a]`],
     ['what is nested too deep', '['.repeat(600) + ']'.repeat(600)],
   ])('is refused with %s', (_, text) => {
     expect(() => yaml(text)).toThrow(expect.objectContaining({ code: 'BODY_UNDECODABLE' }))
+  })
+
+  test('is read in time that grows with its length, whatever names it has', { timeout: 6_000 }, () => {
+    const count = 30_000
+    const lines = Array.from({ length: count }, (_, at) => `name${at}: 1`)
+    expect(Object.keys(yaml(lines.join('\n')) as object)).toHaveLength(count)
   })
 
   test('cannot reach what objects are made of', () => {

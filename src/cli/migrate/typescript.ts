@@ -29,6 +29,8 @@ export function typescriptOf(value: unknown, indent = ''): string {
 
 function head(name: string | undefined): string {
   if (name === undefined) return ''
+  // By itself it would be the prototype, in quotes too.
+  if (name === '__proto__') return "['__proto__']: "
   return `${/^[A-Za-z_$][\w$]*$/.test(name) ? name : quoted(name)}: `
 }
 
