@@ -1,10 +1,9 @@
 import { sinceBootS } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { Command, Given, Panel } from './commands/panel.ts'
-
-/** As many ids as a worker remembers. */
-const MAX_IDS = 50_000
+import { isRecord } from '../protocol/signature.ts'
+import type { Command, Panel } from './commands/panel.ts'
+import { MAX_REVOKED } from './revoked.ts'
 
 /** How long nobody may have answered, once we have answered ourselves. */
 const QUIET_MS = 100
@@ -75,10 +74,6 @@ function learn({ steering }: Panel, revoked: unknown): void {
   if (!isRecord(revoked)) return
   const ids = Object.keys(revoked)
     .filter((id) => id !== '' && !steering.revoked.has(id))
-    .slice(0, MAX_IDS)
+    .slice(0, MAX_REVOKED)
   if (ids.length > 0) steering.revoke(ids, {})
-}
-
-function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Oldest } from '../base/oldest.ts'
 
 /** Celery's bounds: so many ids, and so long where it is not known when the task expires. */
-const MAX_REVOKED = 50_000
+export const MAX_REVOKED = 50_000
 const REVOKED_MS = 10_800_000
 
 interface Entry {

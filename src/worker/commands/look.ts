@@ -1,28 +1,27 @@
 import { formatIso } from '../../protocol/iso-time.ts'
+import { MAX_REVOKED } from '../revoked.ts'
 import type { Work } from '../work.ts'
 import { type Command, type Commands, ok, type Panel, raised, texts } from './panel.ts'
 import { describedTask } from './task-attributes.ts'
-import { taskInfo } from './task-info.ts'
-
-/** Most ids of one question. */
-const MAX_IDS = 50_000
+import { taskInfos } from './task-info.ts'
 
 /** What Celery gives to all that is held for its time. */
 const HELD_PRIORITY = 6
 
 const active: Command = {
-  run: (panel, { safe }) => panel.steering.active.map((work) => taskInfo(panel, work, safe === true)),
+  run: (panel, { safe }) => taskInfos(panel, panel.steering.active, safe === true),
 }
 
-const reserved: Command = { run: (panel) => panel.steering.reserved.map((work) => taskInfo(panel, work)) }
+const reserved: Command = { run: (panel) => taskInfos(panel, panel.steering.reserved) }
 
 const scheduled: Command = {
-  run: (panel) =>
-    panel.steering.scheduled.map((work) => ({
-      eta: work.etaMs === undefined ? null : formatIso(work.etaMs),
-      priority: HELD_PRIORITY,
-      request: taskInfo(panel, work),
-    })),
+  run: (panel) => {
+    const works = panel.steering.scheduled
+    return taskInfos(panel, works).map((request, at) => {
+      const etaMs = works[at]?.etaMs
+      return { eta: etaMs === undefined ? null : formatIso(etaMs), priority: HELD_PRIORITY, request }
+    })
+  },
 }
 
 const registered: Command = {
@@ -41,13 +40,14 @@ const queryTask: Command = {
   needs: ['ids'],
   run: (panel, { ids: given }) => {
     const ids = texts(given)
-    if (!ids || ids.length > MAX_IDS) return raised('ValueError', 'ids must be a list of ids')
+    if (!ids || ids.length > MAX_REVOKED) return raised('ValueError', 'ids must be a list of ids')
     const wanted = new Set(ids)
     const { active: runs, reserved: waits, scheduled: held } = panel.steering
     const found = (works: readonly Work[], state: string): [string, unknown][] =>
-      works
-        .filter(({ request }) => wanted.has(request.id))
-        .map((work) => [work.request.id, [state, taskInfo(panel, work)]])
+      taskInfos(
+        panel,
+        works.filter(({ request }) => wanted.has(request.id)),
+      ).map((info) => [info.id, [state, info]])
     // Celery calls `ready` what it has in hand and neither runs nor waits for a slot.
     return Object.fromEntries([...found(held, 'ready'), ...found(waits, 'reserved'), ...found(runs, 'active')])
   },

@@ -5,6 +5,9 @@ import type { Panel } from './panel.ts'
 /** Bodies above this are not read to be shown. */
 const MAX_SHOWN_BYTES = 64 * 1024
 
+/** Bodies of one answer that are read: those of all that a worker may hold would be more than a message can be. */
+const MOST_SHOWN_BYTES = 4 * 2 ** 20
+
 /** A task as Celery's workers tell of it (`Request.info`). */
 export interface TaskInfo {
   readonly id: string
@@ -19,8 +22,16 @@ export interface TaskInfo {
   readonly worker_pid: number | null
 }
 
-/** @param safe arguments as text */
-export function taskInfo(panel: Panel, work: Work, safe = false): TaskInfo {
+/** Tasks of one answer, with the arguments of the later ones as text where there are too many. @param safe all as text */
+export function taskInfos(panel: Panel, works: readonly Work[], safe = false): TaskInfo[] {
+  let left = MOST_SHOWN_BYTES
+  return works.map((work) => {
+    left -= work.request.body.byteLength
+    return taskInfo(panel, work, safe || left < 0)
+  })
+}
+
+function taskInfo(panel: Panel, work: Work, safe: boolean): TaskInfo {
   const { request, delivery, startedAtMs, isAckedEarly, isAgain } = work
   const { exchange, routingKey } = delivery
   return {

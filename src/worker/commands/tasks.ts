@@ -1,17 +1,16 @@
 import { constants } from 'node:os'
 import { isLovageError, messageOf } from '../../base/errors.ts'
-import { type Command, type Commands, dict, type Given, nok, ok, type Panel, raised, texts, unfit } from './panel.ts'
+import { isRecord } from '../../protocol/signature.ts'
+import { MAX_REVOKED } from '../revoked.ts'
+import { type Command, type Commands, dict, nok, ok, type Panel, raised, texts, unfit } from './panel.ts'
 
-/** Most ids of one command: as many as are remembered. */
-const MAX_IDS = 50_000
-
-const TOO_MANY = `task_id must be an id or a list of at most ${MAX_IDS} ids`
+const TOO_MANY = `task_id must be an id or a list of at most ${MAX_REVOKED} ids`
 
 const revoke: Command = {
   needs: ['task_id'],
   run: (panel, { task_id: given, terminate, signal }) => {
     const ids = [...new Set(texts(given ?? []))]
-    if (ids.length > MAX_IDS || texts(given ?? []) === undefined) return raised('ValueError', TOO_MANY)
+    if (ids.length > MAX_REVOKED || texts(given ?? []) === undefined) return raised('ValueError', TOO_MANY)
     if (terminate !== true) {
       panel.steering.revoke(ids, {})
       return ok(`tasks ${ids.join(', ')} flagged as revoked`)
@@ -59,17 +58,13 @@ const revokeByStamps: Command = {
 function stampsOf(given: unknown): ReadonlyMap<string, readonly string[]> | undefined {
   if (Array.isArray(given)) {
     const pairs = texts(given)?.map((pair) => pair.split('=')) ?? []
-    return pairs.length <= MAX_IDS ? new Map(pairs.map(([key = '', value = '']) => [key, [value]])) : undefined
+    return pairs.length <= MAX_REVOKED ? new Map(pairs.map(([key = '', value = '']) => [key, [value]])) : undefined
   }
   if (!isRecord(given)) return undefined
   const entries = Object.entries(given).map(([key, value]) => [key, texts(value)] as const)
   let sum = 0
   for (const [, values] of entries) sum += values?.length ?? Infinity
-  return sum <= MAX_IDS ? new Map(entries as (readonly [string, readonly string[]])[]) : undefined
-}
-
-function isRecord(value: unknown): value is Given {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return sum <= MAX_REVOKED ? new Map(entries as (readonly [string, readonly string[]])[]) : undefined
 }
 
 const UNITS = ['s', 'm', 'h']
