@@ -137,6 +137,11 @@ const VALUE = { text: 'žluť 😀 no', list: [1, [2, null], {}], float: 0.5, tr
 
 const PLACES: readonly [string, readonly Need[], () => Promise<Pick<GivenSettings, 'broker' | 'backend'>>][] = [
   ['RabbitMQ and rpc', ['rabbitmq'], async () => ({ broker: await brokerUrl(import.meta.url), backend: 'rpc://' })],
+  [
+    'RabbitMQ with results in Redis',
+    ['rabbitmq', 'redis'],
+    async () => ({ broker: await brokerUrl(import.meta.url), backend: redis.url(2) }),
+  ],
   ['Redis', ['redis'], async () => ({ broker: redis.url(0), backend: redis.url(1) })],
 ]
 
