@@ -4,6 +4,13 @@ import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, textOf, toQueue, until } from '../../src/testing/broker/scene.ts'
 import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
 
+async function outcomeOf(probe: Promise<void>): Promise<'free' | 'held'> {
+  return probe.then(
+    () => 'free',
+    () => 'held',
+  )
+}
+
 describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
   let node: RabbitmqNode
   beforeAll(async () => {
@@ -20,6 +27,11 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
     } finally {
       await broker.stop()
     }
+  }
+
+  /** The alarm has reached the connection: rabbitmqctl does not wait for that. */
+  const held = async (broker: Broker): Promise<void> => {
+    await expect.poll(() => outcomeOf(broker.probe(200)), { timeout: 20_000 }).toBe('held')
   }
 
   for (const end of ['stop', 'kill'] as const) {
@@ -57,6 +69,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
     await withBroker('alarm', async (broker) => {
       await node.memoryAlarm(true)
       try {
+        await held(broker)
         const first = broker.publish(textMessage('a'), toQueue('alarm'), { timeoutMs: 60_000 })
         const late = broker.publish(textMessage('late'), toQueue('alarm'), { timeoutMs: 500 })
         await expect(late).rejects.toMatchObject({ code: 'PUBLISH_TIMEOUT' })
@@ -77,6 +90,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
     await broker.declare({ queues: [{ name: 'alarm-stop' }] })
     await node.memoryAlarm(true)
     try {
+      await held(broker)
       const sent = expect(
         broker.publish(textMessage('a'), toQueue('alarm-stop'), { timeoutMs: 1500 }),
       ).rejects.toMatchObject({ code: 'PUBLISH_TIMEOUT' })
