@@ -8,7 +8,7 @@ export type InspectOptions = Omit<ControlOptions, 'reply'>
 /** The answers, by name of node. Nodes that did not answer are missing. */
 export type ByNode<T> = Readonly<Record<string, T>>
 
-/** A task in the hands of a worker, as it travels. */
+/** A task in the hands of a worker, as it travels (Celery's `Request.info`). */
 export interface TaskInfo {
   readonly id: string
   readonly name: string

@@ -42,8 +42,8 @@ export class Keeping {
   }
 
   /**
-   * Tasks that this worker has given to the broker, or is about to, until a time that is not over, the last thousand at most. In Celery they
-   * would be in the worker's hands, and who asks what is scheduled looks for them there.
+   * Tasks that this worker has given to the broker, or is about to, until a time that is not over, the last thousand at
+   * most. In Celery they would be in the worker's hands, and who asks what is scheduled looks for them there.
    */
   get away(): readonly Work[] {
     const now = this.#options.clock.now()

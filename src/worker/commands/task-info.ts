@@ -1,3 +1,4 @@
+import type { TaskInfo } from '../../app/inspect.ts'
 import { readBody } from '../../protocol/task-message.ts'
 import type { Work } from '../work.ts'
 import type { Panel } from './panel.ts'
@@ -7,20 +8,6 @@ const MAX_SHOWN_BYTES = 64 * 1024
 
 /** Bodies of one answer that are read: those of all that a worker may hold would be more than a message can be. */
 const MOST_SHOWN_BYTES = 4 * 2 ** 20
-
-/** A task as Celery's workers tell of it (`Request.info`). */
-export interface TaskInfo {
-  readonly id: string
-  readonly name: string
-  readonly args: unknown
-  readonly kwargs: unknown
-  readonly type: string
-  readonly hostname: string
-  readonly time_start: number | null
-  readonly acknowledged: boolean
-  readonly delivery_info: Readonly<Record<string, unknown>>
-  readonly worker_pid: number | null
-}
 
 /** Tasks of one answer, with the arguments of the later ones as text where there are too many. @param safe all as text */
 export function taskInfos(panel: Panel, works: readonly Work[], safe = false): TaskInfo[] {
@@ -47,7 +34,7 @@ function taskInfo(panel: Panel, work: Work, safe: boolean): TaskInfo {
   }
 }
 
-function argumentsOf({ app }: Panel, { request }: Work, safe: boolean): { args: unknown; kwargs: unknown } {
+function argumentsOf({ app }: Panel, { request }: Work, safe: boolean): Pick<TaskInfo, 'args' | 'kwargs'> {
   const { argsrepr: args, kwargsrepr: kwargs, body } = request
   if (safe || body.byteLength > MAX_SHOWN_BYTES) return { args, kwargs }
   try {
