@@ -49,7 +49,7 @@ test('refuses an encrypted message with a wrong signature, a cut one, one for an
   expect(() => readMessage(account, forged, body)).toThrow('msg_signature is wrong')
   expect(() => readMessage({ ...account, appId: 'wx0' }, query, body)).toThrow('another account')
   expect(() => readMessage({ ...account, encodingAesKey: undefined }, query, body)).toThrow('WECHAT_AES_KEY')
-  expect(() => decrypt(account, encrypted.slice(0, 64))).toThrow()
+  expect(() => decrypt(account, encrypted.slice(0, 64))).toThrow(/padding|too short|cut off/)
 })
 
 const TELLING: Account = { token: 't', appId: 'wx1', encodingAesKey: KEY }
