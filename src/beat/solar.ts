@@ -57,14 +57,23 @@ export function solarSchedule(given: unknown, complain: Complain): Schedule {
   if (event === undefined) throw complain('event', 'is missing', `Name one: ${Object.keys(EVENTS).join(', ')}`)
   if (lat === undefined) throw complain('lat', 'is missing', 'Write the latitude in degrees')
   if (lon === undefined) throw complain('lon', 'is missing', 'Write the longitude in degrees')
+  const isOfMorning = event === 'sunrise' || event.startsWith('dawn')
+  const eventOf = (day: number): number | undefined => {
+    const times = getTimes(new Date(day * DAY_MS + DAY_MS / 2), lat, lon)
+    const time = times[EVENTS[event]]
+    if (!time) return undefined
+    // Where the sun just touches the horizon, what is found may be of another half of a day: that one tells of it itself.
+    const sinceNoonMs = (time.getTime() - times.solarNoon.getTime()) * (isOfMorning ? -1 : 1)
+    if (sinceNoonMs < 0 || sinceNoonMs > DAY_MS / 2) return undefined
+    return Math.round(time.getTime() / 1000) * 1000
+  }
   return {
     next(afterMs) {
       // The event of a day may fall on the day before or after it in UTC.
       const first = Math.floor(afterMs / DAY_MS) - 2
       for (let day = first; day < first + HORIZON_DAYS; day++) {
-        const time = getTimes(new Date(day * DAY_MS + DAY_MS / 2), lat, lon)[EVENTS[event]]
-        const due = time && Math.round(time.getTime() / 1000) * 1000
-        if (due && due > afterMs) return due
+        const due = eventOf(day)
+        if (due !== undefined && due > afterMs) return due
       }
       throw new RangeError(`The sun has no ${event} at ${lat}, ${lon}`)
     },
