@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { decodeJson, encodeJson } from '../protocol/json.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Signature } from '../protocol/signature.ts'
@@ -71,9 +70,4 @@ export function encodeState(state: EntryState): string {
 export function decodeState(text: string): EntryState | undefined {
   const state = decodeJson(text) as EntryState
   return state.version === 1 ? state : undefined
-}
-
-/** By which one definition is told from another. */
-export function digestOf(definition: Definition): string {
-  return createHash('sha1').update(encodeJson(definition)).digest('hex').slice(0, 16)
 }
