@@ -7,7 +7,7 @@ const AT_ONCE = 100
 const SEED = 20_261_121
 
 /** The statuses that docs/guide-gateway.md states, without those of tasks that fail or do not come. */
-const STATED = new Set([100, 200, 202, 400, 404, 408, 413, 414, 415, 417, 421, 422, 431, 503])
+const STATED = new Set([100, 200, 202, 400, 404, 408, 409, 413, 414, 415, 417, 421, 422, 431, 503])
 
 const HOST = 'Host: localhost\r\n'
 const SEEDS = [
