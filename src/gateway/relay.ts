@@ -62,6 +62,8 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   desk.inFlight++
   try {
     const startedMs = desk.clock.monotonic()
+    const refused = route.guard && (await route.guard(request))
+    if (refused !== undefined) return replyOf(refused, route.contentType)
     const { args, kwargs, options } = route.call(request)
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id

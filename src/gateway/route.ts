@@ -76,6 +76,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
   /** Arguments by name, for tasks that take them; in place of `args`, or beside them. */
   readonly kwargs?: (request: RouteRequest<Params>) => Readonly<Record<string, unknown>>
   /**
+   * Looks at a request before anything is sent for it: undefined lets it pass, anything else is its answer, as from
+   * `response`. A signature is checked here: a forged request costs no task.
+   */
+  readonly guard?: (request: RouteRequest<Params>) => unknown
+  /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
    */
@@ -118,6 +123,7 @@ export interface HandlerOptions {
 export interface TaskRoute {
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
+  readonly guard: ((request: RouteRequest) => unknown) | undefined
   readonly patience: Patience
   readonly prefer: boolean
   readonly timeoutMs: number
@@ -126,7 +132,7 @@ export interface TaskRoute {
   readonly exposeErrors: boolean
 }
 
-type Functions = 'args' | 'kwargs' | 'response'
+type Functions = 'args' | 'kwargs' | 'guard' | 'response'
 type AnyFunction = (...args: any[]) => any
 
 /** The options of both kinds of route, checked. */
@@ -169,6 +175,7 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   ...HANDLER_CHECKS,
   args: fn,
   kwargs: fn,
+  guard: fn,
   response: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
@@ -201,6 +208,7 @@ export function taskRoute(
     timeout,
     waitThenAccept,
     prefer,
+    guard,
     response,
     contentType,
     ...rest
@@ -214,6 +222,7 @@ export function taskRoute(
   return {
     task,
     call: callOf(where, rest, registered),
+    guard,
     patience: patienceOfRoute(where, reply, waitThenAccept, timeoutMs),
     // Who does not wait has nothing to choose.
     prefer: reply === 'wait' && (prefer ?? response === undefined),
