@@ -12,6 +12,10 @@ export const HTTP_ERRORS = {
     message: 'Host {host} is not on the allow-list',
     fix: 'Add it to allowedHosts of the gateway',
   },
+  ORIGIN_REFUSED: {
+    message: 'A page of origin {origin} may not send this',
+    fix: 'Add the origin to allowedOrigins of the gateway, if its pages may act here',
+  },
   REQUEST_INVALID: {
     message: 'The request is not valid HTTP: {problem}',
     fix: 'See what the client sends',
@@ -39,6 +43,10 @@ export const HTTP_ERRORS = {
   ROUTE_UNKNOWN: {
     message: 'There is no {method} {path}',
     fix: 'Bind a route to it, or correct the request',
+  },
+  METHOD_NOT_ALLOWED: {
+    message: '{path} does not take {method}',
+    fix: 'Use one of its methods: {allow}',
   },
   HANDLER_FAILED: {
     message: 'The code behind {route} failed: {problem}',
