@@ -1,5 +1,6 @@
 import type { Duration } from '../base/duration.ts'
 import type { CronFields } from './cron-fields.ts'
+import type { SolarEvent, SolarTimes } from './solar.ts'
 
 export interface EntryOptions {
   /** Whose clocks count, as `Asia/Shanghai`. Default: the application's. */
@@ -13,6 +14,7 @@ export interface Entry<T> extends EntryOptions {
   readonly task: T
   readonly crontab?: string | CronFields
   readonly every?: Duration
+  readonly solar?: SolarTimes
 }
 
 /**
@@ -27,4 +29,13 @@ export function crontab<T>(times: string | CronFields, task: T, options: EntryOp
 /** An entry that is due once in each interval: whole milliseconds or a text, 100 ms at least, counted from 1970, UTC. */
 export function every<T>(interval: Duration, task: T, options: EntryOptions = {}): Entry<T> {
   return { ...options, task, every: interval }
+}
+
+/**
+ * An entry that is due when the sun does something, once on each day on which it does.
+ * @param lat degrees north of the equator, -89 to 89
+ * @param lon degrees east of Greenwich, -180 to 180
+ */
+export function solar<T>(event: SolarEvent, lat: number, lon: number, task: T, options: EntryOptions = {}): Entry<T> {
+  return { ...options, task, solar: { event, lat, lon } }
 }

@@ -7,6 +7,7 @@ import { cronSchedule } from './crontab.ts'
 import type { Entry } from './entry.ts'
 import { intervalSchedule } from './every.ts'
 import type { Schedule } from './schedule.ts'
+import { solarSchedule } from './solar.ts'
 
 /** One time of an entry. */
 export interface Tick {
@@ -24,10 +25,13 @@ export interface Timetable {
   next(afterMs: number): Tick
 }
 
+const MAKE_IT = 'Make it with crontab(), every() or solar()'
+
 interface Read {
   task: unknown
   crontab: Schedule
   every: Schedule
+  solar: Schedule
   timezone: string
   jitter: number
 }
@@ -41,20 +45,21 @@ export function readEntry(name: string, entry: Entry<unknown>, zone: string): Ti
   const complain: Complain = (field, problem, fix) =>
     new LovageError('SCHEDULE_INVALID', { entry: name, field, problem, fix })
   if (typeof entry !== 'object' || entry === null) {
-    throw complain('entry', `is ${shown(entry)}`, 'Make it with crontab() or every()')
+    throw complain('entry', `is ${shown(entry)}`, MAKE_IT)
   }
   const checks: Checks<Read> = {
     task: (value) => value,
     crontab: (value) => cronSchedule(value, complain),
     every: intervalSchedule,
+    solar: (value) => solarSchedule(value, complain),
     timezone: zoneName,
     jitter: duration,
   }
   const unknown = (field: string, fix: string): Error => complain(field, 'is no option of an entry', fix)
   const read = checkAll(entry, checks, { unknown, invalid: complain })
-  const schedule = read.crontab ?? read.every
-  if (!schedule || (read.crontab && read.every)) {
-    throw complain('entry', schedule ? 'has two schedules' : 'has no schedule', 'Make it with crontab() or every()')
+  const [schedule, other] = [read.crontab, read.every, read.solar].filter((each) => each !== undefined)
+  if (!schedule || other) {
+    throw complain('entry', other ? 'has two schedules' : 'has no schedule', MAKE_IT)
   }
   const { timezone = zone, jitter = 0 } = read
   return {
