@@ -2,7 +2,7 @@ import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Check, Checks } from './check.ts'
 import { date, duration, shown, text, Unfit } from './check.ts'
-import { checkOptions, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
+import { checkOptions, moment, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
 
 /** What `applyAsync(args, options)` takes. What is not given comes from the options of the task. */
 export interface CallOptions extends SendOptions {
@@ -10,6 +10,11 @@ export interface CallOptions extends SendOptions {
   readonly countdown?: Duration
   /** Run it at this moment, in place of `countdown`. */
   readonly eta?: Date
+  /**
+   * How long, or until when, somebody needs the answer: nobody starts it afterwards, and one marked `abandonable` is told
+   * to stop. What it sends has the same deadline, or a sooner one of its own. Default: that of the task it is called in.
+   */
+  readonly deadline?: Duration | Date
   /** Id of the task. Default: a random UUID. */
   readonly taskId?: string
   /** Queue that takes the result. Default: the result backend's own; `''`: nobody's. */
@@ -25,6 +30,7 @@ export interface NamedArguments {
 export interface CheckedCallOptions extends CheckedSendOptions {
   countdown: number
   eta: Date
+  deadline: number | Date
   taskId: string
   replyTo: string
   kwargs: Readonly<Record<string, unknown>>
@@ -41,6 +47,7 @@ const CALL_CHECKS: Checks<CheckedCallOptions> = {
   ...SEND_CHECKS,
   countdown: duration,
   eta: date,
+  deadline: moment,
   taskId: text,
   replyTo: maybeEmpty,
   kwargs: object,

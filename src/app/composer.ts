@@ -4,8 +4,10 @@ import { LovageError } from '../base/errors.ts'
 import { linkedTo, type Options } from '../canvas/forms.ts'
 import { completed, placeIn, single } from '../canvas/normal.ts'
 import { plan, type Plan } from '../canvas/plan.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import { NO_EMBED, type Signature } from '../protocol/signature.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CanvasSends } from './canvas-sends.ts'
 import { Ignore } from './control-flow.ts'
@@ -73,7 +75,7 @@ export class Composer {
       if (replyTo !== undefined) {
         for (const id of taskIds(planned.result)) expectations.set(id, await client.backend.expect(id))
       }
-      await this.#publish(planned)
+      await this.#publish(planned, current?.request)
     } catch (error) {
       for (const expectation of expectations.values()) expectation.close()
       throw error
@@ -99,7 +101,7 @@ export class Composer {
       chain: embed.chain,
     }
     const ground = { id: () => clock.uuid(), replyTo: replyTo || undefined }
-    await this.#publish(plan(completed(linked, own), { options }, ground))
+    await this.#publish(plan(completed(linked, own), { options }, ground), request)
     throw new Ignore('replaced by a canvas')
   }
 
@@ -121,7 +123,7 @@ export class Composer {
     const planned = plan(completed(single(given), place), { options: { root_id: rootId, parent_id: id } }, ground)
     const groups = await canvas.groups('addToChord()')
     await groups.addToChord(group, planned.result.id)
-    await this.#publish(planned)
+    await this.#publish(planned, request)
     return readResult(planned.result, waiting) as unknown as Kind
   }
 
@@ -131,14 +133,16 @@ export class Composer {
     for (const { task, args, kwargs } of calls) await registry.get(task)?.check(args, kwargs)
   }
 
-  async #publish({ chords, calls, hasChords }: Plan): Promise<void> {
+  /** `within` is the task that it is sent in: its deadline is that of all. */
+  async #publish({ chords, calls, hasChords }: Plan, within: TaskRequest | undefined): Promise<void> {
     const { canvas } = this.#options
+    const around = within && { deadlineMs: deadlineOf(within.custom) }
     if (hasChords) {
       const groups = await canvas.groups('A chord')
       for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
     }
     for (let at = 0; at < calls.length; at += AT_ONCE) {
-      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call)))
+      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call, around)))
     }
   }
 }

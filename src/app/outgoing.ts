@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
-import type { Headers } from '../protocol/headers.ts'
+import { DEADLINE_HEADER, deadlineOf, type Headers } from '../protocol/headers.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
@@ -60,6 +60,8 @@ export interface Place {
   readonly replacedTaskNesting: number
   readonly stamps: Headers
   readonly stampedHeaders: readonly string[] | null
+  /** That of the task that it follows, or is sent in; epoch ms. */
+  readonly deadlineMs?: number | undefined
 }
 
 /** The node that a process is which sends, as Celery names it. */
@@ -95,6 +97,10 @@ export function outgoing(
   const etaMs = atMs(call.eta ?? call.countdown, nowMs)
   const ignoreResult = call.ignoreResult ?? options.ignoreResult
   const route = task.route(args, kwargs, call)
+  const deadlineMs = Math.min(
+    atMs(call.deadline, nowMs) ?? Infinity,
+    place?.deadlineMs ?? (current ? deadlineOf(current.request.custom) : Infinity),
+  )
   const isLimited = call.timeLimit !== undefined || call.softTimeLimit !== undefined
   const request = newRequest({
     id,
@@ -113,7 +119,12 @@ export function outgoing(
     kwargsrepr: kwargsRepr(kwargs),
     origin: ORIGIN,
     ignoreResult,
-    custom: { ...options.headers, ...call.headers, [SENT_HEADER]: Math.round(nowMs) },
+    custom: {
+      ...options.headers,
+      ...call.headers,
+      [SENT_HEADER]: Math.round(nowMs),
+      ...(deadlineMs !== Infinity && { [DEADLINE_HEADER]: Math.ceil(deadlineMs) }),
+    },
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: route.priority,

@@ -1,6 +1,6 @@
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { HeaderValue } from '../protocol/headers.ts'
+import { DEADLINE_HEADER, type HeaderValue } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import type { Hooks, PublishEvent } from './hooks.ts'
 import { SENT_HEADER } from './outgoing.ts'
@@ -12,12 +12,16 @@ export type Publishing = Pick<PublishEvent, 'args' | 'kwargs' | 'exchange' | 'ro
 /** Tells that a message is about to be sent, and takes the headers that hooks have put on it. */
 export async function beforePublish(hooks: Hooks, request: TaskRequest, about: Publishing): Promise<TaskRequest> {
   const { id, task, custom } = request
-  const { [SENT_HEADER]: sent, ...own } = custom
+  const { [SENT_HEADER]: sent, [DEADLINE_HEADER]: deadline, ...own } = custom
   const headers: Record<string, HeaderValue> = own
   await hooks.run('beforeTaskPublish', { ...about, task, id, headers })
   try {
     const checked = SEND_CHECKS.headers(headers)
-    return { ...request, custom: sent === undefined ? checked : { ...checked, [SENT_HEADER]: sent } }
+    const ours = {
+      ...(sent !== undefined && { [SENT_HEADER]: sent }),
+      ...(deadline !== undefined && { [DEADLINE_HEADER]: deadline }),
+    }
+    return { ...request, custom: { ...checked, ...ours } }
   } catch (error) {
     log('error', 'app', 'headers of a hook are left out', {
       hook: 'beforeTaskPublish',

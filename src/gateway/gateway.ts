@@ -8,6 +8,7 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
+import { Abandoning } from './abandoning.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
 import { invalid, resolveOptions, type GatewayOptions, type ResolvedOptions } from './options.ts'
@@ -87,6 +88,11 @@ export class Gateway implements Service {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
       tickets: new Tickets(app.settings.maxPendingResults, clock),
+      abandoning: new Abandoning({
+        clock,
+        max: app.settings.maxPendingResults,
+        tell: (ids, untilMs) => app.control.abandon(ids, { untilMs }),
+      }),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -230,6 +236,7 @@ export class Gateway implements Service {
     this.#url = undefined
     this.#unwatch?.()
     await http?.close()
+    if (http) await this.#desk.abandoning.close()
   }
 }
 

@@ -4,7 +4,10 @@ import { log } from '../base/log.ts'
 import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
+import type { Abandoning } from './abandoning.ts'
 import { loggedUrl } from './access-line.ts'
+import { remainingOf } from './deadline.ts'
+import type { Call } from './arguments.ts'
 import {
   errorReply,
   isThenable,
@@ -24,6 +27,8 @@ export interface Desk {
   inFlight: number
   readonly maxInFlight: number
   readonly tickets: Tickets
+  /** Ends the tasks that nobody waits for any more. */
+  readonly abandoning: Abandoning
   readonly clock: Clock
   /** Why nothing can be sent, where that has been known for a while; undefined when it can be tried. */
   readonly outage: () => LovageError | undefined
@@ -44,6 +49,8 @@ export interface Caller {
 /** How far a request has come. */
 interface Progress {
   result?: AsyncResult
+  /** Until when the caller needs the answer; epoch ms. */
+  deadlineMs?: number
   outcome?: Outcome
 }
 
@@ -59,7 +66,8 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   desk.inFlight++
   try {
     const startedMs = desk.clock.monotonic()
-    const { args, kwargs, options } = route.call(request)
+    const remainingMs = remainingOf(route.deadline, request.headers)
+    const { args, kwargs, options } = withDeadline(route.call(request), desk.clock, remainingMs, progress)
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id
     const result = (progress.result = await sending)
@@ -68,11 +76,12 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     // Who hangs up gives up the slot, and with it this wait.
     caller.onGone = () => forget(result)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
-    const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
+    const leftMs = Math.min(route.timeoutMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
     const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
     caller.runMs = outcome.runMs
     return await outcomeReply(route, request, outcome)
   } catch (error) {
+    abandon(desk, route, caller, progress, error)
     return faultReply(desk, route, request, caller, progress, error)
   } finally {
     caller.onGone = undefined
@@ -84,6 +93,25 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
 /** Nobody will ask for a result that was answered: giving it up keeps the memory of a busy gateway flat. */
 function settle({ result, outcome }: Progress): void {
   if (result && outcome) forget(result)
+}
+
+/** Who waited is gone, or has waited long enough: the task of a caller is wanted no more. */
+function abandon(
+  { abandoning }: Desk,
+  { abandonAfterMs }: TaskRoute,
+  { id, isGone }: Caller,
+  { deadlineMs, outcome }: Progress,
+  error: unknown,
+): void {
+  if (id === undefined || abandonAfterMs === undefined || outcome) return
+  const isOver = isGone || isLovageError(error, 'RESULT_TIMEOUT') || isLovageError(error, 'PUBLISH_TIMEOUT')
+  if (isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
+}
+
+function withDeadline(call: Call, clock: Clock, remainingMs: number | undefined, progress: Progress): Call {
+  if (remainingMs === undefined) return call
+  progress.deadlineMs = clock.now() + remainingMs
+  return { ...call, options: { ...call.options, deadline: new Date(progress.deadlineMs) } }
 }
 
 function forget(result: AsyncResult): void {

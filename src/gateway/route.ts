@@ -1,12 +1,25 @@
 import { validateHeaderValue, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
-import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
+import {
+  checkAll,
+  duration,
+  flag,
+  oneOf,
+  shown,
+  text,
+  Unfit,
+  wait,
+  whole,
+  type Check,
+  type Checks,
+} from '../app/check.ts'
 import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
 import type { Sending } from '../app/sending.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
+import { type DeadlineOption, deadlineOption, deadlineRule, type DeadlineRule } from './deadline.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
 
 /** Methods that a route can have. */
@@ -82,6 +95,16 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
   /** Longest wait for the result; then 504. Default: that of the gateway, `'10s'`. */
   readonly timeout?: Duration
   /**
+   * How long the caller needs the answer. It travels with the task and with all that this sends: past it nobody starts it,
+   * and one marked `abandonable` is told to stop. False: for ever. Default: the timeout where the caller waits, else for
+   * ever.
+   */
+  readonly deadline?: DeadlineOption
+  /** The task may be stopped when nobody waits for it any more. Default: what the task says, where it is defined here. */
+  readonly abandonable?: boolean
+  /** How long nobody must have waited for an abandonable task before it is stopped. Default `'1s'`. */
+  readonly abandonAfter?: Duration
+  /**
    * What is answered with 200, in place of `{"results": value}`: a text or bytes as they are, what `respond()` makes,
    * anything else as JSON.
    */
@@ -112,6 +135,9 @@ export interface TaskRoute {
   readonly call: (request: RouteRequest) => Call
   readonly accept: boolean
   readonly timeoutMs: number
+  readonly deadline: DeadlineRule
+  /** Undefined: the task is not abandonable. */
+  readonly abandonAfterMs: number | undefined
   readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
   readonly contentType: string | undefined
   readonly exposeErrors: boolean
@@ -130,6 +156,9 @@ interface CheckedHandler {
 interface CheckedRoute extends CheckedHandler, Record<Functions, AnyFunction> {
   reply: 'wait' | 'accept'
   timeout: number
+  deadline: ReturnType<typeof deadlineOption>
+  abandonable: boolean
+  abandonAfter: number
   send: SendOptions
 }
 
@@ -161,6 +190,9 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   response: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
+  deadline: deadlineOption,
+  abandonable: flag,
+  abandonAfter: duration,
   send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
 }
 
@@ -183,17 +215,22 @@ export function taskRoute(
   registry: Registry,
   defaults: ResolvedOptions,
 ): TaskRoute {
-  const { reply = 'wait', timeout, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
+  const { reply = 'wait', timeout, deadline, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
   const registered = registry.get(task.name)
   if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
     const fix = "Drop ignoreResult, or answer with reply: 'accept'"
     throw invalid('reply', `waits for ${task.name}, which is sent with ignoreResult`, fix, where)
   }
+  const accept = reply === 'accept'
+  const timeoutMs = timeout ?? defaults.timeoutMs
+  const isAbandonable = rest.abandonable ?? registered?.options.abandonable ?? false
   return {
     task,
     call: callOf(where, rest, registered),
-    accept: reply === 'accept',
-    timeoutMs: timeout ?? defaults.timeoutMs,
+    accept,
+    timeoutMs,
+    deadline: deadlineRule(deadline, { accept, timeoutMs }),
+    abandonAfterMs: isAbandonable ? (rest.abandonAfter ?? 1_000) : undefined,
     response,
     contentType,
     exposeErrors: defaults.exposeErrors,
