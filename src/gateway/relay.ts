@@ -66,8 +66,11 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   desk.inFlight++
   try {
     const startedMs = desk.clock.monotonic()
+    const refused = route.guard && (await route.guard(request))
+    if (refused !== undefined) return replyOf(refused, route.contentType)
     const remainingMs = remainingOf(route.deadline, request.headers)
-    const { args, kwargs, options } = withDeadline(route.call(request), desk.clock, remainingMs, progress)
+    const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
+    const { args, kwargs, options } = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id
     const result = (progress.result = await sending)
@@ -108,9 +111,9 @@ function abandon(
   if (isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
 }
 
-function withDeadline(call: Call, clock: Clock, remainingMs: number | undefined, progress: Progress): Call {
+function withDeadline(call: Call, arrivedMs: number, remainingMs: number | undefined, progress: Progress): Call {
   if (remainingMs === undefined) return call
-  progress.deadlineMs = clock.now() + remainingMs
+  progress.deadlineMs = arrivedMs + remainingMs
   return { ...call, options: { ...call.options, deadline: new Date(progress.deadlineMs) } }
 }
 

@@ -88,6 +88,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
   /** Arguments by name, for tasks that take them; in place of `args`, or beside them. */
   readonly kwargs?: (request: RouteRequest<Params>) => Readonly<Record<string, unknown>>
   /**
+   * Looks at a request before anything is sent for it: undefined lets it pass, anything else is its answer, as from
+   * `response`. A signature is checked here: a forged request costs no task.
+   */
+  readonly guard?: (request: RouteRequest<Params>) => unknown
+  /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
    */
@@ -133,6 +138,7 @@ export interface HandlerOptions {
 export interface TaskRoute {
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
+  readonly guard: ((request: RouteRequest) => unknown) | undefined
   readonly accept: boolean
   readonly timeoutMs: number
   readonly deadline: DeadlineRule
@@ -143,7 +149,7 @@ export interface TaskRoute {
   readonly exposeErrors: boolean
 }
 
-type Functions = 'args' | 'kwargs' | 'response'
+type Functions = 'args' | 'kwargs' | 'guard' | 'response'
 type AnyFunction = (...args: any[]) => any
 
 /** The options of both kinds of route, checked. */
@@ -187,6 +193,7 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   ...HANDLER_CHECKS,
   args: fn,
   kwargs: fn,
+  guard: fn,
   response: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
@@ -215,7 +222,15 @@ export function taskRoute(
   registry: Registry,
   defaults: ResolvedOptions,
 ): TaskRoute {
-  const { reply = 'wait', timeout, deadline, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
+  const {
+    reply = 'wait',
+    timeout,
+    deadline,
+    guard,
+    response,
+    contentType,
+    ...rest
+  } = checked(where, given, ROUTE_CHECKS)
   const registered = registry.get(task.name)
   if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
     const fix = "Drop ignoreResult, or answer with reply: 'accept'"
@@ -227,6 +242,7 @@ export function taskRoute(
   return {
     task,
     call: callOf(where, rest, registered),
+    guard,
     accept,
     timeoutMs,
     deadline: deadlineRule(deadline, { accept, timeoutMs }),
