@@ -1,7 +1,7 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Check, Checks } from './check.ts'
-import { date, duration, shown, text, Unfit } from './check.ts'
+import { date, duration, flag, shown, text, Unfit } from './check.ts'
 import { checkOptions, moment, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
 
 /** What `applyAsync(args, options)` takes. What is not given comes from the options of the task. */
@@ -17,6 +17,11 @@ export interface CallOptions extends SendOptions {
   readonly deadline?: Duration | Date
   /** Id of the task. Default: a random UUID. */
   readonly taskId?: string
+  /**
+   * However often it is sent under this `taskId`, it is run once: for who cannot know whether the message before has got
+   * through. Needs a store that the workers share. Default false.
+   */
+  readonly once?: boolean
   /** Queue that takes the result. Default: the result backend's own; `''`: nobody's. */
   readonly replyTo?: string
 }
@@ -32,6 +37,7 @@ export interface CheckedCallOptions extends CheckedSendOptions {
   eta: Date
   deadline: number | Date
   taskId: string
+  once: boolean
   replyTo: string
   kwargs: Readonly<Record<string, unknown>>
 }
@@ -49,6 +55,7 @@ const CALL_CHECKS: Checks<CheckedCallOptions> = {
   eta: date,
   deadline: moment,
   taskId: text,
+  once: flag,
   replyTo: maybeEmpty,
   kwargs: object,
 }

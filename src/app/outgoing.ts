@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
-import { DEADLINE_HEADER, deadlineOf, type Headers } from '../protocol/headers.ts'
+import { DEADLINE_HEADER, deadlineOf, type Headers, ONCE_HEADER } from '../protocol/headers.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
@@ -47,6 +47,8 @@ export interface Circumstances {
   readonly current: CurrentTask | undefined
   /** The body, and how it was packed, if it was. */
   readonly written: Serialized & { readonly compression?: string }
+  /** Tells this message from others of the same task, where that is to run once. */
+  readonly mark?: string | undefined
   /** Where it stands in a canvas, if it is part of one. */
   readonly place?: Place | undefined
 }
@@ -90,7 +92,7 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, replyTo, current, written, place }: Circumstances,
+  { id, nowMs, replyTo, current, written, place, mark }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
@@ -124,6 +126,7 @@ export function outgoing(
       ...call.headers,
       [SENT_HEADER]: Math.round(nowMs),
       ...(deadlineMs !== Infinity && { [DEADLINE_HEADER]: Math.ceil(deadlineMs) }),
+      ...(mark !== undefined && { [ONCE_HEADER]: mark }),
     },
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,

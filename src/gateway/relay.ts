@@ -82,6 +82,7 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const leftMs = Math.min(route.timeoutMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
     const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
     caller.runMs = outcome.runMs
+    if (isLate(outcome, progress, desk.clock)) return lateReply(desk, route, outcome)
     return await outcomeReply(route, request, outcome)
   } catch (error) {
     abandon(desk, route, caller, progress, error)
@@ -109,6 +110,16 @@ function abandon(
   if (id === undefined || abandonAfterMs === undefined || outcome) return
   const isOver = isGone || isLovageError(error, 'RESULT_TIMEOUT') || isLovageError(error, 'PUBLISH_TIMEOUT')
   if (isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
+}
+
+/** It ended unrun, because its caller's time was over: the caller sees a wait that was too long, as it nearly was. */
+function isLate({ state }: Outcome, { deadlineMs = Infinity }: Progress, clock: Clock): boolean {
+  return state === 'REVOKED' && deadlineMs <= clock.now()
+}
+
+function lateReply({ tickets }: Desk, { task, timeoutMs }: TaskRoute, { id }: Outcome): Reply {
+  tickets.give(id, task.name)
+  return errorReply(new LovageError('RESULT_TIMEOUT', { id, timeoutMs }), id)
 }
 
 function withDeadline(call: Call, arrivedMs: number, remainingMs: number | undefined, progress: Progress): Call {

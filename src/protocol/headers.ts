@@ -77,6 +77,9 @@ export const UNKNOWN_HEADER = 'x-lovage-unknown'
 /** When nobody needs the answer any more, in epoch ms: see docs/guide-gateway.md. */
 export const DEADLINE_HEADER = 'x-lovage-deadline'
 
+/** The mark of one message of several of the same task, of which one is run: see docs/guide-gateway.md. */
+export const ONCE_HEADER = 'x-lovage-once'
+
 /** The deadline that a message carries, epoch ms; `Infinity`: none, or none that can be read. */
 export function deadlineOf(headers: Headers): number {
   const value = plainHeader(headers[DEADLINE_HEADER])
