@@ -1,3 +1,4 @@
+import type { App } from '../app/app.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { type Due, DueHeap } from '../base/due-heap.ts'
 import { messageOf } from '../base/errors.ts'
@@ -96,4 +97,10 @@ export class Abandoning {
       }
     }
   }
+}
+
+/** That of an application: by remote control. */
+export function abandoningOf({ settings, control }: Pick<App, 'settings' | 'control'>, clock: Clock): Abandoning {
+  const tell: AbandoningOptions['tell'] = (ids, untilMs) => control.abandon(ids, { untilMs })
+  return new Abandoning({ clock, max: settings.maxPendingResults, tell })
 }

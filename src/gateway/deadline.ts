@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Duration, milliseconds } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { checkAll, shown, text, Unfit, wait, type Check, type Checks } from '../app/check.ts'
+import { checkAll, duration, flag, shown, text, Unfit, wait, type Check, type Checks } from '../app/check.ts'
+import type { ResolvedTaskOptions } from '../app/task-options.ts'
+import type { Patience } from './prefer.ts'
 
 /** How long a caller of a route needs its answer. */
 export type DeadlineOption =
@@ -14,10 +16,38 @@ export type DeadlineOption =
       readonly max?: Duration
     }
 
-/** The option, checked. */
+/** What a route says of the callers it works for. */
+export interface CallerOptions {
+  /**
+   * How long the caller needs the answer. It travels with the task and with all that this sends: past it nobody starts it,
+   * and one marked `abandonable` is told to stop. False: for ever. Default: as long as the caller waits; for ever where it
+   * is answered with the place of the result instead.
+   */
+  readonly deadline?: DeadlineOption
+  /** The task may be stopped when nobody waits for it any more. Default: what the task says, where it is defined here. */
+  readonly abandonable?: boolean
+  /** How long nobody must have waited for an abandonable task before it is stopped. Default `'1s'`. */
+  readonly abandonAfter?: Duration
+}
+
+/** The options, checked. */
+export interface CheckedCaller {
+  deadline: { ms: number | undefined; header: string | undefined } | false
+  abandonable: boolean
+  abandonAfter: number
+}
+
+/** The same, as the relay reads it. */
+export interface CallerRules {
+  readonly deadline: DeadlineRule
+  /** Undefined: the task is not abandonable. */
+  readonly abandonAfterMs: number | undefined
+}
+
+/** How long callers of a route need their answers. */
 export interface DeadlineRule {
-  /** Undefined: none. */
-  readonly ms: number | undefined
+  /** `'wait'`: as long as they wait. Undefined: for ever. */
+  readonly ms: number | 'wait' | undefined
   /** In lower case. */
   readonly header: string | undefined
 }
@@ -28,7 +58,7 @@ const unfit = (option: string, problem: string, fix: string): Unfit =>
   new Unfit(`has a member ${option} that ${problem}`, fix)
 
 /** Checks the option `deadline` of a route. */
-export const deadlineOption: Check<{ ms: number | undefined; header: string | undefined } | false> = (value) => {
+const deadlineOption: Check<CheckedCaller['deadline']> = (value) => {
   if (value === false) return false
   if (typeof value !== 'object' || value === null) return { ms: wait(value), header: undefined }
   const { header, max } = checkAll<{ header: string; max: number }>(value, MEMBERS, {
@@ -39,28 +69,41 @@ export const deadlineOption: Check<{ ms: number | undefined; header: string | un
   return { ms: max, header }
 }
 
-/** What holds for a route: callers that wait for the result need it as long as they wait. */
-export function deadlineRule(
-  given: ReturnType<typeof deadlineOption> | undefined,
-  { accept, timeoutMs }: { readonly accept: boolean; readonly timeoutMs: number },
-): DeadlineRule {
-  if (given === false) return { ms: undefined, header: undefined }
-  return { ms: given?.ms ?? (accept ? undefined : timeoutMs), header: given?.header }
+/** The checks of {@link CallerOptions}. */
+export const CALLER_CHECKS: Checks<CheckedCaller> = {
+  deadline: deadlineOption,
+  abandonable: flag,
+  abandonAfter: duration,
+}
+
+/** What holds for a route, bound to a task of these options. */
+export function callerRules(
+  { deadline, abandonable, abandonAfter = 1_000 }: Partial<CheckedCaller>,
+  task: Pick<ResolvedTaskOptions, 'abandonable'> | undefined,
+): CallerRules {
+  const rule: DeadlineRule =
+    deadline === false ? { ms: undefined, header: undefined } : { ms: deadline?.ms ?? 'wait', header: deadline?.header }
+  return { deadline: rule, abandonAfterMs: (abandonable ?? task?.abandonable) ? abandonAfter : undefined }
 }
 
 /**
  * Milliseconds for which the caller needs the answer; undefined: for ever.
  * @throws LovageError `HEADER_INVALID`
  */
-export function remainingOf({ ms, header }: DeadlineRule, headers: IncomingHttpHeaders): number | undefined {
+export function remainingOf(
+  { ms, header }: DeadlineRule,
+  headers: IncomingHttpHeaders,
+  { waitMs, thenAccept }: Patience,
+): number | undefined {
+  const most = ms !== 'wait' ? ms : thenAccept ? undefined : waitMs
   const given = header === undefined ? undefined : headers[header]
-  if (header === undefined || given === undefined) return ms
+  if (header === undefined || given === undefined) return most
   const asked = readLength(String(given).trim())
   if (asked === undefined) {
     const problem = `is ${shown(given)}, which is no length of time`
     throw new LovageError('HEADER_INVALID', { header, problem, fix: 'Write milliseconds, or 5s' })
   }
-  return Math.min(asked, ms ?? Infinity)
+  return Math.min(asked, most ?? Infinity)
 }
 
 function readLength(given: string): number | undefined {
