@@ -4,6 +4,7 @@ import type { DueHeap } from '../base/due-heap.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
+import { onAbort } from '../base/on-abort.ts'
 import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
 import { readResultTuple, type ResultTree } from '../protocol/result-tree.ts'
@@ -204,16 +205,15 @@ export class AsyncResult<Result = unknown> {
         untilExpiryMs < patienceMs
           ? dues.add(untilExpiryMs, () => void (isRunning(expectation) || fail(untilExpiryMs)()))
           : undefined
-      const onAbort = (): void => settle(() => reject(signal?.reason as Error))
       let isOver = false
       const settle = (how: () => void): void => {
         isOver = true
         end.cancel()
         expiry?.cancel()
-        signal?.removeEventListener('abort', onAbort)
+        stay?.()
         how()
       }
-      signal?.addEventListener('abort', onAbort, { once: true })
+      const stay = signal && onAbort(signal, () => settle(() => reject(signal.reason as Error)))
       expectation.done.then(
         (outcome) => {
           // Who has given up waiting has not got it: it is kept for when he asks again.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
-import timersPromises, { setTimeout as delay } from 'node:timers/promises'
+import timersPromises from 'node:timers/promises'
+import { onAbort } from './on-abort.ts'
 
 /** A timer that can be taken back. */
 export interface Timer {
@@ -55,22 +56,18 @@ export function sinceBootS(): number {
 
 /** Resolves after `ms`; rejects with the signal's reason when it aborts first. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  if (clock === systemClock && ms <= LONGEST_TIMER_MS) {
-    return delay(ms, undefined, { signal }).catch((error: unknown) => {
-      throw signal?.aborted ? signal.reason : error
-    })
-  }
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error)
-    const onAbort = (): void => {
-      timer.cancel()
-      reject(signal?.reason as Error)
-    }
     const timer = clock.after(ms, () => {
-      signal?.removeEventListener('abort', onAbort)
+      forget?.()
       resolve()
     })
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        timer.cancel()
+        reject(signal.reason as Error)
+      })
   })
 }
 

@@ -12,6 +12,10 @@ export const HTTP_ERRORS = {
     message: 'Host {host} is not on the allow-list',
     fix: 'Add it to allowedHosts of the gateway',
   },
+  ORIGIN_REFUSED: {
+    message: 'A page of origin {origin} may not send this',
+    fix: 'Add the origin to allowedOrigins of the gateway, if its pages may act here',
+  },
   REQUEST_INVALID: {
     message: 'The request is not valid HTTP: {problem}',
     fix: 'See what the client sends',
@@ -40,6 +44,10 @@ export const HTTP_ERRORS = {
     message: 'There is no {method} {path}',
     fix: 'Bind a route to it, or correct the request',
   },
+  METHOD_NOT_ALLOWED: {
+    message: '{path} does not take {method}',
+    fix: 'Use one of its methods: {allow}',
+  },
   HANDLER_FAILED: {
     message: 'The code behind {route} failed: {problem}',
     fix: 'Mend the function that the route was given; the log has where it failed',
@@ -50,7 +58,11 @@ export const HTTP_ERRORS = {
   },
   RESULT_UNKNOWN: {
     message: 'Nothing is known of task {id}',
-    fix: 'Ask the process that sent it, ask sooner, or use a result backend that stores results',
+    fix: 'Ask sooner; where there are several gateways, give them a store',
+  },
+  TASK_ENDED: {
+    message: 'Task {id} has ended as {state}, and cannot be revoked any more',
+    fix: 'Read its result',
   },
   GATEWAY_STOPPING: {
     message: 'The gateway is stopping and takes no new requests',

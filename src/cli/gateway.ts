@@ -9,7 +9,9 @@ import { runService } from './run-service.ts'
 import { loadTarget, type Target } from './target.ts'
 import { gatewayOf, isGateway, type ListenOptions } from './workload.ts'
 
-interface GatewayCommandOptions extends ServiceOptions, ListenOptions {}
+interface GatewayCommandOptions extends ServiceOptions, ListenOptions {
+  requireBroker?: boolean
+}
 
 export function command(): Command {
   const description =
@@ -24,6 +26,7 @@ export function command(): Command {
     .argument('[name]', 'name of a gateway in the configuration')
     .addOption(listenPort())
     .addOption(listenHost())
+    .option('--require-broker', 'fail where the broker cannot be reached, instead of waiting for it')
     .action((name: string | undefined, _options, self: Command) =>
       run(name, optionsOf<GatewayCommandOptions>(self), self),
     )
@@ -56,13 +59,19 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
   })
 }
 
-function pick(target: Target, name: string | undefined, { port, host }: ListenOptions, self: Command): Gateway {
+function pick(
+  target: Target,
+  name: string | undefined,
+  { port, host, requireBroker }: GatewayCommandOptions,
+  self: Command,
+): Gateway {
   const configured = chosenProcess(target, 'gateway', name, self)
   if (configured) {
-    return gatewayOf(target, configured).listenOn({ port: port ?? configured.port, host: host ?? configured.host })
+    const { port: own, host: ownHost } = configured
+    return gatewayOf(target, configured).listenOn({ port: port ?? own, host: host ?? ownHost, requireBroker })
   }
   const exported = target.modules.get(target.source)?.['default']
-  if (isGateway(exported)) return exported.listenOn({ port, host })
+  if (isGateway(exported)) return exported.listenOn({ port, host, requireBroker })
   const fix = "Add one to processes: web: { run: 'gateway', module: './gateway.ts' }, or name its module with -A"
   throw new LovageError('SETTING_INVALID', {
     option: 'processes',

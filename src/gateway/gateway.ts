@@ -1,6 +1,5 @@
 import { isIP, type AddressInfo } from 'node:net'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { ResultBackend } from '../backend/backend.ts'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
@@ -8,16 +7,18 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
+import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
-import { invalid, resolveOptions, type GatewayOptions, type ResolvedOptions } from './options.ts'
+import { invalid, overridden, resolveOptions } from './options.ts'
+import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
 import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
 import type { RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { taskStateReply } from './task-state.ts'
-import { Tickets } from './tickets.ts'
+import { taskRevokeReply, taskStateReply } from './task-state.ts'
+import { ticketsOf } from './tickets.ts'
 
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export type { GatewayOptions } from './options.ts'
@@ -67,7 +68,7 @@ export class Gateway implements Service {
   #url: string | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
-  #unwatch: (() => void) | undefined
+  #contact: Contact | undefined
 
   /** @throws LovageError `OPTION_INVALID` */
   constructor(app: App, options?: GatewayOptions, around: GatewaySurroundings = {}) {
@@ -86,7 +87,7 @@ export class Gateway implements Service {
     this.#desk = {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
-      tickets: new Tickets(app.settings.maxPendingResults, clock),
+      tickets: ticketsOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -110,9 +111,8 @@ export class Gateway implements Service {
   }
 
   /** Listens elsewhere than the options say: what a command line is told wins over the code. Call it before `start`. */
-  listenOn({ port, host }: Pick<GatewayOptions, 'port' | 'host'>): this {
-    const checked = resolveOptions({ port: port ?? this.#options.port, host: host ?? this.#options.host })
-    this.#options = { ...this.#options, port: checked.port, host: checked.host }
+  listenOn(given: ListenOptions): this {
+    this.#options = overridden(this.#options, given)
     return this
   }
 
@@ -138,7 +138,8 @@ export class Gateway implements Service {
   }
 
   /**
-   * Connects to the broker and listens.
+   * Listens and connects to the broker. One that cannot be reached is tried again and again, unless `requireBroker` is
+   * set, and tasks are refused until then; see {@link Contact}.
    * @throws LovageError `PORT_IN_USE`, `LISTEN_FAILED`, and what `app.client()` throws
    */
   start(): Promise<void> {
@@ -185,16 +186,24 @@ export class Gateway implements Service {
 
   /** Routes of its own, each only where the user has none of that name. */
   #builtIn(): ServedRoute[] {
-    const backend = (): Promise<ResultBackend> => this.#app.client().then((client) => client.backend)
-    const sources = { backend, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
-    const own: [path: string, answer: ServedRoute['answer']][] = [
-      ['/healthz', healthReply],
-      ['/readyz', () => this.#readiness.check()],
-      ['/tasks/:id', ({ params }) => taskStateReply(params.id as string, sources)],
+    const sources = { app: this.#app, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
+    const own: [method: Method, path: string, answer: ServedRoute['answer']][] = [
+      ['GET', '/healthz', healthReply],
+      ['GET', '/readyz', () => this.#readiness.check()],
+      ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
+      ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
     ]
     return own
-      .filter(([path]) => !this.#routes.some((route) => route.path === path && route.methods.includes('GET')))
-      .map(([path, answer]) => ({ methods: ['GET', 'HEAD'], path, bodyLimit: undefined, raw: false, answer }))
+      .filter(([method, path]) => !this.#routes.some((its) => its.path === path && its.methods.includes(method)))
+      .map(([method, path, answer]) => {
+        return {
+          methods: method === 'GET' ? ['GET', 'HEAD'] : [method],
+          path,
+          bodyLimit: undefined,
+          raw: false,
+          answer,
+        }
+      })
   }
 
   #side(): HttpSide {
@@ -208,9 +217,10 @@ export class Gateway implements Service {
   }
 
   async #open(): Promise<void> {
-    const { broker } = await this.#app.client()
+    const { host, port, requireBroker } = this.#options
+    const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
+    if (requireBroker) await contact.make(true)
     const http = this.#side()
-    const { host, port } = this.#options
     try {
       this.#url = urlOf(await http.listen(host, port), host)
     } catch (error) {
@@ -218,17 +228,24 @@ export class Gateway implements Service {
       await http.close()
       throw listenError(error, host, port)
     }
-    this.#unwatch = this.#outage.watch(broker)
     log('info', 'gateway', 'listening', { url: this.#url })
+    if (requireBroker) return
+    try {
+      await contact.make(false)
+    } catch (error) {
+      this.#http = this.#url = undefined
+      await http.close()
+      throw error
+    }
   }
 
   async #close(): Promise<void> {
+    this.#contact?.end()
     await this.#starting?.catch(() => {})
     const http = this.#http
     this.#starting = undefined
     this.#http = undefined
     this.#url = undefined
-    this.#unwatch?.()
     await http?.close()
   }
 }

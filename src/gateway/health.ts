@@ -70,14 +70,21 @@ export class Outage {
   readonly #clock: Clock
   readonly #patienceMs: number
   #lostAtMs: number | undefined
+  #away: LovageError | undefined
 
   constructor(clock: Clock, patienceMs: number) {
     this.#clock = clock
     this.#patienceMs = patienceMs
   }
 
+  /** It has never been reached, and a try has failed. */
+  away(error: LovageError): void {
+    this.#away = error
+  }
+
   /** Begins to watch; the returned function ends that. */
   watch(broker: Broker): () => void {
+    this.#away = undefined
     const note = (): void => {
       if (broker.state === 'connected') this.#lostAtMs = undefined
       else this.#lostAtMs ??= this.#clock.monotonic()
@@ -88,6 +95,7 @@ export class Outage {
 
   /** Why nothing can be sent; undefined while it may be tried. */
   get reason(): LovageError | undefined {
+    if (this.#away) return this.#away
     if (this.#lostAtMs === undefined) return undefined
     const lostMs = this.#clock.monotonic() - this.#lostAtMs
     if (lostMs < this.#patienceMs) return undefined

@@ -1,6 +1,18 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { checkAll, duration, flag, listOf, text, wait, whole, type Checks } from '../app/check.ts'
+import {
+  checkAll,
+  duration,
+  flag,
+  listOf,
+  shown,
+  text,
+  Unfit,
+  wait,
+  whole,
+  type Check,
+  type Checks,
+} from '../app/check.ts'
 
 /** What `gateway(app, options)` takes. Everything has a default. */
 export interface GatewayOptions {
@@ -14,6 +26,16 @@ export interface GatewayOptions {
    * configured `host`, which always are. Default: none besides these.
    */
   readonly allowedHosts?: readonly string[]
+  /**
+   * Pages of other origins that may send what changes something, and read what is answered: `'https://app.example.com'`,
+   * `'https://*.example.com'`, `'*'` (any, without their cookies). Default: none but those of the gateway's own host.
+   */
+  readonly allowedOrigins?: readonly string[]
+  /**
+   * `start()` fails when the broker cannot be reached within `connectTimeout`. Default false: the gateway starts, refuses
+   * tasks with 503, and begins to send them once the broker is there.
+   */
+  readonly requireBroker?: boolean
   /** Longest wait for the result of a task; a route may have its own. Default `'10s'`. */
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
@@ -50,6 +72,8 @@ export interface ResolvedOptions {
   readonly port: number
   readonly host: string
   readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  readonly requireBroker: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
   readonly bodyLimit: number
@@ -71,10 +95,18 @@ type Checked = {
     : NonNullable<GatewayOptions[Name]>
 }
 
+const originText: Check<string> = (value) => {
+  const origin = text(value)
+  if (origin === '*' || origin === 'null' || /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s]+$/i.test(origin)) return origin
+  throw new Unfit(`has ${shown(origin)}, which is no origin`, "Write scheme and host: 'https://app.example.com'")
+}
+
 const CHECKS: Checks<Checked> = {
   port: whole(0, 65_535),
   host: text,
   allowedHosts: listOf(text),
+  allowedOrigins: listOf(originText),
+  requireBroker: flag,
   timeout: wait,
   maxInFlight: whole(1),
   bodyLimit: whole(1),
@@ -104,6 +136,8 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     port: chosen.port ?? 8000,
     host: chosen.host ?? '127.0.0.1',
     allowedHosts: chosen.allowedHosts ?? [],
+    allowedOrigins: chosen.allowedOrigins ?? [],
+    requireBroker: chosen.requireBroker ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
@@ -119,6 +153,19 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     probeTimeoutMs: chosen.probeTimeout ?? 2_000,
     probeCacheMs: chosen.probeCache ?? 1_000,
   })
+}
+
+/** What a command line may say of a gateway. */
+export type ListenOptions = Pick<GatewayOptions, 'port' | 'host' | 'requireBroker'>
+
+/**
+ * Options with those of them in place that are given and not undefined.
+ * @throws LovageError `OPTION_INVALID`
+ */
+export function overridden(options: ResolvedOptions, given: ListenOptions): ResolvedOptions {
+  const checked = resolveOptions(given)
+  const names = (Object.keys(given) as (keyof ListenOptions)[]).filter((name) => given[name] !== undefined)
+  return Object.freeze({ ...options, ...Object.fromEntries(names.map((name) => [name, checked[name]])) })
 }
 
 /** The error of an option that cannot stand. */

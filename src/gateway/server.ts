@@ -15,6 +15,8 @@ import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { hostCheck } from './hosts.ts'
 import type { ResolvedOptions } from './options.ts'
+import { isPreflight, originCheck, preflightHeaders } from './origins.ts'
+import { pathMethods } from './path-methods.ts'
 import { errorReply, type Reply } from './reply.ts'
 
 /** One route as the server needs it: what to do with a request, as data in and data out. */
@@ -60,6 +62,8 @@ export type OpenHttp = (parts: HttpParts) => HttpSide
 export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) => {
   const connections = new Connections()
   const hostAllowed = hostCheck(options.allowedHosts, options.host)
+  const origins = originCheck(options.allowedOrigins)
+  const methodsOf = pathMethods(routes)
   let draining = false
 
   const begin = (request: FastifyRequest, reply: FastifyReply): Exchange => {
@@ -108,9 +112,14 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) =>
 
   server.addHook('onRequest', (request, reply, next) => {
     begin(request, reply)
+    const granted = origins.grant(request.headers)
+    if (granted) reply.headers(granted)
     const refusal = refuse(request)
     if (refusal) send(reply, errorReply(refusal))
-    else next()
+    else if (granted && 'access-control-allow-origin' in granted && isPreflight(request.method, request.headers)) {
+      const headers = preflightHeaders(methodsOf(pathOf(request)), request.headers)
+      send(reply, { status: 204, headers, body: '' })
+    } else next()
   })
 
   const refuse = ({ raw }: FastifyRequest): LovageError | undefined => {
@@ -119,12 +128,21 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) =>
     if (url.length > options.maxUrlLength) return new LovageError('URL_TOO_LONG', { limit: options.maxUrlLength })
     // A full URL here would name a host of its own, which nobody has checked.
     if (!url.startsWith('/')) return new LovageError('URL_INVALID', { problem: 'it does not begin with /' })
+    const foreign = origins.refusal(raw.method ?? '', raw.headers)
+    if (foreign) return foreign
     return draining ? new LovageError('GATEWAY_STOPPING') : undefined
   }
 
   server.setNotFoundHandler((request, reply) => {
-    const [path = ''] = request.raw.url?.split('?', 1) ?? []
-    send(reply, errorReply(new LovageError('ROUTE_UNKNOWN', { method: request.method, path: loggedUrl(path) })))
+    const { method } = request
+    const path = loggedUrl(pathOf(request))
+    const methods = methodsOf(pathOf(request))
+    if (methods.length === 0 || methods.includes(method)) {
+      return send(reply, errorReply(new LovageError('ROUTE_UNKNOWN', { method, path })))
+    }
+    const allow = methods.join(', ')
+    reply.header('allow', allow)
+    send(reply, errorReply(new LovageError('METHOD_NOT_ALLOWED', { method, path, allow })))
   })
   server.setErrorHandler((error, request, reply) => {
     // Fastify closes the connection at once, with the rest of the body on its way: the client would see a reset and not
@@ -245,6 +263,10 @@ function ourError(error: unknown, { bodyLimit, maxUrlLength }: ResolvedOptions):
       log('error', 'gateway', 'request could not be handled', { error })
       return new LovageError('HANDLER_FAILED', { route: 'the request', problem })
   }
+}
+
+function pathOf({ raw }: FastifyRequest): string {
+  return raw.url?.split(/[?#]/, 1)[0] ?? ''
 }
 
 function shownHost(host: string | undefined): string {

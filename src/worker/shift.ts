@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import type { App } from '../app/app.ts'
 import { WorkerStopping } from '../app/control-flow.ts'
 import type { Client } from '../app/send.ts'
@@ -64,8 +63,6 @@ export class Shift {
     const { reading } = steering
     const { broker } = client
     const giveUp = this.#giveUp.signal
-    // As many results may wait for the broker at a time as there are tasks in hand.
-    setMaxListeners(0, giveUp)
     this.#options = options
     this.#clock = clock
     const { acceptContent: accept, maxMessageBytes: maxBodyBytes } = settings

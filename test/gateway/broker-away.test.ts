@@ -3,6 +3,7 @@ import type { Duration } from '../../src/base/duration.ts'
 import { lovage, type App } from '../../src/app/app.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
+import { worker } from '../../src/worker/worker.ts'
 import { ask, openGateway, running, started, until } from './open-gateway.ts'
 
 describeWith(['rabbitmq'], 'over RabbitMQ', () => {
@@ -83,11 +84,46 @@ describeWith(['rabbitmq'], 'over RabbitMQ', () => {
     expect((await ask(`${web}/readyz`)).status).toBe(503)
   })
 
-  test('a broker that is away at the start is said so, and which', async () => {
-    const { app, proxy } = await wired('1s', '3s')
+  test('a broker that is away at the start is waited for: pages are served, tasks refused, and it heals', async () => {
+    const { app, proxy } = await wired('1s', '500ms')
+    proxy.mode = 'refusing'
+    const one = app.task('one', () => 1)
+    const opened = openGateway(app, { probeCache: 0, probeTimeout: '5s' })
+      .get('/one', one)
+      .handle('GET', '/now', () => 'here')
+    const web = await started(opened)
+    expect((await ask(`${web}/now`)).text).toBe('here')
+    expect((await ask(`${web}/healthz`)).status).toBe(200)
+    const refused = await ask(`${web}/one`)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(refused.json).toEqual({ error: { code: 'BROKER_UNREACHABLE', message: 'The broker cannot be reached' } })
+    expect((await ask(`${web}/readyz`)).status).toBe(503)
+
+    proxy.mode = 'open'
+    const other = worker(app, { gracePeriod: 0 })
+    onTestFinished(() => other.stop())
+    await other.start()
+    let healed = await ask(`${web}/one`)
+    while (healed.status === 503) healed = await ask(`${web}/one`)
+    expect(healed.text).toBe('{"results":1}')
+    expect((await ask(`${web}/readyz`)).status).toBe(200)
+  }, 60_000)
+
+  test('a gateway that waits for its broker stops when it is told to', async () => {
+    const { app, proxy } = await wired('1s', '300ms')
     proxy.mode = 'refusing'
     const opened = openGateway(app)
+    await opened.start()
+    await opened.stop()
+    expect(opened.url).toBeUndefined()
+  })
+
+  test('with requireBroker, a broker that is away at the start is said so, and which', async () => {
+    const { app, proxy } = await wired('1s', '3s')
+    proxy.mode = 'refusing'
+    const opened = openGateway(app, { requireBroker: true })
     await expect(opened.start()).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
+    expect(opened.url).toBeUndefined()
     proxy.mode = 'open'
     expect((await ask(`${await started(opened)}/readyz`)).status).toBe(200)
   })

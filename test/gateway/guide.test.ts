@@ -41,6 +41,8 @@ test('the guide has every option, with its default', () => {
   expect(Object.fromEntries(told)).toEqual({
     ...defaults,
     allowedHosts: '[]',
+    allowedOrigins: '[]',
+    requireBroker: 'false',
     exposeErrors: 'false',
   })
 })

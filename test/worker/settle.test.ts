@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { LovageError } from '../../src/base/errors.ts'
 import { currentTask, Ignore, Reject } from '../../src/index.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -143,6 +143,26 @@ describe('a result that cannot be stored', () => {
     expect(bench.happened).toEqual(['put SUCCESS', 'ack add'])
     expect(await result.get()).toBe(5)
     expect(bench.logged('result could not be stored')).toHaveLength(5)
+  })
+
+  test('waits as many others do, all with one listener on the one signal that ends their waits', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock })
+    bench.app.task('add', (x: number, y: number) => x + y)
+    let isDown = true
+    bench.beforePut = () => {
+      if (isDown) throw new LovageError('BROKER_UNREACHABLE', { url: 'x', problem: 'y' })
+    }
+    const made = await bench.worker({ concurrency: 300 })
+    const added = vi.spyOn(AbortSignal.prototype, 'addEventListener')
+    for (let i = 0; i < 300; i++) await bench.publish({ task: 'add' }, [i, 1])
+    await clock.play(0)
+    expect(bench.logged('result could not be stored')).toHaveLength(300)
+    expect(added.mock.calls.filter(([name]) => name === 'abort')).toHaveLength(1)
+    added.mockRestore()
+    isDown = false
+    await clock.play(1_000)
+    expect(made.stats()).toMatchObject({ succeeded: 300 })
   })
 
   test('because it is too large is a failure that says so', async () => {

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import { backoffMs, type Backoff } from '../../base/backoff.ts'
 import { sleep, type Clock } from '../../base/clock.ts'
 import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
@@ -78,8 +77,6 @@ export class RpcBackend implements ResultBackend {
     if (this.#isStarted) return
     this.#isStarted = true
     this.#stopping = new AbortController()
-    // As many results may wait for their queues at a time as there are tasks in hand.
-    setMaxListeners(0, this.#stopping.signal)
   }
 
   async stop(): Promise<void> {
