@@ -1,4 +1,5 @@
 import { HTTP_ERRORS } from './http-errors.ts'
+import { SUPERVISOR_ERRORS } from './supervisor-errors.ts'
 import { fill } from './text-of.ts'
 
 export { messageOf } from './text-of.ts'
@@ -27,6 +28,10 @@ export const ERRORS = {
   },
   SCHEDULE_INVALID: {
     message: 'The schedule of {entry} cannot be kept: {field} {problem}',
+    fix: '{fix}',
+  },
+  SCHEDULE_UNKNOWN: {
+    message: 'The schedules of {ledger} have no entry {entry}',
     fix: '{fix}',
   },
   URL_UNSUPPORTED: {
@@ -198,6 +203,7 @@ export const ERRORS = {
     fix: 'Choose another with --port, LOVAGE_PORT or port in lovage.config.ts',
   },
   ...HTTP_ERRORS,
+  ...SUPERVISOR_ERRORS,
   CAPABILITY_MISSING: {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',

@@ -58,7 +58,11 @@ export const HTTP_ERRORS = {
   },
   RESULT_UNKNOWN: {
     message: 'Nothing is known of task {id}',
-    fix: 'Ask the process that sent it, ask sooner, or use a result backend that stores results',
+    fix: 'Ask sooner; where there are several gateways, give them a store',
+  },
+  TASK_ENDED: {
+    message: 'Task {id} has ended as {state}, and cannot be revoked any more',
+    fix: 'Read its result',
   },
   GATEWAY_STOPPING: {
     message: 'The gateway is stopping and takes no new requests',

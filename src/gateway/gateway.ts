@@ -1,5 +1,4 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { ResultBackend } from '../backend/backend.ts'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
@@ -21,8 +20,8 @@ import { relay, type Desk } from './relay.ts'
 import { checkHandler, taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { taskStateReply } from './task-state.ts'
-import { Tickets } from './tickets.ts'
+import { taskRevokeReply, taskStateReply } from './task-state.ts'
+import { ticketsOf } from './tickets.ts'
 
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
@@ -94,7 +93,7 @@ export class Gateway implements Service {
     this.#desk = {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
-      tickets: new Tickets(app.settings.maxPendingResults, clock),
+      tickets: ticketsOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -204,18 +203,26 @@ export class Gateway implements Service {
 
   /** Routes of its own, each only where the user has none of that name. */
   #builtIn(): ServedRoute[] {
-    const backend = (): Promise<ResultBackend> => this.#app.client().then((client) => client.backend)
-    const sources = { backend, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
+    const sources = { app: this.#app, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
     const metrics = this.#metrics
-    const own: (readonly [path: string, answer: ServedRoute['answer']])[] = [
-      ['/healthz', healthReply],
-      ['/readyz', () => this.#readiness.check()],
-      ...(metrics ? [['/metrics', () => metrics.reply()] as const] : []),
-      ['/tasks/:id', ({ params }) => taskStateReply(params.id as string, sources)],
+    const own: (readonly [method: Method, path: string, answer: ServedRoute['answer']])[] = [
+      ['GET', '/healthz', healthReply],
+      ['GET', '/readyz', () => this.#readiness.check()],
+      ...(metrics ? [['GET', '/metrics', () => metrics.reply()] as const] : []),
+      ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
+      ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
     ]
     return own
-      .filter(([path]) => !this.#routes.some((route) => route.path === path && route.methods.includes('GET')))
-      .map(([path, answer]) => ({ methods: ['GET', 'HEAD'], path, bodyLimit: undefined, raw: false, answer }))
+      .filter(([method, path]) => !this.#routes.some((its) => its.path === path && its.methods.includes(method)))
+      .map(([method, path, answer]) => {
+        return {
+          methods: method === 'GET' ? ['GET', 'HEAD'] : [method],
+          path,
+          bodyLimit: undefined,
+          raw: false,
+          answer,
+        }
+      })
   }
 
   /** For who takes requests from another server: that one does not start us. */

@@ -67,7 +67,7 @@ async function series(app: App, inFlight: () => number): Promise<Series> {
   )
   const ran = histogram('lovage_task_run_seconds', 'How long tasks ran that requests waited for', 'task')
   const gauge = (name: string, help: string, value: () => number): void => {
-    new prometheus.Gauge({ name, help, registers, collect: collector(value) })
+    registry.registerMetric(new prometheus.Gauge({ name, help, registers: [], collect: collector(value) }))
   }
   gauge('lovage_http_requests_in_flight', 'Requests that wait for a task now', inFlight)
   gauge('lovage_tasks_sent', 'Tasks that this process has sent since it began', () => app.counts().sent)

@@ -83,13 +83,14 @@ export class Mount {
   }
 
   /** A middleware of Express: it answers what it has a route for, and passes on the rest. */
-  readonly express: Middleware = (request, response, next) => {
+  readonly express: Middleware = (request, response, pass) => {
     const { method = '', url = '', headers } = request
     const methods = this.#methods(url.split('?', 1)[0] as string)
-    if (!methods.includes(method) && !(methods.length > 0 && isPreflight(method, headers))) return next()
+    if (!methods.includes(method) && !(methods.length > 0 && isPreflight(method, headers))) return pass()
     // What read the body before us has left it in a member; the stream is empty now.
-    if (request.readableDidRead && 'body' in request) return void this.#again(request, response).catch(next)
-    inside.run(true, () => this.#parts.side().handle?.(request, response).catch(next))
+    const isRead = request.readableDidRead && 'body' in request
+    const answering = isRead ? this.#again(request, response) : this.#hand(request, response)
+    answering.then(undefined, (error: unknown) => pass(error))
   }
 
   /** A plugin of Fastify: `fastify().register(web.mount.fastify, { prefix: '/api' })`. */
@@ -107,12 +108,7 @@ export class Mount {
           if (raw.url?.startsWith(server.prefix)) raw.url = raw.url.slice(server.prefix.length) || '/'
           for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value as string)
           reply.hijack()
-          inside.run(true, () =>
-            this.#parts
-              .side()
-              .handle?.(raw, reply.raw)
-              .catch(() => raw.destroy()),
-          )
+          this.#hand(raw, reply.raw).catch(() => raw.destroy())
         },
       })
     }
@@ -121,6 +117,10 @@ export class Mount {
   #methods(path: string): readonly string[] {
     this.#methodsOf ??= pathMethods(this.#parts.routes())
     return this.#methodsOf(path)
+  }
+
+  async #hand(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await inside.run(true, () => this.#parts.side().handle?.(request, response))
   }
 
   #inject(request: InjectOptions) {

@@ -5,6 +5,7 @@ import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
 import { loggedUrl } from './access-line.ts'
+import { patienceOf, type Patience } from './prefer.ts'
 import {
   errorReply,
   isThenable,
@@ -43,6 +44,7 @@ export interface Caller {
 
 /** How far a request has come. */
 interface Progress {
+  readonly patience: Patience
   result?: AsyncResult
   outcome?: Outcome
 }
@@ -55,7 +57,8 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   if (desk.inFlight >= desk.maxInFlight) return errorReply(new LovageError('OVERLOADED', { inFlight: desk.inFlight }))
   const outage = desk.outage()
   if (outage) return errorReply(outage)
-  const progress: Progress = {}
+  const patience = patienceOf(route, request.headers['prefer'] as string | undefined)
+  const progress: Progress = { patience }
   desk.inFlight++
   try {
     const startedMs = desk.clock.monotonic()
@@ -65,17 +68,17 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id
     const result = (progress.result = await sending)
-    if (route.accept) return accepted(desk, route, result.id)
+    if (patience.waitMs === 0) return followed(await accepted(desk, route.task.name, result.id), patience)
 
     // Who hangs up gives up the slot, and with it this wait.
     caller.onGone = () => forget(result)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
-    const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
+    const leftMs = patience.waitMs - (desk.clock.monotonic() - startedMs)
     const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
     caller.runMs = outcome.runMs
-    return await outcomeReply(route, request, outcome)
+    return followed(await outcomeReply(route, request, outcome), patience)
   } catch (error) {
-    return faultReply(desk, route, request, caller, progress, error)
+    return followed(await faultReply(desk, route, request, caller, progress, error), patience)
   } finally {
     caller.onGone = undefined
     settle(progress)
@@ -94,8 +97,14 @@ function forget(result: AsyncResult): void {
   })
 }
 
-function accepted(desk: Desk, route: TaskRoute, id: string): Reply {
-  desk.tickets.give(id, route.task.name)
+/** Says which preferences were followed. */
+function followed(reply: Reply, { applied }: Patience): Reply {
+  if (applied === undefined) return reply
+  return { ...reply, headers: { ...reply.headers, 'preference-applied': applied, vary: 'prefer' } }
+}
+
+async function accepted(desk: Desk, task: string, id: string): Promise<Reply> {
+  await desk.tickets.give(id, task)
   const location = `/tasks/${encodeURIComponent(id)}`
   return jsonReply(202, { id, location }, { location })
 }
@@ -140,16 +149,23 @@ function argumentsRefused(task: string, { exc_module: module, exc_message: [mess
   return module === 'lovage' && code === 'ARGUMENTS_INVALID' && String(message).startsWith(`Task ${task} `)
 }
 
-function faultReply(
+async function faultReply(
   desk: Desk,
   route: TaskRoute,
   { method, url }: RouteRequest,
   { id, isGone }: Caller,
   progress: Progress,
   thrown: unknown,
-): Reply {
+): Promise<Reply> {
   if (isGone) return errorReply(new LovageError('CLIENT_GONE'), id)
-  const reply = errorReply(faultOf(desk, route, method, progress, thrown), id)
+  const { result, outcome, patience } = progress
+  if (result && !outcome && isLovageError(thrown, 'RESULT_TIMEOUT')) {
+    // The task goes on, and the client learns its id: the result can still be asked for.
+    const reply = await accepted(desk, route.task.name, result.id)
+    if (patience.thenAccept) return reply
+    return errorReply(new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: patience.waitMs }), id)
+  }
+  const reply = errorReply(faultOf(route, method, progress, thrown), id)
   if (reply.status === 500) {
     log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
   }
@@ -157,10 +173,9 @@ function faultReply(
 }
 
 function faultOf(
-  desk: Desk,
-  { task: { name: task }, timeoutMs }: TaskRoute,
+  { task: { name: task } }: TaskRoute,
   method: string,
-  { result, outcome }: Progress,
+  { result }: Progress,
   thrown: unknown,
 ): LovageError {
   if (!isLovageError(thrown)) {
@@ -169,11 +184,6 @@ function faultOf(
   // What cannot be encoded on the way there came from the request: /sum/a/b makes NaN.
   if (!result && thrown.code === 'ENCODE_FAILED') {
     return new LovageError('ARGUMENTS_INVALID', { task, problem: messageOf(thrown) }, { cause: thrown })
-  }
-  if (result && !outcome && thrown.code === 'RESULT_TIMEOUT') {
-    // The task goes on, and the client learns its id: the result can still be asked for.
-    desk.tickets.give(result.id, task)
-    return new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs })
   }
   return thrown
 }

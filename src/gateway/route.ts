@@ -1,13 +1,14 @@
 import { validateHeaderValue, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
-import { checkAll, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
+import { checkAll, flag, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
 import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
 import type { Sending } from '../app/sending.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
+import type { Patience } from './prefer.ts'
 
 /** Methods that a route can have. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -86,6 +87,13 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
   readonly reply?: 'wait' | 'accept'
   /** Longest wait for the result; then 504. Default: that of the gateway, `'10s'`. */
   readonly timeout?: Duration
+  /** Waits for the result so long, then answers as `reply: 'accept'` does. Not longer than `timeout`. Default: never. */
+  readonly waitThenAccept?: Duration
+  /**
+   * Whether clients may say how long they wait, by `Prefer: wait=5` or `Prefer: respond-async`. Default: true; false where
+   * the route has `response`, because the place of a result tells it as it is.
+   */
+  readonly prefer?: boolean
   /**
    * What is answered with 200, in place of `{"results": value}`: a text or bytes as they are, what `respond()` makes,
    * anything else as JSON.
@@ -116,7 +124,8 @@ export interface TaskRoute {
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
   readonly guard: ((request: RouteRequest) => unknown) | undefined
-  readonly accept: boolean
+  readonly patience: Patience
+  readonly prefer: boolean
   readonly timeoutMs: number
   readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
   readonly contentType: string | undefined
@@ -136,6 +145,8 @@ interface CheckedHandler {
 interface CheckedRoute extends CheckedHandler, Record<Functions, AnyFunction> {
   reply: 'wait' | 'accept'
   timeout: number
+  waitThenAccept: number
+  prefer: boolean
   send: SendOptions
 }
 
@@ -168,6 +179,8 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   response: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
+  waitThenAccept: wait,
+  prefer: flag,
   send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
 }
 
@@ -190,22 +203,51 @@ export function taskRoute(
   registry: Registry,
   defaults: ResolvedOptions,
 ): TaskRoute {
-  const { reply = 'wait', timeout, guard, response, contentType, ...rest } = checked(where, given, ROUTE_CHECKS)
+  const {
+    reply = 'wait',
+    timeout,
+    waitThenAccept,
+    prefer,
+    guard,
+    response,
+    contentType,
+    ...rest
+  } = checked(where, given, ROUTE_CHECKS)
   const registered = registry.get(task.name)
   if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
     const fix = "Drop ignoreResult, or answer with reply: 'accept'"
     throw invalid('reply', `waits for ${task.name}, which is sent with ignoreResult`, fix, where)
   }
+  const timeoutMs = timeout ?? defaults.timeoutMs
   return {
     task,
     call: callOf(where, rest, registered),
     guard,
-    accept: reply === 'accept',
-    timeoutMs: timeout ?? defaults.timeoutMs,
+    patience: patienceOfRoute(where, reply, waitThenAccept, timeoutMs),
+    // Who does not wait has nothing to choose.
+    prefer: reply === 'wait' && (prefer ?? response === undefined),
+    timeoutMs,
     response,
     contentType,
     exposeErrors: defaults.exposeErrors,
   }
+}
+
+function patienceOfRoute(
+  where: string,
+  reply: 'wait' | 'accept',
+  waitThenAcceptMs: number | undefined,
+  timeoutMs: number,
+): Patience {
+  if (waitThenAcceptMs === undefined) {
+    return { waitMs: reply === 'accept' ? 0 : timeoutMs, thenAccept: reply === 'accept', applied: undefined }
+  }
+  const fix = 'Drop one of the two'
+  if (reply === 'accept') throw invalid('waitThenAccept', "cannot stand beside reply: 'accept'", fix, where)
+  if (waitThenAcceptMs > timeoutMs) {
+    throw invalid('waitThenAccept', `is longer than the timeout of ${timeoutMs} ms`, 'Raise timeout too', where)
+  }
+  return { waitMs: waitThenAcceptMs, thenAccept: true, applied: undefined }
 }
 
 function checked<T>(where: string, given: object, checks: Checks<T>): Partial<T> {

@@ -189,13 +189,13 @@ describe('a bad entry is refused with its name and its field:', () => {
       'every must be a length of time, and is "10"',
       "Write a number of milliseconds, or a text like '250ms', '10s', '5m', '2h' or '1d'",
     ],
-    [{ task: 'tick' }, 'entry has no schedule', 'Make it with crontab() or every()'],
+    [{ task: 'tick' }, 'entry has no schedule', 'Make it with crontab(), every() or solar()'],
     [
       { task: 'tick', every: '1m', crontab: '0 0 * * *' },
       'entry has two schedules',
-      'Make it with crontab() or every()',
+      'Make it with crontab(), every() or solar()',
     ],
-    [undefined as unknown as Entry<string>, 'entry is undefined', 'Make it with crontab() or every()'],
+    [undefined as unknown as Entry<string>, 'entry is undefined', 'Make it with crontab(), every() or solar()'],
   ])('%o', (entry, message, fix) => {
     let thrown: unknown
     try {

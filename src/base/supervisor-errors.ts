@@ -1,0 +1,15 @@
+/** The rows of the table of errors that only the supervisor has use for. */
+export const SUPERVISOR_ERRORS = {
+  SUPERVISOR_CONFIG_INVALID: {
+    message: '{at}: {subject} {problem}',
+    fix: '{fix}',
+  },
+  SUPERVISOR_CONFIG_UNREADABLE: {
+    message: 'The configuration {file} cannot be read: {problem}',
+    fix: 'Name another with -c, or see that it is there and may be read',
+  },
+  SUPERVISOR_FAULT: {
+    message: '{text}',
+    fix: '{fix}',
+  },
+} as const

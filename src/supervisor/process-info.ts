@@ -1,0 +1,77 @@
+import type { Clock } from '../base/clock.ts'
+import type { ProcessStatus } from './machine.ts'
+import type { ProcessInfo } from './operations.ts'
+import { PROCESS_STATES } from './states.ts'
+
+/** XML-RPC's integers end in January 2038. */
+const LARGEST = 2 ** 31 - 1
+
+const seconds = (ms: number): number => Math.min(LARGEST, Math.floor(ms / 1_000))
+
+interface Named {
+  readonly name: string
+  readonly group: string
+  readonly stdoutLogfile: string
+  readonly stderrLogfile: string
+}
+
+/** What supervisord tells of a process. */
+export function processInfo(
+  { name, group, stdoutLogfile, stderrLogfile }: Named,
+  status: ProcessStatus,
+  clock: Clock,
+): ProcessInfo {
+  const { state, pid, spawnError, exitStatus } = status
+  return {
+    ...{ name, group },
+    start: seconds(status.startedAtMs),
+    stop: seconds(status.stoppedAtMs),
+    now: seconds(clock.now()),
+    state: PROCESS_STATES[state],
+    statename: state,
+    spawnerr: spawnError,
+    exitstatus: exitStatus ?? 0,
+    logfile: stdoutLogfile,
+    stdout_logfile: stdoutLogfile,
+    stderr_logfile: stderrLogfile,
+    pid,
+    description: describe(name, status, clock),
+  }
+}
+
+function describe(name: string, status: ProcessStatus, clock: Clock): string {
+  switch (status.state) {
+    case 'RUNNING':
+      return `pid ${status.pid}, uptime ${uptime(seconds(clock.now()) - seconds(status.startedAtMs))}`
+    case 'BACKOFF':
+    case 'FATAL':
+      return status.spawnError || `unknown error (try "tail ${name}")`
+    case 'STOPPED':
+    case 'EXITED':
+      return status.startedAtMs === 0 ? 'Not started' : localTime(status.stoppedAtMs)
+    default:
+      return ''
+  }
+}
+
+/** As Python writes a timedelta: `1 day, 2:03:04`. A clock that was set back gives 0. */
+export function uptime(given: number): string {
+  const total = Math.max(0, given)
+  const [days, hours, minutes, rest] = [total / 86_400, (total / 3_600) % 24, (total / 60) % 60, total % 60].map(
+    Math.floor,
+  )
+  const two = (number: number | undefined): string => String(number).padStart(2, '0')
+  const inDays = days === 0 ? '' : `${days} day${days === 1 ? '' : 's'}, `
+  return `${inDays}${hours}:${two(minutes)}:${two(rest)}`
+}
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/** `Nov 21 02:00 AM`, in the time zone of this machine. */
+function localTime(epochMs: number): string {
+  const at = new Date(epochMs)
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const hours = at.getHours()
+  const clock = `${two(hours % 12 || 12)}:${two(at.getMinutes())} ${hours < 12 ? 'AM' : 'PM'}`
+  return `${MONTHS[at.getMonth()]} ${two(at.getDate())} ${clock}`
+}
