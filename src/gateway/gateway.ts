@@ -6,21 +6,23 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
-import { Contact } from './contact.ts'
+import { abandoningOf } from './abandoning.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
+import { builtInRoutes } from './built-in.ts'
+import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
+import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
 import { Mount } from './mount.ts'
-import { healthReply, Outage, Readiness } from './health.ts'
-import type { Plugin } from './plugin.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
+import type { Plugin } from './plugin.ts'
 import { relay, type Desk } from './relay.ts'
-import { checkHandler, taskRoute } from './route.ts'
+import { checkHandler } from './route-checks.ts'
+import { taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { taskRevokeReply, taskStateReply } from './task-state.ts'
 import { ticketsOf } from './tickets.ts'
 
 export { respond, type Reply, type RespondOptions } from './reply.ts'
@@ -61,6 +63,7 @@ export class Gateway implements Service {
   readonly #desk: Desk
   readonly #routes: ServedRoute[] = []
   readonly #readiness: Readiness
+  readonly #metrics: Metrics | undefined
   readonly #outage: Outage
   #options: ResolvedOptions
   #longestWaitMs: number
@@ -69,7 +72,6 @@ export class Gateway implements Service {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   #contact: Contact | undefined
-  #metrics: Metrics | undefined
 
   /** @throws LovageError `OPTION_INVALID` */
   constructor(app: App, options?: GatewayOptions, around: GatewaySurroundings = {}) {
@@ -80,9 +82,10 @@ export class Gateway implements Service {
     this.#openHttp = around.openHttp ?? openHttp
     this.#longestWaitMs = this.#options.timeoutMs
     this.#outage = new Outage(clock, app.settings.publishTimeoutMs)
+    this.#metrics = this.#options.metrics ? new Metrics(app, () => this.#desk.inFlight) : undefined
     this.mount = new Mount({
       side: () => this.#opened(),
-      routes: () => [...this.#routes, ...this.#builtIn()],
+      routes: () => this.#served(),
       bodyLimit: () => Math.max(this.#options.bodyLimit, ...this.#routes.map((route) => route.bodyLimit ?? 0)),
     })
     this.#readiness = new Readiness(() => app.client().then(({ broker }) => broker), {
@@ -94,6 +97,7 @@ export class Gateway implements Service {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
       tickets: ticketsOf(app, clock),
+      abandoning: abandoningOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -201,28 +205,9 @@ export class Gateway implements Service {
     return this
   }
 
-  /** Routes of its own, each only where the user has none of that name. */
-  #builtIn(): ServedRoute[] {
-    const sources = { app: this.#app, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
-    const metrics = this.#metrics
-    const own: (readonly [method: Method, path: string, answer: ServedRoute['answer']])[] = [
-      ['GET', '/healthz', healthReply],
-      ['GET', '/readyz', () => this.#readiness.check()],
-      ...(metrics ? [['GET', '/metrics', () => metrics.reply()] as const] : []),
-      ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
-      ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
-    ]
-    return own
-      .filter(([method, path]) => !this.#routes.some((its) => its.path === path && its.methods.includes(method)))
-      .map(([method, path, answer]) => {
-        return {
-          methods: method === 'GET' ? ['GET', 'HEAD'] : [method],
-          path,
-          bodyLimit: undefined,
-          raw: false,
-          answer,
-        }
-      })
+  #served(): ServedRoute[] {
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -235,11 +220,10 @@ export class Gateway implements Service {
   }
 
   #side(): HttpSide {
-    if (this.#options.metrics) this.#metrics ??= new Metrics(this.#app, () => this.#desk.inFlight)
     this.#http ??= this.#openHttp({
       options: this.#options,
       clock: this.#clock,
-      routes: [...this.#routes, ...this.#builtIn()],
+      routes: this.#served(),
       observe: this.#metrics?.observe,
       longestWaitMs: this.#longestWaitMs + this.#app.settings.publishTimeoutMs,
     })
@@ -278,6 +262,7 @@ export class Gateway implements Service {
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    if (http) await this.#desk.abandoning.close()
   }
 }
 
