@@ -1,5 +1,5 @@
 import type { ResultGroups } from '../backend/groups.ts'
-import type { Call } from '../canvas/plan.ts'
+import type { Call, Plan } from '../canvas/plan.ts'
 import { storeGroups } from '../canvas/store-groups.ts'
 import type { Store } from '../store/store.ts'
 import { assertChords } from './capabilities.ts'
@@ -8,6 +8,9 @@ import type { Registry } from './registry.ts'
 import type { Client, Sender } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
+
+/** Messages on their way at a time. */
+const AT_ONCE = 200
 
 /** What sending canvases stands on. */
 export interface CanvasSendsOptions {
@@ -34,6 +37,17 @@ export class CanvasSends {
     const { registry, settings, defaults, sender } = this.#options
     const task = sendable(call.task, registry.get(call.task)?.options ?? defaults, settings)
     return sender.deliver(task, call, around)
+  }
+
+  /** Brings the first tasks of a canvas to the broker; its chords are counted from before. Rejects as `applyAsync` does. */
+  async publish({ chords, calls, hasChords }: Plan): Promise<void> {
+    if (hasChords) {
+      const groups = await this.groups('A chord')
+      for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
+    }
+    for (let at = 0; at < calls.length; at += AT_ONCE) {
+      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => this.deliver(call)))
+    }
   }
 
   /**

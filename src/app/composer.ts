@@ -15,9 +15,6 @@ import type { Registry } from './registry.ts'
 import type { SendCounts } from './send.ts'
 import { type Gettable, Sending } from './sending.ts'
 
-/** Messages on their way at a time. */
-const AT_ONCE = 200
-
 /** What composing stands on. */
 export interface ComposerOptions {
   readonly clock: Clock
@@ -73,7 +70,7 @@ export class Composer {
       if (replyTo !== undefined) {
         for (const id of taskIds(planned.result)) expectations.set(id, await client.backend.expect(id))
       }
-      await this.#publish(planned)
+      await this.#options.canvas.publish(planned)
     } catch (error) {
       for (const expectation of expectations.values()) expectation.close()
       throw error
@@ -99,7 +96,7 @@ export class Composer {
       chain: embed.chain,
     }
     const ground = { id: () => clock.uuid(), replyTo: replyTo || undefined }
-    await this.#publish(plan(completed(linked, own), { options }, ground))
+    await this.#options.canvas.publish(plan(completed(linked, own), { options }, ground))
     throw new Ignore('replaced by a canvas')
   }
 
@@ -121,7 +118,7 @@ export class Composer {
     const planned = plan(completed(single(given), place), { options: { root_id: rootId, parent_id: id } }, ground)
     const groups = await canvas.groups('addToChord()')
     await groups.addToChord(group, planned.result.id)
-    await this.#publish(planned)
+    await this.#options.canvas.publish(planned)
     return readResult(planned.result, waiting) as unknown as Kind
   }
 
@@ -129,17 +126,6 @@ export class Composer {
   async #check({ calls }: Plan): Promise<void> {
     const { registry } = this.#options
     for (const { task, args, kwargs } of calls) await registry.get(task)?.check(args, kwargs)
-  }
-
-  async #publish({ chords, calls, hasChords }: Plan): Promise<void> {
-    const { canvas } = this.#options
-    if (hasChords) {
-      const groups = await canvas.groups('A chord')
-      for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
-    }
-    for (let at = 0; at < calls.length; at += AT_ONCE) {
-      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call)))
-    }
   }
 }
 

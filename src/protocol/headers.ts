@@ -74,6 +74,12 @@ export const LEASE_HEADER = 'x-lovage-lease'
 /** How often a message went back from workers that do not know its task to one that does. */
 export const UNKNOWN_HEADER = 'x-lovage-unknown'
 
+/**
+ * On what a schedule sends: `1 <copy>`. Of messages of one id that differ in their copy the first to come is taken, and no
+ * other. See docs/guide-beat.md.
+ */
+export const TICK_HEADER = 'x-lovage-tick'
+
 /** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value

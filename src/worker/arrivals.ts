@@ -8,6 +8,7 @@ import type { Leaving } from './leaving.ts'
 import type { Starts } from './starts.ts'
 import type { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
+import type { Ticks } from './ticks.ts'
 import { Work, workKey } from './work.ts'
 
 /** What taking messages in needs. */
@@ -19,9 +20,9 @@ export interface ArrivalsOptions {
   readonly starts: Starts
   readonly strangers: Strangers
   readonly tally: Tally
+  /** What has been taken into hand goes there. */
+  readonly ticks: Ticks
   readonly settle: (work: Work, outcome: Outcome) => void
-  /** It has been taken into hand. */
-  readonly admit: (work: Work) => void
 }
 
 /** Takes messages in: each becomes a task in hand, or is one already, or is over before it began. */
@@ -39,7 +40,7 @@ export class Arrivals {
   }
 
   receive(given: Delivery): void {
-    const { clock, rules, inHand, leaving, starts, strangers, tally, settle, admit } = this.#options
+    const { clock, rules, inHand, leaving, starts, strangers, tally, ticks, settle } = this.#options
     const isFromLease = leaseOf(given.message) !== undefined
     const delivery = isFromLease ? new Returned(given) : given
     const decision = decide(delivery.message, clock.now(), rules)
@@ -72,7 +73,7 @@ export class Arrivals {
     tally.received(work)
     starts.came(work)
     // Started before its original is acknowledged, a task that kills this process would be there twice afterwards.
-    if (original) original.onLeft = (): void => admit(work)
-    else admit(work)
+    if (original) original.onLeft = (): void => ticks.meet(work)
+    else ticks.meet(work)
   }
 }

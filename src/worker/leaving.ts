@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { log } from '../base/log.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Headers } from '../protocol/headers.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
@@ -35,6 +36,15 @@ export class Leaving {
   /** Nothing to be done: the broker gives it to somebody again. */
   lose(work: Work): void {
     this.#options.tally.counts.lost++
+    this.#options.drop(work)
+  }
+
+  /** Another copy of it has been taken. */
+  dropCopy(work: Work): void {
+    const { id, task } = work.request
+    this.#options.tally.counts.duplicates++
+    log('info', 'worker', 'tick was sent twice: this copy is dropped', { id, task, queue: work.delivery.queue })
+    work.ack()
     this.#options.drop(work)
   }
 

@@ -30,6 +30,7 @@ import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
 import { Strangers } from './strangers.ts'
+import { Ticks } from './ticks.ts'
 import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
@@ -48,6 +49,7 @@ export class Shift {
   readonly #inHand: InHand
   readonly #starts: Starts
   readonly #strangers: Strangers
+  readonly #ticks: Ticks
   readonly #leases: Leases
   readonly #leaving: Leaving
   readonly #steering: Steering
@@ -143,6 +145,8 @@ export class Shift {
     })
     const onChange = (): void => this.#credit.changed()
     this.#strangers = new Strangers({ clock, app, node: options, reading, leaving: this.#leaving, settle, onChange })
+    const admit = (work: Work): void => this.#admission.admit(work)
+    this.#ticks = new Ticks({ clock, app, admit, drop: (work) => this.#leaving.dropCopy(work) })
     this.#arrivals = new Arrivals({
       clock,
       rules,
@@ -152,7 +156,7 @@ export class Shift {
       strangers: this.#strangers,
       tally,
       settle,
-      admit: (work) => this.#admission.admit(work),
+      ticks: this.#ticks,
     })
     this.#reader = new QueueReader({
       broker,
@@ -257,7 +261,7 @@ export class Shift {
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
-      ...this.#strangers.release(),
+      ...[this.#strangers, this.#ticks].flatMap((asked) => asked.release()),
       ...this.#gates.release(),
       ...this.#lanes.close(),
     ]

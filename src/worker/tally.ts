@@ -30,6 +30,8 @@ export interface WorkerCounts {
   readonly leased: number
   /** Due much later, and left to the broker until then. */
   readonly kept: number
+  /** Copies of what a schedule sent twice: not started. */
+  readonly duplicates: number
   /** Settled, or about to start, when the message was no longer ours: somebody runs it again. */
   readonly lost: number
 }
@@ -54,6 +56,7 @@ export class Tally {
     adopted: 0,
     leased: 0,
     kept: 0,
+    duplicates: 0,
     lost: 0,
   } satisfies WorkerCounts
 
