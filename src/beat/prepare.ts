@@ -45,7 +45,7 @@ export async function checkDefinition(app: App, name: string, definition: Defini
   let planned: Plan
   try {
     // Never sent: what is told of here would be told of at the first tick.
-    planned = planRun({ task: definition.task, ids: derivedIds(name), expiresAtMs: undefined })
+    planned = planRun({ task: definition.task, ids: derivedIds(name), expiresAtMs: undefined }, app.canvas.saysSizes)
     for (const { task, args, kwargs } of planned.calls) await app.registry.get(task)?.check(args, kwargs)
     digestOf(definition)
   } catch (error) {

@@ -2,7 +2,7 @@ import type { App } from '../app/app.ts'
 import type { Call, Plan } from '../canvas/plan.ts'
 import { plan } from '../canvas/plan.ts'
 import type { Signature } from '../protocol/signature.ts'
-import { TICK_HEADER } from '../protocol/headers.ts'
+import { ONCE_HEADER } from '../protocol/headers.ts'
 import { formatIso } from '../protocol/iso-time.ts'
 import { isRecord } from '../protocol/signature.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
@@ -16,23 +16,32 @@ export interface Run {
 }
 
 /** The first messages of a run: the same for who plans it again. @throws LovageError `BODY_UNDECODABLE` */
-export function planRun({ task, ids, expiresAtMs }: Run): Plan {
+export function planRun({ task, ids, expiresAtMs }: Run, saysSizes: boolean): Plan {
   const expires = expiresAtMs === undefined ? undefined : formatIso(expiresAtMs)
-  return plan(task, { options: { task_id: ids(), expires } }, { id: ids, replyTo: undefined })
+  return plan(task, { options: { task_id: ids(), expires } }, { id: ids, replyTo: undefined, saysSizes })
 }
+
+/** Messages on their way at a time. */
+const AT_ONCE = 200
 
 /**
  * Sends a run. Rejects as `applyAsync` does; then some of it may be with the broker.
- * @param copy tells this sending from others of the same: whoever takes messages in takes one copy of each
+ * @param mark tells this sending from others of the same: of each task the message of one sending is run
  */
-export async function sendRun(app: App, run: Run, copy: string): Promise<ResultTree> {
-  const planned = planRun(run)
-  await app.canvas.publish({ ...planned, calls: planned.calls.map((call) => marked(call, copy)) })
-  return planned.result
+export async function sendRun(app: App, run: Run, mark: string): Promise<ResultTree> {
+  const { chords, calls, hasChords, result } = planRun(run, app.canvas.saysSizes)
+  if (hasChords) {
+    const counted = await app.canvas.chords('A chord of a schedule')
+    for (const { groupId, size } of chords) await counted.open(groupId, size)
+  }
+  for (let at = 0; at < calls.length; at += AT_ONCE) {
+    await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => app.canvas.deliver(marked(call, mark))))
+  }
+  return result
 }
 
-function marked(call: Call, copy: string): Call {
+function marked(call: Call, mark: string): Call {
   const { headers } = call.options
-  const all = { ...(isRecord(headers) && headers), [TICK_HEADER]: `1 ${copy}` }
+  const all = { ...(isRecord(headers) && headers), [ONCE_HEADER]: mark }
   return { ...call, options: { ...call.options, headers: all } }
 }

@@ -1,6 +1,5 @@
 import { isIP, type AddressInfo } from 'node:net'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { ResultBackend } from '../backend/backend.ts'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
@@ -8,18 +7,20 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
+import { abandoningOf } from './abandoning.ts'
 import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import { relay, type Desk } from './relay.ts'
-import { checkHandler, taskRoute } from './route.ts'
+import { checkHandler } from './route-checks.ts'
+import { taskRoute } from './route.ts'
 import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
 import type { RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { taskStateReply } from './task-state.ts'
-import { Tickets } from './tickets.ts'
+import { taskRevokeReply, taskStateReply } from './task-state.ts'
+import { ticketsOf } from './tickets.ts'
 
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export type { GatewayOptions } from './options.ts'
@@ -88,7 +89,8 @@ export class Gateway implements Service {
     this.#desk = {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
-      tickets: new Tickets(app.settings.maxPendingResults, clock),
+      tickets: ticketsOf(app, clock),
+      abandoning: abandoningOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -187,16 +189,24 @@ export class Gateway implements Service {
 
   /** Routes of its own, each only where the user has none of that name. */
   #builtIn(): ServedRoute[] {
-    const backend = (): Promise<ResultBackend> => this.#app.client().then((client) => client.backend)
-    const sources = { backend, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
-    const own: [path: string, answer: ServedRoute['answer']][] = [
-      ['/healthz', healthReply],
-      ['/readyz', () => this.#readiness.check()],
-      ['/tasks/:id', ({ params }) => taskStateReply(params.id as string, sources)],
+    const sources = { app: this.#app, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
+    const own: [method: Method, path: string, answer: ServedRoute['answer']][] = [
+      ['GET', '/healthz', healthReply],
+      ['GET', '/readyz', () => this.#readiness.check()],
+      ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
+      ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
     ]
     return own
-      .filter(([path]) => !this.#routes.some((route) => route.path === path && route.methods.includes('GET')))
-      .map(([path, answer]) => ({ methods: ['GET', 'HEAD'], path, bodyLimit: undefined, raw: false, answer }))
+      .filter(([method, path]) => !this.#routes.some((its) => its.path === path && its.methods.includes(method)))
+      .map(([method, path, answer]) => {
+        return {
+          methods: method === 'GET' ? ['GET', 'HEAD'] : [method],
+          path,
+          bodyLimit: undefined,
+          raw: false,
+          answer,
+        }
+      })
   }
 
   #side(): HttpSide {
@@ -240,6 +250,7 @@ export class Gateway implements Service {
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    if (http) await this.#desk.abandoning.close()
   }
 }
 

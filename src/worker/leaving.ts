@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.ts'
-import { log } from '../base/log.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Headers } from '../protocol/headers.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
@@ -39,13 +38,11 @@ export class Leaving {
     this.#options.drop(work)
   }
 
-  /** Another copy of it has been taken. */
-  dropCopy(work: Work): void {
-    const { id, task } = work.request
-    this.#options.tally.counts.duplicates++
-    log('info', 'worker', 'tick was sent twice: this copy is dropped', { id, task, queue: work.delivery.queue })
-    work.ack()
-    this.#options.drop(work)
+  /** Another message of its task runs. */
+  drop(work: Work): void {
+    const { tally, drop } = this.#options
+    tally.counts[work.ack() ? 'duplicates' : 'lost']++
+    drop(work)
   }
 
   /** It waits with the broker for its time. */

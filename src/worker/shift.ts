@@ -22,6 +22,7 @@ import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
+import { onceOf } from './once.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { QueueReader } from './queue-reader.ts'
 import { burying } from './reading.ts'
@@ -30,7 +31,6 @@ import { Settler } from './settle.ts'
 import { Starts } from './starts.ts'
 import type { Steered, Steering } from './steering.ts'
 import { Strangers } from './strangers.ts'
-import { Ticks } from './ticks.ts'
 import type { TimeLimits } from './time-limits.ts'
 import type { Work } from './work.ts'
 
@@ -49,7 +49,6 @@ export class Shift {
   readonly #inHand: InHand
   readonly #starts: Starts
   readonly #strangers: Strangers
-  readonly #ticks: Ticks
   readonly #leases: Leases
   readonly #leaving: Leaving
   readonly #steering: Steering
@@ -110,14 +109,13 @@ export class Shift {
       },
       giveUp,
     })
-    const { isPossible } = this.#leases
     this.#starts = new Starts({
       clock,
       limit: settings.maxDeliveries,
       run: (work) => this.#run(work),
       canRecord: () => this.#leases.isReady(),
       record: (work) => void this.#launch.record(work),
-      keep: isPossible ? (work): void => void this.#leases.move(work, work.deaths) : undefined,
+      keep: this.#leases.isPossible ? (work): void => void this.#leases.move(work, work.deaths) : undefined,
       replace: (work, starts) => this.#leaving.replace(work, starts),
       exhaust: settle,
       enter: (work) => this.#lanes.enter(work),
@@ -145,8 +143,6 @@ export class Shift {
     })
     const onChange = (): void => this.#credit.changed()
     this.#strangers = new Strangers({ clock, app, node: options, reading, leaving: this.#leaving, settle, onChange })
-    const admit = (work: Work): void => this.#admission.admit(work)
-    this.#ticks = new Ticks({ clock, app, admit, drop: (work) => this.#leaving.dropCopy(work) })
     this.#arrivals = new Arrivals({
       clock,
       rules,
@@ -155,8 +151,9 @@ export class Shift {
       starts: this.#starts,
       strangers: this.#strangers,
       tally,
+      once: onceOf(app, clock, giveUp),
       settle,
-      ticks: this.#ticks,
+      admit: (work) => this.#admission.admit(work),
     })
     this.#reader = new QueueReader({
       broker,
@@ -261,7 +258,7 @@ export class Shift {
     const unstarted = [
       ...this.#admission.close(),
       ...this.#starts.release(),
-      ...[this.#strangers, this.#ticks].flatMap((asked) => asked.release()),
+      ...this.#strangers.release(),
       ...this.#gates.release(),
       ...this.#lanes.close(),
     ]
