@@ -30,6 +30,10 @@ export const ERRORS = {
     message: 'The schedule of {entry} cannot be kept: {field} {problem}',
     fix: '{fix}',
   },
+  SCHEDULE_UNKNOWN: {
+    message: 'The schedules of {ledger} have no entry {entry}',
+    fix: '{fix}',
+  },
   URL_UNSUPPORTED: {
     message: 'No {seam} speaks {scheme}',
     fix: 'Use one of: {known}',

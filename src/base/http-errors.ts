@@ -20,6 +20,10 @@ export const HTTP_ERRORS = {
     message: 'The request is not valid HTTP: {problem}',
     fix: 'See what the client sends',
   },
+  HEADER_INVALID: {
+    message: 'Header {header} {problem}',
+    fix: '{fix}',
+  },
   REQUEST_TIMEOUT: {
     message: 'The request did not arrive whole in time',
     fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',
@@ -58,7 +62,11 @@ export const HTTP_ERRORS = {
   },
   RESULT_UNKNOWN: {
     message: 'Nothing is known of task {id}',
-    fix: 'Ask the process that sent it, ask sooner, or use a result backend that stores results',
+    fix: 'Ask sooner; where there are several gateways, give them a store',
+  },
+  TASK_ENDED: {
+    message: 'Task {id} has ended as {state}, and cannot be revoked any more',
+    fix: 'Read its result',
   },
   GATEWAY_STOPPING: {
     message: 'The gateway is stopping and takes no new requests',

@@ -23,8 +23,9 @@ export function cronSchedule(given: unknown, complain: Complain): Schedule {
     const fix = 'Write a day that the month has; 29 February comes every four years or eight'
     throw complain('dayOfMonth', 'names days that none of the months has', fix)
   }
-  const next = sets.hour.size === 24 ? nextShown : nextTimeOfDay
-  return { next: (afterMs, zone) => next(sets, Math.floor(afterMs / MINUTE_MS) * MINUTE_MS, zone) }
+  const isElapsing = sets.hour.size === 24
+  const next = isElapsing ? nextShown : nextTimeOfDay
+  return { isElapsing, next: (afterMs, zone) => next(sets, Math.floor(afterMs / MINUTE_MS) * MINUTE_MS, zone) }
 }
 
 /** The next minute in which the clocks show a time of the crontab. */

@@ -2,11 +2,28 @@ import type { Duration } from '../base/duration.ts'
 import type { CronFields } from './cron-fields.ts'
 import type { SolarEvent, SolarTimes } from './solar.ts'
 
+/** When a tick comes while the run before has not ended. */
+export type Overlap = 'allow' | 'skip' | 'queue'
+
+/** What becomes of ticks that nobody sent within a minute of their time. */
+export type Missed = 'once' | 'skip' | 'all'
+
 export interface EntryOptions {
   /** Whose clocks count, as `Asia/Shanghai`. Default: the application's. */
   timezone?: string
   /** Each tick comes later by a time of its own, shorter than this, so that many of one moment spread. Default: 0. */
   jitter?: Duration
+  /** Who has not started a tick so long after it was sent need not: `'next'` is until the next tick is due. Default: never. */
+  expires?: Duration | 'next'
+  /**
+   * While the run before has not ended: send it all the same (`allow`), leave it out (`skip`), or wait with it (`queue`,
+   * the 100 latest at most). The last two need results that any process can read. Default `'allow'`.
+   */
+  overlap?: Overlap
+  /** After a time without a scheduler: send the last one (`once`), none (`skip`), or the 1,000 latest (`all`). Default `'once'`. */
+  missed?: Missed
+  /** False: it is kept, and never due. Default true. */
+  enabled?: boolean
 }
 
 /** What is to be sent, and when: plain data, read when the schedule is made. */

@@ -14,5 +14,5 @@ export function intervalSchedule(interval: unknown): Schedule {
   if (!Number.isInteger(ms) || ms < SHORTEST_MS) {
     throw new Unfit(`is ${shown(interval)}`, `Write whole milliseconds, at least ${SHORTEST_MS}`)
   }
-  return { next: (afterMs) => (Math.floor(afterMs / ms) + 1) * ms }
+  return { isElapsing: true, next: (afterMs) => (Math.floor(afterMs / ms) + 1) * ms }
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { checkAll, duration, shown, type Checks } from '../app/check.ts'
+import { checkAll, duration, flag, oneOf, shown, wait, type Checks } from '../app/check.ts'
 import { zoneName } from '../app/time-zone.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Complain } from './cron-fields.ts'
 import { cronSchedule } from './crontab.ts'
-import type { Entry } from './entry.ts'
+import type { Entry, Missed, Overlap } from './entry.ts'
 import { intervalSchedule } from './every.ts'
 import type { Schedule } from './schedule.ts'
 import { solarSchedule } from './solar.ts'
@@ -21,8 +21,21 @@ export interface Tick {
 export interface Timetable {
   /** The entry's. */
   readonly name: string
+  /** See `Schedule`. */
+  readonly isElapsing: boolean
+  readonly policy: Policy
   /** The first tick that is due after a moment, the moment itself not included. */
   next(afterMs: number): Tick
+}
+
+/** What becomes of ticks, as `EntryOptions` says it. */
+export interface Policy {
+  readonly overlap: Overlap
+  readonly missed: Missed
+  readonly expires: number | 'next' | undefined
+  readonly isEnabled: boolean
+  /** No tick is later than its due time by as much. */
+  readonly jitterMs: number
 }
 
 const MAKE_IT = 'Make it with crontab(), every() or solar()'
@@ -34,6 +47,10 @@ interface Read {
   solar: Schedule
   timezone: string
   jitter: number
+  expires: number | 'next'
+  overlap: Overlap
+  missed: Missed
+  enabled: boolean
 }
 
 /**
@@ -54,6 +71,10 @@ export function readEntry(name: string, entry: Entry<unknown>, zone: string): Ti
     solar: (value) => solarSchedule(value, complain),
     timezone: zoneName,
     jitter: duration,
+    expires: (value) => (value === 'next' ? value : wait(value)),
+    overlap: oneOf('allow', 'skip', 'queue'),
+    missed: oneOf('once', 'skip', 'all'),
+    enabled: flag,
   }
   const unknown = (field: string, fix: string): Error => complain(field, 'is no option of an entry', fix)
   const read = checkAll(entry, checks, { unknown, invalid: complain })
@@ -61,12 +82,14 @@ export function readEntry(name: string, entry: Entry<unknown>, zone: string): Ti
   if (!schedule || other) {
     throw complain('entry', other ? 'has two schedules' : 'has no schedule', MAKE_IT)
   }
-  const { timezone = zone, jitter = 0 } = read
+  const { timezone = zone, jitter = 0, expires, overlap = 'allow', missed = 'once', enabled = true } = read
   return {
     name,
+    isElapsing: schedule.isElapsing ?? false,
+    policy: { overlap, missed, expires, isEnabled: enabled, jitterMs: jitter },
     next(afterMs) {
       const dueMs = schedule.next(afterMs, timezone)
-      return { dueMs, atMs: dueMs + Math.floor(share(`${name}\0${dueMs}`) * jitter) }
+      return { dueMs, atMs: jitter === 0 ? dueMs : dueMs + Math.floor(share(`${name}\0${dueMs}`) * jitter) }
     },
   }
 }

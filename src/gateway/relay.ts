@@ -4,7 +4,11 @@ import { log } from '../base/log.ts'
 import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
+import type { Abandoning } from './abandoning.ts'
 import { loggedUrl } from './access-line.ts'
+import { remainingOf } from './deadline.ts'
+import type { Call } from './arguments.ts'
+import { patienceOf, type Patience } from './prefer.ts'
 import {
   errorReply,
   isThenable,
@@ -24,6 +28,8 @@ export interface Desk {
   inFlight: number
   readonly maxInFlight: number
   readonly tickets: Tickets
+  /** Ends the tasks that nobody waits for any more. */
+  readonly abandoning: Abandoning
   readonly clock: Clock
   /** Why nothing can be sent, where that has been known for a while; undefined when it can be tried. */
   readonly outage: () => LovageError | undefined
@@ -43,7 +49,10 @@ export interface Caller {
 
 /** How far a request has come. */
 interface Progress {
+  readonly patience: Patience
   result?: AsyncResult
+  /** Until when the caller needs the answer; epoch ms. */
+  deadlineMs?: number
   outcome?: Outcome
 }
 
@@ -55,27 +64,33 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   if (desk.inFlight >= desk.maxInFlight) return errorReply(new LovageError('OVERLOADED', { inFlight: desk.inFlight }))
   const outage = desk.outage()
   if (outage) return errorReply(outage)
-  const progress: Progress = {}
+  const patience = patienceOf(route, request.headers['prefer'] as string | undefined)
+  const progress: Progress = { patience }
   desk.inFlight++
   try {
     const startedMs = desk.clock.monotonic()
     const refused = route.guard && (await route.guard(request))
     if (refused !== undefined) return replyOf(refused, route.contentType)
-    const { args, kwargs, options } = route.call(request)
+    const remainingMs = remainingOf(route.deadline, request.headers, patience)
+    const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
+    const { args, kwargs, options } = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id
     const result = (progress.result = await sending)
-    if (route.accept) return accepted(desk, route, result.id)
+    if (patience.waitMs === 0) return followed(await accepted(desk, route.task.name, result.id), patience)
 
     // Who hangs up gives up the slot, and with it this wait.
     caller.onGone = () => forget(result)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
-    const leftMs = route.timeoutMs - (desk.clock.monotonic() - startedMs)
-    const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
+    const leftMs = Math.min(patience.waitMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
+    const outcome = await result.outcome({ timeout: Math.max(1, leftMs) })
+    if (isLate(outcome, progress, desk.clock)) throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: 0 })
+    progress.outcome = outcome
     caller.runMs = outcome.runMs
-    return await outcomeReply(route, request, outcome)
+    return followed(await outcomeReply(route, request, outcome), patience)
   } catch (error) {
-    return faultReply(desk, route, request, caller, progress, error)
+    abandon(desk, route, caller, progress, error)
+    return followed(await faultReply(desk, route, request, caller, progress, error), patience)
   } finally {
     caller.onGone = undefined
     settle(progress)
@@ -88,14 +103,45 @@ function settle({ result, outcome }: Progress): void {
   if (result && outcome) forget(result)
 }
 
+/** Who waited is gone, or has waited long enough: the task of a caller is wanted no more. */
+function abandon(
+  { abandoning }: Desk,
+  { abandonAfterMs }: TaskRoute,
+  { id, isGone }: Caller,
+  { deadlineMs, outcome, patience }: Progress,
+  error: unknown,
+): void {
+  if (id === undefined || abandonAfterMs === undefined || outcome) return
+  // Who was told where the result will be comes for it.
+  const isOver = isLovageError(error, 'RESULT_TIMEOUT') ? !patience.thenAccept : isLovageError(error, 'PUBLISH_TIMEOUT')
+  if (isGone || isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
+}
+
+/** It ended unrun, because its caller's time was over: the caller sees a wait that was too long, as it nearly was. */
+function isLate({ state }: Outcome, { deadlineMs = Infinity }: Progress, clock: Clock): boolean {
+  return state === 'REVOKED' && deadlineMs <= clock.now()
+}
+
+function withDeadline(call: Call, arrivedMs: number, remainingMs: number | undefined, progress: Progress): Call {
+  if (remainingMs === undefined) return call
+  progress.deadlineMs = arrivedMs + remainingMs
+  return { ...call, options: { ...call.options, deadline: new Date(progress.deadlineMs) } }
+}
+
 function forget(result: AsyncResult): void {
   result.forget().catch((error: unknown) => {
     log('debug', 'gateway', 'result was not dropped', { id: result.id, error: messageOf(error) })
   })
 }
 
-function accepted(desk: Desk, route: TaskRoute, id: string): Reply {
-  desk.tickets.give(id, route.task.name)
+/** Says which preferences were followed. */
+function followed(reply: Reply, { applied }: Patience): Reply {
+  if (applied === undefined) return reply
+  return { ...reply, headers: { ...reply.headers, 'preference-applied': applied, vary: 'prefer' } }
+}
+
+async function accepted(desk: Desk, task: string, id: string): Promise<Reply> {
+  await desk.tickets.give(id, task)
   const location = `/tasks/${encodeURIComponent(id)}`
   return jsonReply(202, { id, location }, { location })
 }
@@ -140,16 +186,23 @@ function argumentsRefused(task: string, { exc_module: module, exc_message: [mess
   return module === 'lovage' && code === 'ARGUMENTS_INVALID' && String(message).startsWith(`Task ${task} `)
 }
 
-function faultReply(
+async function faultReply(
   desk: Desk,
   route: TaskRoute,
   { method, url }: RouteRequest,
   { id, isGone }: Caller,
   progress: Progress,
   thrown: unknown,
-): Reply {
+): Promise<Reply> {
   if (isGone) return errorReply(new LovageError('CLIENT_GONE'), id)
-  const reply = errorReply(faultOf(desk, route, method, progress, thrown), id)
+  const { result, outcome, patience } = progress
+  if (result && !outcome && isLovageError(thrown, 'RESULT_TIMEOUT')) {
+    // The task goes on, and the client learns its id: the result can still be asked for.
+    const reply = await accepted(desk, route.task.name, result.id)
+    if (patience.thenAccept) return reply
+    return errorReply(new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: patience.waitMs }), id)
+  }
+  const reply = errorReply(faultOf(route, method, progress, thrown), id)
   if (reply.status === 500) {
     log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
   }
@@ -157,10 +210,9 @@ function faultReply(
 }
 
 function faultOf(
-  desk: Desk,
-  { task: { name: task }, timeoutMs }: TaskRoute,
+  { task: { name: task } }: TaskRoute,
   method: string,
-  { result, outcome }: Progress,
+  { result }: Progress,
   thrown: unknown,
 ): LovageError {
   if (!isLovageError(thrown)) {
@@ -169,11 +221,6 @@ function faultOf(
   // What cannot be encoded on the way there came from the request: /sum/a/b makes NaN.
   if (!result && thrown.code === 'ENCODE_FAILED') {
     return new LovageError('ARGUMENTS_INVALID', { task, problem: messageOf(thrown) }, { cause: thrown })
-  }
-  if (result && !outcome && thrown.code === 'RESULT_TIMEOUT') {
-    // The task goes on, and the client learns its id: the result can still be asked for.
-    desk.tickets.give(result.id, task)
-    return new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs })
   }
   return thrown
 }

@@ -66,6 +66,7 @@ export function resultsReply(value: unknown): Reply {
 /** What an error means to a client. Codes that are not here are faults of ours: 500. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BODY_INVALID: 400,
+  HEADER_INVALID: 400,
   REQUEST_INVALID: 400,
   URL_INVALID: 400,
   ORIGIN_REFUSED: 403,
@@ -73,6 +74,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   RESULT_UNKNOWN: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
+  TASK_ENDED: 409,
   BODY_TOO_LARGE: 413,
   MESSAGE_TOO_LARGE: 413,
   URL_TOO_LONG: 414,
@@ -83,6 +85,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   CLIENT_GONE: 499,
   TASK_FAILED: 500,
   HANDLER_FAILED: 500,
+  CAPABILITY_MISSING: 501,
   BACKEND_REFUSED: 503,
   BACKEND_UNREACHABLE: 503,
   BROKER_CLOSED: 503,
@@ -93,6 +96,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   PUBLISH_REFUSED: 503,
   PUBLISH_TIMEOUT: 503,
   RESULT_FORGOTTEN: 503,
+  STORE_FULL: 503,
+  STORE_UNREACHABLE: 503,
   TASK_REVOKED: 503,
   UNROUTABLE: 503,
   RESULT_TIMEOUT: 504,
@@ -103,6 +108,7 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   TASK_FAILED: 'The task failed',
   TASK_REVOKED: 'The task was revoked or expired before it could run',
   HANDLER_FAILED: 'The request could not be handled',
+  CAPABILITY_MISSING: 'This gateway is not set up for that',
   BACKEND_REFUSED: 'The results cannot be reached',
   BACKEND_UNREACHABLE: 'The results cannot be reached',
   BROKER_CLOSED: 'The broker cannot be reached',
@@ -112,6 +118,8 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   PUBLISH_REFUSED: 'The broker takes no further tasks now',
   UNROUTABLE: 'No queue takes this task now',
   OVERLOADED: 'Too many requests are in flight',
+  STORE_FULL: 'Nothing more can be kept now',
+  STORE_UNREACHABLE: 'The shared state cannot be reached',
   RESULT_FORGOTTEN: 'The result was lost before it could be read',
 }
 
@@ -127,6 +135,8 @@ const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   PUBLISH_REFUSED: '5',
   PUBLISH_TIMEOUT: '5',
   RESULT_FORGOTTEN: '5',
+  STORE_FULL: '5',
+  STORE_UNREACHABLE: '5',
   UNROUTABLE: '5',
 }
 

@@ -4,7 +4,7 @@ import { gateway, type Gateway } from '../../src/gateway/gateway.ts'
 import { connect } from 'node:net'
 
 /** The statuses that docs/guide-gateway.md states, without those of tasks that fail or do not come. */
-const STATED = new Set([100, 200, 202, 400, 403, 404, 405, 408, 413, 414, 415, 417, 421, 422, 431, 503])
+const STATED = new Set([100, 200, 202, 400, 403, 404, 405, 408, 409, 413, 414, 415, 417, 421, 422, 431, 503])
 
 const HOST = 'Host: localhost\r\n'
 const SEEDS = [
