@@ -98,7 +98,7 @@ export class ListenerPool implements EventTaker {
         this.#become(process, listener, 'READY')
         return listener.said.length > 0
       }
-      case 'BUSY':
+      default:
         return listener.resultBytes === undefined
           ? this.#hearAnnouncement(process, listener)
           : this.#hearResult(process, listener, listener.resultBytes)

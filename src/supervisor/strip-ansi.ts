@@ -1,6 +1,6 @@
 const ESCAPE = 0x1b
 const BRACKET = 0x5b
-const FINAL = new Set([...'HfABCDRsuJKhlpm'].map((char) => char.charCodeAt(0)))
+const FINAL = new Set(Buffer.from('HfABCDRsuJKhlpm'))
 
 /** Takes out the escape sequences for colours and the cursor. */
 export function stripAnsi(bytes: Buffer): Buffer {

@@ -67,7 +67,7 @@ describe('a program', () => {
   test('that ignores its stop signal is killed, with its children where that is said', async () => {
     const script = `sh -c 'trap "" TERM; sleep 1000 & echo $!; while :; do sleep 1000; done'`
     const { operator, folder, lines } = await supervise(
-      `[program:deaf]\ncommand=${script}\nstopwaitsecs=1\nkillasgroup=true\nstdout_logfile=${'%(here)s'}/deaf.log\n${NOW}`,
+      `[program:deaf]\ncommand=${script}\nstopwaitsecs=1\nkillasgroup=true\nstdout_logfile=%(here)s/deaf.log\n${NOW}`,
     )
     await expect.poll(() => readFileSync(join(folder, 'deaf.log'), 'utf8')).toMatch(/\d+\n/)
     const child = Number(readFileSync(join(folder, 'deaf.log'), 'utf8'))
