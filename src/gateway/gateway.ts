@@ -8,6 +8,8 @@ import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
 import { abandoningOf } from './abandoning.ts'
+import { assertJoins } from './join.ts'
+import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
@@ -22,6 +24,7 @@ import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './serv
 import { taskRevokeReply, taskStateReply } from './task-state.ts'
 import { ticketsOf } from './tickets.ts'
 
+export { bodyHash, type JoinOptions } from './join.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export type { GatewayOptions } from './options.ts'
 export type { HandlerOptions, Method, PathParams, ResponseContext, RouteOptions, RouteRequest } from './route.ts'
@@ -91,6 +94,7 @@ export class Gateway implements Service {
       maxInFlight: this.#options.maxInFlight,
       tickets: ticketsOf(app, clock),
       abandoning: abandoningOf(app, clock),
+      ...joinsOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -171,6 +175,7 @@ export class Gateway implements Service {
 
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
+    if (route.join) assertJoins(this.#app.settings, route.join)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     return this.#serve(method, path, given, (exchange) => {
       exchange.task = task.name
