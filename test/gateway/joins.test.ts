@@ -7,7 +7,7 @@ import type { Task } from '../../src/app/task.ts'
 import { LovageError } from '../../src/base/errors.ts'
 import { bodyHash, type Gateway, type JoinOptions } from '../../src/gateway/gateway.ts'
 import { worker, type Worker } from '../../src/worker/worker.ts'
-import { ask, openApp, openGateway, posting, signal, started, until, type Answer } from './open-gateway.ts'
+import { ask, openApp, openGateway, signal, started, until, type Answer } from './open-gateway.ts'
 import { rawClient } from './raw-client.ts'
 
 type Order = Task<[body: string], string>
@@ -73,8 +73,8 @@ class Kitchen {
 }
 
 function order(url: string, key?: string, body = '{"size":"m"}'): Promise<Answer> {
-  const init = posting(body)
-  return ask(url, { ...init, headers: { ...init.headers, ...(key !== undefined && { 'idempotency-key': key }) } })
+  const headers = { 'content-type': 'application/json', ...(key !== undefined && { 'idempotency-key': key }) }
+  return ask(url, { method: 'POST', body, headers })
 }
 
 const never = (): Promise<void> => new Promise(() => {})
