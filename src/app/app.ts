@@ -135,6 +135,7 @@ export class App {
     }
     this.#sender = new Sender(settings, clock, this.#waiting, this.hooks, this.lamport)
     this.canvas = new CanvasSends({
+      clock,
       settings,
       registry: this.registry,
       sender: this.#sender,

@@ -1,8 +1,12 @@
-import type { ResultGroups } from '../backend/groups.ts'
+import type { ResultBackend } from '../backend/backend.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Broker } from '../broker/broker.ts'
+import { type Chords, keptChords } from '../canvas/chords.ts'
 import type { Call } from '../canvas/plan.ts'
+import { queueChords } from '../canvas/queue-chords.ts'
 import { storeGroups } from '../canvas/store-groups.ts'
 import type { Store } from '../store/store.ts'
-import { assertChords } from './capabilities.ts'
+import { assertChords, countsInQueues } from './capabilities.ts'
 import { type Place, sendable } from './outgoing.ts'
 import type { Registry } from './registry.ts'
 import type { Client, Sender } from './send.ts'
@@ -11,6 +15,7 @@ import type { ResolvedTaskOptions } from './task-options.ts'
 
 /** What sending canvases stands on. */
 export interface CanvasSendsOptions {
+  readonly clock: Clock
   readonly settings: Settings
   readonly registry: Registry
   readonly sender: Pick<Sender, 'deliver'>
@@ -23,7 +28,8 @@ export interface CanvasSendsOptions {
 /** Sends the tasks of canvases, for who begins one and for who goes on with it, and knows where chords are counted. */
 export class CanvasSends {
   readonly #options: CanvasSendsOptions
-  #groups: ResultGroups | undefined
+  #chords: Chords | undefined
+  #inQueues: Chords | undefined
 
   constructor(options: CanvasSendsOptions) {
     this.#options = options
@@ -36,25 +42,44 @@ export class CanvasSends {
     return sender.deliver(task, call, around)
   }
 
+  /** Chords are counted in queues: what opens one has to say how many members it has. */
+  get saysSizes(): boolean {
+    return countsInQueues(this.#options.settings)
+  }
+
   /**
-   * Where groups and chords are kept: with the results, where their backend does that, else in the store.
+   * Where chords are counted: with the results, where their backend does that, else in the store, else in queues.
    * @param what Who needs it, as a sentence begins.
    * @throws LovageError `CAPABILITY_MISSING`
    */
-  async groups(what: string): Promise<ResultGroups> {
-    const groups = await this.groupsIfAny()
-    if (groups) return groups
+  async chords(what: string): Promise<Chords> {
+    const { broker, backend } = await this.#options.client()
+    const kept = (this.#chords ??= await this.#kept(backend))
+    if (kept) return kept
     assertChords(this.#options.settings, what)
-    throw new Error('unreachable: what has chords has groups')
+    return this.#queued(broker)
   }
 
-  /** As {@link groups}; undefined where there are none. */
-  async groupsIfAny(): Promise<ResultGroups | undefined> {
-    const { client, store, settings } = this.#options
-    const { backend } = await client()
-    if (backend.groups) return backend.groups
+  /** Where a chord is counted that is under way; `isInQueue`: it says so. Undefined: nowhere that this process knows. */
+  async chordsOf(isInQueue: boolean): Promise<Chords | undefined> {
+    const { broker, backend } = await this.#options.client()
+    if (isInQueue && !backend.groups) return this.#queued(broker)
+    return (this.#chords ??= await this.#kept(backend))
+  }
+
+  async #kept({ groups }: ResultBackend): Promise<Chords | undefined> {
+    const { store, settings } = this.#options
+    if (groups) return keptChords(groups)
     if (settings.store === undefined) return undefined
     const { resultExpiresMs: expiresMs, jsonTypes: types } = settings
-    return (this.#groups ??= storeGroups(await store(), { expiresMs, types }))
+    return keptChords(storeGroups(await store(), { expiresMs, types }))
+  }
+
+  #queued(broker: Broker): Chords {
+    const { settings, clock } = this.#options
+    const { admin } = broker
+    if (!admin) throw new Error('unreachable: where queues are counted in they can be looked into')
+    const { resultExpiresMs: expiresMs, jsonTypes: types } = settings
+    return (this.#inQueues ??= queueChords({ broker, admin, clock, expiresMs, types }))
   }
 }

@@ -64,9 +64,9 @@ export const BACKEND_FEATURES = {
   },
   chords: {
     title: 'chords: a task that waits for all of a group',
-    needs: 'results in Redis, or a store',
+    needs: 'results in Redis, a store, or RabbitMQ',
     kinds: {
-      rpc: [false, 'with a `store` they work'],
+      rpc: [true, 'on RabbitMQ in a queue for each, elsewhere with a `store`'],
       redis: [true, 'under Celery’s keys, so that Python shares them'],
       embedded: [true, 'in the store'],
       memory: [true, 'in the store'],
@@ -166,10 +166,21 @@ export function assertBroker(feature: BrokerFeature, settings: Urls, what: strin
  * @param what Who asks, as a sentence begins: `'A chord'`.
  * @throws LovageError `CAPABILITY_MISSING`
  */
-export function assertChords(settings: Pick<Settings, 'backend' | 'store'>, what: string): void {
-  if (settings.store !== undefined || backendHas('chords', settings)) return
+export function assertChords(settings: Pick<Settings, 'broker' | 'backend' | 'store'>, what: string): void {
+  if (settings.store !== undefined || keepsGroups(settings) || countsInQueues(settings)) return
   const fix = "Add store: 'redis://localhost/3', say, to the settings of clients and workers, or use results in Redis"
-  throw missing(what, BACKEND_FEATURES.chords, settings.backend, 'rpc', fix)
+  const kind = `${redactUrl(settings.backend)} on ${redactUrl(settings.broker)}`
+  throw new LovageError('CAPABILITY_MISSING', { what, needs: BACKEND_FEATURES.chords.needs, kind, fix })
+}
+
+/** Whether chords are counted in queues of their own: where there is only RabbitMQ. */
+export function countsInQueues({ broker, backend, store }: Pick<Settings, 'broker' | 'backend' | 'store'>): boolean {
+  const isRabbit = BROKER_SCHEMES[schemeOf(broker) ?? ''] === 'amqp'
+  return isRabbit && store === undefined && !keepsGroups({ backend })
+}
+
+function keepsGroups({ backend }: Pick<Settings, 'backend'>): boolean {
+  return BACKEND_SCHEMES[schemeOf(backend) ?? ''] === 'redis'
 }
 
 /**

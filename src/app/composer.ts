@@ -1,11 +1,17 @@
 import type { Expectation } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
-import { LovageError } from '../base/errors.ts'
+import { isLovageError, LovageError } from '../base/errors.ts'
+import { derivedIds } from '../canvas/derived-id.ts'
 import { linkedTo, type Options } from '../canvas/forms.ts'
+import type { Ground } from '../canvas/freeze.ts'
 import { completed, placeIn, single } from '../canvas/normal.ts'
-import { plan, type Plan } from '../canvas/plan.ts'
+import { plan, type Plan, sizeSaid } from '../canvas/plan.ts'
+import { failureOf } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
+import { failed } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import { NO_EMBED, type Signature } from '../protocol/signature.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CanvasSends } from './canvas-sends.ts'
 import { Ignore } from './control-flow.ts'
@@ -17,6 +23,9 @@ import { type Gettable, Sending } from './sending.ts'
 
 /** Messages on their way at a time. */
 const AT_ONCE = 200
+
+/** The message may be there, or may be on its way the next time. */
+const MAY_BE_SENT: ReadonlySet<string> = new Set(['PUBLISH_TIMEOUT', 'BROKER_UNREACHABLE', 'BROKER_CLOSED'])
 
 /** What composing stands on. */
 export interface ComposerOptions {
@@ -30,6 +39,7 @@ export interface ComposerOptions {
 /** Begins canvases: plans them, listens for what they will come to, and sends their first messages. */
 export class Composer {
   readonly #options: ComposerOptions
+  readonly #added = new WeakMap<CurrentTask, () => string>()
 
   constructor(options: ComposerOptions) {
     this.#options = options
@@ -65,7 +75,11 @@ export class Composer {
     const client = waiting.clientIfOpen() ?? (await waiting.client())
     const { replyTo } = client.backend
     const place = current && { parent_id: current.id, root_id: current.request.rootId }
-    const planned = plan(sig, { args: first, options: { ...place, ...options } }, { id: () => clock.uuid(), replyTo })
+    const planned = plan(
+      sig,
+      { args: first, options: { ...place, ...options } },
+      this.#ground(() => clock.uuid(), replyTo),
+    )
     await this.#check(planned)
     const expectations = new Map<string, Expectation>()
     try {
@@ -73,7 +87,7 @@ export class Composer {
       if (replyTo !== undefined) {
         for (const id of taskIds(planned.result)) expectations.set(id, await client.backend.expect(id))
       }
-      await this.#publish(planned)
+      await this.#publish(planned, current?.request)
     } catch (error) {
       for (const expectation of expectations.values()) expectation.close()
       throw error
@@ -87,28 +101,27 @@ export class Composer {
    * is to throw.
    */
   async replace(given: Signature, { request, embed = NO_EMBED }: CurrentTask): Promise<never> {
-    const { clock } = this.#options
     const { id, group, groupIndex, rootId, parentId, replyTo, replacedTaskNesting } = request
     const linked = linkedTo(linkedTo(single(given), 'link', embed.callbacks ?? []), 'link_error', embed.errbacks ?? [])
     const place = { group_id: group, group_index: groupIndex, chord: embed.chord }
-    const own = { ...placeIn(place), task_id: id, ...(replyTo !== '' && { reply_to: replyTo }) }
+    const nesting = { replaced_task_nesting: replacedTaskNesting + 1 }
+    const own = { ...placeIn(place), ...nesting, task_id: id, ...(replyTo !== '' && { reply_to: replyTo }) }
     const options = {
       root_id: rootId,
       parent_id: parentId,
-      replaced_task_nesting: replacedTaskNesting + 1,
+      ...nesting,
       chain: embed.chain,
     }
-    const ground = { id: () => clock.uuid(), replyTo: replyTo || undefined }
-    await this.#publish(plan(completed(linked, own), { options }, ground))
+    // Run again, it sends the same tasks again, and no others.
+    const ids = derivedIds(`${id} replace ${replacedTaskNesting}`)
+    await this.#publish(plan(completed(linked, own), { options }, this.#ground(ids, replyTo || undefined)), request)
     throw new Ignore('replaced by a canvas')
   }
 
   /** Sends a canvas as one more member of the chord that a task is in. */
-  async addToChord<Result, Kind extends Gettable<Result>>(
-    given: Signature,
-    { id, request, embed = NO_EMBED }: CurrentTask,
-  ): Promise<Kind> {
-    const { canvas, clock, waiting } = this.#options
+  async addToChord<Result, Kind extends Gettable<Result>>(given: Signature, current: CurrentTask): Promise<Kind> {
+    const { canvas, waiting } = this.#options
+    const { id, request, embed = NO_EMBED } = current
     const { group, groupIndex, rootId } = request
     if (!embed.chord || group === null) {
       const problem = 'is called in a task that is in no chord'
@@ -117,12 +130,33 @@ export class Composer {
     }
     const place = placeIn({ group_id: group, group_index: groupIndex, chord: embed.chord })
     const { backend } = await waiting.client()
-    const ground = { id: () => clock.uuid(), replyTo: backend.replyTo }
+    const ground = this.#ground(this.#addedIds(current), backend.replyTo)
     const planned = plan(completed(single(given), place), { options: { root_id: rootId, parent_id: id } }, ground)
-    const groups = await canvas.groups('addToChord()')
-    await groups.addToChord(group, planned.result.id)
-    await this.#publish(planned)
+    const chords = await canvas.chordsOf(sizeSaid(embed.chord) !== undefined)
+    if (!chords) throw new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
+    const member = planned.result.id
+    // First, else its end could stand for that of the task which adds it. A task that ends in between comes again, and adds
+    // the same one.
+    await chords.addMember(group, member)
+    try {
+      await this.#publish(planned, request)
+    } catch (error) {
+      // Counted, and never sent, it would be waited for as long as the chord is kept.
+      if (isHopeless(error)) await chords.addPart(group, failed(member, failureOf(error)), undefined, undefined)
+      throw error
+    }
     return readResult(planned.result, waiting) as unknown as Kind
+  }
+
+  #ground(id: () => string, replyTo: string | undefined): Ground {
+    return { id, replyTo, saysSizes: this.#options.canvas.saysSizes }
+  }
+
+  /** Ids of what a task adds to its chord, the same each time it runs. */
+  #addedIds(current: CurrentTask): () => string {
+    const ids = this.#added.get(current) ?? derivedIds(`${current.id} added`)
+    this.#added.set(current, ids)
+    return ids
   }
 
   /** Whether arguments fit can be told of what begins now. */
@@ -131,14 +165,16 @@ export class Composer {
     for (const { task, args, kwargs } of calls) await registry.get(task)?.check(args, kwargs)
   }
 
-  async #publish({ chords, calls, hasChords }: Plan): Promise<void> {
+  /** `within` is the task that it is sent in: its deadline is that of all. */
+  async #publish({ chords, calls, hasChords }: Plan, within: TaskRequest | undefined): Promise<void> {
     const { canvas } = this.#options
+    const around = within && { deadlineMs: deadlineOf(within.custom) }
     if (hasChords) {
-      const groups = await canvas.groups('A chord')
-      for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
+      const counted = await canvas.chords('A chord')
+      for (const { groupId, size } of chords) await counted.open(groupId, size)
     }
     for (let at = 0; at < calls.length; at += AT_ONCE) {
-      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call)))
+      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call, around)))
     }
   }
 }
@@ -156,6 +192,11 @@ export function readResult(
     { id, parent, results: children.map((one) => readResult(one, waiting, expectations)) },
     waiting,
   )
+}
+
+/** It was not sent, and will not be when it is tried again. */
+function isHopeless(error: unknown): boolean {
+  return isLovageError(error) && !MAY_BE_SENT.has(error.code)
 }
 
 function copied<T>(value: T): T {

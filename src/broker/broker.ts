@@ -18,6 +18,8 @@ export interface QueueSpec {
   readonly maxLength?: number
   /** Highest priority; without it priorities are ignored. */
   readonly maxPriority?: number
+  /** It is declared once, and not again when the connection is lost: who declares it does not know when it goes. */
+  readonly isPassing?: boolean
   /** Other arguments, as they are (`x-queue-type`, ...). */
   readonly arguments?: Headers
 }
@@ -178,6 +180,9 @@ export interface DelayedMessage {
   readonly message: Message
 }
 
+/** Looks at one message that waits. `false`: it wants to see no more. */
+export type Visit = (delivery: Delivery) => void | false | Promise<void | false>
+
 export interface QueueDepth {
   readonly queue: string
   /** Ready to be handed out. */
@@ -195,9 +200,9 @@ export interface BrokerAdmin {
   purge(queue: string): Promise<number>
   /**
    * Hands out up to `limit` waiting messages, oldest first, each unsettled until `visit` settles it or returns; what it
-   * leaves unsettled goes back to its place. Returns how many were visited.
+   * leaves unsettled goes back to its place, when all were visited. Returns how many were.
    */
-  visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number>
+  visit(queue: string, limit: number, visit: Visit): Promise<number>
   /** Removes the queue, with what waits in it. */
   deleteQueue(queue: string): Promise<void>
 }

@@ -11,7 +11,7 @@ export class Declared {
 
   add({ exchanges = [], queues = [], bindings = [] }: Topology): void {
     for (const spec of exchanges) remember(this.#exchanges, spec.name, spec)
-    for (const spec of queues) remember(this.#queues, spec.name, spec)
+    for (const spec of queues) if (!spec.isPassing) remember(this.#queues, spec.name, spec)
     for (const spec of bindings) remember(this.#bindings, keyOf(spec), spec)
   }
 

@@ -54,6 +54,8 @@ export interface Surroundings {
   readonly isNewStyle: (task: string) => boolean
   /** What new-style error callbacks are told of the task. */
   readonly about: Readonly<Record<string, unknown>>
+  /** See {@link Ground}. */
+  readonly saysSizes: boolean
   /** Told what of that which follows a failure is no canvas, and is left out: a task that fails has to end all the same. */
   readonly onUnreadable: (error: Error) => void
 }
@@ -70,18 +72,18 @@ export const NOTHING: Consequences = { chords: [], calls: [], endings: [], parts
  * @throws LovageError `BODY_UNDECODABLE` where something else than a canvas is to follow a success
  */
 export function advance(outcome: Outcome, request: Ended, embed: Embed, around: Surroundings): Consequences {
-  if (outcome.state === 'SUCCESS') return succeeded(outcome, request, embed)
+  if (outcome.state === 'SUCCESS') return succeeded(outcome, request, embed, around)
   if (outcome.state === 'FAILURE' || outcome.state === 'REVOKED') return failed(outcome, request, embed, around)
   return NOTHING
 }
 
-function succeeded(outcome: Outcome, request: Ended, embed: Embed): Consequences {
+function succeeded(outcome: Outcome, request: Ended, embed: Embed, around: Surroundings): Consequences {
   const { id, rootId } = request
   const plans: Plan[] = []
   const value: unknown = payloadValue(outcome.result)
   const send = (sig: Signature, what: string, chain?: readonly Signature[]): void => {
     const options = { parent_id: id, root_id: rootId, ...(chain && chain.length > 0 && { chain }) }
-    plans.push(plan(sig, { args: [value], options }, ground(id, what)))
+    plans.push(plan(sig, { args: [value], options }, ground(id, what, around)))
   }
   const callbacks = embed.callbacks ?? []
   const [only] = callbacks
@@ -203,18 +205,18 @@ function errbackCalls(
   const fresh = errbacks.filter((sig) => formOf(sig) === 'task' && isNewStyle(sig.task))
   const calls = fresh.flatMap((sig, at) => {
     const args = [{ ...about, id, rootId }, failure, outcome.traceback]
-    return readable(around, [], () => plan(sig, { args, options }, ground(id, `errback ${at}`)).calls)
+    return readable(around, [], () => plan(sig, { args, options }, ground(id, `errback ${at}`, around)).calls)
   })
   const others = errbacks.filter((sig) => !fresh.includes(sig))
   // One that is no canvas keeps nobody from calling the others.
   const old = others.filter((sig) => readable(around, false, () => normal(sig) !== undefined))
   if (old.length === 0) return calls
-  return [...calls, ...plan(groupOf(old), { args: [id], options }, ground(id, 'errbacks')).calls]
+  return [...calls, ...plan(groupOf(old), { args: [id], options }, ground(id, 'errbacks', around)).calls]
 }
 
 /** Callbacks have no ids of their own on the wire; nobody waits for them. */
-function ground(id: string, what: string): Ground {
-  return { id: derivedIds(`${id} ${what}`), replyTo: undefined }
+function ground(id: string, what: string, { saysSizes }: Surroundings): Ground {
+  return { id: derivedIds(`${id} ${what}`), replyTo: undefined, saysSizes }
 }
 
 /** All of them. */

@@ -9,6 +9,8 @@ export interface Ground {
   readonly id: () => string
   /** Who is told the results; undefined where results are found by id alone. */
   readonly replyTo: string | undefined
+  /** Chords are to carry how many members they have, for who counts them where there is only a broker. */
+  readonly saysSizes?: boolean
 }
 
 /** A canvas whose every task has its id. */

@@ -32,7 +32,8 @@ export function join(
   const { groupId, body, lastId, rootId } = chord
   const values = tree?.children?.some(({ children }) => children) ? nested(tree, parts) : parts.map(valueOf)
   const options = { parent_id: lastId, root_id: rootId }
-  const { chords, calls } = plan(body, { args: [values], options }, { id: derivedIds(groupId), replyTo: undefined })
+  const ground = { id: derivedIds(groupId), replyTo: undefined, saysSizes: around.saysSizes }
+  const { chords, calls } = plan(body, { args: [values], options }, ground)
   return { ...NOTHING, chords, calls }
 }
 

@@ -73,14 +73,16 @@ export function plan(sig: Signature, given: Given, ground: Ground): Plan {
     ...listOption({ chain }, 'chain').toReversed(),
   ]
   const frozen = freeze(rest.length > 0 ? normal(continued(formed, rest)) : formed, ground)
-  const out: Out = { chords: [], calls: [] }
+  const out: Out = { chords: [], calls: [], saysSizes: ground.saysSizes ?? false }
   apply(frozen.sig, { args: given.args ?? [], kwargs: given.kwargs ?? {}, options }, out)
-  return { ...out, result: frozen.result, hasChords: hasChords(frozen.sig) }
+  const { chords, calls } = out
+  return { chords, calls, result: frozen.result, hasChords: hasChords(frozen.sig) }
 }
 
 interface Out {
   readonly chords: ChordSize[]
   readonly calls: Call[]
+  readonly saysSizes: boolean
 }
 
 function apply(sig: Signature, given: Required<Given>, out: Out): void {
@@ -123,9 +125,21 @@ function applyChord(sig: Signature, given: Required<Given>, out: Out): void {
   if (members.length === 0) return apply(rooted, { args: [[]], kwargs: {}, options: all.options }, out)
   const id = header.options['task_id'] as string
   out.chords.push({ groupId: id, size: members.length })
+  const chord = out.saysSizes ? sized(rooted, members.length) : rooted
   for (const [at, member] of members.entries()) {
-    apply(completed(member, { group_id: id, group_index: at, chord: rooted }), all, out)
+    apply(completed(member, { group_id: id, group_index: at, chord }), all, out)
   }
+}
+
+/** In a member that Celery's signatures have had for it. */
+function sized(body: Signature, size: number): Signature {
+  return Object.assign({ ...body }, { chord_size: size })
+}
+
+/** How many members a chord has, where its body says so: it is then counted in a queue of its own. */
+export function sizeSaid(body: Signature): number | undefined {
+  const { chord_size: size } = body as { readonly chord_size?: unknown }
+  return typeof size === 'number' && Number.isSafeInteger(size) && size > 0 ? size : undefined
 }
 
 function merged(sig: Signature, { args, kwargs }: Required<Given>, options: Options): Required<Given> {

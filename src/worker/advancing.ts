@@ -1,14 +1,16 @@
 import type { CanvasSends } from '../app/canvas-sends.ts'
 import type { Registry } from '../app/registry.ts'
 import type { ResultBackend } from '../backend/backend.ts'
-import type { ResultGroups } from '../backend/groups.ts'
+import type { ChordPart } from '../backend/groups.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { advance, type Consequences, type Ending, NOTHING, type Part, type Surroundings } from '../canvas/advance.ts'
 import { failChord, type FullChord, join } from '../canvas/join.ts'
-import type { Call } from '../canvas/plan.ts'
+import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
+import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Embed } from '../protocol/signature.ts'
 import { isSurelyBare, readBody, type TaskRequest } from '../protocol/task-message.ts'
 
@@ -100,22 +102,22 @@ export class Advancing {
     const { canvas, insist } = this.#options
     const { id, task } = request
     if (chords.length > 0) {
-      const groups = await canvas.groups('A chord')
-      const set = async (): Promise<void> => {
-        for (const { groupId, size } of chords) await groups.setChordSize(groupId, size)
+      const counted = await canvas.chords('A chord')
+      const open = async (): Promise<void> => {
+        for (const { groupId, size } of chords) await counted.open(groupId, size)
       }
-      await insist('size of a chord could not be stored', { id, task }, set)
+      await insist('size of a chord could not be stored', { id, task }, open)
     }
     for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest): Promise<void> {
+  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest): Promise<void> {
     const { canvas, insist } = this.#options
     const about = { id: call.id, task: call.task, after: call.parentId }
     return insist(
       'what follows a task could not be sent',
       about,
-      () => canvas.deliver(call, { stamps, stampedHeaders }),
+      () => canvas.deliver(call, { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }),
       {
         isFinal,
       },
@@ -138,15 +140,17 @@ export class Advancing {
     const chord = { groupId, body, lastId: outcome.id, rootId }
     const around = this.#around(request)
     const about = { id: outcome.id, chord: groupId }
-    const groups = await canvas.groupsIfAny()
-    if (!groups) {
+    const size = sizeSaid(body)
+    const chords = await canvas.chordsOf(size !== undefined)
+    if (!chords) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
       log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
       return this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
     const count = async (): Promise<void> => {
-      const { isComplete, size = 0 } = await groups.addPart(groupId, outcome, index)
-      if (isComplete) await this.#complete(chord, size, groups, request)
+      const all = await chords.addPart(groupId, outcome, index, size)
+      if (all === undefined) return
+      await chords.gather(groupId, all, (parts, tree) => this.#complete(chord, parts, tree, request))
     }
     try {
       await insist('part of a chord could not be counted', about, count, { isFinal })
@@ -157,27 +161,28 @@ export class Advancing {
   }
 
   /** Sends the body of a chord whose parts are all in, or ends it. */
-  async #complete(chord: FullChord, size: number, groups: ResultGroups, request: TaskRequest): Promise<void> {
-    const { groupId } = chord
+  async #complete(
+    chord: FullChord,
+    parts: readonly ChordPart[],
+    tree: ResultTree | undefined,
+    request: TaskRequest,
+  ): Promise<void> {
     const around = this.#around(request)
     try {
-      const known = await groups.chordParts(groupId)
-      // Somebody else has seen it complete too, and has ended it meanwhile.
-      if (known.length < size) return
-      const following = join(chord, known, around, await groups.restoreGroup(groupId))
+      const following = join(chord, parts, around, tree)
       await this.#send(following, request)
       await this.#carryOut({ ...following, chords: [], calls: [] }, request)
     } catch (error) {
       if (!isFinal(error)) throw error
-      log('error', 'worker', 'body of a chord cannot be sent', { chord: groupId, error: messageOf(error) })
+      log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
       await this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
-    await groups.endChord(groupId)
   }
 
   #around({ id, task, parentId, group, retries, argsrepr, kwargsrepr }: TaskRequest): Surroundings {
-    const { registry } = this.#options
+    const { registry, canvas } = this.#options
     return {
+      saysSizes: canvas.saysSizes,
       isNewStyle: (name) => (registry.get(name)?.arity ?? 0) > 1,
       about: { task, parentId, group, retries, argsrepr, kwargsrepr },
       onUnreadable: (error) =>

@@ -219,16 +219,16 @@ describe('canvases on a worker', () => {
   })
 })
 
-test('a chord over rpc with no store is refused by name, wherever in a canvas it is', async () => {
+test('a chord that nothing can count is refused by name, wherever in a canvas it is', async () => {
   const broker = openBroker(`memory://${randomUUID()}`)
   const open = () => ({ broker, backend: openBackend('rpc://', { broker }) })
-  const app = lovage('canvas', { broker: 'amqp://localhost', backend: 'rpc://' }, { env: {}, open })
+  const app = lovage('canvas', { broker: 'other://localhost', backend: 'rpc://' }, { env: {}, open })
   const add = app.task('add', (x: number, y: number) => x + y)
   const sum = app.task('sum', (xs: readonly number[]) => xs.length)
   for (const canvas of [chord([add.s(1, 2)], sum.s()), chain(add.s(1, 2), group([add.s(1)]), sum.s())]) {
     await expect(canvas.delay()).rejects.toMatchObject({
       code: 'CAPABILITY_MISSING',
-      message: /^A chord needs results in Redis, or a store/,
+      message: /^A chord needs results in Redis, a store, or RabbitMQ/,
     })
   }
   expect(app.counts().sent).toBe(0)

@@ -29,7 +29,7 @@ describe('a canvas from the wire', () => {
     expect(calls.map(({ task }) => task)).toEqual(['constructor', '__proto__', 'toString'])
     const request = { id: 'a', task: 'a', rootId: 'a', group: null, groupIndex: null }
     const embed = { ...NO_EMBED, errbacks: [signature('constructor')] }
-    const around = { isNewStyle: () => true, about: {}, onUnreadable: () => {} }
+    const around = { isNewStyle: () => true, about: {}, saysSizes: false, onUnreadable: () => {} }
     const follows = advance(failed('a', failureOf(new Error('no'))), request, embed, around)
     expect(follows.calls).toMatchObject([{ task: 'constructor', args: [{ id: 'a' }, {}, null] }])
   })
@@ -71,6 +71,6 @@ test('A chord of more members than the store counts is refused before any is sen
 /** What follows when the task in front of a chain fails. `chain` is in reverse, as on the wire. */
 function broken(chain: readonly Signature[]): Consequences {
   const request = { id: 'a', task: 'a', rootId: 'a', group: null, groupIndex: null }
-  const around = { isNewStyle: () => false, about: {}, onUnreadable: () => {} }
+  const around = { isNewStyle: () => false, about: {}, saysSizes: false, onUnreadable: () => {} }
   return advance(failed('a', failureOf(new Error('no'))), request, { ...NO_EMBED, chain }, around)
 }

@@ -42,6 +42,10 @@ describeWith(['rabbitmq'], 'RabbitMQ with results over rpc', () => {
       }),
     ).toEqual([])
   }, 120_000)
+
+  test(`${COUNT} random canvases, each of their chords in a queue of its own`, async () => {
+    expect(await problemsOn({ broker: await brokerUrl(import.meta.url), backend: 'rpc://' })).toEqual([])
+  }, 120_000)
 })
 
 describeWith(['redis'], 'Redis with results in Redis', () => {

@@ -34,8 +34,8 @@ describe('what no canvas is', () => {
   test('as the body of a chord ends the chord', async () => {
     await using made = new Canvas()
     await made.worker()
-    const groups = await made.app.canvas.groups('A test')
-    await groups.setChordSize('g1', 1)
+    const chords = await made.app.canvas.chords('A test')
+    await chords.open('g1', 1)
     const id = await made.start('add', [1, 2], { chord: bad }, { group: 'g1', groupIndex: 0 })
     expect(await waysBack(made, id)).toEqual([])
   })

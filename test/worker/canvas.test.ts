@@ -153,8 +153,8 @@ describe('a chord', () => {
   const member = { group: 'g1', chord: sig('sum', [], { task_id: 'body' }) }
 
   const begin = async (made: Canvas, tasks: readonly string[], body: Signature = member.chord): Promise<void> => {
-    const groups = await made.app.canvas.groups('A test')
-    await groups.setChordSize('g1', tasks.length)
+    const chords = await made.app.canvas.chords('A test')
+    await chords.open('g1', tasks.length)
     for (const [groupIndex, task] of tasks.entries()) {
       await made.start(
         task,
@@ -195,8 +195,8 @@ describe('a chord', () => {
   test('counts a member once, however often it comes', async () => {
     await using made = new Canvas()
     await made.worker()
-    const groups = await made.app.canvas.groups('A test')
-    await groups.setChordSize('g1', 2)
+    const chords = await made.app.canvas.chords('A test')
+    await chords.open('g1', 2)
     await made.start('add', [1, 1], { chord: member.chord }, { group: 'g1', groupIndex: 0, id: 'm0' })
     await made.start('add', [1, 1], { chord: member.chord }, { group: 'g1', groupIndex: 0, id: 'm0' })
     await expect.poll(() => made.called('add').length).toBe(2)
@@ -208,7 +208,7 @@ describe('a chord', () => {
     await using made = new Canvas()
     const { backend } = await made.app.client()
     await made.worker()
-    Object.defineProperty(made.app.canvas, 'groupsIfAny', { value: async () => undefined })
+    Object.defineProperty(made.app.canvas, 'chordsOf', { value: async () => undefined })
     await made.start('add', [1, 1], { chord: member.chord }, { group: 'g1', groupIndex: 0 })
     await made.ended('body')
     expect((await backend.get('body'))?.state).toBe('FAILURE')

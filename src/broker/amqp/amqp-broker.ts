@@ -10,11 +10,11 @@ import type {
   BrokerState,
   ConsumeOptions,
   Consumer,
-  Delivery,
   Destination,
   PublishOptions,
   QueueDepth,
   Topology,
+  Visit,
 } from '../broker.ts'
 import { checkMessage, checkNames } from '../check-message.ts'
 import { Declared } from '../declared.ts'
@@ -235,7 +235,7 @@ export class AmqpBroker implements Broker {
     }
   }
 
-  async #visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number> {
+  async #visit(queue: string, limit: number, visit: Visit): Promise<number> {
     this.#assertOpen()
     const { clock, connectTimeoutMs, url } = this.#options
     const inTime = <T>(answer: Promise<T>): Promise<T> =>
@@ -252,7 +252,7 @@ export class AmqpBroker implements Broker {
         if (!got) break
         visited++
         hold.unsettled++
-        await visit(new AmqpDelivery(got, queue, hold))
+        if ((await visit(new AmqpDelivery(got, queue, hold))) === false) break
       }
     } catch (error) {
       const known = topologyError(error, `queue ${queue}`, url.redacted)

@@ -9,10 +9,10 @@ import type {
   BrokerState,
   ConsumeOptions,
   Consumer,
-  Delivery,
   Destination,
   PublishOptions,
   Topology,
+  Visit,
 } from '../broker.ts'
 import { checkMessage, checkNames, delayedMessage } from '../check-message.ts'
 import { Declared } from '../declared.ts'
@@ -135,7 +135,7 @@ export class EmbeddedBroker implements Broker {
     engine.publish(message, to, options?.mandatory ?? true, atMs)
   }
 
-  async #visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number> {
+  async #visit(queue: string, limit: number, visit: Visit): Promise<number> {
     const { engine, session } = this.#here()
     const taken: EngineDelivery[] = []
     try {
@@ -143,7 +143,7 @@ export class EmbeddedBroker implements Broker {
         const delivery = engine.get(queue, session)
         if (!delivery) break
         taken.push(delivery)
-        await visit(delivery)
+        if ((await visit(delivery)) === false) break
       }
     } finally {
       // Newest first, which is the cheap order.

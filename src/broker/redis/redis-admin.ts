@@ -1,5 +1,5 @@
 import { LovageError } from '../../base/errors.ts'
-import type { BrokerAdmin, Delivery, QueueDepth } from '../broker.ts'
+import type { BrokerAdmin, QueueDepth, Visit } from '../broker.ts'
 import type { Hands } from './hands.ts'
 import { QUEUES } from './queue-scripts.ts'
 import { RedisDelivery, type Settlement } from './redis-delivery.ts'
@@ -42,7 +42,7 @@ export function redisAdmin({ hands, ask, forgetQueue }: AdminHost): BrokerAdmin 
 async function visitAll(
   queue: string,
   limit: number,
-  visit: (delivery: Delivery) => void | Promise<void>,
+  visit: Visit,
   hands: Hands,
   ask: AdminHost['ask'],
 ): Promise<number> {
@@ -61,7 +61,7 @@ async function visitAll(
       if (!one) break
       tags.push(one.tag)
       hands.add({ tag: one.tag, queue, step: one.step, onLost: () => {} })
-      await visit(new RedisDelivery(one.envelope, queue, one.tag, host))
+      if ((await visit(new RedisDelivery(one.envelope, queue, one.tag, host))) === false) break
     }
   } finally {
     for (const tag of tags) hands.giveBack(tag, false)

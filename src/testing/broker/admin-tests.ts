@@ -59,6 +59,19 @@ export function adminTests({ scene, expect }: SuiteContext): void {
     expect(await (await s.inbox(queue)).texts(2)).toEqual(['a', 'b'])
   })
 
+  scene('visit ends when its visitor has seen enough, and leaves what it has seen', async (s) => {
+    const queue = await s.queue()
+    await s.send(queue, 'a', 'b', 'c')
+    const seen: string[] = []
+    const visited = await adminOf(s.broker).visit(queue, 10, (delivery) => {
+      seen.push(textOf(delivery))
+      return textOf(delivery) === 'b' ? false : undefined
+    })
+    expect([visited, seen]).toEqual([2, ['a', 'b']])
+    await s.untilWaiting(queue, 3)
+    expect(await (await s.inbox(queue)).texts(3)).toEqual(['a', 'b', 'c'])
+  })
+
   scene('a visited message can be published elsewhere and then acked', async (s) => {
     const [from, to] = [await s.queue(), await s.queue()]
     await s.send(from, 'a', 'b')

@@ -11,11 +11,11 @@ import type {
   BrokerState,
   ConsumeOptions,
   Consumer,
-  Delivery,
   Destination,
   PublishOptions,
   QueueDepth,
   Topology,
+  Visit,
 } from '../../broker.ts'
 import { checkMessage, checkNames, checkQueue, delayedMessage } from '../../check-message.ts'
 import { Declared } from '../../declared.ts'
@@ -202,14 +202,14 @@ export class DurableBroker implements Broker {
     return (depth as unknown as QueueDepth | null) ?? undefined
   }
 
-  async #visit(queue: string, limit: number, visit: (delivery: Delivery) => void | Promise<void>): Promise<number> {
+  async #visit(queue: string, limit: number, visit: Visit): Promise<number> {
     const taken: ServedDelivery[] = []
     try {
       while (taken.length < limit) {
         const delivery = await this.#get(queue)
         if (!delivery) break
         taken.push(delivery)
-        await visit(delivery)
+        if ((await visit(delivery)) === false) break
       }
     } finally {
       // Newest first, which is the cheap order.

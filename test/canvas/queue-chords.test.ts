@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { ChordPart } from '../../src/backend/groups.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import type { Broker, BrokerAdmin } from '../../src/broker/broker.ts'
+import { openBroker } from '../../src/broker/open.ts'
+import type { Chords } from '../../src/canvas/chords.ts'
+import { queueChords } from '../../src/canvas/queue-chords.ts'
+import { payloadValue } from '../../src/protocol/outcome.ts'
+
+const QUEUE = 'lovage.chord.g'
+
+async function scene(): Promise<{ broker: Broker; admin: BrokerAdmin; chords: () => Chords }> {
+  const broker = openBroker(`memory://${randomUUID()}`)
+  await broker.start()
+  onTestFinished(() => broker.stop())
+  const admin = broker.admin as BrokerAdmin
+  // Each is another process.
+  const chords = (): Chords => queueChords({ broker, admin, clock: systemClock, expiresMs: 60_000, types: 'typed' })
+  return { broker, admin, chords }
+}
+
+const part = (id: string, value: unknown = id): ChordPart => ({ id, state: 'SUCCESS', result: { value } })
+
+const idsOf = (parts: readonly ChordPart[]): string[] => parts.map(({ id }) => id)
+
+describe('A chord in a queue', () => {
+  test('is gathered when its last part is in, in the order of its places, and is gone then', async () => {
+    const { admin, chords } = await scene()
+    const one = chords()
+    await one.open('g', 3)
+    expect(await one.addPart('g', part('b'), 1, 3)).toBeUndefined()
+    expect(await one.addPart('g', part('c'), 2, 3)).toBeUndefined()
+    const all = await chords().addPart('g', part('a', { deep: [1] }), 0, 3)
+    expect(all).toBeDefined()
+    let seen: readonly ChordPart[] = []
+    await chords().gather('g', all as number, async (parts) => void (seen = parts))
+    expect(idsOf(seen)).toEqual(['a', 'b', 'c'])
+    expect(payloadValue(seen[0]?.result as ChordPart['result'])).toEqual({ deep: [1] })
+    expect(await admin.depth(QUEUE)).toBeUndefined()
+  })
+
+  test('waits for members that were added, each of which counts once', async () => {
+    const { chords } = await scene()
+    const one = chords()
+    await one.open('g', 1)
+    await one.addMember('g', 'late')
+    await one.addMember('g', 'late')
+    const gathered: string[][] = []
+    const act = async (parts: readonly ChordPart[]): Promise<void> => void gathered.push(idsOf(parts))
+    const first = await one.addPart('g', part('a'), 0, 1)
+    if (first !== undefined) await one.gather('g', first, act)
+    expect(gathered).toEqual([])
+    // Who has looked knows that it is not worth it before there are more.
+    expect(await one.addPart('g', part('a'), 0, 1)).toBeDefined()
+    const last = await one.addPart('g', part('late'), 0, 1)
+    await one.gather('g', last as number, act)
+    expect(gathered).toEqual([['a', 'late']])
+  })
+
+  test('counts a part once, however often it comes', async () => {
+    const { chords } = await scene()
+    const one = chords()
+    await one.open('g', 2)
+    await one.addPart('g', part('a', 'first'), 0, 2)
+    const seeming = await one.addPart('g', part('a', 'second'), 0, 2)
+    let count = 0
+    await one.gather('g', seeming as number, async () => void count++)
+    expect(count).toBe(0)
+    const all = await one.addPart('g', part('b'), 1, 2)
+    let values: unknown[] = []
+    await one.gather(
+      'g',
+      all as number,
+      async (parts) => void (values = parts.map(({ result }) => payloadValue(result))),
+    )
+    expect(values).toEqual(['first', 'b'])
+  })
+
+  test('is given to one at a time: of many who see it complete at once one gathers it', async () => {
+    const { chords } = await scene()
+    const many = Array.from({ length: 8 }, chords)
+    await (many[0] as Chords).open('g', 8)
+    let count = 0
+    await Promise.all(
+      many.map(async (one, at) => {
+        const all = await one.addPart('g', part(`m${at}`), at, 8)
+        const act = async (parts: readonly ChordPart[]): Promise<void> => {
+          expect(parts).toHaveLength(8)
+          count++
+        }
+        await one.gather('g', all ?? 9, act)
+      }),
+    )
+    expect(count).toBe(1)
+  })
+
+  test('is still there, whole, when what was to be done with it fails', async () => {
+    const { admin, chords } = await scene()
+    const one = chords()
+    await one.open('g', 2)
+    await one.addPart('g', part('a'), 0, 2)
+    const all = (await one.addPart('g', part('b'), 1, 2)) as number
+    const failing = one.gather('g', all, async () => {
+      throw new Error('no connection')
+    })
+    await expect(failing).rejects.toThrow('no connection')
+    expect((await admin.depth(QUEUE))?.messages).toBe(3)
+    let seen: string[] = []
+    await one.gather('g', all, async (parts) => void (seen = idsOf(parts)))
+    expect(seen).toEqual(['a', 'b'])
+  })
+
+  test('that has ended takes no part, and comes not again', async () => {
+    const { admin, chords } = await scene()
+    const one = chords()
+    expect(await one.addPart('g', part('a'), 0, 1)).toBeUndefined()
+    await one.addMember('g', 'b')
+    await one.gather('g', 2, async () => expect.unreachable())
+    expect(await admin.depth(QUEUE)).toBeUndefined()
+  })
+
+  test('is not ended by what somebody else has put into its queue', async () => {
+    const { broker, chords } = await scene()
+    const one = chords()
+    await one.open('g', 1)
+    for (const text of ['no json', '[5, 6]', '7', '{"size": "x"}', '[{"id": 4}]']) {
+      const message = {
+        headers: {},
+        body: Buffer.from(text),
+        contentType: '',
+        contentEncoding: '',
+        deliveryMode: 1,
+      } as const
+      await broker.publish(message, { exchange: '', routingKey: QUEUE })
+    }
+    let count = 0
+    await one.gather('g', 2, async () => void count++)
+    expect(count).toBe(0)
+    const all = await one.addPart('g', part('a'), 0, 1)
+    await one.gather('g', all as number, async (parts) => void (count += parts.length))
+    expect(count).toBe(1)
+  })
+})
