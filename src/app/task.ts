@@ -27,10 +27,7 @@ export interface RemoteTask<Args extends readonly unknown[] = any, Result = unkn
   /** As `delay`, with options. */
   applyAsync(args: Args, options?: CallOptions): Sending<Result, AsyncResult<Result, Part>>
   /** With arguments by name: those of `args` come first. */
-  applyAsync(
-    args: Partial<Args>,
-    options: CallOptions & NamedArguments,
-  ): Sending<Result, AsyncResult<Result, Part>>
+  applyAsync(args: Partial<Args>, options: CallOptions & NamedArguments): Sending<Result, AsyncResult<Result, Part>>
   /**
    * The call as a signature, which is sent later, or as part of a chain, group or chord. These are its last arguments: what
    * is still to come goes in front of them.
