@@ -20,6 +20,10 @@ export const HTTP_ERRORS = {
     message: 'The request is not valid HTTP: {problem}',
     fix: 'See what the client sends',
   },
+  HEADER_INVALID: {
+    message: 'Header {header} {problem}',
+    fix: '{fix}',
+  },
   REQUEST_TIMEOUT: {
     message: 'The request did not arrive whole in time',
     fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',

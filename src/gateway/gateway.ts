@@ -7,13 +7,15 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
+import { abandoningOf } from './abandoning.ts'
 import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
 import { healthReply, Outage, Readiness } from './health.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import { relay, type Desk } from './relay.ts'
-import { checkHandler, taskRoute } from './route.ts'
+import { checkHandler } from './route-checks.ts'
+import { taskRoute } from './route.ts'
 import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
 import type { RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
@@ -88,6 +90,7 @@ export class Gateway implements Service {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
       tickets: ticketsOf(app, clock),
+      abandoning: abandoningOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -247,6 +250,7 @@ export class Gateway implements Service {
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    if (http) await this.#desk.abandoning.close()
   }
 }
 

@@ -4,7 +4,10 @@ import { log } from '../base/log.ts'
 import { failureText, readFailure, type Failure } from '../protocol/failure.ts'
 import { payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { AsyncResult } from '../app/async-result.ts'
+import type { Abandoning } from './abandoning.ts'
 import { loggedUrl } from './access-line.ts'
+import { remainingOf } from './deadline.ts'
+import type { Call } from './arguments.ts'
 import { patienceOf, type Patience } from './prefer.ts'
 import {
   errorReply,
@@ -25,6 +28,8 @@ export interface Desk {
   inFlight: number
   readonly maxInFlight: number
   readonly tickets: Tickets
+  /** Ends the tasks that nobody waits for any more. */
+  readonly abandoning: Abandoning
   readonly clock: Clock
   /** Why nothing can be sent, where that has been known for a while; undefined when it can be tried. */
   readonly outage: () => LovageError | undefined
@@ -46,6 +51,8 @@ export interface Caller {
 interface Progress {
   readonly patience: Patience
   result?: AsyncResult
+  /** Until when the caller needs the answer; epoch ms. */
+  deadlineMs?: number
   outcome?: Outcome
 }
 
@@ -64,7 +71,9 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const startedMs = desk.clock.monotonic()
     const refused = route.guard && (await route.guard(request))
     if (refused !== undefined) return replyOf(refused, route.contentType)
-    const { args, kwargs, options } = route.call(request)
+    const remainingMs = remainingOf(route.deadline, request.headers, patience)
+    const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
+    const { args, kwargs, options } = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
     const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
     caller.id = sending.id
     const result = (progress.result = await sending)
@@ -73,11 +82,14 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     // Who hangs up gives up the slot, and with it this wait.
     caller.onGone = () => forget(result)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
-    const leftMs = patience.waitMs - (desk.clock.monotonic() - startedMs)
-    const outcome = (progress.outcome = await result.outcome({ timeout: Math.max(1, leftMs) }))
+    const leftMs = Math.min(patience.waitMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
+    const outcome = await result.outcome({ timeout: Math.max(1, leftMs) })
+    if (isLate(outcome, progress, desk.clock)) throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: 0 })
+    progress.outcome = outcome
     caller.runMs = outcome.runMs
     return followed(await outcomeReply(route, request, outcome), patience)
   } catch (error) {
+    abandon(desk, route, caller, progress, error)
     return followed(await faultReply(desk, route, request, caller, progress, error), patience)
   } finally {
     caller.onGone = undefined
@@ -89,6 +101,31 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
 /** Nobody will ask for a result that was answered: giving it up keeps the memory of a busy gateway flat. */
 function settle({ result, outcome }: Progress): void {
   if (result && outcome) forget(result)
+}
+
+/** Who waited is gone, or has waited long enough: the task of a caller is wanted no more. */
+function abandon(
+  { abandoning }: Desk,
+  { abandonAfterMs }: TaskRoute,
+  { id, isGone }: Caller,
+  { deadlineMs, outcome, patience }: Progress,
+  error: unknown,
+): void {
+  if (id === undefined || abandonAfterMs === undefined || outcome) return
+  // Who was told where the result will be comes for it.
+  const isOver = isLovageError(error, 'RESULT_TIMEOUT') ? !patience.thenAccept : isLovageError(error, 'PUBLISH_TIMEOUT')
+  if (isGone || isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
+}
+
+/** It ended unrun, because its caller's time was over: the caller sees a wait that was too long, as it nearly was. */
+function isLate({ state }: Outcome, { deadlineMs = Infinity }: Progress, clock: Clock): boolean {
+  return state === 'REVOKED' && deadlineMs <= clock.now()
+}
+
+function withDeadline(call: Call, arrivedMs: number, remainingMs: number | undefined, progress: Progress): Call {
+  if (remainingMs === undefined) return call
+  progress.deadlineMs = arrivedMs + remainingMs
+  return { ...call, options: { ...call.options, deadline: new Date(progress.deadlineMs) } }
 }
 
 function forget(result: AsyncResult): void {

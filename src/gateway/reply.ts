@@ -66,6 +66,7 @@ export function resultsReply(value: unknown): Reply {
 /** What an error means to a client. Codes that are not here are faults of ours: 500. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BODY_INVALID: 400,
+  HEADER_INVALID: 400,
   REQUEST_INVALID: 400,
   URL_INVALID: 400,
   ORIGIN_REFUSED: 403,

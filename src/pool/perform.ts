@@ -1,4 +1,5 @@
-import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
+import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TaskAbandoned } from '../app/control-flow.ts'
+import { TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
 import { runWithTask } from '../app/current-task.ts'
 import type { Hooks } from '../app/hooks.ts'
 import type { RegisteredTask, Registry } from '../app/registry.ts'
@@ -13,9 +14,11 @@ import {
   maxRetriesExceededError,
   notRegistered,
   softTimeLimitExceeded,
+  taskRevokedError,
   timeLimitExceeded,
   tracebackOf,
 } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { failed, type Outcome } from '../protocol/outcome.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
@@ -144,6 +147,7 @@ class Performance {
     if (error instanceof Retry) return this.#retried(error, error.cause, task, body)
     const thrown = this.#behind(error)
     if (thrown instanceof WorkerStopping) return handedBack(this.#request)
+    if (thrown instanceof TaskAbandoned) return abandoned(this.#request, thrown)
     if (isRetried(thrown, task.options)) return this.#retried(undefined, thrown, task, body)
     return failed(this.#request.id, reasonOf(thrown), { traceback: tracebackOf(error) })
   }
@@ -198,11 +202,16 @@ class Performance {
     const [hardS, softS] = this.#request.timelimit
     const hardMs = hardS === null ? task.options.timeLimitMs : hardS * 1000
     const softMs = softS === null ? task.options.softTimeLimitMs : softS * 1000
-    if (hardMs === undefined && softMs === undefined) return NO_LIMITS
-    const { dues } = this.#options
+    const deadlineMs = task.options.abandonable ? deadlineOf(this.#request.custom) : Infinity
+    if (hardMs === undefined && softMs === undefined && deadlineMs === Infinity) return NO_LIMITS
+    const { dues, clock } = this.#options
     const limits: Due[] = []
     if (softMs !== undefined) {
       limits.push(dues.add(softMs, () => this.#control.abort(new SoftTimeLimitExceeded(softMs))))
+    }
+    if (deadlineMs !== Infinity) {
+      const leftMs = Math.max(0, deadlineMs - clock.now())
+      limits.push(dues.add(leftMs, () => this.#control.abort(new TaskAbandoned('expired'))))
     }
     if (hardMs !== undefined) limits.push(dues.add(hardMs, () => this.#giveUp(hardMs)))
     return limits
@@ -231,6 +240,10 @@ function isThenable(value: unknown): boolean {
 /** The outcome of a job that was begun and is to be run again, by somebody else, with nothing counted against it. */
 export function handedBack({ id }: TaskRequest): Outcome {
   return { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: true }
+}
+
+function abandoned({ id }: TaskRequest, { why }: TaskAbandoned): Outcome {
+  return { id, state: 'REVOKED', result: { value: taskRevokedError(why) }, traceback: null }
 }
 
 function reasonOf(thrown: unknown): Failure {

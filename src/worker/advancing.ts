@@ -8,6 +8,7 @@ import { advance, type Consequences, type Ending, NOTHING, type Part, type Surro
 import { failChord, type FullChord, join } from '../canvas/join.ts'
 import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Embed } from '../protocol/signature.ts'
@@ -110,13 +111,13 @@ export class Advancing {
     for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest): Promise<void> {
+  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest): Promise<void> {
     const { canvas, insist } = this.#options
     const about = { id: call.id, task: call.task, after: call.parentId }
     return insist(
       'what follows a task could not be sent',
       about,
-      () => canvas.deliver(call, { stamps, stampedHeaders }),
+      () => canvas.deliver(call, { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }),
       {
         isFinal,
       },
