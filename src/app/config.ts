@@ -176,8 +176,7 @@ function resolveProcess(
   const { run } = given as { run?: unknown }
   if (run === 'worker') return { ...checkAll(given, WORKER, complaints), run }
   if (run !== 'gateway' && run !== 'beat') {
-    const near =
-      typeof run === 'string' ? didYouMean(run, KINDS) : "Write run: 'worker', run: 'gateway' or run: 'beat'"
+    const near = typeof run === 'string' ? didYouMean(run, KINDS) : "Write run: 'worker', run: 'gateway' or run: 'beat'"
     const problem = run === undefined ? 'is missing' : `must be 'worker', 'gateway' or 'beat', and is ${shown(run)}`
     throw complaints.invalid('run', problem, near)
   }

@@ -175,7 +175,7 @@ export class Schedules {
 
   async #ledger(): Promise<Ledger> {
     const { settings } = this.#app
-    const store = await this.#app.store('A schedule')
+    const store = await this.#app.store('schedules(app)')
     return new Ledger({ store, name: this.#name, timezone: settings.timezone, clock: this.#clock })
   }
 }

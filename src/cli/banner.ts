@@ -9,7 +9,10 @@ import { version } from '../base/version.ts'
 import type { Workload } from './workload.ts'
 
 /** Tells on stdout what runs where, and what to try. */
-export function printBanner(target: Target, { gateways = [], workers = [], beats = [] }: Partial<Pick<Workload, 'gateways' | 'workers' | 'beats'>>): void {
+export function printBanner(
+  target: Target,
+  { gateways = [], workers = [], beats = [] }: Partial<Pick<Workload, 'gateways' | 'workers' | 'beats'>>,
+): void {
   const paint = paintFor(process.stdout)
   const rows = [
     ['app', `${target.app.name}, ${counted(target.app.registry.names().length, 'task')} (${shortPath(target.source)})`],

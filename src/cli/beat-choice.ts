@@ -27,7 +27,9 @@ export function chosenBeat(target: Target, name: string | undefined, command: Co
 
 /** Every beat of a configuration, once: in one process a second of the same would have nothing to do. */
 export function beatsOf(target: Target): Beat[] {
-  const made = Object.values(target.processes).flatMap((config) => (config.run === 'beat' ? [beatOf(target, config)] : []))
+  const made = Object.values(target.processes).flatMap((config) =>
+    config.run === 'beat' ? [beatOf(target, config)] : [],
+  )
   return [...new Set(made)]
 }
 

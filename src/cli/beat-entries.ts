@@ -16,7 +16,7 @@ interface EntryOptions extends CommonOptions {
 export function entryCommands(): Command[] {
   const part = (name: string, what: string, example: string): Command =>
     addCommonOptions(newCommand(name, what, [`lovage beat ${name}${example}`]))
-      .addOption(new Option('--name <name>', 'name of the beat, where its code gives it one (default: the app\'s)'))
+      .addOption(new Option('--name <name>', "name of the beat, where its code gives it one (default: the app's)"))
       .addOption(new Option('--json', 'as JSON'))
   const entry = (): Argument => new Argument('<entry>', 'name of an entry')
   return [
@@ -28,10 +28,14 @@ export function entryCommands(): Command[] {
       .action((count: number, _options, self: Command) => within(self, (it) => next(it, count))),
     part('pause', 'Lets no tick of an entry come until it is resumed.', ' nightly')
       .addArgument(entry())
-      .action((name: string, _options, self: Command) => within(self, (it) => tell(it, it.all.pause(name), 'is paused'))),
+      .action((name: string, _options, self: Command) =>
+        within(self, (it) => tell(it, it.all.pause(name), 'is paused')),
+      ),
     part('resume', 'Lets the ticks of an entry come again.', ' nightly')
       .addArgument(entry())
-      .action((name: string, _options, self: Command) => within(self, (it) => tell(it, it.all.resume(name), 'goes on'))),
+      .action((name: string, _options, self: Command) =>
+        within(self, (it) => tell(it, it.all.resume(name), 'goes on')),
+      ),
     part('run', 'Has an entry sent once, now, by a beat that runs; prints the id of the task.', ' nightly')
       .addArgument(entry())
       .action((name: string, _options, self: Command) => within(self, (it) => runNow(it, name))),
@@ -52,7 +56,12 @@ async function within(command: Command, errand: (it: Errand) => Promise<void>): 
   const { schedules } = await import('../beat/beat.ts')
   try {
     const say = (line: string): void => void process.stdout.write(`${line}\n`)
-    await errand({ all: schedules(app, { ...(name !== undefined && { name }) }), json, paint: paintFor(process.stdout), say })
+    await errand({
+      all: schedules(app, { ...(name !== undefined && { name }) }),
+      json,
+      paint: paintFor(process.stdout),
+      say,
+    })
   } finally {
     await app.close()
   }
@@ -111,7 +120,9 @@ async function next({ all, json, paint, say }: Errand, count: number): Promise<v
 async function tell({ json, say }: Errand, told: Promise<ScheduleInfo>, what: string): Promise<void> {
   const entry = await told
   if (json) return say(JSON.stringify(entry, undefined, 2))
-  say(`${harmless(entry.name)} ${what}${entry.next ? `, next at ${localText(entry.next, entry.timezone)} ${entry.timezone}` : ''}`)
+  say(
+    `${harmless(entry.name)} ${what}${entry.next ? `, next at ${localText(entry.next, entry.timezone)} ${entry.timezone}` : ''}`,
+  )
 }
 
 async function runNow({ all, json, say }: Errand, name: string): Promise<void> {

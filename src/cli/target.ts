@@ -104,16 +104,21 @@ export async function loadConfig(file: string): Promise<ResolvedConfig> {
 }
 
 /** @throws LovageError `MODULE_FAILED` */
-async function targetOfConfig(config: ResolvedConfig, { gateways = false, beats = false }: LoadOptions): Promise<Target> {
+async function targetOfConfig(
+  config: ResolvedConfig,
+  { gateways = false, beats = false }: LoadOptions,
+): Promise<Target> {
   const from = (path: string): string => resolve(dirname(config.file), path)
   const appFile = from(config.app)
   const processes: Record<string, ProcessConfig> = {}
   const taskFiles = [appFile, ...config.tasks.map(from)]
   const files = new Set(taskFiles)
   for (const [name, process] of Object.entries(config.processes)) {
-    const placed = process.run === 'worker' ? process : { ...process, module: from(process.module) }
-    processes[name] = placed
-    if (placed.run === 'gateway' ? gateways : placed.run === 'beat' && beats) files.add(placed.module)
+    processes[name] = process
+    if (process.run === 'worker') continue
+    const module = from(process.module)
+    processes[name] = { ...process, module }
+    if (process.run === 'gateway' ? gateways : beats) files.add(module)
   }
   // In one call: what they have in common must be one copy.
   const loaded = await loadModules([...files])
