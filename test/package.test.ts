@@ -100,6 +100,7 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
         sum: 5,
         answer: 42,
         app: './app.ts',
+        drum: 'function',
         door: 'function',
         suite: 'function',
         known: true,

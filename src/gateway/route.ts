@@ -7,6 +7,7 @@ import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
 import { callerRules, type CallerOptions, type CallerRules } from './deadline.ts'
+import { type JoinOptions, joinRule, type JoinRule } from './join.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
 import type { Patience } from './prefer.ts'
 import { checkRoute, type CheckedRoute } from './route-checks.ts'
@@ -82,6 +83,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> e
    */
   readonly guard?: (request: RouteRequest<Params>) => unknown
   /**
+   * How retries of one request are known: they share its task and get its answer, whichever gateway they come to. Needs a
+   * store, and results that every gateway can read. Default: each request has a task of its own.
+   */
+  readonly join?: JoinOptions<Params>
+  /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
    */
@@ -122,6 +128,8 @@ export interface HandlerOptions {
 
 /** A route bound to a task, checked, as the relay reads it. */
 export interface TaskRoute extends CallerRules {
+  /** Undefined: each request has a task of its own. */
+  readonly join: JoinRule | undefined
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
   readonly guard: ((request: RouteRequest) => unknown) | undefined
@@ -168,6 +176,7 @@ export function taskRoute(
     // Who does not wait has nothing to choose.
     prefer: reply === 'wait' && (prefer ?? response === undefined),
     timeoutMs,
+    join: joinRule(where, rest.join),
     ...callerRules(rest, registered?.options),
     response,
     contentType,

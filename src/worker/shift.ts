@@ -282,9 +282,10 @@ export class Shift {
   #run(work: Work): void {
     const { pool, slots } = this.#lanes.of(work)
     void run(work, pool, this.#running).then((outcome) => {
+      work.job = undefined
       slots.fill()
       this.#admission.fitCredit()
-      return this.#ends.settle(work, outcome)
+      void this.#ends.settle(work, outcome)
     })
   }
 
