@@ -201,17 +201,19 @@ function argumentsRefused(task: string, { exc_module: module, exc_message: [mess
 async function faultReply(
   desk: Desk,
   route: TaskRoute,
-  { method, url }: RouteRequest,
+  request: RouteRequest,
   { id, isGone }: Caller,
   progress: Progress,
   thrown: unknown,
 ): Promise<Reply> {
+  const { method, url } = request
   if (isGone) return errorReply(new LovageError('CLIENT_GONE'), id)
   const { result, outcome, patience } = progress
   if (result && !outcome && isLovageError(thrown, 'RESULT_TIMEOUT')) {
     // The task goes on, and the client learns its id: the result can still be asked for.
     const reply = await accepted(desk, route.task.name, result.id)
     if (patience.thenAccept) return reply
+    if (route.late) return lateReply(route, request, result.id)
     return errorReply(new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: patience.waitMs }), id)
   }
   const reply = errorReply(faultOf(route, method, progress, thrown), id)
@@ -219,6 +221,17 @@ async function faultReply(
     log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
   }
   return reply
+}
+
+async function lateReply({ late, contentType, task }: TaskRoute, request: RouteRequest, id: string): Promise<Reply> {
+  const { method, url } = request
+  try {
+    return replyOf(await late?.({ id, request }), contentType)
+  } catch (error) {
+    log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error })
+    const route = `${method} of ${task.name}`
+    return errorReply(new LovageError('HANDLER_FAILED', { route, problem: messageOf(error) }, { cause: error }), id)
+  }
 }
 
 function faultOf(

@@ -6,7 +6,7 @@ import { type CheckedJoin, joinOption } from './join.ts'
 import { invalid } from './options.ts'
 import type { HandlerOptions, RouteOptions } from './route.ts'
 
-type Functions = 'args' | 'kwargs' | 'guard' | 'response'
+type Functions = 'args' | 'kwargs' | 'guard' | 'response' | 'late'
 type AnyFunction = (...args: any[]) => any
 
 /** The options of both kinds of route, checked. */
@@ -54,6 +54,7 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   kwargs: fn,
   guard: fn,
   response: fn,
+  late: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
   waitThenAccept: wait,

@@ -106,6 +106,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> e
    * anything else as JSON.
    */
   readonly response?: (value: Result, context: ResponseContext<Params>) => unknown
+  /**
+   * What is answered where the wait was too long, in place of 504; as from `response`. The task goes on, under the id in
+   * the context. Default: 504 with that id.
+   */
+  readonly late?: (context: ResponseContext<Params>) => unknown
   /** Content type of a text or bytes from `response`. Default `text/plain; charset=utf-8`, `application/octet-stream`. */
   readonly contentType?: string
   /** `'raw'`: the body is a Buffer whatever its media type. Default `'parsed'`. */
@@ -137,6 +142,7 @@ export interface TaskRoute extends CallerRules {
   readonly prefer: boolean
   readonly timeoutMs: number
   readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
+  readonly late: ((context: ResponseContext) => unknown) | undefined
   readonly contentType: string | undefined
   readonly exposeErrors: boolean
 }
@@ -159,6 +165,7 @@ export function taskRoute(
     prefer,
     guard,
     response,
+    late,
     contentType,
     ...rest
   } = checkRoute(where, given)
@@ -179,6 +186,7 @@ export function taskRoute(
     join: joinRule(where, rest.join),
     ...callerRules(rest, registered?.options),
     response,
+    late,
     contentType,
     exposeErrors: defaults.exposeErrors,
   }
