@@ -19,7 +19,7 @@ export async function run({ rounds = 1, seed }: ProofOptions): Promise<Proof> {
   const places: Record<string, BeatPlace> = {
     embedded: { broker: home, backend: home, store: home },
     redis: { broker: redis.url(0), backend: redis.url(0), store: redis.url(0) },
-    'RabbitMQ, and a store in Redis': { broker: rabbitmq.url, backend: 'rpc://', store: redis.url(1) },
+    'RabbitMQ, and a store in Redis': { broker: rabbitmq.url(), backend: 'rpc://', store: redis.url(1) },
   }
   try {
     for (const [name, place] of Object.entries(places)) {

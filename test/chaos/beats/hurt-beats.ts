@@ -71,13 +71,8 @@ export async function hurtBeats(place: BeatPlace, round: BeatRound): Promise<Bea
     let [kills, halts] = [0, 0]
     while ((await decided(ledger, begins, round.everyMs)) < round.ticks) {
       await sleep(round.faultEveryMs * (0.5 + round.random()))
-      if (round.random() < 0.5) {
-        await crew.kill(round.random)
-        kills++
-      } else {
-        crew.halt(round.random, round.leaseMs * (1.2 + round.random()))
-        halts++
-      }
+      if (round.random() < 0.4) kills += await crew.kill(round.random)
+      else halts += crew.halt(round.random, round.leaseMs * (1.2 + round.random()))
     }
     await crew.goOn()
     const untilMs = await ledger.now()
@@ -127,6 +122,7 @@ class Crew {
   readonly #env: Record<string, string>
   readonly #all: Child[] = []
   #living: Child[] = []
+  readonly #starting: Promise<void>[] = []
   /** Those that are halted, with what has them go on. */
   readonly #halted = new Map<Child, NodeJS.Timeout>()
 
@@ -142,29 +138,36 @@ class Crew {
     await Promise.all(Array.from({ length: count }, () => this.#begin()))
   }
 
-  /** At once, halted or not; another takes its place. */
-  async kill(random: () => number): Promise<void> {
+  /** At once, halted or not; another takes its place as soon as it has started. Gives how many. */
+  async kill(random: () => number): Promise<number> {
     const [child] = this.#living.splice(Math.floor(random() * this.#living.length), 1)
-    if (!child) return
+    if (!child) return 0
     clearTimeout(this.#halted.get(child))
     this.#halted.delete(child)
     await child.kill()
-    await this.#begin()
+    const starting = this.#begin()
+    this.#starting.push(starting)
+    // Heard of when the faults are over.
+    starting.catch(() => {})
+    return 1
   }
 
-  halt(random: () => number, ms: number): void {
+  /** Gives how many. */
+  halt(random: () => number, ms: number): number {
     const child = this.#living[Math.floor(random() * this.#living.length)]
-    if (!child || this.#halted.has(child)) return
+    if (!child || this.#halted.has(child)) return 0
     child.signal('SIGSTOP')
     this.#halted.set(
       child,
       setTimeout(() => this.#wake(child), ms),
     )
+    return 1
   }
 
-  /** Nobody is halted any more. */
+  /** Nobody is halted any more, and those that were to start have. */
   async goOn(): Promise<void> {
     for (const child of [...this.#halted.keys()]) this.#wake(child)
+    await Promise.all(this.#starting)
   }
 
   async stop(): Promise<void> {
