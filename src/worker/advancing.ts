@@ -97,7 +97,8 @@ export class Advancing {
     await this.#count(consequences.parts, request)
   }
 
-  async #send({ chords, calls }: Consequences, request: TaskRequest): Promise<void> {
+  /** @param isCopy They may have been sent before, by who is no more. */
+  async #send({ chords, calls }: Consequences, request: TaskRequest, isCopy = false): Promise<void> {
     const { canvas, insist } = this.#options
     const { id, task } = request
     if (chords.length > 0) {
@@ -107,16 +108,17 @@ export class Advancing {
       }
       await insist('size of a chord could not be stored', { id, task }, open)
     }
-    for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request)))
+    for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request, isCopy)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest): Promise<void> {
+  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest, isCopy: boolean): Promise<void> {
     const { canvas, insist } = this.#options
+    const around = { stamps, stampedHeaders }
     const about = { id: call.id, task: call.task, after: call.parentId }
     return insist(
       'what follows a task could not be sent',
       about,
-      () => canvas.deliver(call, { stamps, stampedHeaders }),
+      () => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around)),
       {
         isFinal,
       },
@@ -169,7 +171,7 @@ export class Advancing {
     const around = this.#around(request)
     try {
       const following = join(chord, parts, around, tree)
-      await this.#send(following, request)
+      await this.#send(following, request, true)
       await this.#carryOut({ ...following, chords: [], calls: [] }, request)
     } catch (error) {
       if (!isFinal(error)) throw error

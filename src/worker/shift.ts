@@ -124,6 +124,7 @@ export class Shift {
       clock,
       steering,
       disableRateLimits: options.disableRateLimits,
+      claim: (id, copy) => app.canvas.claim(id, copy),
       inHand: this.#inHand,
       lanes: this.#lanes,
       unhold: (work) => this.#admission.unhold(work),

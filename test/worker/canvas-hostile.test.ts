@@ -31,6 +31,22 @@ describe('what no canvas is', () => {
     expect(await waysBack(made, id)).toEqual([])
   })
 
+  test('that cannot even be worked out ends in the dead letters, and does not come again and again', async () => {
+    await using made = new Canvas()
+    await made.worker()
+    const get = made.app.registry.get.bind(made.app.registry)
+    made.app.registry.get = (name) => {
+      if (name === 'onError') throw new RangeError('of a fault of ours')
+      return get(name)
+    }
+    const id = await made.start('fail', [], { errbacks: [sig('onError')] })
+    await expect.poll(async () => (await made.dead()).map((dead) => dead.id), { timeout: 20_000 }).toEqual([id])
+    expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
+    expect(made.called('fail')).toHaveLength(1)
+    expect(await made.depth()).toBe(0)
+    expect(await waysBack(made, id)).toEqual([])
+  })
+
   test('as the body of a chord ends the chord', async () => {
     await using made = new Canvas()
     await made.worker()
