@@ -11,7 +11,8 @@ export type {
   NodeReply,
   TerminateOptions,
 } from './app/control.ts'
-export { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from './app/control-flow.ts'
+export { Ignore, Reject, Retry, SoftTimeLimitExceeded, TaskAbandoned } from './app/control-flow.ts'
+export { TimeLimitExceeded, WorkerStopping } from './app/control-flow.ts'
 export { currentTask, type CurrentTask, type DeliveryInfo, retry, type RetryOptions } from './app/current-task.ts'
 export type {
   ChildEvent,

@@ -16,6 +16,7 @@ const INSTALL_MS = 240_000
 
 const CONSUMER = `
 import { lovage, isLovageError, LovageError, type App } from 'lovage'
+import { beat, every } from 'lovage/beat'
 import { defineConfig } from 'lovage/config'
 import { gateway } from 'lovage/gateway'
 import { brokerSuite, VirtualClock } from 'lovage/testing'
@@ -29,11 +30,12 @@ const wrong = () => add('2', 3)
 const config = defineConfig({ app: './app.ts' })
 const door = gateway(app, { port: 0 })
 const known = isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')
+const drum = beat(app, { often: every('1h', add.s(1, 2)) })
 const hand = worker(app)
 await hand.start()
 const answer: number = await add.delay(20, 22).get({ timeout: '10s' })
 await hand.stop()
-console.log(JSON.stringify({ sum, answer, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
+console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
 await app.close()
 `
 
@@ -98,6 +100,7 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
         sum: 5,
         answer: 42,
         app: './app.ts',
+        drum: 'function',
         door: 'function',
         suite: 'function',
         known: true,

@@ -25,6 +25,12 @@ def add(x, y):
     return x + y
 
 
+@app.task(name='bench.rest')
+def rest(ms=None):
+    time.sleep((200 + random.random() * 200 if ms is None else ms) / 1000)
+    return 'rested'
+
+
 @app.task(name='bench.mark', ignore_result=True)
 def mark(key):
     app.backend.client.rpush(key, time.time())

@@ -1,8 +1,8 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Check, Checks } from './check.ts'
-import { date, duration, shown, text, Unfit } from './check.ts'
-import { checkOptions, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
+import { date, duration, flag, shown, text, Unfit } from './check.ts'
+import { checkOptions, moment, SEND_CHECKS, type CheckedSendOptions, type SendOptions } from './task-options.ts'
 
 /** What `applyAsync(args, options)` takes. What is not given comes from the options of the task. */
 export interface CallOptions extends SendOptions {
@@ -10,8 +10,18 @@ export interface CallOptions extends SendOptions {
   readonly countdown?: Duration
   /** Run it at this moment, in place of `countdown`. */
   readonly eta?: Date
+  /**
+   * How long, or until when, somebody needs the answer: nobody starts it afterwards, and one marked `abandonable` is told
+   * to stop. What it sends has the same deadline, or a sooner one of its own. Default: that of the task it is called in.
+   */
+  readonly deadline?: Duration | Date
   /** Id of the task. Default: a random UUID. */
   readonly taskId?: string
+  /**
+   * However often it is sent under this `taskId`, it is run once: for who cannot know whether the message before has got
+   * through. Needs a store that the workers share. Default false.
+   */
+  readonly once?: boolean
   /** Queue that takes the result. Default: the result backend's own; `''`: nobody's. */
   readonly replyTo?: string
 }
@@ -25,7 +35,9 @@ export interface NamedArguments {
 export interface CheckedCallOptions extends CheckedSendOptions {
   countdown: number
   eta: Date
+  deadline: number | Date
   taskId: string
+  once: boolean
   replyTo: string
   kwargs: Readonly<Record<string, unknown>>
 }
@@ -41,7 +53,9 @@ const CALL_CHECKS: Checks<CheckedCallOptions> = {
   ...SEND_CHECKS,
   countdown: duration,
   eta: date,
+  deadline: moment,
   taskId: text,
+  once: flag,
   replyTo: maybeEmpty,
   kwargs: object,
 }

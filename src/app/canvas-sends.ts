@@ -6,16 +6,14 @@ import type { Call } from '../canvas/plan.ts'
 import { queueChords } from '../canvas/queue-chords.ts'
 import { storeGroups } from '../canvas/store-groups.ts'
 import type { Store } from '../store/store.ts'
+import { ONCE_HEADER } from '../protocol/headers.ts'
 import { isRecord } from '../protocol/signature.ts'
-import { assertChords, countsInQueues } from './capabilities.ts'
+import { assertChords, countsInQueues, keepsMarks } from './capabilities.ts'
 import { type Place, sendable } from './outgoing.ts'
 import type { Registry } from './registry.ts'
 import type { Client, Sender } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
-
-/** Tells copies of one task from each other, of which one is to start: see the worker. */
-export const COPY_HEADER = 'x-lovage-copy'
 
 /** What sending canvases stands on. */
 export interface CanvasSendsOptions {
@@ -40,24 +38,15 @@ export class CanvasSends {
   }
 
   /**
-   * Brings one task to the broker, which may have come there before: of all copies that are sent so, one starts, where that
+   * Brings one task to the broker, which may have come there before: of all messages that are sent so one is run, where that
    * can be kept. Rejects as `applyAsync` does.
    */
-  async deliverCopy(call: Call, around?: Partial<Place>): Promise<void> {
-    const { client, clock } = this.#options
-    const { backend } = await client()
-    this.#chords ??= await this.#kept(backend)
-    if (!this.#chords?.claim) return this.deliver(call, around)
+  deliverCopy(call: Call, around?: Partial<Place>): Promise<void> {
+    const { clock, settings } = this.#options
+    if (!keepsMarks(settings)) return this.deliver(call, around)
     const { headers } = call.options
-    const marked = { ...(isRecord(headers) && headers), [COPY_HEADER]: clock.uuid() }
+    const marked = { ...(isRecord(headers) && headers), [ONCE_HEADER]: clock.uuid() }
     return this.deliver({ ...call, options: { ...call.options, headers: marked } }, around)
-  }
-
-  /** Whether this copy of a task is the one to run. */
-  async claim(taskId: string, copy: string): Promise<boolean> {
-    const { backend } = await this.#options.client()
-    this.#chords ??= await this.#kept(backend)
-    return this.#chords?.claim?.(taskId, copy) ?? true
   }
 
   /** Brings one task to the broker. Rejects as `applyAsync` does. */

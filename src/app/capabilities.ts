@@ -179,6 +179,11 @@ export function countsInQueues({ broker, backend, store }: Pick<Settings, 'broke
   return isRabbit && store === undefined && !keepsGroups({ backend })
 }
 
+/** Whether it can be kept which of several messages of one task is the one that runs. */
+export function keepsMarks(settings: Pick<Settings, 'backend' | 'store'>): boolean {
+  return settings.store !== undefined || keepsGroups(settings)
+}
+
 function keepsGroups({ backend }: Pick<Settings, 'backend'>): boolean {
   return BACKEND_SCHEMES[schemeOf(backend) ?? ''] === 'redis'
 }
@@ -194,6 +199,17 @@ export function assertStore({ store, broker }: Pick<Settings, 'store' | 'broker'
     "Add store: 'embedded://' to the settings, or LOVAGE_STORE=embedded://, for the processes of one machine; redis://localhost/3, say, for several"
   const kind = `an application on ${redactUrl(broker)} without the setting store`
   throw new LovageError('CAPABILITY_MISSING', { what, needs: 'a store', kind, fix })
+}
+
+/**
+ * Refuses what needs results that any process can read.
+ * @param what Who asks, as a sentence begins.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertReaders(settings: Pick<Settings, 'backend'>, what: string): void {
+  if (backendHas('anyReader', settings)) return
+  const fix = "Use backend: 'redis://localhost/1', say, in the settings of clients and workers"
+  throw missing(what, BACKEND_FEATURES.anyReader, settings.backend, 'rpc', fix)
 }
 
 /**

@@ -7,9 +7,11 @@ import type { Ground } from '../canvas/freeze.ts'
 import { completed, placeIn, single } from '../canvas/normal.ts'
 import { plan, type Plan, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { failed } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import { NO_EMBED, type Signature } from '../protocol/signature.ts'
+import type { TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import type { CanvasSends } from './canvas-sends.ts'
 import { Ignore } from './control-flow.ts'
@@ -85,7 +87,7 @@ export class Composer {
       if (replyTo !== undefined) {
         for (const id of taskIds(planned.result)) expectations.set(id, await client.backend.expect(id))
       }
-      await this.#publish(planned)
+      await this.#publish(planned, current?.request)
     } catch (error) {
       for (const expectation of expectations.values()) expectation.close()
       throw error
@@ -112,7 +114,7 @@ export class Composer {
     }
     // Run again, it sends the same tasks again, and no others.
     const ids = derivedIds(`${id} replace ${replacedTaskNesting}`)
-    await this.#publish(plan(completed(linked, own), { options }, this.#ground(ids, replyTo || undefined)))
+    await this.#publish(plan(completed(linked, own), { options }, this.#ground(ids, replyTo || undefined)), request)
     throw new Ignore('replaced by a canvas')
   }
 
@@ -137,7 +139,7 @@ export class Composer {
     // the same one.
     await chords.addMember(group, member)
     try {
-      await this.#publish(planned)
+      await this.#publish(planned, request)
     } catch (error) {
       // Counted, and never sent, it would be waited for as long as the chord is kept.
       if (isHopeless(error)) await chords.addPart(group, failed(member, failureOf(error)), undefined, undefined)
@@ -163,14 +165,16 @@ export class Composer {
     for (const { task, args, kwargs } of calls) await registry.get(task)?.check(args, kwargs)
   }
 
-  async #publish({ chords, calls, hasChords }: Plan): Promise<void> {
+  /** `within` is the task that it is sent in: its deadline is that of all. */
+  async #publish({ chords, calls, hasChords }: Plan, within: TaskRequest | undefined): Promise<void> {
     const { canvas } = this.#options
+    const around = within && { deadlineMs: deadlineOf(within.custom) }
     if (hasChords) {
       const counted = await canvas.chords('A chord')
       for (const { groupId, size } of chords) await counted.open(groupId, size)
     }
     for (let at = 0; at < calls.length; at += AT_ONCE) {
-      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call)))
+      await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => canvas.deliver(call, around)))
     }
   }
 }

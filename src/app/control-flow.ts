@@ -68,6 +68,21 @@ export class WorkerStopping extends Error {
   }
 }
 
+/**
+ * What `currentTask().signal` aborts with when nobody needs the result any more: its deadline has passed, or all who waited
+ * are gone. Only in tasks marked `abandonable`; one that lets it through ends as REVOKED.
+ */
+export class TaskAbandoned extends Error {
+  /** `expired`: the deadline has passed. `abandoned`: nobody waits. */
+  readonly why: 'expired' | 'abandoned'
+
+  constructor(why: 'expired' | 'abandoned') {
+    super(why === 'expired' ? 'the deadline has passed' : 'nobody waits for the task any more')
+    this.name = 'TaskAbandoned'
+    this.why = why
+  }
+}
+
 /** What `currentTask().signal` aborts with when the task is revoked while it runs, and has already been given up. */
 export class TaskRevoked extends Error {
   constructor() {

@@ -40,6 +40,12 @@ export interface TerminateOptions extends ControlOptions {
   readonly signal?: string
 }
 
+/** How tasks are abandoned. */
+export interface AbandonOptions extends ControlOptions {
+  /** Until when it must be remembered, epoch ms: the latest of their deadlines, say. Default: three hours. */
+  readonly untilMs?: number | undefined
+}
+
 /** What travels: a command and its arguments, under Celery's names. */
 export interface BroadcastOptions extends ControlOptions {
   readonly arguments?: Readonly<Record<string, unknown>>
@@ -86,6 +92,22 @@ export class Control {
   revoke(ids: string | readonly string[], options: TerminateOptions & { readonly terminate?: boolean } = {}): Replies {
     const { terminate = false, signal = 'SIGTERM', ...rest } = options
     return this.broadcast('revoke', { ...rest, arguments: { task_id: ids, terminate, signal } })
+  }
+
+  /**
+   * Has tasks end that nobody waits for any more: as `revoke`, and those that run and are marked `abandonable` see their
+   * signal abort. Python's workers do as with `revoke`.
+   */
+  abandon(ids: string | readonly string[], options: AbandonOptions = {}): Replies {
+    const { untilMs, ...rest } = options
+    const given = {
+      task_id: ids,
+      terminate: false,
+      signal: 'SIGTERM',
+      abandon: true,
+      ...(untilMs && { until: untilMs }),
+    }
+    return this.broadcast('revoke', { ...rest, arguments: given })
   }
 
   /** The same for all tasks that bear one of these stamps: `{ user: ['ann', 'bob'] }`. */

@@ -34,8 +34,15 @@ export interface CurrentTask {
   readonly kwargs: Readonly<Record<string, unknown>>
   /** 0 in the first run. */
   readonly retries: number
-  /** Aborts at the soft time limit, when the task is revoked while it runs, and when the worker must stop. */
+  /**
+   * Aborts at the soft time limit, when the task is revoked while it runs, and when the worker must stop; where the task is
+   * `abandonable`, also when nobody needs it any more.
+   */
   readonly signal: AbortSignal
+  /** When nobody needs its result any more; undefined: that is not known. */
+  readonly deadline: Date | undefined
+  /** Milliseconds until then, 0 at least; `Infinity` where there is no deadline. */
+  readonly remainingMs: number
   /** The headers of the message. */
   readonly request: TaskRequest
   readonly delivery: DeliveryInfo
@@ -49,6 +56,8 @@ export interface CurrentTask {
   updateState(this: void, state: string, meta?: unknown): void
   /** Makes what to throw to be run again: `throw retry({ countdown: '10s' })`. */
   retry(this: void, options?: RetryOptions): Retry
+  /** Has its signal abort: for what a task stands on. */
+  abort?(this: void, reason: Error): void
   /** Called with the id of each task that is sent from inside this one: Celery's trail. */
   sent(this: void, id: string): void
 }

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { formatIso } from '../protocol/iso-time.ts'
-import type { Headers } from '../protocol/headers.ts'
+import { DEADLINE_HEADER, deadlineOf, type Headers, ONCE_HEADER } from '../protocol/headers.ts'
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
@@ -47,6 +47,8 @@ export interface Circumstances {
   readonly current: CurrentTask | undefined
   /** The body, and how it was packed, if it was. */
   readonly written: Serialized & { readonly compression?: string }
+  /** Tells this message from others of the same task, where that is to run once. */
+  readonly mark?: string | undefined
   /** Where it stands in a canvas, if it is part of one. */
   readonly place?: Place | undefined
 }
@@ -60,6 +62,8 @@ export interface Place {
   readonly replacedTaskNesting: number
   readonly stamps: Headers
   readonly stampedHeaders: readonly string[] | null
+  /** That of the task that it follows, or is sent in; epoch ms. */
+  readonly deadlineMs?: number | undefined
 }
 
 /** The node that a process is which sends, as Celery names it. */
@@ -88,13 +92,17 @@ export function outgoing(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   call: Partial<CheckedCallOptions>,
-  { id, nowMs, replyTo, current, written, place }: Circumstances,
+  { id, nowMs, replyTo, current, written, place, mark }: Circumstances,
 ): Outgoing {
   const { options } = task
   const expiresAtMs = atMs(call.expires ?? options.expires, nowMs)
   const etaMs = atMs(call.eta ?? call.countdown, nowMs)
   const ignoreResult = call.ignoreResult ?? options.ignoreResult
   const route = task.route(args, kwargs, call)
+  const deadlineMs = Math.min(
+    atMs(call.deadline, nowMs) ?? Infinity,
+    place?.deadlineMs ?? (current ? deadlineOf(current.request.custom) : Infinity),
+  )
   const isLimited = call.timeLimit !== undefined || call.softTimeLimit !== undefined
   const request = newRequest({
     id,
@@ -113,7 +121,13 @@ export function outgoing(
     kwargsrepr: kwargsRepr(kwargs),
     origin: ORIGIN,
     ignoreResult,
-    custom: { ...options.headers, ...call.headers, [SENT_HEADER]: Math.round(nowMs) },
+    custom: {
+      ...options.headers,
+      ...call.headers,
+      [SENT_HEADER]: Math.round(nowMs),
+      ...(deadlineMs !== Infinity && { [DEADLINE_HEADER]: Math.ceil(deadlineMs) }),
+      ...(mark !== undefined && { [ONCE_HEADER]: mark }),
+    },
     replyTo: call.replyTo ?? (ignoreResult ? '' : (replyTo ?? '')),
     correlationId: id,
     priority: route.priority,

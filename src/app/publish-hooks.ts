@@ -1,9 +1,8 @@
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { HeaderValue } from '../protocol/headers.ts'
+import type { HeaderValue, Headers } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import type { Hooks, PublishEvent } from './hooks.ts'
-import { SENT_HEADER } from './outgoing.ts'
 import { SEND_CHECKS } from './task-options.ts'
 
 /** What hooks are told of a message, beside the message. */
@@ -12,12 +11,12 @@ export type Publishing = Pick<PublishEvent, 'args' | 'kwargs' | 'exchange' | 'ro
 /** Tells that a message is about to be sent, and takes the headers that hooks have put on it. */
 export async function beforePublish(hooks: Hooks, request: TaskRequest, about: Publishing): Promise<TaskRequest> {
   const { id, task, custom } = request
-  const { [SENT_HEADER]: sent, ...own } = custom
+  const [ours, own] = parted(custom)
   const headers: Record<string, HeaderValue> = own
   await hooks.run('beforeTaskPublish', { ...about, task, id, headers })
   try {
     const checked = SEND_CHECKS.headers(headers)
-    return { ...request, custom: sent === undefined ? checked : { ...checked, [SENT_HEADER]: sent } }
+    return { ...request, custom: { ...checked, ...ours } }
   } catch (error) {
     log('error', 'app', 'headers of a hook are left out', {
       hook: 'beforeTaskPublish',
@@ -32,4 +31,11 @@ export async function beforePublish(hooks: Hooks, request: TaskRequest, about: P
 /** Tells that the broker has a message. */
 export function afterPublish(hooks: Hooks, { id, task }: TaskRequest, about: Publishing): Promise<void> {
   return hooks.run('afterTaskPublish', { ...about, task, id })
+}
+
+/** Our own headers, which are no hook's business, and all others. */
+function parted(custom: Headers): [ours: Headers, own: Record<string, HeaderValue>] {
+  const isOurs = ([name]: [string, HeaderValue]): boolean => name.startsWith('x-lovage-')
+  const all = Object.entries(custom)
+  return [Object.fromEntries(all.filter(isOurs)), Object.fromEntries(all.filter((entry) => !isOurs(entry)))]
 }

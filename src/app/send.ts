@@ -11,6 +11,7 @@ import { NO_EMBED } from '../protocol/signature.ts'
 import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
+import { assertStore } from './capabilities.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
@@ -23,6 +24,7 @@ import { SentEvents } from './sent-events.ts'
 import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
+import type { StreamGround } from './stream-run.ts'
 
 /** What an application talks through. */
 export interface Client {
@@ -44,13 +46,15 @@ type Kwargs = Readonly<Record<string, unknown>>
 
 const NO_KWARGS: Kwargs = Object.freeze({})
 
+const ONCE = 'A task that is sent with once'
+
 /** Queues remembered as declared. Who sends to more queues than this declares some of them again. */
 const MAX_DECLARED = 10_000
 
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'> & Composes
+export type Sends = Pick<Sender, 'send'> & Composes & { readonly stream: StreamGround }
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {
@@ -99,6 +103,7 @@ export class Sender {
     try {
       call = checkCallOptions(task.name, options)
       checkCall(task.name, args, kwargs)
+      if (call.once) assertStore(this.#settings, ONCE)
     } catch (error) {
       return { id: this.#clock.uuid(), sent: Promise.reject(error as Error) }
     }
@@ -150,11 +155,13 @@ export class Sender {
   async deliver(task: Sendable, call: Call, around: Partial<Place> = {}): Promise<void> {
     const { args, kwargs, embed, id, rootId, parentId, group, groupIndex, replyTo = '' } = call
     const options = readCallOptions(call.options, task.name)
+    if (options.once) assertStore(this.#settings, ONCE)
     const serializer = options.serializer ?? task.options.serializer
     const content = serializeBody(args, kwargs, embed, { serializer, types: this.#settings.jsonTypes })
     this.#limit(content.body)
     const { broker } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
-    const place = { rootId, parentId, group, groupIndex, ...stampsOf(call.options, around) }
+    const { deadlineMs } = around
+    const place = { rootId, parentId, group, groupIndex, deadlineMs, ...stampsOf(call.options, around) }
     const going = this.#going(task, args, kwargs, options, { id, replyTo, current: undefined, content, place })
     const hooks = this.#hooks
     const about = { ...going.route.destination, args, kwargs }
@@ -170,11 +177,12 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written'> & { content: Serialized },
+    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written' | 'mark'> & { content: Serialized },
   ): Outgoing {
+    const mark = call.once ? this.#clock.uuid() : undefined
     const compression = call.compression ?? task.options.compression
     const written = compression ? { ...content, ...pack(content.body, compression) } : content
-    return outgoing(task, args, kwargs, call, { ...around, written, nowMs: this.#clock.now() })
+    return outgoing(task, args, kwargs, call, { ...around, mark, written, nowMs: this.#clock.now() })
   }
 
   #publishing(broker: Broker, request: TaskRequest, { route, expirationMs, dueAtMs: atMs }: Outgoing): Publish {

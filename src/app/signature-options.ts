@@ -5,20 +5,20 @@ import type { HeaderValue, Headers } from '../protocol/headers.ts'
 import { formatIso, isoTime } from '../protocol/iso-time.ts'
 import { isRecord } from '../protocol/signature.ts'
 import type { CheckedCallOptions } from './call-options.ts'
-import { Unfit } from './check.ts'
+import { flag, Unfit } from './check.ts'
 import type { Place } from './outgoing.ts'
 import { SEND_CHECKS } from './task-options.ts'
 
 /** Options of a call in Celery's names and units, as they stand in a signature. */
 export function celeryOptions(call: Partial<CheckedCallOptions>): Options {
   const { countdown, eta, expires, priority, queue, exchange, routingKey, timeLimit, softTimeLimit } = call
-  const { headers, ignoreResult, shadow, compression, taskId, replyTo, serializer } = call
+  const { headers, ignoreResult, shadow, compression, taskId, replyTo, serializer, deadline, once } = call
   const options: Record<string, unknown> = {
     countdown: countdown === undefined ? undefined : countdown / 1000,
     eta: eta === undefined ? undefined : formatIso(eta.getTime()),
-    expires:
-      expires instanceof Date ? formatIso(expires.getTime()) : expires === undefined ? undefined : expires / 1000,
-    ...{ priority, queue, exchange, shadow, compression, headers, serializer },
+    expires: momentOption(expires),
+    deadline: momentOption(deadline),
+    ...{ priority, queue, exchange, shadow, compression, headers, serializer, once },
     routing_key: routingKey,
     time_limit: timeLimit === undefined ? undefined : timeLimit / 1000,
     soft_time_limit: softTimeLimit === undefined ? undefined : softTimeLimit / 1000,
@@ -52,7 +52,8 @@ export function readCallOptions(options: Options, task: string): Partial<Checked
   }
   take('countdown', 'countdown', ms)
   take('eta', 'eta', date)
-  take('expires', 'expires', (value) => (typeof value === 'number' ? value * 1000 : date(value)))
+  take('expires', 'expires', moment)
+  take('deadline', 'deadline', moment)
   take('timeLimit', 'time_limit', ms)
   take('softTimeLimit', 'soft_time_limit', ms)
   take('priority', 'priority', SEND_CHECKS.priority)
@@ -62,6 +63,7 @@ export function readCallOptions(options: Options, task: string): Partial<Checked
   )
   take('routingKey', 'routing_key', SEND_CHECKS.routingKey)
   take('ignoreResult', 'ignore_result', SEND_CHECKS.ignoreResult)
+  take('once', 'once', flag)
   take('shadow', 'shadow', SEND_CHECKS.shadow)
   take('compression', 'compression', SEND_CHECKS.compression)
   take('serializer', 'serializer', SEND_CHECKS.serializer)
@@ -87,6 +89,14 @@ export function stampsOf(
   )
   const all = [...new Set([...(stampedHeaders ?? []), ...names])]
   return { stamps: { ...stamps, ...own }, stampedHeaders: all, replacedTaskNesting: replaced }
+}
+
+function momentOption(moment: number | Date | undefined): number | string | undefined {
+  return moment instanceof Date ? formatIso(moment.getTime()) : moment === undefined ? undefined : moment / 1000
+}
+
+function moment(value: unknown): number | Date | undefined {
+  return typeof value === 'number' ? value * 1000 : date(value)
 }
 
 function ms(value: unknown): number | undefined {

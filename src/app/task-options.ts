@@ -65,6 +65,8 @@ export interface TaskOptions extends SendOptions {
   readonly dontRetryOn?: readonly ErrorMatch[]
   /** Most starts in each worker, `'10/s'`, `'100/m'`, `'1000/h'`, or a number a second. Default: none. */
   readonly rateLimit?: number | `${number}/${'s' | 'm' | 'h'}`
+  /** Its signal aborts, and it ends as REVOKED, when nobody needs it any more: see `deadline`. Default false. */
+  readonly abandonable?: boolean
   /** Tell who waits when the run starts: state STARTED. Default false. */
   readonly trackStarted?: boolean
   /** Workers that tell events tell those of this task too. Default true. */
@@ -99,6 +101,7 @@ export interface ResolvedTaskOptions {
   readonly retryOn: readonly ErrorMatch[]
   readonly dontRetryOn: readonly ErrorMatch[]
   readonly rateLimitPerSecond: number | undefined
+  readonly abandonable: boolean
   readonly trackStarted: boolean
   readonly sendEvents: boolean
   /** Undefined: the worker's own. */
@@ -132,6 +135,7 @@ interface CheckedTaskOptions extends CheckedSendOptions {
   retryOn: readonly ErrorMatch[]
   dontRetryOn: readonly ErrorMatch[]
   rateLimit: number
+  abandonable: boolean
   trackStarted: boolean
   sendEvents: boolean
   pool: 'async' | 'threads' | 'processes'
@@ -227,6 +231,7 @@ const TASK_CHECKS: Checks<CheckedTaskOptions> = {
   retryOn: listOf(errorMatch),
   dontRetryOn: listOf(errorMatch),
   rateLimit: rate,
+  abandonable: flag,
   trackStarted: flag,
   sendEvents: flag,
   pool: oneOf('async', 'threads', 'processes'),
@@ -283,6 +288,7 @@ export function resolveTaskOptions(name: string, given: TaskOptions, settings: S
     retryOn: checked.retryOn ?? [],
     dontRetryOn: checked.dontRetryOn ?? [],
     rateLimitPerSecond: checked.rateLimit,
+    abandonable: checked.abandonable ?? false,
     trackStarted: checked.trackStarted ?? false,
     sendEvents: checked.sendEvents ?? true,
     pool: checked.pool,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { decodeJson, encodeJson } from '../protocol/json.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Signature } from '../protocol/signature.ts'
@@ -70,4 +71,9 @@ export function encodeState(state: EntryState): string {
 export function decodeState(text: string): EntryState | undefined {
   const state = decodeJson(text) as EntryState
   return state.version === 1 ? state : undefined
+}
+
+/** By which one definition is told from another. @throws LovageError `ENCODE_FAILED` */
+export function digestOf(definition: Definition): string {
+  return createHash('sha1').update(encodeJson(definition)).digest('hex').slice(0, 16)
 }

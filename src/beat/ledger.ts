@@ -164,7 +164,7 @@ export class Ledger {
     state: EntryState,
     atMs?: number,
   ): Promise<Pick<LedgerEntry, 'version' | 'atMs'> | undefined> {
-    const when = atMs ?? this.#nextLook(name, state)
+    const when = atMs ?? this.lookOf({ name, state })
     const written = await this.list.put(name, { atMs: when, value: encodeState(state), ifVersion: version })
     return written === undefined ? undefined : { version: written, atMs: when }
   }
@@ -178,6 +178,12 @@ export class Ledger {
       log('warn', 'beat', 'entry of the ledger cannot be read', { entry: name, error: messageOf(error) })
     }
     return undefined
+  }
+
+  /** When there is something to be done about an entry; what is due already is at once, whatever the time. */
+  lookOf({ name, state }: Pick<LedgerEntry, 'name' | 'state'>): number {
+    const action = nextAction(state, readEntry(name, state.definition, this.#timezone), { nowMs: 0 })
+    return action.kind === 'wait' ? action.atMs : 0
   }
 
   /** Ids of what an entry sends, the task's first: whoever sends the same sends it under the same ids. */
@@ -195,12 +201,6 @@ export class Ledger {
       if (state) return next(state)
       throw new LovageError('SCHEDULE_UNKNOWN', { entry: name, ledger: this.name, fix: 'It was taken out just now' })
     })
-  }
-
-  #nextLook(name: string, state: EntryState): number {
-    // As of the earliest time there is: what is due now is due at once, in any case.
-    const action = nextAction(state, readEntry(name, state.definition, this.#timezone), { nowMs: 0 })
-    return action.kind === 'wait' ? action.atMs : 0
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ResultTree } from '../protocol/result-tree.ts'
-import type { EntryState } from './entry-state.ts'
+import { encodeJson } from '../protocol/json.ts'
+import type { Definition, EntryState } from './entry-state.ts'
 import type { Action } from './next-action.ts'
 import type { Timetable } from './timetable.ts'
 
@@ -72,13 +73,19 @@ export function asked(state: EntryState, token: string): EntryState {
   return { ...state, asked: [...state.asked, token] }
 }
 
-/** It has become another: what its times would have been is nobody's business any more. */
+/** It has become another: where its times have, what they would have been is nobody's business any more. */
 export function redefined(
   state: EntryState,
   { definition, code }: Pick<EntryState, 'definition' | 'code'>,
   nowMs: number,
 ): EntryState {
-  return { ...state, definition, code, cursorMs: Math.max(state.cursorMs, nowMs), isQueueing: false, failures: 0 }
+  const told = { ...state, definition, code, failures: 0 }
+  if (timesOf(definition) === timesOf(state.definition)) return told
+  return { ...told, cursorMs: Math.max(state.cursorMs, nowMs), isQueueing: false }
+}
+
+function timesOf({ crontab, every, solar, timezone }: Definition): string {
+  return encodeJson([crontab, every, solar, timezone])
 }
 
 /**

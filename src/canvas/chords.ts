@@ -27,10 +27,6 @@ export interface Chords {
    * When this process dies in between, the chord is still there for who asks next.
    */
   gather(groupId: string, size: number, act: Gathered): Promise<void>
-  /**
-   * Whether this copy of a task is the one to run: the first that asked, and asks again. Undefined where that cannot be kept.
-   */
-  readonly claim?: (taskId: string, copy: string) => Promise<boolean>
 }
 
 /** Chords that are counted with the results, or in a store. */
@@ -53,6 +49,5 @@ export function keptChords(groups: ResultGroups): Chords {
       await act(parts, await groups.restoreGroup(groupId))
       await groups.endChord(groupId)
     },
-    claim: (taskId, copy) => groups.claim(taskId, copy),
   }
 }

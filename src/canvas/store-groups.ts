@@ -79,10 +79,6 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       // The size first: without it nobody takes the chord for complete.
       for (const key of [sizeKey(groupId), partsKey(groupId), moreKey(groupId)]) await store.forget(key)
     },
-    async claim(taskId, copy) {
-      const { kept } = await store.set(`chord:copy/${taskId}`, copy, { ttlMs, ifVersion: 0 })
-      return kept === undefined || textOf(kept.value) === copy
-    },
   }
 }
 

@@ -21,6 +21,12 @@ export class Exchange implements RouteRequest, Caller {
   /** Name of the task that the route is bound to. */
   task: string | undefined
   id: string | undefined
+  /** The pattern of its path, as it was bound; undefined where none fits. */
+  route: string | undefined
+  /** What was answered, once it is closed. */
+  status = 0
+  /** From its first header to its last byte, once it is closed. */
+  totalMs = 0
   runMs: number | undefined
   onGone: (() => void) | undefined
   /** What it was refused for, or failed with. */
@@ -88,14 +94,14 @@ export class Exchange implements RouteRequest, Caller {
       this.onGone?.()
       this.#gone?.abort(new LovageError('CLIENT_GONE'))
     }
+    this.status = this.#isGone ? HUNG_UP : this.#response.statusCode
+    this.totalMs = this.#clock.monotonic() - this.#startedMs
     if (isLogged()) log('info', 'gateway', 'request', this.#line())
   }
 
   #line(): Readonly<Record<string, unknown>> {
-    const { method, url, task, id, runMs, error } = this
-    const totalMs = this.#clock.monotonic() - this.#startedMs
-    const line: Record<string, unknown> = { method, url: loggedUrl(url) }
-    line['status'] = this.#isGone ? HUNG_UP : this.#response.statusCode
+    const { method, url, status, totalMs, task, id, runMs, error } = this
+    const line: Record<string, unknown> = { method, url: loggedUrl(url), status }
     if (error !== undefined) line['error'] = error
     if (task !== undefined) line['task'] = task
     if (id !== undefined) line['id'] = id

@@ -1,38 +1,40 @@
-import { isIP, type AddressInfo } from 'node:net'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { systemClock, type Clock } from '../base/clock.ts'
-import { LovageError, messageOf } from '../base/errors.ts'
+import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
+import { abandoningOf } from './abandoning.ts'
+import { listenError, urlOf } from './address.ts'
+import type { Bind } from './bind.ts'
+import { builtInRoutes } from './built-in.ts'
+import { assertJoins } from './join.ts'
+import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
-import { healthReply, Outage, Readiness } from './health.ts'
+import { Outage, Readiness } from './health.ts'
+import { Metrics } from './metrics.ts'
+import { Mount } from './mount.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
+import type { Plugin } from './plugin.ts'
 import { relay, type Desk } from './relay.ts'
-import { checkHandler, taskRoute } from './route.ts'
-import type { ArgumentsOf, HandlerOptions, Method, PathParams, ResultOf } from './route.ts'
-import type { RouteOptions, RouteRequest } from './route.ts'
+import { checkHandler } from './route-checks.ts'
+import { taskRoute } from './route.ts'
+import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { taskRevokeReply, taskStateReply } from './task-state.ts'
 import { ticketsOf } from './tickets.ts'
 
+export { bodyHash, type JoinOptions } from './join.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
+export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
+export type { Middleware, Mount, PlainRequest } from './mount.ts'
+export type { Bind } from './bind.ts'
+export type { Plugin, PluginParts } from './plugin.ts'
 export type { GatewayOptions } from './options.ts'
 export type { HandlerOptions, Method, PathParams, ResponseContext, RouteOptions, RouteRequest } from './route.ts'
-
-/** Binds a path to a task; the parameters of the path and the arguments of the task give the options their types. */
-export interface Bind {
-  /** @throws LovageError `OPTION_INVALID` */
-  <const Path extends string, Bound extends RemoteTask<any, any>, const Given extends ArgumentsOf<Bound>>(
-    path: Path,
-    task: Bound,
-    options?: RouteOptions<PathParams<Path>, Given, ResultOf<Bound>>,
-  ): Gateway
-}
 
 /** What a gateway takes from around it; tests and simulators give their own. */
 export interface GatewaySurroundings {
@@ -55,12 +57,16 @@ export class Gateway implements Service {
   /** Binds `DELETE path` to a task. */
   readonly delete: Bind = (path, task, options) => this.#bind('DELETE', path, task, options)
 
+  /** The gateway inside of another server: `web.mount.fetch`, `.express`, `.fastify`, `.relay`; it need not be started. */
+  readonly mount: Mount
+
   readonly #app: App
   readonly #clock: Clock
   readonly #openHttp: OpenHttp
   readonly #desk: Desk
   readonly #routes: ServedRoute[] = []
   readonly #readiness: Readiness
+  readonly #metrics: Metrics | undefined
   readonly #outage: Outage
   #options: ResolvedOptions
   #longestWaitMs: number
@@ -79,6 +85,12 @@ export class Gateway implements Service {
     this.#openHttp = around.openHttp ?? openHttp
     this.#longestWaitMs = this.#options.timeoutMs
     this.#outage = new Outage(clock, app.settings.publishTimeoutMs)
+    this.#metrics = this.#options.metrics ? new Metrics(app, () => this.#desk.inFlight) : undefined
+    this.mount = new Mount({
+      side: () => this.#opened(),
+      routes: () => this.#served(),
+      bodyLimit: () => Math.max(this.#options.bodyLimit, ...this.#routes.map((route) => route.bodyLimit ?? 0)),
+    })
     this.#readiness = new Readiness(() => app.client().then(({ broker }) => broker), {
       clock,
       timeoutMs: this.#options.probeTimeoutMs,
@@ -88,6 +100,8 @@ export class Gateway implements Service {
       inFlight: 0,
       maxInFlight: this.#options.maxInFlight,
       tickets: ticketsOf(app, clock),
+      abandoning: abandoningOf(app, clock),
+      ...joinsOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -107,6 +121,12 @@ export class Gateway implements Service {
     const where = `${method} ${path}`
     checkHandler(where, options)
     this.#serve(method, path, options, handlerAnswer(where, handler as never, options.contentType))
+    return this
+  }
+
+  /** Adds the routes of a plugin: `use(tornadoCelery({ tasks: [add] }))`. @throws LovageError `OPTION_INVALID` */
+  use(plugin: Plugin): this {
+    for (const route of plugin({ app: this.#app, desk: this.#desk, options: this.#options })) this.#add(route)
     return this
   }
 
@@ -168,6 +188,7 @@ export class Gateway implements Service {
 
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
+    if (route.join) assertJoins(this.#app.settings, route.join)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     return this.#serve(method, path, given, (exchange) => {
       exchange.task = task.name
@@ -176,41 +197,39 @@ export class Gateway implements Service {
   }
 
   #serve(method: Method, path: string, { body, bodyLimit }: HandlerOptions, answer: ServedRoute['answer']): Gateway {
-    const where = `${method} ${path}`
+    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+  }
+
+  #add(route: ServedRoute): this {
+    const { path } = route
+    const where = `${route.methods.join(', ')} ${path}`
     if (!path.startsWith('/')) throw invalid('path', 'does not begin with /', `Write '/${path}'`, where)
     if (this.routes.includes(where)) throw invalid('path', 'is bound twice', 'Drop one of the two', where)
     if (this.#http) throw invalid('path', 'comes too late', 'Bind all routes before start() and inject()', where)
-    this.#routes.push({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+    this.#routes.push(route)
     return this
   }
 
-  /** Routes of its own, each only where the user has none of that name. */
-  #builtIn(): ServedRoute[] {
-    const sources = { app: this.#app, tickets: this.#desk.tickets, exposeErrors: this.#options.exposeErrors }
-    const own: [method: Method, path: string, answer: ServedRoute['answer']][] = [
-      ['GET', '/healthz', healthReply],
-      ['GET', '/readyz', () => this.#readiness.check()],
-      ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
-      ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
-    ]
-    return own
-      .filter(([method, path]) => !this.#routes.some((its) => its.path === path && its.methods.includes(method)))
-      .map(([method, path, answer]) => {
-        return {
-          methods: method === 'GET' ? ['GET', 'HEAD'] : [method],
-          path,
-          bodyLimit: undefined,
-          raw: false,
-          answer,
-        }
-      })
+  #served(): ServedRoute[] {
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics })]
+  }
+
+  /** For who takes requests from another server: that one does not start us. */
+  #opened(): HttpSide {
+    if (!this.#contact && !this.#http) {
+      const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
+      contact.make(false).catch((error: unknown) => log('error', 'gateway', 'no broker', { error: messageOf(error) }))
+    }
+    return this.#side()
   }
 
   #side(): HttpSide {
     this.#http ??= this.#openHttp({
       options: this.#options,
       clock: this.#clock,
-      routes: [...this.#routes, ...this.#builtIn()],
+      routes: this.#served(),
+      observe: this.#metrics?.observe,
       longestWaitMs: this.#longestWaitMs + this.#app.settings.publishTimeoutMs,
     })
     return this.#http
@@ -241,12 +260,14 @@ export class Gateway implements Service {
 
   async #close(): Promise<void> {
     this.#contact?.end()
+    this.#contact = undefined
     await this.#starting?.catch(() => {})
     const http = this.#http
     this.#starting = undefined
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    if (http) await this.#desk.abandoning.close()
   }
 }
 
@@ -256,16 +277,4 @@ export class Gateway implements Service {
  */
 export function gateway(app: App, options?: GatewayOptions, around?: GatewaySurroundings): Gateway {
   return new Gateway(app, options, around)
-}
-
-function listenError(error: unknown, host: string, port: number): LovageError {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return new LovageError('PORT_IN_USE', { host, port }, { cause: error })
-  return new LovageError('LISTEN_FAILED', { host, port, problem: messageOf(error) }, { cause: error })
-}
-
-function urlOf({ port }: AddressInfo, host: string): string {
-  // Wildcards are no addresses to go to; this machine always is.
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${isIP(name) === 6 ? `[${name}]` : name}:${port}`
 }

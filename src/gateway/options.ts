@@ -42,6 +42,8 @@ export interface GatewayOptions {
   readonly maxInFlight?: number
   /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
   readonly bodyLimit?: number
+  /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
+  readonly metrics?: boolean
   /** Tell clients the type and message of a task's error. Default false: they see the task id only. */
   readonly exposeErrors?: boolean
   /** How long `stop()` lets requests in flight finish before it cuts them. Default `'10s'`. */
@@ -77,6 +79,7 @@ export interface ResolvedOptions {
   readonly timeoutMs: number
   readonly maxInFlight: number
   readonly bodyLimit: number
+  readonly metrics: boolean
   readonly exposeErrors: boolean
   readonly gracePeriodMs: number
   readonly headersTimeoutMs: number
@@ -110,6 +113,7 @@ const CHECKS: Checks<Checked> = {
   timeout: wait,
   maxInFlight: whole(1),
   bodyLimit: whole(1),
+  metrics: flag,
   exposeErrors: flag,
   gracePeriod: duration,
   headersTimeout: wait,
@@ -141,6 +145,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
+    metrics: chosen.metrics ?? false,
     exposeErrors: chosen.exposeErrors ?? false,
     gracePeriodMs: chosen.gracePeriod ?? 10_000,
     // Node refuses headers that may take longer than the request they belong to.

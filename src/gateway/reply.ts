@@ -66,6 +66,7 @@ export function resultsReply(value: unknown): Reply {
 /** What an error means to a client. Codes that are not here are faults of ours: 500. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   BODY_INVALID: 400,
+  HEADER_INVALID: 400,
   REQUEST_INVALID: 400,
   URL_INVALID: 400,
   ORIGIN_REFUSED: 403,
@@ -80,6 +81,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   MEDIA_TYPE_UNSUPPORTED: 415,
   HOST_REFUSED: 421,
   ARGUMENTS_INVALID: 422,
+  JOIN_MISMATCH: 422,
   HEADERS_TOO_LARGE: 431,
   CLIENT_GONE: 499,
   TASK_FAILED: 500,

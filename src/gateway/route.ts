@@ -1,14 +1,16 @@
-import { validateHeaderValue, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Duration } from '../base/duration.ts'
 import { isLovageError } from '../base/errors.ts'
-import { checkAll, flag, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
-import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
+import type { SendOptions } from '../app/task-options.ts'
 import type { Sending } from '../app/sending.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, type Call } from './arguments.ts'
+import { callerRules, type CallerOptions, type CallerRules } from './deadline.ts'
+import { type JoinOptions, joinRule, type JoinRule } from './join.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
 import type { Patience } from './prefer.ts'
+import { checkRoute, type CheckedRoute } from './route-checks.ts'
 
 /** Methods that a route can have. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -66,7 +68,7 @@ export interface ResponseContext<Params = Readonly<Record<string, string>>> {
 }
 
 /** How a route turns requests into tasks and results into responses. */
-export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
+export interface RouteOptions<Params, Args extends readonly unknown[], Result> extends CallerOptions {
   /**
    * The arguments of the task. Left out: none for a task that takes none; by name, from path, body and query (in this
    * order of precedence), for a task with `params` or `input`.
@@ -80,6 +82,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
    * `response`. A signature is checked here: a forged request costs no task.
    */
   readonly guard?: (request: RouteRequest<Params>) => unknown
+  /**
+   * How retries of one request are known: they share its task and get its answer, whichever gateway they come to. Needs a
+   * store, and results that every gateway can read. Default: each request has a task of its own.
+   */
+  readonly join?: JoinOptions<Params>
   /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
@@ -99,6 +106,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> {
    * anything else as JSON.
    */
   readonly response?: (value: Result, context: ResponseContext<Params>) => unknown
+  /**
+   * What is answered where the wait was too long, in place of 504; as from `response`. The task goes on, under the id in
+   * the context. Default: 504 with that id.
+   */
+  readonly late?: (context: ResponseContext<Params>) => unknown
   /** Content type of a text or bytes from `response`. Default `text/plain; charset=utf-8`, `application/octet-stream`. */
   readonly contentType?: string
   /** `'raw'`: the body is a Buffer whatever its media type. Default `'parsed'`. */
@@ -120,7 +132,9 @@ export interface HandlerOptions {
 }
 
 /** A route bound to a task, checked, as the relay reads it. */
-export interface TaskRoute {
+export interface TaskRoute extends CallerRules {
+  /** Undefined: each request has a task of its own. */
+  readonly join: JoinRule | undefined
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
   readonly guard: ((request: RouteRequest) => unknown) | undefined
@@ -128,72 +142,13 @@ export interface TaskRoute {
   readonly prefer: boolean
   readonly timeoutMs: number
   readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
+  readonly late: ((context: ResponseContext) => unknown) | undefined
   readonly contentType: string | undefined
   readonly exposeErrors: boolean
 }
 
-type Functions = 'args' | 'kwargs' | 'guard' | 'response'
-type AnyFunction = (...args: any[]) => any
-
-/** The options of both kinds of route, checked. */
-interface CheckedHandler {
-  contentType: string
-  body: 'parsed' | 'raw'
-  bodyLimit: number
-}
-
-interface CheckedRoute extends CheckedHandler, Record<Functions, AnyFunction> {
-  reply: 'wait' | 'accept'
-  timeout: number
-  waitThenAccept: number
-  prefer: boolean
-  send: SendOptions
-}
-
-const fn: Check<AnyFunction> = (value) => {
-  if (typeof value === 'function') return value as AnyFunction
-  throw new Unfit(`must be a function, and is ${shown(value)}`, 'Write (request) => ...')
-}
-
-const headerText: Check<string> = (value) => {
-  const checked = text(value)
-  try {
-    validateHeaderValue('content-type', checked)
-  } catch {
-    throw new Unfit(`is ${shown(checked)}, which cannot stand in a header`, "Write a media type: 'text/html'")
-  }
-  return checked
-}
-
-const HANDLER_CHECKS: Checks<CheckedHandler> = {
-  contentType: headerText,
-  body: oneOf('parsed', 'raw'),
-  bodyLimit: whole(1),
-}
-
-const ROUTE_CHECKS: Checks<CheckedRoute> = {
-  ...HANDLER_CHECKS,
-  args: fn,
-  kwargs: fn,
-  guard: fn,
-  response: fn,
-  reply: oneOf('wait', 'accept'),
-  timeout: wait,
-  waitThenAccept: wait,
-  prefer: flag,
-  send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
-}
-
 /**
- * Checks the options of a handler. `where` names the route, for errors: `GET /sum/:x/:y`.
- * @throws LovageError `OPTION_INVALID`
- */
-export function checkHandler(where: string, given: HandlerOptions): Partial<CheckedHandler> {
-  return checked(where, given, HANDLER_CHECKS)
-}
-
-/**
- * Checks the options of a route bound to a task. `where` as above.
+ * Checks the options of a route bound to a task. `where` names the route, for errors: `GET /sum/:x/:y`.
  * @throws LovageError `OPTION_INVALID`
  */
 export function taskRoute(
@@ -210,9 +165,10 @@ export function taskRoute(
     prefer,
     guard,
     response,
+    late,
     contentType,
     ...rest
-  } = checked(where, given, ROUTE_CHECKS)
+  } = checkRoute(where, given)
   const registered = registry.get(task.name)
   if (reply === 'wait' && (rest.send?.ignoreResult ?? registered?.options.ignoreResult)) {
     const fix = "Drop ignoreResult, or answer with reply: 'accept'"
@@ -227,7 +183,10 @@ export function taskRoute(
     // Who does not wait has nothing to choose.
     prefer: reply === 'wait' && (prefer ?? response === undefined),
     timeoutMs,
+    join: joinRule(where, rest.join),
+    ...callerRules(rest, registered?.options),
     response,
+    late,
     contentType,
     exposeErrors: defaults.exposeErrors,
   }
@@ -248,13 +207,6 @@ function patienceOfRoute(
     throw invalid('waitThenAccept', `is longer than the timeout of ${timeoutMs} ms`, 'Raise timeout too', where)
   }
   return { waitMs: waitThenAcceptMs, thenAccept: true, applied: undefined }
-}
-
-function checked<T>(where: string, given: object, checks: Checks<T>): Partial<T> {
-  return checkAll<T>(given, checks, {
-    unknown: (option, fix) => invalid(option, 'does not exist', fix, where),
-    invalid: (option, problem, fix) => invalid(option, problem, fix, where),
-  })
 }
 
 function callOf(

@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type Server } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import fastify, {
   type FastifyReply,
@@ -15,6 +15,7 @@ import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { hostCheck } from './hosts.ts'
 import type { ResolvedOptions } from './options.ts'
+import { isMounted } from './mount.ts'
 import { isPreflight, originCheck, preflightHeaders } from './origins.ts'
 import { pathMethods } from './path-methods.ts'
 import { errorReply, type Reply } from './reply.ts'
@@ -37,6 +38,8 @@ const BACKLOG = 4096
 export interface HttpSide {
   /** Resolves with where it listens. */
   listen(host: string, port: number): Promise<AddressInfo>
+  /** Takes a request that another server has accepted. Undefined where there are no sockets. */
+  handle?(request: IncomingMessage, response: ServerResponse): Promise<void>
   /** Takes a request that came over no network. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse>
   /**
@@ -53,13 +56,15 @@ export interface HttpParts {
   readonly routes: readonly ServedRoute[]
   /** Longest time that a route may keep its client waiting, in milliseconds. */
   readonly longestWaitMs: number
+  /** Told of each request that has ended. */
+  readonly observe?: ((exchange: Exchange) => void) | undefined
 }
 
 /** Opens the HTTP side of a gateway; a simulator has one without sockets. */
 export type OpenHttp = (parts: HttpParts) => HttpSide
 
 /** Builds the server; it does not listen yet. */
-export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) => {
+export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, observe }) => {
   const connections = new Connections()
   const hostAllowed = hostCheck(options.allowedHosts, options.host)
   const origins = originCheck(options.allowedOrigins)
@@ -69,10 +74,12 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) =>
   const begin = (request: FastifyRequest, reply: FastifyReply): Exchange => {
     const exchange = new Exchange(request, reply.raw, clock)
     ;(request as Exchanged).exchange = exchange
+    exchange.route = request.routeOptions?.url
     const { socket } = request.raw
     connections.begin(socket, reply.raw)
     reply.raw.once('close', () => {
       exchange.close()
+      observe?.(exchange)
       connections.end(socket)
     })
     return exchange
@@ -124,7 +131,8 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) =>
 
   const refuse = ({ raw }: FastifyRequest): LovageError | undefined => {
     const url = raw.url ?? ''
-    if (!hostAllowed(raw.headers.host)) return new LovageError('HOST_REFUSED', { host: shownHost(raw.headers.host) })
+    if (!isMounted() && !hostAllowed(raw.headers.host))
+      return new LovageError('HOST_REFUSED', { host: shownHost(raw.headers.host) })
     if (url.length > options.maxUrlLength) return new LovageError('URL_TOO_LONG', { limit: options.maxUrlLength })
     // A full URL here would name a host of its own, which nobody has checked.
     if (!url.startsWith('/')) return new LovageError('URL_INVALID', { problem: 'it does not begin with /' })
@@ -187,7 +195,16 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs }) =>
     await server.listen({ host, port, backlog: BACKLOG })
     return server.server.address() as AddressInfo
   }
-  return { listen, inject: (request) => server.inject(request), close }
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    await server.ready()
+    server.routing(request, response)
+  }
+  const inject = async (request: InjectOptions | string): Promise<LightMyRequestResponse> => {
+    // Once it is ready, a request runs in the context of whoever sent it.
+    await server.ready()
+    return server.inject(request)
+  }
+  return { listen, handle, inject, close }
 }
 
 /** Node's server with the limits that Fastify has no names for. */

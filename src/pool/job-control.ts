@@ -20,11 +20,14 @@ export class JobControl {
   #reason: Error | undefined
   /** By which the watcher knows it when its function has returned. */
   mark = -1
-  #resolve: ((outcome: Outcome) => void) | undefined
+  #resolve!: (outcome: Outcome) => void
+  /** Resolves to the first outcome: what its function comes to, or what it is given up with. */
+  readonly outcome: Promise<Outcome>
 
   constructor(job: Job, watcher?: JobWatcher) {
     this.#job = job
     this.#watcher = watcher
+    this.outcome = new Promise((resolve) => (this.#resolve = resolve))
   }
 
   /** The job has an outcome; what its function does from now on changes nothing. */
@@ -53,20 +56,11 @@ export class JobControl {
     this.#aborter?.abort(reason)
   }
 
-  /**
-   * Resolves to the first outcome: that of `run`, or the one it is given up with. Where `run` rejects, `onError` says what
-   * the outcome is.
-   */
-  outcome(run: () => Promise<Outcome>, onError: (error: unknown) => Outcome): Promise<Outcome> {
-    return new Promise((resolve) => {
-      this.#resolve = resolve
-      const returned = (outcome: Outcome): void => {
-        this.#watcher?.returned?.(this.mark)
-        if (this.#settled) this.#watcher?.abandoned(-1)
-        else this.#settle(outcome)
-      }
-      run().then(returned, (error: unknown) => returned(onError(error)))
-    })
+  /** Its function has come to an end. */
+  returned(outcome: Outcome): void {
+    this.#watcher?.returned?.(this.mark)
+    if (this.#settled) this.#watcher?.abandoned(-1)
+    else this.#settle(outcome)
   }
 
   /** Ends the job with this outcome, whatever its function does. False when there was an outcome before. */
@@ -80,6 +74,6 @@ export class JobControl {
   #settle(outcome: Outcome): void {
     this.#settled = true
     this.#watcher?.ended(this.#job)
-    this.#resolve?.(outcome)
+    this.#resolve(outcome)
   }
 }

@@ -1,26 +1,28 @@
-import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
+import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TaskAbandoned } from '../app/control-flow.ts'
+import { TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
 import { runWithTask } from '../app/current-task.ts'
 import type { Hooks } from '../app/hooks.ts'
 import type { RegisteredTask, Registry } from '../app/registry.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Due, DueHeap } from '../base/due-heap.ts'
-import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
+import { isLovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import {
   encodeError,
   type Failure,
   failureOf,
-  maxRetriesExceededError,
   notRegistered,
   softTimeLimitExceeded,
+  taskRevokedError,
   timeLimitExceeded,
   tracebackOf,
 } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { failed, type Outcome } from '../protocol/outcome.ts'
-import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Embed } from '../protocol/signature.ts'
 import { readBody, type TaskBody, type TaskRequest } from '../protocol/task-message.ts'
+import { broken, exhausted, rejected, unreadable } from './endings.ts'
 import { JobControl } from './job-control.ts'
 import type { Job, JobReport } from './pool.ts'
 import { isRetried, retryDelayMs } from './retry.ts'
@@ -53,13 +55,18 @@ export function perform(
   options: PerformOptions,
   control: JobControl = new JobControl(job),
 ): Promise<Outcome> {
-  return control.outcome(
-    () => new Performance(registry, job, report, options, control).outcome(),
-    // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
-    (error) => failed(job.request.id, failureOf(error), { traceback: tracebackOf(error) }),
-  )
+  try {
+    new Performance(registry, job, report, options, control).begin()
+  } catch (error) {
+    control.returned(broken(job.request, error))
+  }
+  return control.outcome
 }
 
+/**
+ * One run of a task. Steps that call each other, and no async function: what a task that waits keeps in memory, and what
+ * is looked through for garbage as often as others come, is half of it so.
+ */
 class Performance {
   readonly #registry: Registry
   readonly #job: Job
@@ -73,6 +80,7 @@ class Performance {
   #telling: Telling | undefined
   /** What its function came to, where somebody is told of it. */
   #came: Came | undefined
+  #limits = NO_LIMITS
 
   constructor(registry: Registry, job: Job, report: JobReport, options: PerformOptions, control: JobControl) {
     this.#registry = registry
@@ -83,46 +91,71 @@ class Performance {
     this.#control = control
   }
 
-  async outcome(): Promise<Outcome> {
+  begin(): void {
     const request = this.#request
     const task = this.#registry.get(request.task)
-    if (!task) return failed(request.id, notRegistered(request.task))
-    const { accept, maxBodyBytes, clock } = this.#options
+    if (!task) return this.#control.returned(failed(request.id, notRegistered(request.task)))
+    const { accept, maxBodyBytes, clock, hooks } = this.#options
     let body: TaskBody
     try {
       body = readBody(request, maxBodyBytes === undefined ? { accept } : { accept, maxBodyBytes })
     } catch (error) {
-      return unreadable(request, error)
+      return this.#control.returned(unreadable(request, error))
     }
     this.#embed = followed(body.embed)
     const current = new RunningTask(this.#job, body, this.#report, this.#control, this.#options)
     this.#current = current
     this.#report.started()
     this.#startedAt = clock.monotonic()
-    const limits = this.#arm(task)
-    let outcome: Outcome
-    try {
-      if (task.handlers || this.#options.hooks?.watchesRuns)
-        await runWithTask(current, () => this.#begin(task, current))
-      const value = runWithTask(current, () => task.call(body.args, body.kwargs))
-      // Not awaited where there is nothing to wait for: that would be a promise and a turn for each short task.
-      const result = isThenable(value) ? await value : value
-      outcome = this.#returned(result)
-    } catch (error) {
-      outcome = this.#thrown(error, task, body)
-      if (this.#telling) this.#came = { error: error instanceof Retry ? error.cause : error }
-    } finally {
-      for (const limit of limits) limit.cancel()
-    }
-    const finished = this.#finish(outcome)
-    const came = this.#came
-    if (came && !this.#control.settled) await runWithTask(current, () => this.#telling?.ended(finished, came))
-    return finished
+    this.#limits = this.#arm(task)
+    if (!task.handlers && !hooks?.watchesRuns) return this.#call(task, current, body)
+    runWithTask(current, () => this.#tellBegin(task, current)).then(
+      () => this.#call(task, current, body),
+      (error: unknown) => this.#threw(error, task, body),
+    )
   }
 
-  async #begin(task: RegisteredTask, current: RunningTask): Promise<void> {
+  async #tellBegin(task: RegisteredTask, current: RunningTask): Promise<void> {
     this.#telling = Telling.of(task, this.#options.hooks, this.#options.clock, current)
     await this.#telling?.begins()
+  }
+
+  #call(task: RegisteredTask, current: RunningTask, body: TaskBody): void {
+    let value: unknown
+    try {
+      value = runWithTask(current, () => task.call(body.args, body.kwargs))
+      // Not waited for where there is nothing to wait for: that would be a promise and a turn for each short task.
+      if (isThenable(value)) value = Promise.resolve(value)
+    } catch (error) {
+      return this.#threw(error, task, body)
+    }
+    if (!(value instanceof Promise)) return this.#end(() => this.#returned(value))
+    value.then(
+      (result: unknown) => this.#end(() => this.#returned(result)),
+      (error: unknown) => this.#threw(error, task, body),
+    )
+  }
+
+  #threw(error: unknown, task: RegisteredTask, body: TaskBody): void {
+    this.#end(() => {
+      const outcome = this.#thrown(error, task, body)
+      if (this.#telling) this.#came = { error: error instanceof Retry ? error.cause : error }
+      return outcome
+    })
+  }
+
+  #end(outcomeOf: () => Outcome): void {
+    for (const limit of this.#limits) limit.cancel()
+    let outcome: Outcome
+    try {
+      outcome = this.#finish(outcomeOf())
+    } catch (error) {
+      // Only what a task throws in our own hands can come here: an error whose members throw when they are read.
+      outcome = broken(this.#request, error)
+    }
+    const [came, telling, current] = [this.#came, this.#telling, this.#current]
+    if (!came || !telling || !current || this.#control.settled) return this.#control.returned(outcome)
+    void runWithTask(current, () => telling.ended(outcome, came)).then(() => this.#control.returned(outcome))
   }
 
   #returned(result: unknown): Outcome {
@@ -144,6 +177,7 @@ class Performance {
     if (error instanceof Retry) return this.#retried(error, error.cause, task, body)
     const thrown = this.#behind(error)
     if (thrown instanceof WorkerStopping) return handedBack(this.#request)
+    if (thrown instanceof TaskAbandoned) return abandoned(this.#request, thrown)
     if (isRetried(thrown, task.options)) return this.#retried(undefined, thrown, task, body)
     return failed(this.#request.id, reasonOf(thrown), { traceback: tracebackOf(error) })
   }
@@ -198,11 +232,16 @@ class Performance {
     const [hardS, softS] = this.#request.timelimit
     const hardMs = hardS === null ? task.options.timeLimitMs : hardS * 1000
     const softMs = softS === null ? task.options.softTimeLimitMs : softS * 1000
-    if (hardMs === undefined && softMs === undefined) return NO_LIMITS
-    const { dues } = this.#options
+    const deadlineMs = task.options.abandonable ? deadlineOf(this.#request.custom) : Infinity
+    if (hardMs === undefined && softMs === undefined && deadlineMs === Infinity) return NO_LIMITS
+    const { dues, clock } = this.#options
     const limits: Due[] = []
     if (softMs !== undefined) {
       limits.push(dues.add(softMs, () => this.#control.abort(new SoftTimeLimitExceeded(softMs))))
+    }
+    if (deadlineMs !== Infinity) {
+      const leftMs = Math.max(0, deadlineMs - clock.now())
+      limits.push(dues.add(leftMs, () => this.#control.abort(new TaskAbandoned('expired'))))
     }
     if (hardMs !== undefined) limits.push(dues.add(hardMs, () => this.#giveUp(hardMs)))
     return limits
@@ -233,32 +272,12 @@ export function handedBack({ id }: TaskRequest): Outcome {
   return { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: true }
 }
 
+function abandoned({ id }: TaskRequest, { why }: TaskAbandoned): Outcome {
+  return { id, state: 'REVOKED', result: { value: taskRevokedError(why) }, traceback: null }
+}
+
 function reasonOf(thrown: unknown): Failure {
   return thrown instanceof SoftTimeLimitExceeded ? softTimeLimitExceeded() : failureOf(thrown)
-}
-
-function rejected({ id, task }: TaskRequest, error: Reject): Outcome {
-  const outcome: Outcome = { id, state: 'REJECTED', result: { value: null }, traceback: null, requeue: error.requeue }
-  if (error.requeue) return outcome
-  const { message } = new LovageError('TASK_REJECTED', { task, id, problem: messageOf(error) })
-  return { ...outcome, dead: { code: 'TASK_REJECTED', message } }
-}
-
-/** A body that is not what it says is kept for those who want to see it; who waits is told. */
-function unreadable(request: TaskRequest, error: unknown): Outcome {
-  const outcome = failed(request.id, failureOf(error))
-  if (isLovageError(error, 'ARGUMENTS_INVALID')) return outcome
-  const code = isLovageError(error) ? error.code : 'BODY_UNDECODABLE'
-  return { ...outcome, dead: { code, message: messageOf(error) } }
-}
-
-function exhausted(request: TaskRequest, { args, kwargs }: TaskBody): Failure {
-  return maxRetriesExceededError({
-    task: request.task,
-    id: request.id,
-    argsrepr: request.argsrepr || argsRepr(args),
-    kwargsrepr: request.kwargsrepr || kwargsRepr(kwargs),
-  })
 }
 
 /** What follows the task; undefined: nothing. */

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { isReady } from '../protocol/outcome.ts'
 import type { Embed } from '../protocol/signature.ts'
 import type { TaskBody, TaskRequest } from '../protocol/task-message.ts'
@@ -63,6 +64,15 @@ export class RunningTask implements CurrentTask {
     return this.#control.signal
   }
 
+  get deadline(): Date | undefined {
+    const atMs = deadlineOf(this.request.custom)
+    return atMs === Infinity ? undefined : new Date(atMs)
+  }
+
+  get remainingMs(): number {
+    return Math.max(0, deadlineOf(this.request.custom) - this.#options.clock.now())
+  }
+
   get request(): TaskRequest {
     return this.#job.request
   }
@@ -89,6 +99,10 @@ export class RunningTask implements CurrentTask {
 
   get retry(): (options?: RetryOptions) => Retry {
     return (options) => retryWith(options, this.#options.clock.now())
+  }
+
+  get abort(): (reason: Error) => void {
+    return (reason) => this.#control.abort(reason)
   }
 
   get sent(): (id: string) => void {

@@ -206,7 +206,7 @@ export function notRegistered(task: string): Failure {
 }
 
 /** The task was given up before it was done. */
-export function taskRevokedError(reason: 'revoked' | 'expired' | 'terminated'): Failure {
+export function taskRevokedError(reason: 'revoked' | 'expired' | 'terminated' | 'abandoned'): Failure {
   return { exc_type: 'TaskRevokedError', exc_message: [reason], exc_module: CELERY }
 }
 

@@ -74,6 +74,18 @@ export const LEASE_HEADER = 'x-lovage-lease'
 /** How often a message went back from workers that do not know its task to one that does. */
 export const UNKNOWN_HEADER = 'x-lovage-unknown'
 
+/** When nobody needs the answer any more, in epoch ms: see docs/guide-gateway.md. */
+export const DEADLINE_HEADER = 'x-lovage-deadline'
+
+/** The mark of one message of several of the same task, of which one is run: see docs/guide-gateway.md. */
+export const ONCE_HEADER = 'x-lovage-once'
+
+/** The deadline that a message carries, epoch ms; `Infinity`: none, or none that can be read. */
+export function deadlineOf(headers: Headers): number {
+  const value = plainHeader(headers[DEADLINE_HEADER])
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : Infinity
+}
+
 /** The value without its tag: what a reader wants. Decimals become text, text that is not UTF-8 its bytes. */
 export function plainHeader(value: HeaderValue | undefined): Exclude<HeaderValue, WireValue> | undefined {
   if (!(value instanceof WireValue)) return value

@@ -8,6 +8,7 @@ import { advance, type Consequences, type Ending, NOTHING, type Part, type Surro
 import { failChord, type FullChord, join } from '../canvas/join.ts'
 import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Embed } from '../protocol/signature.ts'
@@ -111,18 +112,12 @@ export class Advancing {
     for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request, isCopy)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders }: TaskRequest, isCopy: boolean): Promise<void> {
+  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest, isCopy: boolean): Promise<void> {
     const { canvas, insist } = this.#options
-    const around = { stamps, stampedHeaders }
+    const around = { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }
     const about = { id: call.id, task: call.task, after: call.parentId }
-    return insist(
-      'what follows a task could not be sent',
-      about,
-      () => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around)),
-      {
-        isFinal,
-      },
-    )
+    const act = (): Promise<void> => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around))
+    return insist('what follows a task could not be sent', about, act, { isFinal })
   }
 
   async #put({ outcome, replyTo }: Ending): Promise<void> {

@@ -5,6 +5,7 @@ import type { InHand } from './in-hand.ts'
 import { decide, type IntakeRules } from './intake.ts'
 import { leaseOf, Returned } from './lease-copy.ts'
 import type { Leaving } from './leaving.ts'
+import type { Once } from './once.ts'
 import type { Starts } from './starts.ts'
 import type { Strangers } from './strangers.ts'
 import type { Tally } from './tally.ts'
@@ -19,6 +20,7 @@ export interface ArrivalsOptions {
   readonly starts: Starts
   readonly strangers: Strangers
   readonly tally: Tally
+  readonly once: Once
   readonly settle: (work: Work, outcome: Outcome) => void
   /** It has been taken into hand. */
   readonly admit: (work: Work) => void
@@ -39,7 +41,7 @@ export class Arrivals {
   }
 
   receive(given: Delivery): void {
-    const { clock, rules, inHand, leaving, starts, strangers, tally, settle, admit } = this.#options
+    const { clock, rules, inHand, leaving, starts, strangers, tally, once, settle } = this.#options
     const isFromLease = leaseOf(given.message) !== undefined
     const delivery = isFromLease ? new Returned(given) : given
     const decision = decide(delivery.message, clock.now(), rules)
@@ -71,8 +73,15 @@ export class Arrivals {
     inHand.take(work)
     tally.received(work)
     starts.came(work)
+    const asking = once.ask(request)
+    if (asking) return void asking.then((isFirst) => (isFirst ? this.#admit(work, original) : leaving.drop(work)))
+    this.#admit(work, original)
+  }
+
+  #admit(work: Work, original: Work | undefined): void {
+    const { admit } = this.#options
     // Started before its original is acknowledged, a task that kills this process would be there twice afterwards.
-    if (original) original.onLeft = (): void => admit(work)
+    if (original && !original.isSettled) original.onLeft = (): void => admit(work)
     else admit(work)
   }
 }

@@ -3,6 +3,7 @@ import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { assertAccepted } from '../protocol/content.ts'
 import { failureOf, notRegistered, taskRevokedError } from '../protocol/failure.ts'
 import { isoTimeIn } from '../protocol/zoned-time.ts'
+import { deadlineOf } from '../protocol/headers.ts'
 import type { Message } from '../protocol/message.ts'
 import { failed, type DeadReason, type Outcome } from '../protocol/outcome.ts'
 import { readTask, type TaskRequest } from '../protocol/task-message.ts'
@@ -53,7 +54,9 @@ export function decide(message: Message, nowMs: number, rules: IntakeRules): Dec
     return unreadable(message, error)
   }
   const { timezone = 'UTC' } = rules
-  const expiresAtMs = request.expires === null ? Infinity : (isoTimeIn(request.expires, timezone) ?? Infinity)
+  const expires = request.expires === null ? undefined : isoTimeIn(request.expires, timezone)
+  // Past its deadline nobody needs it, which is what `expires` means too.
+  const expiresAtMs = Math.min(expires ?? Infinity, deadlineOf(request.custom))
   if (expiresAtMs <= nowMs) return { kind: 'over', request, outcome: expired(request) }
   const task = rules.registry.get(request.task)
   if (!task) return { kind: 'unknown', request, outcome: unknown(request), expiresAtMs }

@@ -38,6 +38,13 @@ export class Leaving {
     this.#options.drop(work)
   }
 
+  /** Another message of its task runs. */
+  drop(work: Work): void {
+    const { tally, drop } = this.#options
+    tally.counts[work.ack() ? 'duplicates' : 'lost']++
+    drop(work)
+  }
+
   /** It waits with the broker for its time. */
   kept(work: Work): void {
     this.#options.tally.counts.kept++

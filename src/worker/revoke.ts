@@ -1,4 +1,4 @@
-import { TaskRevoked } from '../app/control-flow.ts'
+import { TaskAbandoned, TaskRevoked } from '../app/control-flow.ts'
 import { log } from '../base/log.ts'
 import { taskRevokedError } from '../protocol/failure.ts'
 import type { Outcome } from '../protocol/outcome.ts'
@@ -14,6 +14,10 @@ import type { Work } from './work.ts'
 export interface RevokeOptions {
   /** End what runs too; else it runs to its end. Default false. */
   readonly terminate?: boolean
+  /** Nobody waits for them any more: what runs and is marked `abandonable` is told to stop. Default false. */
+  readonly abandon?: boolean
+  /** How long it is remembered, epoch ms, of those that are not here. Default: three hours from now. */
+  readonly untilMs?: number | undefined
 }
 
 /** What revoking needs. */
@@ -43,13 +47,25 @@ export class Revoking implements Gate {
   }
 
   /** Has the given ids end, and remembers them. Returns those that were ended while they ran. */
-  revoke(ids: readonly string[], { terminate = false }: RevokeOptions): string[] {
-    const { revoked, inHand } = this.#options
+  revoke(ids: readonly string[], { terminate = false, abandon = false, untilMs }: RevokeOptions): string[] {
+    const { revoked, inHand, lanes } = this.#options
     const wanted = new Set(ids)
     const works = [...inHand.works].filter(({ request }) => wanted.has(request.id))
     const expiries = new Map(works.map(({ request, expiresAtMs }) => [request.id, expiresAtMs]))
-    for (const id of wanted) revoked.add(id, expiries.get(id))
-    log('info', 'worker', 'tasks are revoked', { ids: [...wanted].slice(0, 100), count: wanted.size, terminate })
+    for (const id of wanted) revoked.add(id, expiries.get(id) ?? untilMs)
+    // A gateway abandons by the thousand.
+    const level = abandon ? 'debug' : 'info'
+    log(level, 'worker', 'tasks are revoked', {
+      ids: [...wanted].slice(0, 100),
+      count: wanted.size,
+      terminate,
+      abandon,
+    })
+    if (abandon) {
+      for (const work of works) {
+        if (work.task?.options.abandonable) lanes.abort(work, new TaskAbandoned('abandoned'))
+      }
+    }
     return works.filter((work) => this.#end(work, terminate)).map(({ request }) => request.id)
   }
 

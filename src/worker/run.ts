@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Pool } from '../pool/pool.ts'
+import type { JobReport, Pool } from '../pool/pool.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import type { Settler } from './settle.ts'
@@ -18,32 +18,44 @@ export interface RunOptions {
 }
 
 /** Runs a task in the pool, and sends on what it tells meanwhile. Never rejects. */
-export async function run(work: Work, pool: Pool, options: RunOptions): Promise<Outcome> {
-  const { clock, tally, settler, hostname, limitsOf } = options
-  const { request, delivery } = work
-  const { exchange, routingKey } = delivery
-  const update = (outcome: Outcome): void => {
-    if (work.ignoresResult) return
-    work.updates ??= new Updates((told) => settler.tell(told, request))
-    work.updates.add(outcome)
+export function run(work: Work, pool: Pool, options: RunOptions): Promise<Outcome> {
+  const { exchange, routingKey } = work.delivery
+  work.job = {
+    request: limited(work, options.limitsOf(work)),
+    // A copy is new to the broker, and to the task the same message again.
+    delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
+    hostname: options.hostname,
+    isOnce: work.isAckedEarly,
   }
-  const started = (): void => {
+  return pool.run(work.job, new Told(work, options))
+}
+
+/** What a task that runs tells. */
+class Told implements JobReport {
+  readonly #work: Work
+  readonly #options: RunOptions
+
+  constructor(work: Work, options: RunOptions) {
+    this.#work = work
+    this.#options = options
+  }
+
+  started(): void {
+    const { clock, tally, hostname } = this.#options
+    const work = this.#work
     work.startedAtMs = clock.now()
     tally.started(work)
     if (!work.task?.options.trackStarted) return
     const value = { pid: process.pid, hostname }
-    update({ id: request.id, state: 'STARTED', result: { value }, traceback: null })
+    this.update({ id: work.request.id, state: 'STARTED', result: { value }, traceback: null })
   }
-  // A copy is new to the broker, and to the task the same message again.
-  work.job = {
-    request: limited(work, limitsOf(work)),
-    delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
-    hostname,
-    isOnce: work.isAckedEarly,
+
+  update(outcome: Outcome): void {
+    const work = this.#work
+    if (work.ignoresResult) return
+    work.updates ??= new Updates((told) => this.#options.settler.tell(told, work.request))
+    work.updates.add(outcome)
   }
-  const outcome = await pool.run(work.job, { started, update })
-  work.job = undefined
-  return outcome
 }
 
 function limited({ request }: Work, timelimit: TaskRequest['timelimit'] | undefined): TaskRequest {

@@ -22,6 +22,7 @@ import { Launch } from './launch.ts'
 import { Leaving } from './leaving.ts'
 import { Leases } from './leases.ts'
 import { makeGates } from './make-gates.ts'
+import { onceOf } from './once.ts'
 import type { ResolvedWorkerOptions } from './options.ts'
 import { QueueReader } from './queue-reader.ts'
 import { burying } from './reading.ts'
@@ -108,14 +109,13 @@ export class Shift {
       },
       giveUp,
     })
-    const { isPossible } = this.#leases
     this.#starts = new Starts({
       clock,
       limit: settings.maxDeliveries,
       run: (work) => this.#run(work),
       canRecord: () => this.#leases.isReady(),
       record: (work) => void this.#launch.record(work),
-      keep: isPossible ? (work): void => void this.#leases.move(work, work.deaths) : undefined,
+      keep: this.#leases.isPossible ? (work): void => void this.#leases.move(work, work.deaths) : undefined,
       replace: (work, starts) => this.#leaving.replace(work, starts),
       exhaust: settle,
       enter: (work) => this.#lanes.enter(work),
@@ -124,7 +124,6 @@ export class Shift {
       clock,
       steering,
       disableRateLimits: options.disableRateLimits,
-      claim: (id, copy) => app.canvas.claim(id, copy),
       inHand: this.#inHand,
       lanes: this.#lanes,
       unhold: (work) => this.#admission.unhold(work),
@@ -152,6 +151,7 @@ export class Shift {
       starts: this.#starts,
       strangers: this.#strangers,
       tally,
+      once: onceOf(app, clock, giveUp),
       settle,
       admit: (work) => this.#admission.admit(work),
     })
@@ -282,9 +282,10 @@ export class Shift {
   #run(work: Work): void {
     const { pool, slots } = this.#lanes.of(work)
     void run(work, pool, this.#running).then((outcome) => {
+      work.job = undefined
       slots.fill()
       this.#admission.fitCredit()
-      return this.#ends.settle(work, outcome)
+      void this.#ends.settle(work, outcome)
     })
   }
 

@@ -26,6 +26,8 @@ export interface WorkerCounts {
   readonly returned: number
   /** Redelivered while the task was still in hand here: not started again. */
   readonly adopted: number
+  /** Dropped, because another message of a task that is to run once had come before. */
+  readonly duplicates: number
   /** Times that a message in hand was moved under a lease, or under a newer one. */
   readonly leased: number
   /** Due much later, and left to the broker until then. */
@@ -52,6 +54,7 @@ export class Tally {
     dead: 0,
     returned: 0,
     adopted: 0,
+    duplicates: 0,
     leased: 0,
     kept: 0,
     lost: 0,

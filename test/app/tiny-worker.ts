@@ -35,6 +35,8 @@ export async function tinyWorker(app: App, queues: readonly string[] = ['celery'
       kwargs,
       retries: request.retries,
       signal: new AbortController().signal,
+      deadline: undefined,
+      remainingMs: Infinity,
       request,
       delivery,
       hostname: 'tiny@test',

@@ -36,7 +36,7 @@ test('the page tells every setting, and no other', () => {
 })
 
 test('the page tells every option of a task, and no other', () => {
-  const positional = ['params', 'input']
+  const positional = ['params', 'input', 'stream']
   expect([...both, ...ofTask].filter((name) => !positional.includes(name))).toEqual(
     known((given) => resolveTaskOptions('t', given, settings)),
   )

@@ -43,6 +43,7 @@ test('the guide has every option, with its default', () => {
     allowedHosts: '[]',
     allowedOrigins: '[]',
     requireBroker: 'false',
+    metrics: 'false',
     exposeErrors: 'false',
   })
 })

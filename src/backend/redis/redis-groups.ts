@@ -159,7 +159,7 @@ export class RedisGroups implements ResultGroups {
 
   async claim(taskId: string, copy: string): Promise<boolean> {
     const { prefix, expiresMs, ask } = this.#options
-    const args = [`${prefix}_lovage.v1.copy.${taskId}`, Math.ceil(expiresMs), copy]
+    const args = [`${prefix}_lovage.v1.once.${taskId}`, Math.ceil(expiresMs), copy]
     return (await ask((link) => link.run(CLAIM, args))) === 1
   }
 

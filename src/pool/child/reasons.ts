@@ -1,8 +1,11 @@
-import { SoftTimeLimitExceeded, TaskRevoked, TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
+import { SoftTimeLimitExceeded, TaskAbandoned, TaskRevoked } from '../../app/control-flow.ts'
+import { TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
 
 const KNOWN = new Map<string, () => Error>([
   ['SoftTimeLimitExceeded', () => new SoftTimeLimitExceeded(0)],
   ['TimeLimitExceeded', () => new TimeLimitExceeded(0)],
+  // A deadline is kept by the child itself.
+  ['TaskAbandoned', () => new TaskAbandoned('abandoned')],
   ['TaskRevoked', () => new TaskRevoked()],
   ['WorkerStopping', () => new WorkerStopping()],
 ])

@@ -8,11 +8,12 @@ const TOO_MANY = `task_id must be an id or a list of at most ${MAX_REVOKED} ids`
 
 const revoke: Command = {
   needs: ['task_id'],
-  run: (panel, { task_id: given, terminate, signal }) => {
+  run: (panel, { task_id: given, terminate, signal, abandon, until }) => {
     const ids = [...new Set(texts(given ?? []))]
     if (ids.length > MAX_REVOKED || texts(given ?? []) === undefined) return raised('ValueError', TOO_MANY)
     if (terminate !== true) {
-      panel.steering.revoke(ids, {})
+      const untilMs = typeof until === 'number' && until > 0 ? until : undefined
+      panel.steering.revoke(ids, { abandon: abandon === true, untilMs })
       return ok(`tasks ${ids.join(', ')} flagged as revoked`)
     }
     return ended(panel, ids, signal)

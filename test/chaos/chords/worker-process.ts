@@ -25,7 +25,7 @@ app.task('total', (xs: readonly number[]) => {
 app.task('told', (_id: string) => say('told'))
 
 onLog(({ message, fields }) => {
-  if (message.startsWith('a second copy')) process.stdout.write(`dropped ${String(fields['id'])}\n`)
+  if (message.startsWith('another message of this task')) process.stdout.write(`dropped ${String(fields['id'])}\n`)
 })
 const made = worker(app, { concurrency: 10, prefetch: 20, gracePeriod: 0 })
 await made.start()

@@ -1,0 +1,37 @@
+import type { App } from '../app/app.ts'
+import { healthReply, type Readiness } from './health.ts'
+import type { Metrics } from './metrics.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Desk } from './relay.ts'
+import type { Method } from './route.ts'
+import type { ServedRoute } from './server.ts'
+import { taskRevokeReply, taskStateReply } from './task-state.ts'
+
+/** What the routes of a gateway's own stand on. */
+export interface BuiltInParts {
+  readonly app: App
+  readonly desk: Desk
+  readonly options: ResolvedOptions
+  readonly readiness: Readiness
+  readonly metrics: Metrics | undefined
+}
+
+/** Routes of its own, each only where the user has none of that name. */
+export function builtInRoutes(
+  users: readonly ServedRoute[],
+  { app, desk, options, readiness, metrics }: BuiltInParts,
+): ServedRoute[] {
+  const sources = { app, tickets: desk.tickets, exposeErrors: options.exposeErrors }
+  const own: (readonly [method: Method, path: string, answer: ServedRoute['answer']])[] = [
+    ['GET', '/healthz', healthReply],
+    ['GET', '/readyz', () => readiness.check()],
+    ...(metrics ? [['GET', '/metrics', () => metrics.reply()] as const] : []),
+    ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
+    ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
+  ]
+  return own
+    .filter(([method, path]) => !users.some((its) => its.path === path && its.methods.includes(method)))
+    .map(([method, path, answer]) => {
+      return { methods: method === 'GET' ? ['GET', 'HEAD'] : [method], path, bodyLimit: undefined, raw: false, answer }
+    })
+}
