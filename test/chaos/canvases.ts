@@ -34,15 +34,14 @@ const SETTINGS = {
  */
 export function canvasesOn(broker: BrokerModel, { isCalm = false } = {}): SimulateOptions<Made> {
   // One world lives at a time, and its canvases have its seed.
-  let calls = new CanvasCalls()
+  const calls = new CanvasCalls()
   let sent: Sent[] = []
   return {
     brokers: [broker],
     app: (around: SimulatedSurroundings) => {
       const { clock } = around
       const app = lovage('canvases', { ...SETTINGS[broker], maxDeliveries: 1_000 }, around)
-      const shared = { call: (label: string) => calls.call(label), ran: calls.ran, ids: calls.ids, told: calls.told }
-      return { app, tasks: new CanvasTasks(app, shared, () => sleep(clock, clock.random() * 200)) }
+      return { app, tasks: new CanvasTasks(app, calls, () => sleep(clock, clock.random() * 200)) }
     },
     scenario: async ({ seed, client: { tasks }, insist, sleep: pause, random }) => {
       for (const map of [calls.ran, calls.ids, calls.told]) map.clear()
