@@ -42,7 +42,8 @@ export function brokerLine({ settings }: App): string {
   if (isEmbedded(settings.broker)) {
     return `embedded, in ${shortPath(embeddedHome(settings.broker, settings.home))}: what waits outlives this process`
   }
-  return `RabbitMQ at ${redactUrl(settings.broker)}: what waits outlives this process`
+  const server = /^rediss?:/i.test(settings.broker) ? 'Redis' : 'RabbitMQ'
+  return `${server} at ${redactUrl(settings.broker)}: what waits outlives this process`
 }
 
 export function resultsLine({ settings }: App): string {
