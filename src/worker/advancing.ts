@@ -9,6 +9,7 @@ import { failChord, type FullChord, join } from '../canvas/join.ts'
 import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
 import { deadlineOf } from '../protocol/headers.ts'
+import { traceOfMessage } from '../protocol/trace-context.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Embed } from '../protocol/signature.ts'
@@ -117,7 +118,8 @@ export class Advancing {
     return insist(
       'what follows a task could not be sent',
       about,
-      () => canvas.deliver(call, { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }),
+      () =>
+        canvas.deliver(call, { stamps, stampedHeaders, deadlineMs: deadlineOf(custom), trace: traceOfMessage(custom) }),
       {
         isFinal,
       },
