@@ -35,10 +35,10 @@ export class Sender {
     })
   }
 
-  /** Listens for late answers; resolves to the URL of its API. */
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => {
-      this.#server.listen(0, '127.0.0.1', resolve)
+  /** Listens for late answers; resolves to the URL of its API. Port 0 is any that is free. */
+  async start(port = 0): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(port, '127.0.0.1', resolve)
     })
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }

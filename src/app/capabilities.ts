@@ -197,6 +197,17 @@ export function assertStore({ store, broker }: Pick<Settings, 'store' | 'broker'
 }
 
 /**
+ * Refuses what needs results that any process can read.
+ * @param what Who asks, as a sentence begins.
+ * @throws LovageError `CAPABILITY_MISSING`
+ */
+export function assertReaders(settings: Pick<Settings, 'backend'>, what: string): void {
+  if (backendHas('anyReader', settings)) return
+  const fix = "Use backend: 'redis://localhost/1', say, in the settings of clients and workers"
+  throw missing(what, BACKEND_FEATURES.anyReader, settings.backend, 'rpc', fix)
+}
+
+/**
  * Refuses what needs a store that several processes share, where the store is in memory.
  * @param what Who asks, as a sentence begins.
  * @throws LovageError `CAPABILITY_MISSING`

@@ -24,6 +24,10 @@ export const HTTP_ERRORS = {
     message: 'Header {header} {problem}',
     fix: '{fix}',
   },
+  JOIN_MISMATCH: {
+    message: 'The key of this request was used with another request before',
+    fix: 'Send a key of its own with each request, and the same one with its retries only',
+  },
   REQUEST_TIMEOUT: {
     message: 'The request did not arrive whole in time',
     fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',

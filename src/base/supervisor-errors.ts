@@ -8,6 +8,10 @@ export const SUPERVISOR_ERRORS = {
     message: 'The configuration {file} cannot be read: {problem}',
     fix: 'Name another with -c, or see that it is there and may be read',
   },
+  SUPERVISOR_CANNOT: {
+    message: '{what} cannot be had: {problem}',
+    fix: '{fix}',
+  },
   SUPERVISOR_FAULT: {
     message: '{text}',
     fix: '{fix}',

@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
 import type { Gateway } from '../gateway/gateway.ts'
-import { LovageError } from '../base/errors.ts'
+import { LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
 import { printBanner } from './banner.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
@@ -60,14 +61,24 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
     assertShared(app.settings, 'A gateway by itself', 'Use `lovage dev`, which runs all in one process')
     return {
       start: () => gateway.start(),
-      reload: async () => gateway.reload(),
-      announce: () => printBanner(target, { gateways: [gateway], workers: [] }),
+      reload: async () => readAgain(gateway),
+      announce: () => printBanner(target, { gateways: [gateway] }),
       stop: async () => {
         await gateway.stop()
         await app.close()
       },
     }
   })
+}
+
+/** A new certificate that cannot be used must not end what runs with the old one. */
+function readAgain(gateway: Gateway): void {
+  try {
+    gateway.reload()
+    log('info', 'gateway', 'files of TLS read again')
+  } catch (error) {
+    log('error', 'gateway', 'files of TLS could not be read again', { error: messageOf(error) })
+  }
 }
 
 async function chosen(

@@ -15,6 +15,8 @@ export interface AbandoningOptions {
 
 interface Leaving {
   readonly due: Due
+  /** Asked at the end of the grace: nobody else waits for it. */
+  readonly isAlone: (() => Promise<boolean>) | undefined
   readonly untilMs: number | undefined
 }
 
@@ -34,6 +36,8 @@ export class Abandoning {
   readonly #leaving = new Map<string, Leaving>()
   #gathered = new Map<string, number | undefined>()
   #timer: Timer | undefined
+  /** Of which is being asked whether anybody waits for them. */
+  readonly #asked = new Set<Promise<void>>()
 
   constructor(options: AbandoningOptions) {
     this.#options = options
@@ -45,8 +49,11 @@ export class Abandoning {
     return this.#leaving.size + this.#gathered.size
   }
 
-  /** Nobody waits for a task: it is abandoned after `graceMs`, unless it is wanted again by then. */
-  leave(id: string, graceMs: number, untilMs: number | undefined): void {
+  /**
+   * Nobody waits for a task: it is abandoned after `graceMs`, unless it is wanted again by then, or `isAlone` says that
+   * others wait for it.
+   */
+  leave(id: string, graceMs: number, untilMs: number | undefined, isAlone?: () => Promise<boolean>): void {
     this.want(id)
     if (this.#leaving.size >= this.#options.max) {
       for (const oldest of this.#leaving.keys()) {
@@ -55,7 +62,7 @@ export class Abandoning {
       }
     }
     const due = this.#dues.add(graceMs, () => this.#go(id))
-    this.#leaving.set(id, { due, untilMs })
+    this.#leaving.set(id, { due, untilMs, isAlone })
   }
 
   /** Somebody waits for it again. */
@@ -68,6 +75,7 @@ export class Abandoning {
   /** Nobody comes back any more: what is about to be abandoned is so now. Resolves when the workers were told. */
   async close(): Promise<void> {
     for (const id of [...this.#leaving.keys()]) this.#go(id)
+    await Promise.all(this.#asked)
     await this.#send()
   }
 
@@ -75,7 +83,16 @@ export class Abandoning {
     const leaving = this.#leaving.get(id)
     leaving?.due.cancel()
     this.#leaving.delete(id)
-    this.#gathered.set(id, leaving?.untilMs)
+    if (!leaving?.isAlone) return this.#gather(id, leaving?.untilMs)
+    const asking = leaving.isAlone().then((isAlone) => {
+      this.#asked.delete(asking)
+      if (isAlone) this.#gather(id, leaving.untilMs)
+    })
+    this.#asked.add(asking)
+  }
+
+  #gather(id: string, untilMs: number | undefined): void {
+    this.#gathered.set(id, untilMs)
     this.#timer ??= this.#options.clock.after(GATHER_MS, () => void this.#send(), { unref: true })
   }
 

@@ -21,7 +21,7 @@ export interface CallerOptions {
   /**
    * How long the caller needs the answer. It travels with the task and with all that this sends: past it nobody starts it,
    * and one marked `abandonable` is told to stop. False: for ever. Default: as long as the caller waits; for ever where it
-   * is answered with the place of the result instead.
+   * is answered with the place of the result instead, and where retries are joined.
    */
   readonly deadline?: DeadlineOption
   /** The task may be stopped when nobody waits for it any more. Default: what the task says, where it is defined here. */
@@ -78,11 +78,14 @@ export const CALLER_CHECKS: Checks<CheckedCaller> = {
 
 /** What holds for a route, bound to a task of these options. */
 export function callerRules(
-  { deadline, abandonable, abandonAfter = 1_000 }: Partial<CheckedCaller>,
+  { deadline, abandonable, abandonAfter = 1_000, join }: Partial<CheckedCaller> & { readonly join?: object },
   task: Pick<ResolvedTaskOptions, 'abandonable'> | undefined,
 ): CallerRules {
+  // Who tries again waits longer than one try.
   const rule: DeadlineRule =
-    deadline === false ? { ms: undefined, header: undefined } : { ms: deadline?.ms ?? 'wait', header: deadline?.header }
+    deadline === false
+      ? { ms: undefined, header: undefined }
+      : { ms: deadline?.ms ?? (join ? undefined : 'wait'), header: deadline?.header }
   return { deadline: rule, abandonAfterMs: (abandonable ?? task?.abandonable) ? abandonAfter : undefined }
 }
 

@@ -10,6 +10,8 @@ import { abandoningOf } from './abandoning.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
+import { assertJoins } from './join.ts'
+import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
@@ -26,6 +28,7 @@ import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } f
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
 import { ticketsOf } from './tickets.ts'
 
+export { bodyHash, type JoinOptions } from './join.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
@@ -102,6 +105,7 @@ export class Gateway implements Service {
       maxInFlight: this.#options.maxInFlight,
       tickets: ticketsOf(app, clock),
       abandoning: abandoningOf(app, clock),
+      ...joinsOf(app, clock),
       clock,
       outage: () => this.#outage.reason,
     }
@@ -198,6 +202,7 @@ export class Gateway implements Service {
 
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
+    if (route.join) assertJoins(this.#app.settings, route.join)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     const about = aboutTask(route, this.#app.registry.get(task.name))
     return this.#serve(method, path, { ...given, about }, (exchange) => {

@@ -8,6 +8,9 @@ import type { Abandoning } from './abandoning.ts'
 import { loggedUrl } from './access-line.ts'
 import { remainingOf } from './deadline.ts'
 import type { Call } from './arguments.ts'
+import { begin } from './begin.ts'
+import type { Joins } from './joins.ts'
+import type { Waits } from './waits.ts'
 import { patienceOf, type Patience } from './prefer.ts'
 import {
   errorReply,
@@ -30,6 +33,10 @@ export interface Desk {
   readonly tickets: Tickets
   /** Ends the tasks that nobody waits for any more. */
   readonly abandoning: Abandoning
+  /** Which task a retried request belongs to. */
+  readonly joins: Joins
+  /** Who waits for tasks that several requests share. */
+  readonly waits: Waits
   readonly clock: Clock
   /** Why nothing can be sent, where that has been known for a while; undefined when it can be tried. */
   readonly outage: () => LovageError | undefined
@@ -51,6 +58,10 @@ export interface Caller {
 interface Progress {
   readonly patience: Patience
   result?: AsyncResult
+  /** Other requests may wait for the same task. */
+  isShared?: boolean
+  /** It does not wait any more; where those who do are counted. */
+  leave?: () => void
   /** Until when the caller needs the answer; epoch ms. */
   deadlineMs?: number
   outcome?: Outcome
@@ -73,17 +84,17 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     if (refused !== undefined) return replyOf(refused, route.contentType)
     const remainingMs = remainingOf(route.deadline, request.headers, patience)
     const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
-    const { args, kwargs, options } = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
-    const sending = kwargs ? route.task.applyAsync(args, { ...options, kwargs }) : route.task.applyAsync(args, options)
-    caller.id = sending.id
-    const result = (progress.result = await sending)
+    const call = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
+    const { result, isShared } = await begin(desk.joins, route, request, caller, call)
+    Object.assign(progress, { result, isShared })
     if (patience.waitMs === 0) return followed(await accepted(desk, route.task.name, result.id), patience)
 
     // Who hangs up gives up the slot, and with it this wait.
-    caller.onGone = () => forget(result)
+    caller.onGone = isShared ? undefined : () => forget(result)
+    if (isShared && route.abandonAfterMs !== undefined) progress.leave = desk.waits.arrive(result.id, route.timeoutMs)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
     const leftMs = Math.min(patience.waitMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
-    const outcome = await result.outcome({ timeout: Math.max(1, leftMs) })
+    const outcome = await result.outcome({ timeout: Math.max(1, leftMs), ...(isShared && { signal: request.signal }) })
     if (isLate(outcome, progress, desk.clock)) throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: 0 })
     progress.outcome = outcome
     caller.runMs = outcome.runMs
@@ -94,27 +105,28 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
   } finally {
     caller.onGone = undefined
     settle(progress)
+    progress.leave?.()
     desk.inFlight--
   }
 }
 
 /** Nobody will ask for a result that was answered: giving it up keeps the memory of a busy gateway flat. */
-function settle({ result, outcome }: Progress): void {
-  if (result && outcome) forget(result)
+function settle({ result, isShared, outcome }: Progress): void {
+  if (result && outcome && !isShared) forget(result)
 }
 
 /** Who waited is gone, or has waited long enough: the task of a caller is wanted no more. */
 function abandon(
-  { abandoning }: Desk,
+  { abandoning, waits }: Desk,
   { abandonAfterMs }: TaskRoute,
   { id, isGone }: Caller,
-  { deadlineMs, outcome, patience }: Progress,
+  { deadlineMs, outcome, patience, isShared }: Progress,
   error: unknown,
 ): void {
   if (id === undefined || abandonAfterMs === undefined || outcome) return
   // Who was told where the result will be comes for it.
   const isOver = isLovageError(error, 'RESULT_TIMEOUT') ? !patience.thenAccept : isLovageError(error, 'PUBLISH_TIMEOUT')
-  if (isGone || isOver) abandoning.leave(id, abandonAfterMs, deadlineMs)
+  if (isGone || isOver) abandoning.leave(id, abandonAfterMs, deadlineMs, isShared ? () => waits.isAlone(id) : undefined)
 }
 
 /** It ended unrun, because its caller's time was over: the caller sees a wait that was too long, as it nearly was. */
@@ -189,17 +201,19 @@ function argumentsRefused(task: string, { exc_module: module, exc_message: [mess
 async function faultReply(
   desk: Desk,
   route: TaskRoute,
-  { method, url }: RouteRequest,
+  request: RouteRequest,
   { id, isGone }: Caller,
   progress: Progress,
   thrown: unknown,
 ): Promise<Reply> {
+  const { method, url } = request
   if (isGone) return errorReply(new LovageError('CLIENT_GONE'), id)
   const { result, outcome, patience } = progress
   if (result && !outcome && isLovageError(thrown, 'RESULT_TIMEOUT')) {
     // The task goes on, and the client learns its id: the result can still be asked for.
     const reply = await accepted(desk, route.task.name, result.id)
     if (patience.thenAccept) return reply
+    if (route.late) return lateReply(route, request, result.id)
     return errorReply(new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: patience.waitMs }), id)
   }
   const reply = errorReply(faultOf(route, method, progress, thrown), id)
@@ -207,6 +221,17 @@ async function faultReply(
     log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error: thrown })
   }
   return reply
+}
+
+async function lateReply({ late, contentType, task }: TaskRoute, request: RouteRequest, id: string): Promise<Reply> {
+  const { method, url } = request
+  try {
+    return replyOf(await late?.({ id, request }), contentType)
+  } catch (error) {
+    log('error', 'gateway', 'request could not be handled', { method, url: loggedUrl(url), id, error })
+    const route = `${method} of ${task.name}`
+    return errorReply(new LovageError('HANDLER_FAILED', { route, problem: messageOf(error) }, { cause: error }), id)
+  }
 }
 
 function faultOf(

@@ -2,10 +2,11 @@ import { validateHeaderValue } from 'node:http'
 import { checkAll, flag, oneOf, shown, text, Unfit, wait, whole, type Check, type Checks } from '../app/check.ts'
 import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
 import { CALLER_CHECKS, type CheckedCaller } from './deadline.ts'
+import { type CheckedJoin, joinOption } from './join.ts'
 import { invalid } from './options.ts'
 import type { HandlerOptions, RouteOptions } from './route.ts'
 
-type Functions = 'args' | 'kwargs' | 'guard' | 'response'
+type Functions = 'args' | 'kwargs' | 'guard' | 'response' | 'late'
 type AnyFunction = (...args: any[]) => any
 
 /** The options of both kinds of route, checked. */
@@ -21,6 +22,7 @@ export interface CheckedRoute extends CheckedHandler, CheckedCaller, Record<Func
   timeout: number
   waitThenAccept: number
   prefer: boolean
+  join: CheckedJoin
   send: SendOptions
 }
 
@@ -52,10 +54,12 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   kwargs: fn,
   guard: fn,
   response: fn,
+  late: fn,
   reply: oneOf('wait', 'accept'),
   timeout: wait,
   waitThenAccept: wait,
   prefer: flag,
+  join: joinOption,
   send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
 }
 

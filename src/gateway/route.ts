@@ -7,6 +7,7 @@ import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
 import { byName, traced, type Call } from './arguments.ts'
 import { callerRules, type CallerOptions, type CallerRules } from './deadline.ts'
+import { type JoinOptions, joinRule, type JoinRule } from './join.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
 import type { Patience } from './prefer.ts'
 import { checkRoute, type CheckedRoute } from './route-checks.ts'
@@ -82,6 +83,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> e
    */
   readonly guard?: (request: RouteRequest<Params>) => unknown
   /**
+   * How retries of one request are known: they share its task and get its answer, whichever gateway they come to. Needs a
+   * store, and results that every gateway can read. Default: each request has a task of its own.
+   */
+  readonly join?: JoinOptions<Params>
+  /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
    */
@@ -100,6 +106,11 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> e
    * anything else as JSON.
    */
   readonly response?: (value: Result, context: ResponseContext<Params>) => unknown
+  /**
+   * What is answered where the wait was too long, in place of 504; as from `response`. The task goes on, under the id in
+   * the context. Default: 504 with that id.
+   */
+  readonly late?: (context: ResponseContext<Params>) => unknown
   /** Content type of a text or bytes from `response`. Default `text/plain; charset=utf-8`, `application/octet-stream`. */
   readonly contentType?: string
   /** `'raw'`: the body is a Buffer whatever its media type. Default `'parsed'`. */
@@ -122,6 +133,8 @@ export interface HandlerOptions {
 
 /** A route bound to a task, checked, as the relay reads it. */
 export interface TaskRoute extends CallerRules {
+  /** Undefined: each request has a task of its own. */
+  readonly join: JoinRule | undefined
   readonly task: RemoteTask
   readonly call: (request: RouteRequest) => Call
   readonly guard: ((request: RouteRequest) => unknown) | undefined
@@ -129,6 +142,7 @@ export interface TaskRoute extends CallerRules {
   readonly prefer: boolean
   readonly timeoutMs: number
   readonly response: ((value: unknown, context: ResponseContext) => unknown) | undefined
+  readonly late: ((context: ResponseContext) => unknown) | undefined
   readonly contentType: string | undefined
   readonly exposeErrors: boolean
 }
@@ -151,6 +165,7 @@ export function taskRoute(
     prefer,
     guard,
     response,
+    late,
     contentType,
     ...rest
   } = checkRoute(where, given)
@@ -168,8 +183,10 @@ export function taskRoute(
     // Who does not wait has nothing to choose.
     prefer: reply === 'wait' && (prefer ?? response === undefined),
     timeoutMs,
+    join: joinRule(where, rest.join),
     ...callerRules(rest, registered?.options),
     response,
+    late,
     contentType,
     exposeErrors: defaults.exposeErrors,
   }

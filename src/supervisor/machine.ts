@@ -27,7 +27,7 @@ export type ProcessEvent =
   /** There is a process. */
   | { readonly type: 'spawned'; readonly pid: number }
   | { readonly type: 'spawnFailed'; readonly reason: string }
-  | { readonly type: 'exited'; readonly code: number | null }
+  | { readonly type: 'exited'; readonly code: number | null; readonly signal?: string | null }
   /** Somebody wants it not to run. */
   | { readonly type: 'stop' }
   /** A stop signal could not be sent to a process that is there. */

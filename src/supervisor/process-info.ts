@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { ProcessStatus } from './machine.ts'
-import type { ProcessInfo } from './operations.ts'
+import type { GroupConfig, ProcessConfig } from './configuration.ts'
+import type { ConfigInfo, LogChannel, ProcessInfo } from './operations.ts'
 import { PROCESS_STATES } from './states.ts'
 
 /** XML-RPC's integers end in January 2038. */
@@ -74,4 +75,39 @@ function localTime(epochMs: number): string {
   const hours = at.getHours()
   const clock = `${two(hours % 12 || 12)}:${two(at.getMinutes())} ${hours < 12 ? 'AM' : 'PM'}`
   return `${MONTHS[at.getMonth()]} ${two(at.getDate())} ${clock}`
+}
+
+/** What `getAllConfigInfo` tells of a process of the configuration; `path` finds the log files of one that is in use. */
+export function configInfo(
+  group: GroupConfig,
+  config: ProcessConfig,
+  inuse: boolean,
+  path: (channel: LogChannel) => string | undefined,
+): ConfigInfo {
+  const logfile = (channel: LogChannel): string => {
+    const target = config[channel].logfile
+    if (target === 'NONE') return 'none'
+    return path(channel) ?? (target === 'AUTO' ? 'auto' : target.path)
+  }
+  const channel = (name: LogChannel): Record<string, string | number | boolean> => ({
+    [`${name}_capture_maxbytes`]: config[name].captureMaxbytes,
+    [`${name}_events_enabled`]: config[name].eventsEnabled,
+    [`${name}_logfile`]: logfile(name),
+    [`${name}_logfile_backups`]: config[name].backups,
+    [`${name}_logfile_maxbytes`]: config[name].maxbytes,
+    [`${name}_syslog`]: config[name].syslog,
+  })
+  const { autostart, command, exitcodes, killasgroup, name, startretries, startsecs, stopsignal, stopwaitsecs } = config
+  return {
+    ...{ autostart, command, exitcodes, inuse, killasgroup, name, startretries, startsecs, stopsignal, stopwaitsecs },
+    directory: config.directory ?? 'none',
+    uid: config.uid ?? 'none',
+    group: group.name,
+    group_prio: group.priority,
+    process_prio: config.priority,
+    redirect_stderr: config.redirectStderr,
+    serverurl: config.serverurl ?? 'none',
+    ...channel('stdout'),
+    ...channel('stderr'),
+  }
 }

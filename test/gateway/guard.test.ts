@@ -44,3 +44,29 @@ test.each(['throws', 'rejects'])(
     expect([ran, opened.inFlight]).toEqual([[], 0])
   },
 )
+
+test('a route may say itself what is answered when the wait was too long; the task goes on', async () => {
+  const app = openApp()
+  let finish!: () => void
+  const slow = app.task('slow', () => new Promise<void>((resolve) => (finish = resolve)))
+  const late = ({ id, request }: { id: string; request: { url: string } }): unknown =>
+    respond(200, `${request.url} ${id}`)
+  const url = await running(app, openGateway(app).get('/slow', slow, { timeout: '50ms', deadline: false, late }))
+  const { status, text } = await ask(`${url}/slow`)
+  expect([status, text.split(' ')[0]]).toEqual([200, '/slow'])
+  finish()
+  await app.asyncResult(text.split(' ')[1] as string).get({ timeout: '20s' })
+})
+
+test('what goes wrong in that is a 500', async () => {
+  const app = openApp()
+  const slow = app.task('slow', () => new Promise<void>(() => {}))
+  const late = (): never => {
+    throw new Error('secret of the inside')
+  }
+  const opened = openGateway(app).get('/slow', slow, { timeout: '50ms', late })
+  const { status, text } = await ask(`${await running(app, opened)}/slow`)
+  expect(status).toBe(500)
+  expect(text).not.toContain('secret')
+  expect(opened.inFlight).toBe(0)
+})

@@ -1,0 +1,70 @@
+import type { GroupConfig } from './configuration.ts'
+import type { EventName } from './event-names.ts'
+import type { StateChange } from './machine.ts'
+import type { LogChannel } from './operations.ts'
+import type { Subprocess } from './subprocess.ts'
+import { covers } from './event-names.ts'
+
+/** One event on its way to the listeners. */
+export interface SupervisorEvent {
+  readonly name: EventName
+  readonly payload: Buffer
+  /** Counts all events of this supervisor. */
+  readonly serial: number
+}
+
+/** Who takes events: a pool of listeners. */
+export interface EventTaker {
+  readonly config: GroupConfig
+  accept(event: SupervisorEvent): void
+}
+
+/** Gives each event to those that have asked for it. */
+export class Events {
+  readonly #takers = new Set<EventTaker>()
+  #serial = 0
+
+  add(taker: EventTaker): void {
+    this.#takers.add(taker)
+  }
+
+  remove(taker: EventTaker): void {
+    this.#takers.delete(taker)
+  }
+
+  /** Whether anybody would be told. */
+  isAskedFor(name: EventName): boolean {
+    return [...this.#takers].some(({ config }) => config.events?.some((wanted) => covers(wanted, name)))
+  }
+
+  notify(name: EventName, payload: string | Buffer): void {
+    const event = { name, payload: Buffer.from(payload as string), serial: this.#serial++ }
+    for (const taker of this.#takers) {
+      if (taker.config.events?.some((wanted) => covers(wanted, name))) taker.accept(event)
+    }
+  }
+}
+
+const about = ({ config, group }: Subprocess): string => `processname:${config.name} groupname:${group}`
+
+/** Name and payload of the event for a change of state. */
+export function stateEvent(process: Subprocess, { from, to, pid, tries, expected }: StateChange): [EventName, string] {
+  const head = `${about(process)} from_state:${from}`
+  const more = {
+    STARTING: ` tries:${tries}`,
+    BACKOFF: ` tries:${tries}`,
+    RUNNING: ` pid:${pid || process.status.pid}`,
+    STOPPING: ` pid:${pid}`,
+    STOPPED: ` pid:${pid}`,
+    EXITED: ` expected:${Number(expected)} pid:${pid}`,
+    FATAL: '',
+    UNKNOWN: '',
+  }[to]
+  return [`PROCESS_STATE_${to}`, head + more]
+}
+
+/** Payload of an event with what a process has written. */
+export function outputPayload(process: Subprocess, bytes: Buffer, channel?: LogChannel): Buffer {
+  const head = `${about(process)} pid:${process.status.pid}${channel ? ` channel:${channel}` : ''}\n`
+  return Buffer.concat([Buffer.from(head), bytes])
+}
