@@ -91,7 +91,7 @@ describeWith(['redis', 'nginx'], 'the example wechat: three gateways behind ngin
 
   it.concurrent.each(Object.entries(sites))(
     'answers the handshake, and nothing that is forged: %s',
-    async (_kind, site) => {
+    async (kind, site) => {
       expect(await site.sender.handshake(site.url)).toBe(true)
       const stranger = new Sender({ ...account, token: 'guessed' }, 'none')
       expect(await stranger.handshake(site.url)).toBe(false)
