@@ -61,7 +61,7 @@ test('routes tell what is known of them: places, names, schemas', () => {
     responses: { 200: { description: 'The result' } },
   })
   expect(paths['/later']?.['post']).toMatchObject({ responses: { 202: {}, default: {} } })
-  expect((paths['/later']?.['post'] as { responses: object }).responses).not.toHaveProperty('200')
+  expect(JSON.stringify(paths['/later']?.['post'])).not.toContain('"200"')
   // What a library cannot say of its schemas is left open.
   expect(paths['/check']?.['post']).toMatchObject({ requestBody: { content: { 'application/json': { schema: {} } } } })
 })
