@@ -110,9 +110,7 @@ function writeNumber(value: number): string {
 const MARKS: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
 
 /** What XML has no place for, as a process may well write it, would make the whole answer unreadable. */
-// oxlint-disable-next-line no-control-regex -- it is they that are looked for
-const UNSAYABLE =
-  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
+const UNSAYABLE = /[^\P{Cc}\t\n\r\u007f-\u009f]|[\ufffe\uffff]|\p{Cs}/gu
 
 function escaped(text: string): string {
   return text.replace(/[&<>]/g, (mark) => MARKS[mark] as string).replace(UNSAYABLE, '\ufffd')
