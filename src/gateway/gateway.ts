@@ -7,6 +7,8 @@ import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
 import { abandoningOf } from './abandoning.ts'
+import { Limits } from './limit.ts'
+import { Refusal } from './refusal.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
@@ -28,6 +30,7 @@ import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './serv
 import { ticketsOf } from './tickets.ts'
 
 export { bodyHash, type JoinOptions } from './join.ts'
+export type { LimitOptions } from './limit.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
@@ -102,6 +105,8 @@ export class Gateway implements Service {
       tickets: ticketsOf(app, clock),
       abandoning: abandoningOf(app, clock),
       ...joinsOf(app, clock),
+      limits: new Limits(app, clock),
+      refusal: this.#options.refuseLate ? new Refusal(app, clock) : undefined,
       clock,
       outage: () => this.#outage.reason,
     }
@@ -189,6 +194,7 @@ export class Gateway implements Service {
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
     if (route.join) assertJoins(this.#app.settings, route.join)
+    this.#desk.refusal?.watch(route, given.send)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     return this.#serve(method, path, given, (exchange) => {
       exchange.task = task.name
@@ -247,6 +253,7 @@ export class Gateway implements Service {
       await http.close()
       throw listenError(error, host, port)
     }
+    this.#desk.refusal?.start()
     log('info', 'gateway', 'listening', { url: this.#url })
     if (requireBroker) return
     try {
@@ -267,6 +274,7 @@ export class Gateway implements Service {
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    this.#desk.refusal?.stop()
     if (http) await this.#desk.abandoning.close()
   }
 }
