@@ -27,7 +27,7 @@ import { type Resource, type ResourceOptions, Resources } from './resources.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
 import type { Sending } from './sending.ts'
 import { type GivenSettings, resolveSettings, type Settings } from './settings.ts'
-import type { InputOptions, InputTask, PositionalOptions, RemoteTask, TaskOf } from './task.ts'
+import type { InputOptions, InputTask, PositionalOptions, RemoteOf, TaskOf } from './task.ts'
 import type { TaskClass, TaskObject } from './task-class.ts'
 import { type ResolvedTaskOptions, resolveTaskOptions, type SendOptions } from './task-options.ts'
 
@@ -87,6 +87,7 @@ export class App {
     compose: (...call) => this.#here.#composer.compose(...call),
     replace: (...call) => this.#here.#composer.replace(...call),
     addToChord: (...call) => this.#here.#composer.addToChord(...call),
+    stream: { clock: () => this.#here.#waiting.clock, store: (what) => this.store(what) },
   }
   /** Options of tasks that are known by name only. */
   readonly #defaults: ResolvedTaskOptions
@@ -128,6 +129,7 @@ export class App {
       resultExpiresMs: settings.resultExpiresMs,
       client: () => this.#connection.client(),
       clientIfOpen: () => this.#connection.clientIfOpen(),
+      store: (what) => this.store(what),
       read: (tree) => readResult(tree, this.#waiting),
       revoke: async (ids, options) => void (await this.control.revoke(ids, { ...options, reply: false })),
     }
@@ -188,11 +190,8 @@ export class App {
    * A task that is defined elsewhere, in Python say: `app.remote<(set: string) => number>('ml.train')`.
    * @throws LovageError `OPTION_INVALID`
    */
-  remote<Fn extends TaskFunction>(
-    name: string,
-    options: SendOptions = {},
-  ): RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>> {
-    return remoteTask(name, options, this.settings, this.#sends) as RemoteTask<Parameters<Fn>, Awaited<ReturnType<Fn>>>
+  remote<Fn extends TaskFunction>(name: string, options: SendOptions = {}): RemoteOf<Fn> {
+    return remoteTask(name, options, this.settings, this.#sends) as RemoteOf<Fn>
   }
 
   /**
@@ -222,8 +221,8 @@ export class App {
   }
 
   /** The result of a task whose id is known by other means. Over `rpc://` only what this process has sent is known. */
-  asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
-    return new AsyncResult<Result>({ id }, this.#here.#waiting)
+  asyncResult<Result = unknown, Part = unknown>(id: string): AsyncResult<Result, Part> {
+    return new AsyncResult<Result, Part>({ id }, this.#here.#waiting)
   }
 
   /** How sending has gone so far. */

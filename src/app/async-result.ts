@@ -11,6 +11,8 @@ import { readResultTuple, type ResultTree } from '../protocol/result-tree.ts'
 import { checkAll, duration, shown, Unfit, type Checks } from './check.ts'
 import { type AnyResult, idsOf } from './group-result.ts'
 import type { Client } from './send.ts'
+import { readStream, type StreamReadOptions } from './stream-reader.ts'
+import type { Store } from '../store/store.ts'
 
 /** How long to wait for a result. */
 export interface GetOptions {
@@ -39,6 +41,8 @@ export interface Waiting {
   clientIfOpen(): Client | undefined
   /** The result of what others hang on. */
   read(tree: ResultTree): AnyResult
+  /** The application's store; `what` needs it. */
+  store(what: string): Promise<Store>
   /** Has all workers revoke tasks. */
   revoke(ids: readonly string[], options: RevokeTreeOptions): Promise<void>
 }
@@ -63,7 +67,7 @@ export interface SentTask {
 }
 
 /** The result of a task that has been sent. Never thenable, so that it can be returned from an async function. */
-export class AsyncResult<Result = unknown> {
+export class AsyncResult<Result = unknown, Part = unknown> {
   readonly #sent: SentTask
   readonly #waiting: Waiting
 
@@ -105,11 +109,31 @@ export class AsyncResult<Result = unknown> {
    * @throws LovageError `RESULT_TIMEOUT`, `RESULT_IGNORED`, `RESULT_FORGOTTEN`, `BROKER_CLOSED`, `OPTION_INVALID`
    */
   async get(options?: GetOptions): Promise<Result> {
-    const { state, result, traceback } = await this.outcome(options)
-    const value = payloadValue(result)
-    if (state === 'SUCCESS') return value as Result
-    const { id, task } = this.#sent
-    throw reviveFailure(readFailure(value), { id, task, traceback })
+    return this.#value(await this.outcome(options))
+  }
+
+  /**
+   * The parts of a task whose function is an async generator, as it yields them: `for await (const part of
+   * result.stream())`. Each reader gets all parts in order, none lost or repeated, and the task runs no further ahead of the
+   * slowest than its window. Who leaves the loop has left: the last one to leave stops a task that is `abandonable`. What it
+   * returns is what the task returned.
+   * @throws TaskError when the task failed or was revoked
+   * @throws LovageError `CAPABILITY_MISSING` without a store, `STREAM_RESTARTED`, `STREAM_GAPPED`, `STORE_UNREACHABLE`, and
+   *   as {@link get}
+   */
+  async *stream(options: StreamReadOptions = {}): AsyncGenerator<Part, Result, void> {
+    const { id, isIgnored } = this.#sent
+    if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
+    const store = await this.#waiting.store('Reading a stream')
+    const over = new AbortController()
+    const outcome = (): Promise<Outcome> => this.outcome({ signal: over.signal })
+    try {
+      const parts = readStream({ id, store, outcome, clock: this.#waiting.clock }, options)
+      const ended = yield* parts as AsyncGenerator<Part, Outcome, void>
+      return this.#value(ended)
+    } finally {
+      over.abort()
+    }
   }
 
   /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
@@ -170,6 +194,13 @@ export class AsyncResult<Result = unknown> {
     this.#sent.expectation?.close()
     const { backend } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
     await backend.forget(this.id)
+  }
+
+  #value({ state, result, traceback }: Outcome): Result {
+    const value = payloadValue(result)
+    if (state === 'SUCCESS') return value as Result
+    const { id, task } = this.#sent
+    throw reviveFailure(readFailure(value), { id, task, traceback })
   }
 
   /** The slot that was opened with the sending, or one for this wait alone. */

@@ -56,6 +56,8 @@ export interface CurrentTask {
   updateState(this: void, state: string, meta?: unknown): void
   /** Makes what to throw to be run again: `throw retry({ countdown: '10s' })`. */
   retry(this: void, options?: RetryOptions): Retry
+  /** Has its signal abort: for what a task stands on. */
+  abort?(this: void, reason: Error): void
   /** Called with the id of each task that is sent from inside this one: Celery's trail. */
   sent(this: void, id: string): void
 }

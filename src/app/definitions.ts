@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { LovageError } from '../base/errors.ts'
 import { boundsOf, placing } from './arguments.ts'
+import { assertStore } from './capabilities.ts'
 import { shown } from './check.ts'
 import { sendable, type Sendable } from './outgoing.ts'
 import type { RegisteredTask } from './registry.ts'
@@ -8,6 +9,8 @@ import type { Sends } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { RemoteTask } from './task.ts'
 import { partials } from './partials.ts'
+import { resolveStreamOptions } from './stream-options.ts'
+import { isStream, isStreaming, runStream, type StreamTask } from './stream-run.ts'
 import { runnableOf } from './task-class.ts'
 import { resolveTaskOptions, type TaskOptions } from './task-options.ts'
 
@@ -25,18 +28,30 @@ export function localTask(
   sender: Sends,
 ): { registered: RegisteredTask; task: RemoteTask } {
   nameOf(name)
-  const { params, input, ...own } = definitionOptions(name, options)
+  const { params, input, stream, ...own } = definitionOptions(name, options)
   const { fn, run, handlers } = runnableOf(name, given)
+  if (isStreaming(fn)) assertStore(settings, `Task ${name}, which yields parts,`)
   const place = placing(name, { fn, params, input })
+  const resolved = resolveTaskOptions(name, own, settings)
+  const streaming: StreamTask = {
+    name,
+    options: resolveStreamOptions(name, stream),
+    isAbandonable: resolved.abandonable,
+    types: settings.jsonTypes,
+  }
+  const begin = (placed: readonly unknown[]): unknown => {
+    const value = run(...placed)
+    return isStream(value) ? runStream(streaming, value, sender.stream) : value
+  }
   const registered: RegisteredTask = {
     name,
-    options: resolveTaskOptions(name, own, settings),
+    options: resolved,
     params,
     input,
     arity: input ? 1 : (params?.length ?? boundsOf(fn).most),
     call(args, kwargs) {
       const placed = place(args, kwargs)
-      return placed instanceof Promise ? placed.then((ready) => run(...ready)) : run(...placed)
+      return placed instanceof Promise ? placed.then(begin) : begin(placed)
     },
     check(args, kwargs) {
       const placed = place(args, kwargs)
@@ -79,6 +94,7 @@ function callable(here: (...args: never[]) => unknown, task: Sendable, sender: S
 interface DefinitionOptions extends TaskOptions {
   readonly params?: readonly string[]
   readonly input?: StandardSchemaV1
+  readonly stream?: unknown
 }
 
 function definitionOptions(name: string, options: unknown): DefinitionOptions {

@@ -24,6 +24,7 @@ import { SentEvents } from './sent-events.ts'
 import type { Composes } from './signature.ts'
 import { readCallOptions, stampsOf } from './signature-options.ts'
 import type { Settings } from './settings.ts'
+import type { StreamGround } from './stream-run.ts'
 
 /** What an application talks through. */
 export interface Client {
@@ -53,7 +54,7 @@ const MAX_DECLARED = 10_000
 type Publish = (to: Destination) => Promise<void>
 
 /** What a call is sent by. */
-export type Sends = Pick<Sender, 'send'> & Composes
+export type Sends = Pick<Sender, 'send'> & Composes & { readonly stream: StreamGround }
 
 /** Makes calls into messages and brings them to the broker. */
 export class Sender {

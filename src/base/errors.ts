@@ -204,6 +204,14 @@ export const ERRORS = {
   },
   ...HTTP_ERRORS,
   ...SUPERVISOR_ERRORS,
+  STREAM_RESTARTED: {
+    message: 'Task {id} was run again and yields something else: its parts from number {from} on are void',
+    fix: 'Drop what you have got of them and read again, or give stream() an onRestart',
+  },
+  STREAM_GAPPED: {
+    message: 'The parts of task {id} up to number {through} are not kept any more',
+    fix: 'Read sooner, raise keep or keepFor of its option stream, or give stream() an onGap',
+  },
   CAPABILITY_MISSING: {
     message: '{what} needs {needs}, which {kind} does not have',
     fix: '{fix}',

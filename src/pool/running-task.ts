@@ -101,6 +101,10 @@ export class RunningTask implements CurrentTask {
     return (options) => retryWith(options, this.#options.clock.now())
   }
 
+  get abort(): (reason: Error) => void {
+    return (reason) => this.#control.abort(reason)
+  }
+
   get sent(): (id: string) => void {
     return (id) => {
       const children = (this.#children ??= [])

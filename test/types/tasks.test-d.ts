@@ -31,6 +31,20 @@ test('a task takes the arguments of its function, and is called as it is', () =>
   expectTypeOf(sum.delay).parameters.toEqualTypeOf<number[]>()
 })
 
+test('a streaming task has a type of its parts and one of its result', () => {
+  const report = app.task('report', async function* (month: string) {
+    yield { line: month }
+    return month.length
+  })
+  expectTypeOf(report.delay('may').get()).toEqualTypeOf<Promise<number>>()
+  expectTypeOf<Awaited<ReturnType<typeof report.delay>>['stream']>().returns.toEqualTypeOf<
+    AsyncGenerator<{ line: string }, number, void>
+  >()
+  expectTypeOf(report('may').next()).resolves.toExtend<{ value: { line: string } | number }>()
+  const elsewhere = app.remote<typeof report>('report')
+  expectTypeOf<Awaited<ReturnType<typeof elsewhere.delay>>>().toEqualTypeOf<AsyncResult<number, { line: string }>>()
+})
+
 test('what is awaited is typed all the way', () => {
   expectTypeOf(add.delay(1, 2)).toEqualTypeOf<Sending<number>>()
   expectTypeOf<Awaited<Sending<number>>>().toEqualTypeOf<AsyncResult<number>>()
