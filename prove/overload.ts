@@ -57,7 +57,7 @@ async function overloaded(broker: string, isHonest: boolean, seconds: number, se
     return 'done'
   })
   const opened = gateway(app, { port: 0, timeout: '5s', refuseLate: isHonest, maxInFlight: 100_000 }).get(
-    '/work/:client/:ms',
+    '/job/:client/:ms',
     work,
     {
       args: ({ params }) => [Number(params.client), Number(params.ms)],
@@ -82,7 +82,7 @@ async function overloaded(broker: string, isHonest: boolean, seconds: number, se
       ask: async (client, signal) => {
         const ms = lengths.get(client) ?? Math.round(2 * MEAN_MS * random())
         lengths.set(client, ms)
-        const response = await fetch(`${opened.url}/work/${client}/${ms}`, { signal })
+        const response = await fetch(`${opened.url}/job/${client}/${ms}`, { signal })
         await response.arrayBuffer()
         const retryAfter = response.headers.get('retry-after')
         return { status: response.status, retryAfterS: retryAfter === null ? undefined : Number(retryAfter) }

@@ -44,7 +44,7 @@ async function overloaded(isHonest: boolean): Promise<Seen> {
           peer.made.app,
           { timeout: '5s', refuseLate: isHonest },
           { clock: peer.clock, openHttp: peer.openHttp },
-        ).get('/work/:client/:ms', peer.made.app.remote<(client: number, ms: number) => string>('work'), {
+        ).get('/job/:client/:ms', peer.made.app.remote<(client: number, ms: number) => string>('work'), {
           args: ({ params }) => [Number(params.client), Number(params.ms)],
           abandonable: isHonest,
           ...(!isHonest && { deadline: false as const }),
@@ -63,9 +63,7 @@ async function overloaded(isHonest: boolean): Promise<Seen> {
         ask: async (client, signal) => {
           const ms = lengths.get(client) ?? Math.round(2 * MEAN_MS * world.random())
           lengths.set(client, ms)
-          const response = await peer.run(() =>
-            opened.inject({ url: `/work/${client}/${ms}`, signal: signal as never }),
-          )
+          const response = await peer.run(() => opened.inject({ url: `/job/${client}/${ms}`, signal: signal as never }))
           const retryAfter = response.headers['retry-after']
           return { status: response.statusCode, retryAfterS: retryAfter === undefined ? undefined : Number(retryAfter) }
         },
