@@ -19,6 +19,7 @@ import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
 import { Mount } from './mount.ts'
+import { aboutTask, openApi, type OpenApi, type RouteAbout } from './openapi.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import type { Plugin } from './plugin.ts'
@@ -34,6 +35,7 @@ export type { LimitOptions } from './limit.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
+export type { OpenApi } from './openapi.ts'
 export type { Bind } from './bind.ts'
 export type { Plugin, PluginParts } from './plugin.ts'
 export type { GatewayOptions } from './options.ts'
@@ -46,6 +48,8 @@ export interface GatewaySurroundings {
   /** Opens what listens. Default: a server of Fastify's. */
   readonly openHttp?: OpenHttp
 }
+
+type Served = HandlerOptions & { readonly about?: RouteAbout }
 
 /** HTTP requests become tasks, and their outcomes responses. */
 export class Gateway implements Service {
@@ -186,6 +190,16 @@ export class Gateway implements Service {
     return this.#stopping
   }
 
+  /** Reads the files of `tls` again, for a certificate that was renewed. @throws LovageError `OPTION_INVALID` */
+  reload(): void {
+    this.#http?.reload?.()
+  }
+
+  /** The routes as OpenAPI 3.1 describes them. */
+  openapi(): OpenApi {
+    return openApi(this.#app.name, this.#served())
+  }
+
   /** Sends it a request without a network, for tests. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse> {
     return this.#side().inject(request)
@@ -196,14 +210,15 @@ export class Gateway implements Service {
     if (route.join) assertJoins(this.#app.settings, route.join)
     this.#desk.refusal?.watch(route, given.send)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
-    return this.#serve(method, path, given, (exchange) => {
+    const about = aboutTask(route, this.#app.registry.get(task.name))
+    return this.#serve(method, path, { ...given, about }, (exchange) => {
       exchange.task = task.name
       return relay(this.#desk, route, exchange, exchange)
     })
   }
 
-  #serve(method: Method, path: string, { body, bodyLimit }: HandlerOptions, answer: ServedRoute['answer']): Gateway {
-    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+  #serve(method: Method, path: string, { body, bodyLimit, about }: Served, answer: ServedRoute['answer']): Gateway {
+    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', about, answer })
   }
 
   #add(route: ServedRoute): this {
@@ -218,7 +233,8 @@ export class Gateway implements Service {
 
   #served(): ServedRoute[] {
     const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
-    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics })]
+    const openapi = (): OpenApi => this.openapi()
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, openapi })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -242,12 +258,12 @@ export class Gateway implements Service {
   }
 
   async #open(): Promise<void> {
-    const { host, port, requireBroker } = this.#options
+    const { host, port, requireBroker, tls } = this.#options
     const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
     if (requireBroker) await contact.make(true)
     const http = this.#side()
     try {
-      this.#url = urlOf(await http.listen(host, port), host)
+      this.#url = urlOf(await http.listen(host, port), host, tls !== undefined)
     } catch (error) {
       this.#http = undefined
       await http.close()

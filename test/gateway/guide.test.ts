@@ -45,6 +45,8 @@ test('the guide has every option, with its default', () => {
     requireBroker: 'false',
     metrics: 'false',
     refuseLate: 'false',
+    openapi: 'false',
+    tls: 'none',
     exposeErrors: 'false',
   })
 })
