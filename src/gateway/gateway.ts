@@ -6,15 +6,12 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
-import { abandoningOf } from './abandoning.ts'
-import { Limits } from './limit.ts'
-import { Refusal } from './refusal.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
-import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
+import { deskOf } from './desk.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
@@ -28,7 +25,6 @@ import { checkHandler } from './route-checks.ts'
 import { taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { ticketsOf } from './tickets.ts'
 
 export { bodyHash, type JoinOptions } from './join.ts'
 export type { LimitOptions } from './limit.ts'
@@ -103,17 +99,7 @@ export class Gateway implements Service {
       timeoutMs: this.#options.probeTimeoutMs,
       cacheMs: this.#options.probeCacheMs,
     })
-    this.#desk = {
-      inFlight: 0,
-      maxInFlight: this.#options.maxInFlight,
-      tickets: ticketsOf(app, clock),
-      abandoning: abandoningOf(app, clock),
-      ...joinsOf(app, clock),
-      limits: new Limits(app, clock),
-      refusal: this.#options.refuseLate ? new Refusal(app, clock) : undefined,
-      clock,
-      outage: () => this.#outage.reason,
-    }
+    this.#desk = deskOf(app, this.#options, clock, () => this.#outage.reason)
   }
 
   /**
