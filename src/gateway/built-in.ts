@@ -1,4 +1,5 @@
 import type { App } from '../app/app.ts'
+import type { Events } from './events.ts'
 import { healthReply, type Readiness } from './health.ts'
 import type { Metrics } from './metrics.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -14,12 +15,13 @@ export interface BuiltInParts {
   readonly options: ResolvedOptions
   readonly readiness: Readiness
   readonly metrics: Metrics | undefined
+  readonly events: Events
 }
 
 /** Routes of its own, each only where the user has none of that name. */
 export function builtInRoutes(
   users: readonly ServedRoute[],
-  { app, desk, options, readiness, metrics }: BuiltInParts,
+  { app, desk, options, readiness, metrics, events }: BuiltInParts,
 ): ServedRoute[] {
   const sources = { app, tickets: desk.tickets, exposeErrors: options.exposeErrors }
   const own: (readonly [method: Method, path: string, answer: ServedRoute['answer']])[] = [
@@ -27,11 +29,14 @@ export function builtInRoutes(
     ['GET', '/readyz', () => readiness.check()],
     ...(metrics ? [['GET', '/metrics', () => metrics.reply()] as const] : []),
     ['GET', '/tasks/:id', ({ params }) => taskStateReply(params['id'] as string, sources)],
+    ['GET', '/tasks/:id/events', (request) => events.reply(request.params['id'] as string, request)],
     ['DELETE', '/tasks/:id', (request) => taskRevokeReply(request.params['id'] as string, request, sources)],
   ]
   return own
     .filter(([method, path]) => !users.some((its) => its.path === path && its.methods.includes(method)))
     .map(([method, path, answer]) => {
-      return { methods: method === 'GET' ? ['GET', 'HEAD'] : [method], path, bodyLimit: undefined, raw: false, answer }
+      // Who wants no body wants no events.
+      const methods = method === 'GET' && !path.endsWith('/events') ? ['GET', 'HEAD'] : [method]
+      return { methods, path, bodyLimit: undefined, raw: false, answer }
     })
 }

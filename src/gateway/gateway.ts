@@ -13,6 +13,7 @@ import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
 import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
+import { Events } from './events.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
@@ -68,6 +69,7 @@ export class Gateway implements Service {
   readonly #readiness: Readiness
   readonly #metrics: Metrics | undefined
   readonly #outage: Outage
+  readonly #events: Events
   #options: ResolvedOptions
   #longestWaitMs: number
   #http: HttpSide | undefined
@@ -105,6 +107,8 @@ export class Gateway implements Service {
       clock,
       outage: () => this.#outage.reason,
     }
+    const { exposeErrors, maxReaders, heartbeatMs } = this.#options
+    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, exposeErrors, maxReaders, heartbeatMs })
   }
 
   /**
@@ -212,7 +216,7 @@ export class Gateway implements Service {
 
   #served(): ServedRoute[] {
     const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
-    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics })]
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, events: this.#events })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -225,6 +229,7 @@ export class Gateway implements Service {
   }
 
   #side(): HttpSide {
+    this.#events.open()
     this.#http ??= this.#openHttp({
       options: this.#options,
       clock: this.#clock,
@@ -266,6 +271,8 @@ export class Gateway implements Service {
     this.#starting = undefined
     this.#http = undefined
     this.#url = undefined
+    // Before the connections that they are on, which would be waited for.
+    this.#events.close()
     await http?.close()
     if (http) await this.#desk.abandoning.close()
   }

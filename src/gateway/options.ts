@@ -40,6 +40,10 @@ export interface GatewayOptions {
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
   readonly maxInFlight?: number
+  /** Clients that may read events of tasks at a time; more are refused with 503. Default 1,000. */
+  readonly maxReaders?: number
+  /** How often a client that reads events is shown that the connection lives, while nothing happens. Default `'15s'`. */
+  readonly heartbeat?: Duration
   /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
   readonly bodyLimit?: number
   /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
@@ -78,6 +82,8 @@ export interface ResolvedOptions {
   readonly requireBroker: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
+  readonly maxReaders: number
+  readonly heartbeatMs: number
   readonly bodyLimit: number
   readonly metrics: boolean
   readonly exposeErrors: boolean
@@ -112,6 +118,8 @@ const CHECKS: Checks<Checked> = {
   requireBroker: flag,
   timeout: wait,
   maxInFlight: whole(1),
+  maxReaders: whole(1),
+  heartbeat: wait,
   bodyLimit: whole(1),
   metrics: flag,
   exposeErrors: flag,
@@ -144,6 +152,8 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     requireBroker: chosen.requireBroker ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
+    maxReaders: chosen.maxReaders ?? 1_000,
+    heartbeatMs: chosen.heartbeat ?? 15_000,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,
     exposeErrors: chosen.exposeErrors ?? false,
