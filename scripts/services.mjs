@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl'} Need */
+/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl' | 'nginx'} Need */
 
 /**
  * @typedef {object} Service
@@ -33,10 +33,15 @@ export const SERVICES = {
     why: 'it makes the certificates with which connections over TLS are tested',
     packages: ['openssl'],
   },
+  nginx: {
+    what: 'nginx',
+    why: 'gateways stand behind it, as they do in production',
+    packages: ['nginx-light'],
+  },
 }
 
 /** @type {readonly Need[]} */
-export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl']
+export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl', 'nginx']
 
 /** The folder of RabbitMQ's own scripts; the one on the PATH changes user and directory. */
 const RABBITMQ_FOLDERS = [
@@ -76,6 +81,7 @@ const PROBES = {
       (file) => existsSync(join(PYTHON_PACKAGES, file)),
     ),
   openssl: () => findCommand('openssl') !== undefined,
+  nginx: () => findCommand('nginx') !== undefined,
 }
 
 /**

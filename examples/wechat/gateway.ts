@@ -2,7 +2,7 @@ import { gateway, respond, type RouteRequest } from 'lovage/gateway'
 import { isFromWechat, readMessage, writeAnswer, type Incoming } from './messages.ts'
 import { account, answer, app, attemptsOf, claim } from './tasks.ts'
 
-/** A message that was read, and the how manieth push of it this request is. */
+/** A message that was read, and which of its attempts this request is: 1 is the first. */
 interface Pushed {
   readonly message: Incoming
   readonly attempt: number
@@ -25,7 +25,7 @@ async function guard(request: RouteRequest): Promise<unknown> {
   } catch (error) {
     return respond(400, error instanceof Error ? error.message : 'no message')
   }
-  pushes.set(request, { message, attempt: await attemptsOf(message.key) })
+  pushes.set(request, { message, attempt: await attemptsOf(message.key, String(query['signature'])) })
   return undefined
 }
 

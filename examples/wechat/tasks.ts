@@ -24,10 +24,10 @@ export async function claim(key: string, who: string): Promise<boolean> {
   return isSet || String(kept?.value) === who
 }
 
-/** How often WeChat has pushed a message, this time included. */
-export async function attemptsOf(key: string): Promise<number> {
+/** How often WeChat has pushed a message, this push included. A proxy may pass the same push on to several gateways. */
+export async function attemptsOf(key: string, push: string): Promise<number> {
   const store = await app.store()
-  return (await store.count(`wechat:attempts:${key}`, { ttlMs: KEPT_MS })).value
+  return (await store.count(`wechat:attempts:${key}`, { ttlMs: KEPT_MS, member: push })).value
 }
 
 const service = app.resource('customer service', { open: () => new CustomerService(customerService) })

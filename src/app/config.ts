@@ -37,8 +37,17 @@ export interface GatewayProcess {
   readonly host?: string
 }
 
+/** A process that sends tasks on time. */
+export interface BeatProcess {
+  readonly run: 'beat'
+  /** Module whose default export is a `beat(app, entries)`. Relative to the configuration file. */
+  readonly module: string
+  /** How many of this process: each tick is sent once, however many there are. Default 1. */
+  readonly count?: number
+}
+
 /** One process of a deployment. */
-export type ProcessConfig = WorkerProcess | GatewayProcess
+export type ProcessConfig = WorkerProcess | GatewayProcess | BeatProcess
 
 /** `lovage.config.ts`: what runs. */
 export interface LovageConfig {
@@ -75,6 +84,8 @@ export function defineConfig(config: LovageConfig): LovageConfig {
   return config
 }
 
+const KINDS: readonly ProcessConfig['run'][] = ['worker', 'gateway', 'beat']
+
 type Checked<T> = { [Name in keyof T]-?: NonNullable<T[Name]> }
 
 const WORKER: Checks<Checked<WorkerProcess>> = {
@@ -90,6 +101,12 @@ const GATEWAY: Checks<Checked<GatewayProcess>> = {
   module: text,
   port: whole(0, 65_535),
   host: text,
+}
+
+const BEAT: Checks<Checked<BeatProcess>> = {
+  run: oneOf('beat'),
+  module: text,
+  count: whole(1),
 }
 
 const anyObject: Check<Record<string, unknown>> = (value) => {
@@ -158,22 +175,23 @@ function resolveProcess(
   }
   const { run } = given as { run?: unknown }
   if (run === 'worker') return { ...checkAll(given, WORKER, complaints), run }
-  if (run !== 'gateway') {
-    const near =
-      typeof run === 'string' ? didYouMean(run, ['worker', 'gateway']) : "Write run: 'worker' or run: 'gateway'"
-    throw complaints.invalid(
-      'run',
-      run === undefined ? 'is missing' : `must be 'worker' or 'gateway', and is ${shown(run)}`,
-      near,
-    )
+  if (run !== 'gateway' && run !== 'beat') {
+    const near = typeof run === 'string' ? didYouMean(run, KINDS) : "Write run: 'worker', run: 'gateway' or run: 'beat'"
+    const problem = run === undefined ? 'is missing' : `must be 'worker', 'gateway' or 'beat', and is ${shown(run)}`
+    throw complaints.invalid('run', problem, near)
   }
-  const { module, ...rest } = checkAll(given, GATEWAY, complaints)
-  if (module === undefined) {
-    throw complaints.invalid(
+  const noModule = (): Error =>
+    complaints.invalid(
       'module',
       'is missing',
-      "Name the module whose default export is the gateway: module: './gateway.ts'",
+      `Name the module whose default export is the ${run}: module: './${run}.ts'`,
     )
+  if (run === 'beat') {
+    const { module, ...rest } = checkAll(given, BEAT, complaints)
+    if (module === undefined) throw noModule()
+    return { ...rest, run, module }
   }
+  const { module, ...rest } = checkAll(given, GATEWAY, complaints)
+  if (module === undefined) throw noModule()
   return { ...rest, run, module }
 }

@@ -3,7 +3,7 @@ import { chainOf, type Options, linkedTo, withOptions } from '../canvas/forms.ts
 import { comesToMany } from '../canvas/normal.ts'
 import type { Signature as SignatureData } from '../protocol/signature.ts'
 import type { AsyncResult } from './async-result.ts'
-import { type CallOptions, checkCallOptions } from './call-options.ts'
+import { type CallOptions, checkCallOptions, type NamedArguments } from './call-options.ts'
 import type { CurrentTask } from './current-task.ts'
 import type { Gettable, Sending } from './sending.ts'
 import { celeryOptions } from './signature-options.ts'
@@ -50,11 +50,18 @@ export class Signature<In extends readonly unknown[], Out, Kind extends Gettable
 
   /**
    * The same with options of a call over those it has. On a chain they are those of its first task, on a group or chord
-   * those of each member.
+   * those of each member. `kwargs` are arguments by name, over those it has: of one task, which composes nothing.
    * @throws LovageError `OPTION_INVALID`
    */
-  set(options: CallOptions): Signature<In, Out, Kind> {
-    return this.#with(withOptions(this.data, celeryOptions(checkCallOptions(this.data.task, options))))
+  set(options: CallOptions & Partial<NamedArguments>): Signature<In, Out, Kind> {
+    const { kwargs, ...checked } = checkCallOptions(this.data.task, options)
+    const sig = withOptions(this.data, celeryOptions(checked))
+    if (kwargs === undefined) return this.#with(sig)
+    // What is composed is named there: its tasks, or its items.
+    if (!this.data.task.startsWith('celery.')) return this.#with({ ...sig, kwargs: { ...sig.kwargs, ...kwargs } })
+    const problem = 'stand on what composes others'
+    const where = `${this.data.task}.set()`
+    throw new LovageError('OPTION_INVALID', { option: 'kwargs', where, problem, fix: 'Set them on its members' })
   }
 
   /** Another of the same. */

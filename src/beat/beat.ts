@@ -15,6 +15,7 @@ import { Rounds } from './rounds.ts'
 export { crontab, type Entry, type EntryOptions, every, type Missed, type Overlap, solar } from './entry.ts'
 export type { CronField, CronFields } from './cron-fields.ts'
 export type { EntryState, LastRun } from './entry-state.ts'
+export { type ComingTick, type ScheduleInfo, Schedules, schedules, type SchedulesOptions } from './schedules.ts'
 export { Ledger, type LedgerEntry, type LedgerOptions } from './ledger.ts'
 
 /** What is sent when, by name. */

@@ -9,13 +9,20 @@ import { version } from '../base/version.ts'
 import type { Workload } from './workload.ts'
 
 /** Tells on stdout what runs where, and what to try. */
-export function printBanner(target: Target, { gateways, workers }: Pick<Workload, 'gateways' | 'workers'>): void {
+export function printBanner(
+  target: Target,
+  { gateways = [], workers = [], beats = [] }: Partial<Pick<Workload, 'gateways' | 'workers' | 'beats'>>,
+): void {
   const paint = paintFor(process.stdout)
   const rows = [
     ['app', `${target.app.name}, ${counted(target.app.registry.names().length, 'task')} (${shortPath(target.source)})`],
     ['broker', brokerLine(target.app)],
     ['results', resultsLine(target.app)],
     ...workers.map((worker) => ['worker', workerLine(worker)]),
+    ...beats.map(({ name, entries }) => [
+      'beat',
+      `${counted(Object.keys(entries).length, 'entry', 'entries')} in the code; lovage beat list shows all of ${name}`,
+    ]),
     ...gateways.map((gateway) => [
       'gateway',
       `${paint('cyan', gateway.url ?? 'not listening')}  (${counted(gateway.routes.length, 'route')})`,
@@ -35,7 +42,8 @@ export function brokerLine({ settings }: App): string {
   if (isEmbedded(settings.broker)) {
     return `embedded, in ${shortPath(embeddedHome(settings.broker, settings.home))}: what waits outlives this process`
   }
-  return `RabbitMQ at ${redactUrl(settings.broker)}: what waits outlives this process`
+  const server = /^rediss?:/i.test(settings.broker) ? 'Redis' : 'RabbitMQ'
+  return `${server} at ${redactUrl(settings.broker)}: what waits outlives this process`
 }
 
 export function resultsLine({ settings }: App): string {
@@ -67,6 +75,6 @@ function tryLines({ tryIt }: Target, url: string, paint: Paint): string[] {
   return tryIt.length > 0 ? lines : []
 }
 
-function counted(count: number, thing: string): string {
-  return count === 1 ? `1 ${thing}` : `${count} ${thing}s`
+function counted(count: number, thing: string, things = `${thing}s`): string {
+  return count === 1 ? `1 ${thing}` : `${count} ${things}`
 }

@@ -31,7 +31,7 @@ async function main(options: ChildOptions): Promise<void> {
   process.on('disconnect', () => void stop().catch(() => process.exit(1)))
 
   const endLog = await writeLog({ ...options, joined: true })
-  const target = await loadTarget(options, { gateways: true })
+  const target = await loadTarget(options, { gateways: true, beats: true })
   const prepared = await prepareWorkload(target, options)
   const go = async (banner: boolean): Promise<void> => {
     workload = prepared

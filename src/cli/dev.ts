@@ -72,7 +72,7 @@ async function runReloading(options: DevOptions): Promise<number> {
 /** Without a child there is nothing to replace: signals, log and errors are those of any service. */
 async function runOnce(options: DevOptions): Promise<number> {
   await runService({ ...options, joined: true }, async () => {
-    const target = await loadTarget(options, { gateways: true })
+    const target = await loadTarget(options, { gateways: true, beats: true })
     const workload = await prepareWorkload(target, options)
     return {
       start: () => workload.start(),

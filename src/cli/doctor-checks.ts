@@ -64,7 +64,7 @@ async function targetFindings(options: DoctorOptions, findings: Finding[]): Prom
     return undefined
   }
   try {
-    const target = await loadTarget(options, { gateways: true })
+    const target = await loadTarget(options, { gateways: true, beats: true })
     const { app, modules } = target
     findings.push(ok('modules', [...modules.keys()].map(shortPath).join(', ')), ok('app', app.name))
     return target

@@ -50,7 +50,7 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
     const gateway = pick(target, name, options, self)
     return {
       start: () => gateway.start(),
-      announce: () => printBanner(target, { gateways: [gateway], workers: [] }),
+      announce: () => printBanner(target, { gateways: [gateway] }),
       stop: async () => {
         await gateway.stop()
         await app.close()

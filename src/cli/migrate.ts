@@ -37,7 +37,7 @@ export function command(): Command {
 async function run(file: string, flags: MigrateFlags): Promise<void> {
   const config = await read(file, flags)
   const migration = convert(config, flags.namespace)
-  process.stdout.write(settingsModule(settingsOf(migration), basename(file)))
+  process.stdout.write(settingsModule(settingsOf(migration), basename(file), migration))
   process.stderr.write(`${report(migration, config, file).join('\n')}\n`)
 }
 
@@ -66,6 +66,8 @@ function report(migration: Migration, { how }: CeleryConfig, file: string): stri
     ({ name, text }) => `  ${paint('yellow', '-')} ${name === undefined ? text : `${paint('bold', name)} ${text}`}`,
   )
   const count = migration.settings.size + (migration.worker.size > 0 ? 1 : 0)
+  const { size } = migration.entries
+  const entries = size === 0 ? '' : `, ${size} ${size === 1 ? 'entry' : 'entries'} of the schedule`
   const notes = lines.length === 0 ? 'nothing to note' : 'to note:'
-  return [`${file}, ${how}: ${count} settings, ${notes}`, ...lines]
+  return [`${file}, ${how}: ${count} settings${entries}, ${notes}`, ...lines]
 }

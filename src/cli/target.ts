@@ -53,19 +53,27 @@ export function findTarget({ app, config }: CommonOptions, cwd = process.cwd()):
   throw new LovageError('CONFIG_NOT_FOUND', { problem: `neither in ${cwd} nor in a folder above it` })
 }
 
+/** Modules of which kinds of process are loaded beside the tasks. */
+export interface LoadOptions {
+  readonly gateways?: boolean
+  readonly beats?: boolean
+  /** Further modules of tasks. */
+  readonly include?: readonly string[] | undefined
+}
+
 /**
- * Loads the app with all of its tasks; with `gateways` also the modules of the gateways.
+ * Loads the app with all of its tasks, and the modules of gateways and beats where they are asked for.
  * @throws LovageError `CONFIG_NOT_FOUND`, `MODULE_FAILED`, `SETTING_INVALID`, `SETTING_UNKNOWN`
  */
 export async function loadTarget(
   options: CommonOptions,
-  { gateways = false, include = [] }: { gateways?: boolean; include?: readonly string[] | undefined } = {},
+  { include = [], ...kinds }: LoadOptions = {},
 ): Promise<Target> {
   const files = findTarget(options)
   const included = include.map((path) => moduleFile(path, process.cwd()))
   if (files.kind === 'module') return targetOfModule(files, included)
   const config = await loadConfig(files.file)
-  return targetOfConfig({ ...config, tasks: [...config.tasks, ...included] }, gateways)
+  return targetOfConfig({ ...config, tasks: [...config.tasks, ...included] }, kinds)
 }
 
 /**
@@ -96,15 +104,21 @@ export async function loadConfig(file: string): Promise<ResolvedConfig> {
 }
 
 /** @throws LovageError `MODULE_FAILED` */
-export async function targetOfConfig(config: ResolvedConfig, gateways: boolean): Promise<Target> {
+async function targetOfConfig(
+  config: ResolvedConfig,
+  { gateways = false, beats = false }: LoadOptions,
+): Promise<Target> {
   const from = (path: string): string => resolve(dirname(config.file), path)
   const appFile = from(config.app)
   const processes: Record<string, ProcessConfig> = {}
   const taskFiles = [appFile, ...config.tasks.map(from)]
   const files = new Set(taskFiles)
   for (const [name, process] of Object.entries(config.processes)) {
-    processes[name] = process.run === 'gateway' ? { ...process, module: from(process.module) } : process
-    if (gateways && process.run === 'gateway') files.add(from(process.module))
+    processes[name] = process
+    if (process.run === 'worker') continue
+    const module = from(process.module)
+    processes[name] = { ...process, module }
+    if (process.run === 'gateway' ? gateways : beats) files.add(module)
   }
   // In one call: what they have in common must be one copy.
   const loaded = await loadModules([...files])

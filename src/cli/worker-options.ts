@@ -36,6 +36,8 @@ export interface WorkerFlags extends ServiceOptions {
   readonly heartbeatInterval?: number
   readonly taskEvents?: boolean
   readonly events?: boolean
+  /** The beat of the configuration runs in this process too. */
+  readonly beat?: boolean
   readonly withoutMingle?: boolean
   readonly withoutHeartbeat?: boolean
   /** There is none: it changes nothing. */
@@ -88,6 +90,7 @@ export function addWorkerOptions(command: Command): Command {
       '--soft-shutdown-timeout <time>',
       'what runs has so long to end on SIGQUIT or a second signal (default: 0)',
     ).argParser(wait),
+    new Option('-B, --beat', 'run the beat in this process too; each tick is sent once, however many workers do so'),
     new Option('-E, --task-events', 'tell what happens to each task, for lovage events, celery events and Flower'),
     new Option('--events', 'the same'),
     new Option('--heartbeat-interval <time>', 'tell that often that it is alive (default: 2s)').argParser(wait),

@@ -5,6 +5,7 @@ import { topologyOf } from '../app/queues.ts'
 import type { StopStep } from '../worker/worker.ts'
 import { addServiceOptions, newCommand, optionsOf } from './command-options.ts'
 import { printBanner } from './banner.ts'
+import { chosenBeat } from './beat-choice.ts'
 import { refuseCeleryOptions, refusedOptions } from './celery-options.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { adminOf } from './queues.ts'
@@ -22,6 +23,7 @@ export function command(): Command {
         'lovage worker',
         'lovage worker -A tasks.ts -Q celery,images -c 50 -n images@%h',
         'LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/ lovage worker -A tasks.ts',
+        'lovage worker -B',
       ]),
     ).argument('[name]', 'name of a worker in the configuration'),
   )
@@ -34,12 +36,14 @@ export function command(): Command {
 
 async function run(name: string | undefined, flags: WorkerFlags, self: Command): Promise<void> {
   await runService(flags, async () => {
-    const target = await loadTarget(flags, { include: flags.include })
+    const target = await loadTarget(flags, { include: flags.include, beats: flags.beat })
     const { app } = target
     assertShared(app.settings, 'A worker by itself', 'Use `lovage dev`, which runs all in one process')
     const choice = workerChoice(flags, chosenProcess(target, 'worker', name, self), target)
     const worker = await makeWorker(app, choice)
+    const beat = flags.beat ? chosenBeat(target, undefined, self) : undefined
     const stop = async (how: StopStep): Promise<void> => {
+      await beat?.stop()
       await worker.stop(how)
       await app.close()
     }
@@ -47,8 +51,9 @@ async function run(name: string | undefined, flags: WorkerFlags, self: Command):
       async start() {
         if (flags.purge || flags.discard) await purge(app, worker.options.queues, sayer(flags))
         await worker.start()
+        await beat?.start()
       },
-      announce: () => printBanner(target, { gateways: [], workers: [worker] }),
+      announce: () => printBanner(target, { workers: [worker], beats: beat ? [beat] : [] }),
       stop: () => stop('warm'),
       soft: worker.options.softShutdownTimeoutMs > 0 ? (): Promise<void> => stop('soft') : undefined,
       cold: () => stop('cold'),

@@ -1,10 +1,12 @@
 import { relative } from 'node:path'
+import type { Beat } from '../beat/beat.ts'
 import { brokerHas } from '../app/capabilities.ts'
 import type { GatewayProcess, WorkerProcess } from '../app/config.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Service } from '../base/service.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Worker } from '../worker/worker.ts'
+import { beatsOf } from './beat-choice.ts'
 import { queuesOf } from './queues.ts'
 import type { Target } from './target.ts'
 import { makeWorker, type WorkerChoice } from './worker-choice.ts'
@@ -13,6 +15,7 @@ import { makeWorker, type WorkerChoice } from './worker-choice.ts'
 export interface Workload {
   readonly gateways: readonly Gateway[]
   readonly workers: readonly Worker[]
+  readonly beats: readonly Beat[]
   start(): Promise<void>
   /** Ends requests, then tasks, then connections. Resolves with how many messages went with this process's memory. */
   stop(): Promise<number>
@@ -33,13 +36,15 @@ export async function prepareWorkload(target: Target, listen: ListenOptions): Pr
   const gateways = await gatewaysOf(target, listen)
   const workers: Worker[] = []
   for (const choice of workerChoicesOf(target)) workers.push(await makeWorker(app, choice))
-  const services: readonly Service[] = [...gateways, ...workers]
+  const beats = beatsOf(target)
+  // Gateways first: a port that is taken is known before a task has begun.
+  const services: readonly Service[] = [...gateways, ...workers, ...beats]
   return {
     gateways,
     workers,
+    beats,
     async start() {
       try {
-        // Gateways first: a port that is taken is known before a task has begun.
         for (const service of services) await service.start()
       } catch (error) {
         await Promise.allSettled(services.map((service) => service.stop()))
@@ -49,7 +54,7 @@ export async function prepareWorkload(target: Target, listen: ListenOptions): Pr
     },
     async stop() {
       // Requests in flight wait for tasks, so the workers must outlive the gateways.
-      await Promise.all(gateways.map((gateway) => gateway.stop()))
+      await Promise.all([...gateways, ...beats].map((service) => service.stop()))
       await Promise.all(workers.map((worker) => worker.stop()))
       const lost = await waitingInMemory(target)
       await app.close()

@@ -16,6 +16,7 @@ const COMMANDS = [
   'status',
   'inspect',
   'control',
+  'supervise',
 ]
 
 describe('lovage --version', () => {

@@ -163,10 +163,8 @@ test.each([
   ["accept_content = ['pickle']", /^accept_content has 'pickle', which is never read here/],
   ["broker_url = 'sqs://'", /^broker_url is sqs:\/\/, which no broker here speaks/],
   ["result_backend = 'db+sqlite:///x'", /^result_backend is db\+sqlite, where no results are kept here/],
-  [
-    "CELERYBEAT_SCHEDULE = {'a': {'task': 't', 'schedule': crontab(minute=0)}}",
-    /^CELERYBEAT_SCHEDULE not yet: the scheduler/,
-  ],
+  ['CELERYBEAT_SCHEDULE = load_schedule()', /^CELERYBEAT_SCHEDULE is not understood: CELERYBEAT_SCHEDULE = load/],
+  ["beat_scheduler = 'django'", /^beat_scheduler not there: what a beat knows is in the store/],
   ['CELERY_TRACK_STARTED = True', /^CELERY_TRACK_STARTED `trackStarted` of the task/],
   ['from local import *', /^line 1: what `from local import \*` brings is not known/],
   ['SECRET_THING = 3', /^No settings of Celery's, and left out: SECRET_THING$/],

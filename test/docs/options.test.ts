@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { checkCallOptions } from '../../src/app/call-options.ts'
 import { retryWith } from '../../src/app/current-task.ts'
+import { lovage } from '../../src/app/app.ts'
 import { resolveSettings } from '../../src/app/settings.ts'
 import { resolveTaskOptions } from '../../src/app/task-options.ts'
 import { isLovageError } from '../../src/base/errors.ts'
+import { beat, every } from '../../src/beat/beat.ts'
+import { readEntry } from '../../src/beat/timetable.ts'
 import { parseAmqpUrl } from '../../src/broker/amqp/amqp-url.ts'
 
 const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
@@ -49,6 +52,17 @@ test('the page tells every option of a call, and no other', () => {
 
 test('the page tells every option of retry(), and no other', () => {
   expect(documented('`retry()`')).toEqual(known((given) => retryWith(given, 0)))
+})
+
+test('the page tells every option of a beat, and no other', () => {
+  const app = lovage('shop', {}, { env: {} })
+  expect(documented('Options of a beat')).toEqual(known((given) => beat(app, {}, given)))
+})
+
+test('the page tells every option of an entry, and no other', () => {
+  const parts = ['task', 'crontab', 'every', 'solar']
+  const all = known((given) => readEntry('tick', every('1m', 'task', given), 'UTC'))
+  expect(documented('Options of an entry')).toEqual(all.filter((name) => !parts.includes(name)))
 })
 
 test('the page tells every option of the URL of RabbitMQ, and no other', () => {

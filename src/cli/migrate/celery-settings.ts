@@ -45,7 +45,12 @@ const ROWS: readonly (readonly [names: string, here: string])[] = [
     '`enableUtc`, `timezone`, for times that do not say their own; what is sent is UTC and says so',
   ],
   ['imports include', '`tasks` of `lovage.config.ts`, `-I`'],
-  ['beat_*', 'not yet: the scheduler'],
+  ['beat_schedule', 'entries of [`beat`](guide-beat.md)'],
+  [
+    'beat_scheduler beat_schedule_filename beat_sync_every',
+    'not there: what a beat knows is in the [store](guide-store.md), which all beats share',
+  ],
+  ['beat_max_loop_interval', 'not there: a change of the schedule wakes all beats'],
   [
     'cache_* cassandra_* s3_* azureblockblob_* couchbase_* arangodb_* mongodb_* cosmosdbsql_* elasticsearch_* database_*',
     'not there: results are kept in Redis, or travel over `rpc://`',

@@ -1,4 +1,5 @@
 import { contentTypeOf } from '../../protocol/content.ts'
+import { durationText, secondsOf } from './convert-times.ts'
 import type { Converter, Migration } from './migration.ts'
 import { isList, isThing, membersOf, shownInPython, type PythonValue } from './python-value.ts'
 import { Code } from './typescript.ts'
@@ -173,21 +174,4 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   worker_pool_restarts: workerFlag('poolRestarts'),
   worker_prefetch_multiplier: ofWorker('prefetchMultiplier', number),
   worker_soft_shutdown_timeout: time((to, wait) => to.worker.set('softShutdownTimeout', wait)),
-}
-
-function secondsOf(value: PythonValue): number | undefined {
-  if (typeof value === 'number' && value >= 0) return value
-  return isThing(value) && value.$ === 'timedelta' ? value.seconds : undefined
-}
-
-/** `90` is `90s`, `86400` is `1d`. */
-function durationText(seconds: number): string {
-  for (const [letter, length] of [
-    ['d', 86_400],
-    ['h', 3_600],
-    ['m', 60],
-  ] as const) {
-    if (seconds > 0 && seconds % length === 0) return `${seconds / length}${letter}`
-  }
-  return Number.isInteger(seconds) ? `${seconds}s` : `${Math.round(seconds * 1000)}ms`
 }

@@ -1,13 +1,21 @@
 import { settingName } from './celery-names.ts'
 import { convertQueues, convertRoutes } from './convert-queues.ts'
 import { CONVERTERS } from './convert-rest.ts'
+import { convertSchedule } from './convert-schedule.ts'
 import { convertUrls } from './convert-urls.ts'
-import { Migration } from './migration.ts'
-import { isThing, unknownIn, type CeleryConfig } from './python-value.ts'
+import { Migration, type Converter } from './migration.ts'
+import { isThing, unknownIn, type CeleryConfig, type PythonValue } from './python-value.ts'
 
 /** Those that `convertUrls` reads. */
 const OF_URLS =
   /^(?:broker_(?:url|transport|transport_options|host|port|user|password|vhost|use_ssl|heartbeat|login_method)|result_backend(?:_transport_options)?|redis_(?:host|port|db|username|password|backend_use_ssl))$/
+
+/** Settings that have a file of their own. */
+const OWN: Readonly<Record<string, Converter>> = {
+  beat_schedule: convertSchedule,
+  task_queues: convertQueues,
+  task_routes: convertRoutes,
+}
 
 /** Settings that carry over in the order in which they are written. */
 const ORDER = [
@@ -33,8 +41,9 @@ export function convert(config: CeleryConfig, prefix?: string): Migration {
   convertUrls(to)
   for (const [name, { value }] of to.values) {
     if (value === null) continue
-    const unknown = unknownIn(value)
-    const converter = name === 'task_queues' ? convertQueues : name === 'task_routes' ? convertRoutes : CONVERTERS[name]
+    const converter = OWN[name] ?? CONVERTERS[name]
+    // Of a schedule, one entry that is not understood is told of by itself.
+    const unknown = name === 'beat_schedule' && !isUnknown(value) ? undefined : unknownIn(value)
     const isHere = converter !== undefined || OF_URLS.test(name)
     if (unknown !== undefined && isHere) to.note(name, `is not understood: ${unknown}. Write it by hand`)
     else if (converter) converter(to, value, name)
@@ -48,6 +57,10 @@ export function convert(config: CeleryConfig, prefix?: string): Migration {
   }
   if (strangers.length > 0) to.note(undefined, `No settings of Celery's, and left out: ${strangers.join(', ')}`)
   return to
+}
+
+function isUnknown(value: PythonValue): boolean {
+  return isThing(value) && value.$ === 'unknown'
 }
 
 /** All that is set, in the order in which it is written. */

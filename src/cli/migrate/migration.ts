@@ -1,4 +1,5 @@
 import { rowOf, plainText } from './celery-settings.ts'
+import type { Code } from './typescript.ts'
 import { shownInPython, unknownIn, type PythonValue } from './python-value.ts'
 
 /** What does not carry over, or carries over otherwise than it stood. */
@@ -14,6 +15,10 @@ export class Migration {
   readonly settings = new Map<string, unknown>()
   /** Members of the setting `worker`. */
   readonly worker = new Map<string, unknown>()
+  /** Entries of the schedule, by name, as code. */
+  readonly entries = new Map<string, Code>()
+  /** What those entries are made with. */
+  readonly beatKinds = new Set<string>()
   readonly notes: Note[] = []
   readonly #values: ReadonlyMap<string, { readonly calledThere: string; readonly value: PythonValue }>
 

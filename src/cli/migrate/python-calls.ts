@@ -2,11 +2,15 @@ import { isList, isThing, NotUnderstood, type PythonValue } from './python-value
 
 type Named = Map<string, PythonValue>
 
-/** Parameters by position of classes of kombu. */
+/** Parameters by position of classes of kombu and Celery. */
 const POSITIONAL: Readonly<Record<string, readonly string[]>> = {
   Queue: ['name', 'exchange', 'routing_key', 'channel', 'bindings'],
   Exchange: ['name', 'type', 'channel'],
   Broadcast: ['name', 'queue', 'unique', 'auto_delete', 'exchange', 'alias'],
+  // Celery 5.3 has the days in another order than 5.2.
+  crontab: ['minute', 'hour'],
+  schedule: ['run_every', 'relative', 'nowfun'],
+  solar: ['event', 'lat', 'lon'],
 }
 
 const CORES = new Set(['cpu_count', 'multiprocessing.cpu_count', 'os.cpu_count', 'mp.cpu_count', 'billiard.cpu_count'])
@@ -25,9 +29,6 @@ export function callOf(name: string, args: readonly PythonValue[], named: Named)
   if (CORES.has(name) && args.length === 0) return { $: 'cores', times: 1, plus: 0 }
   if (last === 'timedelta') return timedelta(args, named)
   if (POSITIONAL[last]) return objectOf(last, POSITIONAL[last], args, named)
-  if (last === 'crontab' || last === 'schedule') {
-    return { $: 'object', type: last, fields: Object.fromEntries(named) }
-  }
   if (name === 'dict' && args.length === 0) return { $: 'dict', items: [...named] }
   const [first, ...others] = args
   if (first === undefined || named.size > 0) throw new NotUnderstood()

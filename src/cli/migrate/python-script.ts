@@ -14,6 +14,8 @@ QUEUE = ['name', 'exchange', 'routing_key', 'durable', 'exclusive', 'auto_delete
          'binding_arguments', 'consumer_arguments', 'max_priority', 'expires', 'message_ttl', 'max_length',
          'max_length_bytes', 'bindings']
 FIELDS = {
+    'crontab': ['minute', 'hour', 'day_of_week', 'day_of_month', 'month_of_year', 'nowfun'],
+    'schedule': ['run_every', 'relative', 'nowfun'], 'solar': ['event', 'lat', 'lon', 'nowfun'],
     'Exchange': ['name', 'type', 'durable', 'auto_delete', 'passive', 'delivery_mode', 'arguments', 'no_declare'],
     'Queue': QUEUE, 'Broadcast': QUEUE, 'binding': ['exchange', 'routing_key', 'arguments'],
 }
@@ -38,6 +40,11 @@ def encode(value, depth=0):
         return [encode(v, depth + 1) for v in sorted(value, key=repr)]
     if isinstance(value, (list, tuple)):
         return [encode(v, depth + 1) for v in value]
+    kind = type(value)
+    if kind.__module__ == 'celery.schedules' and kind.__name__ in FIELDS:
+        fields = {name: getattr(value, '_orig_' + name, getattr(value, name, None)) for name in FIELDS[kind.__name__]}
+        encoded = {name: encode(field, depth + 1) for name, field in fields.items()}
+        return {'$': 'object', 'type': kind.__name__, 'fields': encoded}
     if not isinstance(value, type):
         for base in type(value).__mro__:
             if base.__module__.split('.')[0] == 'kombu' and base.__name__ in FIELDS:

@@ -27,6 +27,11 @@ export function typescriptOf(value: unknown, indent = ''): string {
   return `${open.trim()}\n${long}${indent}${close.trim()}`
 }
 
+/** One member of an object, or of a call, as it stands in front of a comma. */
+export function memberOf(name: string, value: unknown, indent = ''): string {
+  return head(name) + typescriptOf(value, indent)
+}
+
 function head(name: string | undefined): string {
   if (name === undefined) return ''
   // By itself it would be the prototype, in quotes too.
