@@ -85,6 +85,7 @@ function anywhere(settings: () => GivenSettings): void {
       [accepted(url)].flatMap((path) => [path, path]).map(async (path) => EventClient.open(url + (await path))),
     )
     for (const client of clients) await client.until(({ events }) => events.length > 100)
+    expect(ends).toEqual([])
     for (const client of clients) client.close()
     await until(() => ends.length > 0)
   })
@@ -104,7 +105,7 @@ describeWith(['redis'], 'in Redis', () => {
 test('the head keeps proxies from holding events back, and a comment shows that the connection lives', async () => {
   const app = openApp()
   const url = await running(app, counting(app, 0, {}, { heartbeat: 30 }).web)
-  const waits = await EventClient.open(url + (await accepted(url)).replace('/events', '/events'))
+  const waits = await EventClient.open(url + (await accepted(url)))
   expect(waits.response.statusCode).toBe(200)
   expect(waits.response.headers).toMatchObject({
     'content-type': 'text/event-stream; charset=utf-8',
