@@ -22,7 +22,7 @@ export async function run({ rounds = 10_000, seed }: ProofOptions): Promise<Proo
     problems.push(...(await judgeWith(tasks, seeds)))
     await made.stop()
     await app.close()
-    calls += [...tasks.ran.values()].reduce((total, count) => total + count, 0)
+    calls += [...tasks.calls.ran.values()].reduce((total, count) => total + count, 0)
     failing += seeds.filter((one) => hasError(evaluate(randomCanvas(one), [], []))).length
   }
   return { holds: problems.length === 0, figures: { canvases: rounds, calls, failing, problems } }

@@ -6,7 +6,9 @@ import type { Call } from '../canvas/plan.ts'
 import { queueChords } from '../canvas/queue-chords.ts'
 import { storeGroups } from '../canvas/store-groups.ts'
 import type { Store } from '../store/store.ts'
-import { assertChords, countsInQueues } from './capabilities.ts'
+import { ONCE_HEADER } from '../protocol/headers.ts'
+import { isRecord } from '../protocol/signature.ts'
+import { assertChords, countsInQueues, keepsMarks } from './capabilities.ts'
 import { type Place, sendable } from './outgoing.ts'
 import type { Registry } from './registry.ts'
 import type { Client, Sender } from './send.ts'
@@ -33,6 +35,18 @@ export class CanvasSends {
 
   constructor(options: CanvasSendsOptions) {
     this.#options = options
+  }
+
+  /**
+   * Brings one task to the broker, which may have come there before: of all messages that are sent so one is run, where that
+   * can be kept. Rejects as `applyAsync` does.
+   */
+  deliverCopy(call: Call, around?: Partial<Place>): Promise<void> {
+    const { clock, settings } = this.#options
+    if (!keepsMarks(settings)) return this.deliver(call, around)
+    const { headers } = call.options
+    const marked = { ...(isRecord(headers) && headers), [ONCE_HEADER]: clock.uuid() }
+    return this.deliver({ ...call, options: { ...call.options, headers: marked } }, around)
   }
 
   /** Brings one task to the broker. Rejects as `applyAsync` does. */

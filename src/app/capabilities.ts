@@ -179,6 +179,11 @@ export function countsInQueues({ broker, backend, store }: Pick<Settings, 'broke
   return isRabbit && store === undefined && !keepsGroups({ backend })
 }
 
+/** Whether it can be kept which of several messages of one task is the one that runs. */
+export function keepsMarks(settings: Pick<Settings, 'backend' | 'store'>): boolean {
+  return settings.store !== undefined || keepsGroups(settings)
+}
+
 function keepsGroups({ backend }: Pick<Settings, 'backend'>): boolean {
   return BACKEND_SCHEMES[schemeOf(backend) ?? ''] === 'redis'
 }

@@ -38,4 +38,6 @@ export interface ResultGroups {
   chordParts(groupId: string): Promise<ChordPart[]>
   /** Forgets the parts: the body was sent. */
   endChord(groupId: string): Promise<void>
+  /** Whether this message of a task, by its mark, is the one to run: the first that asked, or that asks again. */
+  readonly claim?: (taskId: string, mark: string) => Promise<boolean>
 }

@@ -152,7 +152,7 @@ export class Rounds {
     const { expiresAtMs, tick, dropped } = action
     let result: ResultTree
     try {
-      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs }, clock.uuid())
+      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs })
     } catch (error) {
       this.counts.failed++
       const pauseMs = Math.max(100, backoffMs(state.failures, PAUSE, clock.random()))

@@ -1,10 +1,7 @@
 import type { App } from '../app/app.ts'
-import type { Call, Plan } from '../canvas/plan.ts'
-import { plan } from '../canvas/plan.ts'
+import { type Plan, plan } from '../canvas/plan.ts'
 import type { Signature } from '../protocol/signature.ts'
-import { ONCE_HEADER } from '../protocol/headers.ts'
 import { formatIso } from '../protocol/iso-time.ts'
-import { isRecord } from '../protocol/signature.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 
 /** What is sent of an entry. */
@@ -25,23 +22,21 @@ export function planRun({ task, ids, expiresAtMs }: Run, saysSizes: boolean): Pl
 const AT_ONCE = 200
 
 /**
- * Sends a run. Rejects as `applyAsync` does; then some of it may be with the broker.
- * @param mark tells this sending from others of the same: of each task the message of one sending is run
+ * Sends a run. Rejects as `applyAsync` does; then some of it may be with the broker. Sent again it is run once all the same:
+ * workers take one message of each task.
  */
-export async function sendRun(app: App, run: Run, mark: string): Promise<ResultTree> {
+export async function sendRun(app: App, run: Run): Promise<ResultTree> {
   const { chords, calls, hasChords, result } = planRun(run, app.canvas.saysSizes)
   if (hasChords) {
     const counted = await app.canvas.chords('A chord of a schedule')
     for (const { groupId, size } of chords) await counted.open(groupId, size)
   }
   for (let at = 0; at < calls.length; at += AT_ONCE) {
-    await Promise.all(calls.slice(at, at + AT_ONCE).map((call) => app.canvas.deliver(marked(call, mark))))
+    await Promise.all(
+      calls
+        .slice(at, at + AT_ONCE)
+        .map((call) => app.canvas.deliver({ ...call, options: { ...call.options, once: true } })),
+    )
   }
   return result
-}
-
-function marked(call: Call, mark: string): Call {
-  const { headers } = call.options
-  const all = { ...(isRecord(headers) && headers), [ONCE_HEADER]: mark }
-  return { ...call, options: { ...call.options, headers: all } }
 }

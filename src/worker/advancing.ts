@@ -98,7 +98,8 @@ export class Advancing {
     await this.#count(consequences.parts, request)
   }
 
-  async #send({ chords, calls }: Consequences, request: TaskRequest): Promise<void> {
+  /** @param isCopy They may have been sent before, by who is no more. */
+  async #send({ chords, calls }: Consequences, request: TaskRequest, isCopy = false): Promise<void> {
     const { canvas, insist } = this.#options
     const { id, task } = request
     if (chords.length > 0) {
@@ -108,20 +109,15 @@ export class Advancing {
       }
       await insist('size of a chord could not be stored', { id, task }, open)
     }
-    for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request)))
+    for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request, isCopy)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest): Promise<void> {
+  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest, isCopy: boolean): Promise<void> {
     const { canvas, insist } = this.#options
+    const around = { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }
     const about = { id: call.id, task: call.task, after: call.parentId }
-    return insist(
-      'what follows a task could not be sent',
-      about,
-      () => canvas.deliver(call, { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }),
-      {
-        isFinal,
-      },
-    )
+    const act = (): Promise<void> => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around))
+    return insist('what follows a task could not be sent', about, act, { isFinal })
   }
 
   async #put({ outcome, replyTo }: Ending): Promise<void> {
@@ -170,7 +166,7 @@ export class Advancing {
     const around = this.#around(request)
     try {
       const following = join(chord, parts, around, tree)
-      await this.#send(following, request)
+      await this.#send(following, request, true)
       await this.#carryOut({ ...following, chords: [], calls: [] }, request)
     } catch (error) {
       if (!isFinal(error)) throw error

@@ -28,8 +28,8 @@ export class Ends {
     this.#options = options
   }
 
-  /** Never rejects. */
-  async settle(work: Work, outcome: Outcome, isSecondTry = false): Promise<void> {
+  /** Never rejects. What cannot be settled so ends as a failure, and where not even that can be, in the dead letters alone. */
+  async settle(work: Work, outcome: Outcome, attempt = 1): Promise<void> {
     const { settler, inHand, tally, giveUp } = this.#options
     if (outcome.state === 'RETRY') tally.retries(work, outcome)
     try {
@@ -41,8 +41,13 @@ export class Ends {
       const { id, task } = work.request
       log('error', 'worker', 'task could not be settled', { id, task, state: outcome.state, error: messageOf(error) })
       // Given back it would come again at once, and end here again: for ever.
-      const isHopeless = !isSecondTry && !work.isSettled && !giveUp.aborted
-      if (isHopeless) return this.settle(work, impossible(work.request, error), true)
+      if (attempt < 3 && !work.isSettled && !giveUp.aborted) {
+        const end = impossible(work.request, error)
+        if (attempt === 1) return this.settle(work, end, 2)
+        // What follows it is at fault: it is told as it is, and nothing follows.
+        await settler.tell(end, work.request)
+        return this.settle(work, { ...end, state: 'REJECTED' }, 3)
+      }
       tally.counts[work.requeue() ? 'returned' : 'lost']++
     }
     this.drop(work)

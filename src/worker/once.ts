@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto'
 import type { App } from '../app/app.ts'
+import { keepsMarks } from '../app/capabilities.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
-import type { Store } from '../store/store.ts'
+
+type Claim = (id: string, mark: string) => Promise<boolean>
 
 /** What it needs. */
 export interface OnceOptions {
   readonly clock: Clock
-  /** Undefined: there is none. */
-  readonly store: (() => Promise<Store>) | undefined
-  /** How long it is remembered which message of a task is the one that runs. */
-  readonly keepMs: number
+  /** Whether the message of a task with this mark is the one to run. Undefined: nobody remembers. */
+  readonly claim: Claim | undefined
   /** Aborts when the worker cannot wait any longer. */
   readonly giveUp: AbortSignal
 }
@@ -40,10 +40,10 @@ export class Once {
   ask({ id, task, custom }: TaskRequest): Promise<boolean> | undefined {
     const mark = plainHeader(custom[ONCE_HEADER])
     if (mark === undefined) return undefined
-    const { store } = this.#options
-    if (store && typeof mark === 'string') return this.#ask(store, id, task, mark)
+    const { claim } = this.#options
+    if (claim && typeof mark === 'string') return this.#ask(claim, id, task, mark)
     if (!this.#hasComplained) {
-      const problem = store ? 'its mark cannot be read' : 'this worker has no store: give it that of who sends'
+      const problem = claim ? 'its mark cannot be read' : 'this worker has no store: give it that of who sends'
       log('error', 'worker', 'a task that is to run once may run twice', { id, task, problem })
     }
     this.#hasComplained = true
@@ -51,12 +51,11 @@ export class Once {
   }
 
   /** Until the store answers; a worker that cannot wait any longer says yes, and gives the message back. */
-  async #ask(store: () => Promise<Store>, id: string, task: string, mark: string): Promise<boolean> {
-    const { clock, keepMs, giveUp } = this.#options
+  async #ask(claim: Claim, id: string, task: string, mark: string): Promise<boolean> {
+    const { clock, giveUp } = this.#options
     for (let attempt = 0; !giveUp.aborted; attempt++) {
       try {
-        const { isSet, kept } = await (await store()).set(onceKey(id), mark, { ttlMs: keepMs, ifVersion: 0 })
-        const isFirst = isSet || kept?.value === mark
+        const isFirst = await claim(id, mark)
         if (!isFirst) log('info', 'worker', 'another message of this task runs: this one is dropped', { id, task })
         return isFirst
       } catch (error) {
@@ -69,16 +68,19 @@ export class Once {
   }
 }
 
-/** The one of a worker of `app`. */
+/** The one of a worker of `app`: it is remembered in the store, or with the results, where these are in Redis. */
 export function onceOf(app: App, clock: Clock, giveUp: AbortSignal): Once {
-  const { store, resultExpiresMs } = app.settings
-  const open = (): Promise<Store> => app.store('A task that is to run once')
-  return new Once({
-    clock,
-    store: store === undefined ? undefined : open,
-    keepMs: Math.max(LEAST_KEEP_MS, resultExpiresMs),
-    giveUp,
-  })
+  const { settings } = app
+  const ttlMs = Math.max(LEAST_KEEP_MS, settings.resultExpiresMs)
+  const inStore = async (id: string, mark: string): Promise<boolean> => {
+    const store = await app.store('A task that is to run once')
+    const { isSet, kept } = await store.set(onceKey(id), mark, { ttlMs, ifVersion: 0 })
+    return isSet || kept?.value === mark
+  }
+  const withResults = async (id: string, mark: string): Promise<boolean> =>
+    (await (await app.client()).backend.groups?.claim?.(id, mark)) ?? true
+  const claim = settings.store === undefined ? withResults : inStore
+  return new Once({ clock, claim: keepsMarks(settings) ? claim : undefined, giveUp })
 }
 
 const PLAIN = /^[\x21-\x7e]{1,400}$/

@@ -1,89 +1,157 @@
-import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
-import { beat, type BeatOptions, crontab, type Entries, every, openLedger } from '../../src/beat/beat.ts'
-import { type App, chain, chord, lovage } from '../../src/index.ts'
-import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { worker } from '../../src/worker/worker.ts'
+import { beat, crontab, every, openLedger } from '../../src/beat/beat.ts'
+import { chain, chord, lovage } from '../../src/index.ts'
+import type { GivenSettings } from '../../src/index.ts'
+import { Shop } from './shop.ts'
 
-const ends: (() => Promise<void>)[] = []
+const HOUR = 3_600_000
+
+const open: Shop[] = []
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
+  for (const shop of open.splice(0)) await shop.end()
 })
 
-/** An application in memory on a clock of its own, with a worker, and what its tasks were called with. */
-async function newShop(): Promise<{
-  app: App
-  clock: VirtualClock
-  calls: unknown[][]
-  shop: ReturnType<typeof tasksOf>
-}> {
-  const clock = new VirtualClock()
-  const id = randomUUID()
-  const app = lovage('shop', { broker: `memory://${id}`, store: `memory://${id}` }, { clock, env: {} })
-  const calls: unknown[][] = []
-  const shop = tasksOf(app, calls)
-  const service = worker(app, {}, { clock })
-  await service.start()
-  ends.push(
-    () => app.close(),
-    async () => {
-      const stopped = service.stop('cold')
-      await clock.play(60_000)
-      await stopped
-    },
-  )
-  return { app, clock, calls, shop }
-}
-
-function tasksOf(app: App, calls: unknown[][]) {
-  return {
-    add: app.task('shop.add', (x: number, y: number) => {
-      calls.push([x, y])
-      return x + y
-    }),
-    sum: app.task('shop.sum', (all: number[]) => {
-      calls.push([all])
-      return all.length
-    }),
-  }
-}
-
-async function startBeat(app: App, clock: VirtualClock, entries: Entries, options?: BeatOptions) {
-  const service = beat(app, entries, options, { clock })
-  const started = service.start()
-  await clock.play(10)
-  await started
-  ends.push(async () => {
-    const stopped = service.stop()
-    await clock.play(10)
-    await stopped
-  })
-  return service
+async function newShop(settings?: GivenSettings): Promise<Shop> {
+  const shop = new Shop(settings)
+  open.push(shop)
+  await shop.startWorker()
+  return shop
 }
 
 describe('a beat', () => {
   it('sends what is due when it is due', async () => {
-    const { app, clock, calls, shop } = await newShop()
-    const service = await startBeat(app, clock, {
+    const shop = await newShop()
+    const service = await shop.startBeat({
       tick: every('15s', shop.add.s(1, 1)),
-      nightly: crontab('30 2 * * *', shop.add.s(2, 2), { timezone: 'Europe/Berlin' }),
+      nightly: crontab('3 1 * * *', shop.add.s(2, 2), { timezone: 'Europe/Berlin' }),
     })
-    await clock.play(60_000)
-    expect(calls).toEqual(Array.from({ length: 4 }, () => [1, 1]))
-    await clock.play(3 * 3_600_000)
-    expect(calls.filter(([x]) => x === 2)).toHaveLength(1)
-    expect(service.counts().failed).toBe(0)
+    await shop.clock.play(60_000)
+    expect(shop.times).toEqual([15, 30, 45, 60])
+    await shop.clock.play(180_000)
+    expect(shop.calls.filter(({ args: [x] }) => x === 2)).toEqual([{ atS: 180, args: [2, 2] }])
+    expect(service.counts()).toEqual({ sent: shop.calls.length, skipped: 0, failed: 0 })
   })
 
   it('sends chains, groups and chords as well, with ids that follow from the tick', async () => {
-    const { app, clock, calls, shop } = await newShop()
-    await startBeat(app, clock, {
-      canvas: every('1h', chord([shop.add.s(1, 2), chain(shop.add.s(3, 4), shop.add.s(5))], shop.sum.s())),
-    })
-    await clock.play(3_600_000)
-    expect(calls.at(-1)).toEqual([[3, 12]])
+    const shop = await newShop()
+    const { add, sum, clock, app } = shop
+    await shop.startBeat({ canvas: every('1h', chord([add.s(1, 2), chain(add.s(3, 4), add.s(5))], sum.s())) })
+    await clock.play(HOUR)
+    expect(shop.calls.at(-1)?.args).toEqual([[3, 12]])
     const ledger = await openLedger(app, { clock })
     const { state } = await ledger.find('canvas')
     expect(state.last?.id).toBe(ledger.idsOf('canvas', `0 ${state.last?.dueMs}`)())
+  })
+
+  it('tells of each tick in one line of the log', async () => {
+    const shop = await newShop()
+    await shop.startBeat({ tick: every('1m', shop.add.s(1, 1), { jitter: '10s' }) })
+    await shop.clock.play(70_000)
+    const { state } = await (await openLedger(shop.app, { clock: shop.clock })).find('tick')
+    expect(shop.lines.filter(({ message }) => message === 'tick sent').map(({ fields }) => fields)).toEqual([
+      {
+        entry: 'tick',
+        task: 'shop.add',
+        id: state.last?.id,
+        due: '2026-01-01T00:01:00+00:00',
+        lateMs: expect.any(Number) as number,
+      },
+    ])
+  })
+
+  it('sends each tick once, however many there are', async () => {
+    const shop = await newShop()
+    const entries = { tick: every('5s', shop.add.s(1, 1)) }
+    for (let nth = 0; nth < 5; nth++) await shop.startBeat(entries)
+    await shop.clock.play(60_000)
+    expect(shop.times).toEqual([5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60])
+  })
+
+  it('does what is asked of the ledger while it runs: pause, resume, run now, more entries, fewer', async () => {
+    const shop = await newShop()
+    const { clock, app, add } = shop
+    await shop.startBeat({ tick: every('10s', add.s(1, 1)) })
+    const ledger = await openLedger(app, { clock })
+    await clock.play(15_000)
+    await ledger.pause('tick')
+    await clock.play(20_000)
+    const id = await ledger.run('tick')
+    await clock.play(10)
+    expect([shop.times, (await ledger.find('tick')).state.last?.id]).toEqual([[10, 35], id])
+    await ledger.resume('tick')
+    await ledger.put('more', every('20s', add.s(2, 2)))
+    await clock.play(26_000)
+    const more = shop.calls.slice(2).map(({ atS, args: [x] }) => `${atS} ${x as number}`)
+    expect(more.sort()).toEqual(['40 1', '40 2', '50 1', '60 1', '60 2'])
+    await ledger.remove('more')
+    await clock.play(20_000)
+    expect(shop.calls.filter(({ args: [x] }) => x === 2)).toHaveLength(2)
+  })
+
+  it('begins with what its code says, and leaves what was changed at run time until the code has changed', async () => {
+    const shop = await newShop()
+    const { clock, app, add } = shop
+    const first = await shop.startBeat({ a: every('10s', add.s(1, 1)), b: every('10s', add.s(2, 2)) })
+    const ledger = await openLedger(app, { clock })
+    await ledger.put('a', every('1h', add.s(3, 3)))
+    await ledger.put('c', every('1h', add.s(4, 4)))
+    const everys = async (): Promise<unknown> =>
+      Object.fromEntries((await ledger.all()).map(({ name, state }) => [name, state.definition.every]))
+    await shop.settled(first.stop())
+    await shop.startBeat({ a: every('10s', add.s(1, 1)) })
+    expect(await everys()).toEqual({ a: '1h', c: '1h' })
+    await shop.startBeat({ a: every('20s', add.s(1, 1)) })
+    expect(await everys()).toEqual({ a: '20s', c: '1h' })
+  })
+})
+
+describe('a beat that cannot do what it is told', () => {
+  const app = lovage('refused', { broker: 'memory://refused' }, { env: {} })
+  const add = app.task('add', { params: ['x', 'y'] }, (x: number, y: number) => x + y)
+  const quiet = app.task('quiet', { ignoreResult: true }, () => {})
+
+  it.each([
+    ['a field out of range', { nightly: crontab('61 2 * * *', add.s(1, 2)) }, 'minute'],
+    ['a day that never comes', { nightly: crontab('0 0 30 feb *', add.s(1, 2)) }, 'dayOfMonth'],
+    ['a zone that is not there', { nightly: every('1m', add.s(1, 2), { timezone: 'Mars/Base' }) }, 'timezone'],
+    ['an interval that is too short', { nightly: every(1, add.s(1, 2)) }, 'every'],
+    ['no signature', { nightly: every('1m', 'add' as never) }, 'task'],
+    [
+      'arguments that the task does not take',
+      { nightly: every('1m', Reflect.apply(add.s, add, [1, 2, 3]) as never) },
+      'task',
+    ],
+    ['arguments that no message can hold', { nightly: every('1m', add.s(Number.NaN, 2)) }, 'task'],
+    ['a policy that is not there', { nightly: every('1m', add.s(1, 2), { overlap: 'skipp' as never }) }, 'overlap'],
+    ['a policy without results', { nightly: every('1m', quiet.s(), { overlap: 'skip' }) }, 'overlap'],
+    ['an option that is not there', { nightly: every('1m', add.s(1, 2), { jiter: '1s' } as never) }, 'jiter'],
+  ])('refuses %s at its start, and names the entry', async (_, entries, field) => {
+    await expect(beat(app, entries).start()).rejects.toMatchObject({
+      code: 'SCHEDULE_INVALID',
+      details: { entry: 'nightly', field },
+    })
+  })
+
+  it('refuses to do without a store', async () => {
+    const lone = lovage('lone', { broker: 'amqp://localhost:1/' }, { env: {} })
+    const task = lone.task('t', () => {})
+    const refused = { code: 'CAPABILITY_MISSING', message: expect.stringContaining('A beat') as string }
+    await expect(beat(lone, { tick: every('1s', task.s()) }).start()).rejects.toMatchObject(refused)
+  })
+
+  it('refuses an overlap policy where only the caller gets results', async () => {
+    const rpc = lovage('rpc', { broker: 'amqp://localhost:1/', store: 'memory://rpc' }, { env: {} })
+    const task = rpc.task('t', () => {})
+    const entries = { tick: every('1s', task.s(), { overlap: 'queue' }) }
+    await expect(beat(rpc, entries).start()).rejects.toMatchObject({
+      code: 'SCHEDULE_INVALID',
+      details: { entry: 'tick' },
+    })
+  })
+
+  it('refuses options that it does not have', () => {
+    const refused = expect.objectContaining({ code: 'OPTION_INVALID' }) as Error
+    expect(() => beat(app, {}, { lease: '10ms' })).toThrow(refused)
+    expect(() => beat(app, {}, { leese: '10s' } as never)).toThrow(refused)
   })
 })

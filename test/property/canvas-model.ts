@@ -1,5 +1,5 @@
 import type { AnySignature } from '../../src/app/canvas.ts'
-import { type AnyResult, type App, chain, chord, group } from '../../src/index.ts'
+import { type AnyResult, type App, chain, chord, currentTask, type Duration, group } from '../../src/index.ts'
 import { readFailure } from '../../src/protocol/failure.ts'
 import { payloadValue } from '../../src/protocol/outcome.ts'
 import { GroupResult } from '../../src/app/group-result.ts'
@@ -113,29 +113,44 @@ export function hasError(end: End): boolean {
   return 'error' in end || ('all' in end && end.all.some(hasError))
 }
 
-/** Tasks for such canvases, and what they were called with. */
-export class CanvasTasks {
+/** What was called, wherever. */
+export class CanvasCalls {
   /** How often each label was called. */
   readonly ran = new Map<string, number>()
+  /** Under which ids of tasks. */
+  readonly ids = new Map<string, Set<string>>()
   /** How often the error callback of each canvas was called. */
   readonly told = new Map<unknown, number>()
+
+  call(label: string): void {
+    this.ran.set(label, (this.ran.get(label) ?? 0) + 1)
+    const ids = this.ids.get(label) ?? new Set()
+    this.ids.set(label, ids.add(currentTask().id))
+  }
+}
+
+/** Tasks for such canvases, and what they were called with. */
+export class CanvasTasks {
+  readonly calls: CanvasCalls
   readonly #mix
   readonly #fail
   readonly #note
 
-  constructor(app: App) {
-    const count = (label: unknown): void => void this.ran.set(String(label), (this.ran.get(String(label)) ?? 0) + 1)
+  /** `pause` is awaited in each call. */
+  constructor(app: App, calls = new CanvasCalls(), pause?: () => Promise<void>) {
+    this.calls = calls
     this.#mix = app.task('mix', (...args: unknown[]): unknown => {
-      count(args.at(-1))
-      return args
+      calls.call(String(args.at(-1)))
+      return pause ? pause().then(() => args) : args
     })
-    this.#fail = app.task('fail', (...args: unknown[]): unknown => {
-      count(args.at(-1))
+    this.#fail = app.task('fail', async (...args: unknown[]): Promise<unknown> => {
+      calls.call(String(args.at(-1)))
+      await pause?.()
       throw new TypeError(String(args.at(-1)))
     })
     this.#note = app.task('note', (...args: unknown[]) => {
       const seed = args.at(-1)
-      this.told.set(seed, (this.told.get(seed) ?? 0) + 1)
+      calls.told.set(seed, (calls.told.get(seed) ?? 0) + 1)
     })
   }
 
@@ -171,9 +186,9 @@ export class CanvasTasks {
 }
 
 /** How a canvas that was sent has ended. */
-export async function endOf(result: AnyResult): Promise<End> {
-  if (result instanceof GroupResult) return { all: await Promise.all(result.results.map(endOf)) }
-  const outcome = await result.outcome({ timeout: '60s' })
+export async function endOf(result: AnyResult, timeout: Duration = '60s'): Promise<End> {
+  if (result instanceof GroupResult) return { all: await Promise.all(result.results.map((one) => endOf(one, timeout))) }
+  const outcome = await result.outcome({ timeout })
   const value = payloadValue(outcome.result)
   if (outcome.state === 'SUCCESS') return { ok: value }
   const { exc_type: type, exc_message: args } = readFailure(value)
@@ -193,12 +208,13 @@ export async function judge(tasks: CanvasTasks, seed: number): Promise<string | 
   return `canvas ${JSON.stringify(node)}\ncame to ${told}\nand not ${wanted}`
 }
 
-function counts({ ran }: CanvasTasks, seed: number): Record<string, number> {
+function counts({ calls: { ran } }: CanvasTasks, seed: number): Record<string, number> {
   const own = [...ran].filter(([label]) => label.startsWith(`${seed}.`))
   return Object.fromEntries(own.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-function plain(end: End): unknown {
+/** As it is seen by who waits. */
+export function plain(end: End): unknown {
   return 'all' in end ? end.all.map(plain) : end
 }
 
@@ -226,11 +242,11 @@ export async function judgeWith(tasks: CanvasTasks, seeds: readonly number[], at
     )
   }
   // Error callbacks come after the end of what they are called for.
-  for (let turns = 0; turns < 200 && failing.some((seed) => !tasks.told.has(seed)); turns++) {
+  for (let turns = 0; turns < 200 && failing.some((seed) => !tasks.calls.told.has(seed)); turns++) {
     await new Promise((resolve) => setImmediate(resolve))
   }
   for (const seed of seeds) {
-    const isTold = tasks.told.has(seed)
+    const isTold = tasks.calls.told.has(seed)
     if (isTold !== failing.includes(seed))
       problems.push(`seed ${seed}: its error callback was ${isTold ? '' : 'not '}called`)
   }

@@ -111,7 +111,9 @@ describe('hooks of tasks', () => {
     const seen = told(bench, ...RUNS)
     const { id } = await bench.publish({ task: 'nowhere' }, [1])
     await bench.worker()
-    await expect.poll(() => seen).toMatchObject([['taskFailure', { task: 'nowhere', id, args: [1] }]])
+    await expect
+      .poll(() => seen, { timeout: 20_000 })
+      .toMatchObject([['taskFailure', { task: 'nowhere', id, args: [1] }]])
   })
 
   test('are told of the end of one that ignores or rejects its message', async () => {

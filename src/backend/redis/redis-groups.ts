@@ -13,15 +13,14 @@ import type { BackendLink } from './backend-link.ts'
  * there are to be, `.t` how many more. The second is how long they are kept, in ms; 0 is for ever.
  */
 const WORDS = String.raw`
-local j, s, t, added = ARGV[1] .. '.j', ARGV[1] .. '.s', ARGV[1] .. '.t', ARGV[3]
+local j, s, more, added = ARGV[1] .. '.j', ARGV[1] .. '.s', ARGV[1] .. '.t', ARGV[3]
 local isList = redis.call('TYPE', j).ok == 'list'
-local function live(...)
-  if ARGV[2] == '0' then return end
-  for _, key in ipairs({...}) do redis.call('PEXPIRE', key, ARGV[2]) end
+local function live(key)
+  if ARGV[2] ~= '0' then redis.call('PEXPIRE', key, ARGV[2]) end
 end
 local function count()
   local parts = redis.call(isList and 'LLEN' or 'ZCARD', j)
-  return {parts, tonumber(redis.call('GET', s) or '-1'), tonumber(redis.call('GET', t) or '0')}
+  return {parts, tonumber(redis.call('GET', s) or '-1'), tonumber(redis.call('GET', more) or '0')}
 end
 `
 
@@ -40,34 +39,57 @@ return count()
 const ADD = new RedisScript(
   WORDS +
     String.raw`
-if redis.call('SADD', added, ARGV[4]) == 1 then redis.call('INCR', t) end
-live(added, t)
+if redis.call('SADD', added, ARGV[4]) == 1 then redis.call('INCR', more) end
+live(added)
+live(more)
 return count()
 `,
 )
 
 /**
- * index, text, how the text of every part of this task begins, and whether parts have an order. Celery counts another text
- * as another part; we count tasks. Parts without a place are many under one score, and are then looked through.
+ * index, text, how the text of every part of this task begins, whether parts have an order, and a key of ours for who has
+ * come without a place. Celery counts another text as another part; we count tasks. Those without a place are many under
+ * one score, or in one list: they are looked through only where Python has put some of them there.
  */
 const PART = new RedisScript(
   WORDS +
     String.raw`
-local index, text, head = ARGV[4], ARGV[5], ARGV[6]
+local index, text, head, unplaced = ARGV[4], ARGV[5], ARGV[6], ARGV[8]
 isList = isList or (ARGV[7] == '0' and redis.call('EXISTS', j) == 0)
-local isThere = false
-local others = isList and redis.call('LRANGE', j, 0, -1) or redis.call('ZRANGEBYSCORE', j, index, index)
+local isThere, others = false, {}
+if isList or index == '+inf' then
+  local many = isList and redis.call('LLEN', j) or redis.call('ZCOUNT', j, index, index)
+  local ours = redis.call('SCARD', unplaced)
+  isThere = redis.call('SADD', unplaced, head) == 0
+  live(unplaced)
+  if not isThere and many > ours then
+    others = isList and redis.call('LRANGE', j, 0, -1) or redis.call('ZRANGEBYSCORE', j, index, index)
+  end
+else
+  others = redis.call('ZRANGEBYSCORE', j, index, index)
+end
 for _, other in ipairs(others) do
   if string.sub(other, 1, #head) == head then isThere = true end
 end
 if not isThere and isList then redis.call('RPUSH', j, text) end
 if not isThere and not isList then redis.call('ZADD', j, index, text) end
-live(j, s, t)
+live(j)
+live(s)
+live(more)
 return count()
 `,
 )
 
 const PARTS = new RedisScript(`${WORDS}return redis.call(isList and 'LRANGE' or 'ZRANGE', j, 0, -1)`)
+
+/** key, time to live, copy. */
+const CLAIM = new RedisScript(String.raw`
+local had = redis.call('GET', ARGV[1])
+if had then return had == ARGV[3] and 1 or 0 end
+redis.call('SET', ARGV[1], ARGV[3])
+if ARGV[2] ~= '0' then redis.call('PEXPIRE', ARGV[1], ARGV[2]) end
+return 1
+`)
 
 /** What {@link RedisGroups} are made with. */
 export interface RedisGroupsOptions {
@@ -119,7 +141,7 @@ export class RedisGroups implements ResultGroups {
     const { types, isOrdered } = this.#options
     const head = `[1, ${encodeJson(id)}, `
     const text = `${head}${encodeJson(state)}, ${payloadText(result, { types })}]`
-    return this.#count(PART, groupId, [index ?? '+inf', text, head, isOrdered ? 1 : 0])
+    return this.#count(PART, groupId, [index ?? '+inf', text, head, isOrdered ? 1 : 0, this.#unplaced(groupId)])
   }
 
   async chordParts(groupId: string): Promise<ChordPart[]> {
@@ -130,7 +152,15 @@ export class RedisGroups implements ResultGroups {
 
   async endChord(groupId: string): Promise<void> {
     const [key, , added] = this.#args(groupId)
-    await this.#options.ask((link) => link.call('DEL', [`${key}.j`, `${key}.t`, `${key}.s`, added as string]))
+    await this.#options.ask((link) =>
+      link.call('DEL', [`${key}.j`, `${key}.t`, `${key}.s`, added as string, this.#unplaced(groupId)]),
+    )
+  }
+
+  async claim(taskId: string, copy: string): Promise<boolean> {
+    const { prefix, expiresMs, ask } = this.#options
+    const args = [`${prefix}_lovage.v1.once.${taskId}`, Math.ceil(expiresMs), copy]
+    return (await ask((link) => link.run(CLAIM, args))) === 1
   }
 
   async #count(script: RedisScript, groupId: string, args: readonly (string | number)[]): Promise<ChordCount> {
@@ -143,6 +173,10 @@ export class RedisGroups implements ResultGroups {
 
   #key(groupId: string): string {
     return `${this.#options.prefix}celery-taskset-meta-${groupId}`
+  }
+
+  #unplaced(groupId: string): string {
+    return `${this.#options.prefix}_lovage.v1.unplaced.${groupId}`
   }
 
   #args(groupId: string): (string | number)[] {

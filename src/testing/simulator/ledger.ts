@@ -80,6 +80,8 @@ export class Ledger implements MessageWatch {
   /** Losses of its connection, by process. */
   readonly #losses = new Map<string, number>()
   readonly #storedAtMs = new Map<string, number>()
+  /** Outcomes of what was never sent: what it was to follow, by id. */
+  readonly #abandoned = new Map<string, string>()
   #problem: string | undefined
 
   constructor(trace: Trace, nowMs: () => number) {
@@ -175,10 +177,13 @@ export class Ledger implements MessageWatch {
   }
 
   stored(process: string, outcome: Outcome): void {
-    const { id, state } = outcome
+    const { id, state, parentId } = outcome
     const task = this.#task(id)
+    // One that never ran, because that which it was to follow failed.
+    const isAbandoned = parentId !== undefined && state !== 'SUCCESS'
+    if (task.sent === 0 && isAbandoned) this.#abandoned.set(id, parentId)
     this.#trace.add(process, `has stored ${state} of ${task.name}`)
-    if (task.sent === 0) this.blame(`an outcome of ${task.name} was stored, and nobody sent it`)
+    if (task.sent === 0 && !isAbandoned) this.blame(`an outcome of ${task.name} was stored, and nobody sent it`)
     if (!isReady(state)) return
     task.outcomes.push(outcome)
     this.#storedAtMs.set(id, this.#nowMs())
@@ -210,6 +215,10 @@ export class Ledger implements MessageWatch {
   /** Looks at everything once nothing more will happen. */
   judge(): void {
     for (const task of this.tasks.values()) this.#judgeTask(task)
+    for (const [id, parentId] of this.#abandoned) {
+      if (!this.tasks.has(parentId))
+        this.blame(`${this.#task(id).name} was ended because of ${parentId}, which nobody knows`)
+    }
     for (const waiter of this.#waiters) this.#judgeWaiter(waiter)
   }
 

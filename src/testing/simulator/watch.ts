@@ -200,7 +200,9 @@ export function watchTasks(app: App, { process, ledger, isBlind }: Watching): vo
     const call = task.call.bind(task)
     if (!task.options.acksLate) ledger.ackedEarly.add(name)
     const watched = async (args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>): Promise<unknown> => {
-      const { id = '', retries = 0 } = currentTaskIfAny() ?? {}
+      const { id = '', retries = 0, name: running = name } = currentTaskIfAny() ?? {}
+      // A map calls another task as a function: there is no message of that.
+      if (running !== name) return call(args, kwargs)
       ledger.started(process.name, id, { isBlind: isBlind(), retries, nowMs: process.clock.now() })
       try {
         const value = await call(args, kwargs)

@@ -23,8 +23,10 @@ export interface ChordsKilled {
   readonly right: number
   /** Chords whose error callback was to be called, and was. */
   readonly called: number
-  /** Bodies that came to workers in two copies, which had the same id. */
-  readonly bodiesSentTwice: number
+  /** Bodies of which a second copy, with the same id, came to a worker, and was dropped. */
+  readonly secondCopiesDropped: number
+  /** Bodies that began in two copies, which had the same id. */
+  readonly begunInTwoCopies: number
   readonly callbacksSentTwice: number
   /** Bodies that began again, the same copy of them: the worker that ran them was killed. */
   readonly bodiesBegunAgain: number
@@ -92,7 +94,8 @@ export async function killWhileChordsRun(
       kills: killed,
       right,
       called: failing.filter((id) => calledFor.some((args) => args.includes(id))).length,
-      bodiesSentTwice: all.filter(({ sent }) => sent.size > 1).length,
+      secondCopiesDropped: new Set(fleet.lines.filter((line) => line.startsWith('dropped '))).size,
+      begunInTwoCopies: all.filter(({ sent }) => sent.size > 1).length,
       callbacksSentTwice: [...calls().values()].filter(({ sent }) => sent.size > 1).length,
       bodiesBegunAgain: all.filter(({ sent, starts }) => starts > sent.size).length,
       strangers: [...begun.keys()].filter((id) => bodies.get(id)?.fails !== false).length,
@@ -133,8 +136,9 @@ async function readAgain(
   const { broker, backend } = await app.client()
   let [changed, queuesLeft] = [0, 0]
   for (const [id, { group, fails }] of bodies) {
-    const state = (await backend.get(id))?.state
-    if (state !== (fails ? 'FAILURE' : 'SUCCESS')) changed++
+    // Over rpc a process knows the last that it has heard, and nothing is stored.
+    const state = backend.kind === 'rpc' ? undefined : ((await backend.get(id))?.state ?? 'none')
+    if (state !== undefined && state !== (fails ? 'FAILURE' : 'SUCCESS')) changed++
     if (broker.kind === 'amqp' && (await broker.admin?.depth(`lovage.chord.${group}`))) queuesLeft++
   }
   return { changed, queuesLeft }
