@@ -3,6 +3,7 @@ import { assertShared } from '../app/capabilities.ts'
 import { printBanner } from './banner.ts'
 import { chosenBeat } from './beat-choice.ts'
 import { entryCommands } from './beat-entries.ts'
+import { OF_BEAT, refuseCeleryOptions, refusedOptions } from './celery-options.ts'
 import { addServiceOptions, newCommand, optionsOf, wait, type ServiceOptions } from './command-options.ts'
 import { runService } from './run-service.ts'
 import { loadTarget } from './target.ts'
@@ -28,7 +29,11 @@ export function command(): Command {
     .addOption(
       new Option('--max-interval <time>', 'look at all entries that often at least (default: 1m)').argParser(wait),
     )
-    .action((name: string | undefined, _options, self: Command) => run(name, optionsOf<BeatFlags>(self), self))
+    .action((name: string | undefined, _options, self: Command) => {
+      refuseCeleryOptions(self, OF_BEAT)
+      return run(name, optionsOf<BeatFlags>(self), self)
+    })
+  for (const option of refusedOptions(OF_BEAT)) made.addOption(option)
   for (const each of entryCommands()) made.addCommand(each)
   return made
 }

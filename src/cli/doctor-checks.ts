@@ -11,6 +11,7 @@ import { openBackend } from '../backend/open.ts'
 import { deadQueueOf } from '../broker/dead-letters.ts'
 import { openStore } from '../store/open.ts'
 import type { Gateway } from '../gateway/gateway.ts'
+import { beatFindings } from './doctor-beat.ts'
 import type { DoctorOptions } from './doctor.ts'
 import { shownMs } from './paint.ts'
 import { queuesOf } from './queues.ts'
@@ -35,7 +36,7 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   if (!target) return [...findings, skipped('broker', 'no app to ask'), skipped('results', 'no app to ask')]
   findings.push(tasksFinding(target.app), ...settingFindings(target.app))
   await brokerFindings(target, findings)
-  return [...findings, ...(await portFindings(target, options))]
+  return [...findings, ...(await beatFindings(target)), ...(await portFindings(target, options))]
 }
 
 function nodeFinding(): Finding {

@@ -6,7 +6,7 @@ import type { StopStep } from '../worker/worker.ts'
 import { addServiceOptions, newCommand, optionsOf } from './command-options.ts'
 import { printBanner } from './banner.ts'
 import { chosenBeat } from './beat-choice.ts'
-import { refuseCeleryOptions, refusedOptions } from './celery-options.ts'
+import { OF_WORKER, refuseCeleryOptions, refusedOptions } from './celery-options.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { adminOf } from './queues.ts'
 import { runService, sayer } from './run-service.ts'
@@ -27,9 +27,9 @@ export function command(): Command {
       ]),
     ).argument('[name]', 'name of a worker in the configuration'),
   )
-  for (const option of refusedOptions()) made.addOption(option)
+  for (const option of refusedOptions(OF_WORKER)) made.addOption(option)
   return made.action((name: string | undefined, _options, self: Command) => {
-    refuseCeleryOptions(self)
+    refuseCeleryOptions(self, OF_WORKER)
     return run(name, optionsOf<WorkerFlags>(self), self)
   })
 }

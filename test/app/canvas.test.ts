@@ -216,6 +216,15 @@ describe('canvases on a worker', () => {
     expect(() => chain([])).toThrow('is empty')
     expect(() => group([add.s(1, 2)]).link(tell.s())).toThrow('many results')
     expect(() => add.s(1, 2).set({ countdown: -1 })).toThrow('countdown')
+    expect(() => group([add.s(1, 2)]).set({ kwargs: { x: 1 } })).toThrow('kwargs of celery.group.set()')
+  })
+
+  test('takes arguments by name too, over those it has', () => {
+    const { data } = add
+      .s(1)
+      .set({ kwargs: { y: 2, z: 3 } })
+      .set({ kwargs: { y: 4 }, queue: 'third' })
+    expect([data.args, data.kwargs, data.options]).toEqual([[1], { y: 4, z: 3 }, { queue: 'third' }])
   })
 })
 

@@ -102,3 +102,18 @@ test('Without a beat the command says what to write', { timeout: 60_000 }, async
   expect(text).toContain('has no beat')
   expect(text).toContain("run: 'beat'")
 })
+
+test('`lovage doctor` reads the entries of the code', { timeout: 60_000 }, async () => {
+  const doctor = async (beat: string): Promise<string> =>
+    (await run(['doctor'], { cwd: project({ ...FILES, 'beat.ts': beat }) })).text
+  expect(await doctor(FILES['beat.ts'])).toMatch(/✓ +beat shop +2 in the code, 0 in the ledger, 0 paused/)
+  const bad = await doctor(FILES['beat.ts'].replace("'30 2 * * *'", "'30 2 31 2 *'"))
+  expect(bad).toMatch(/✗ +beat shop +The schedule of nightly cannot be kept: dayOfMonth names days/)
+  expect(await doctor('export default 5')).toMatch(/✗ +beat +Module .*its default export is no beat/)
+})
+
+test('Options of Celery that are not taken are refused by name', async () => {
+  const { code, text } = await run(['beat', '-S', 'django'], { cwd: project(FILES) })
+  expect(code).toBe(2)
+  expect(text).toContain('-S, --scheduler <name> of Celery is not taken')
+})

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { command as beatCommand } from '../../src/cli/beat.ts'
 import { command } from '../../src/cli/worker.ts'
 import { resolveSettings } from '../../src/app/settings.ts'
 import { resolveTaskOptions } from '../../src/app/task-options.ts'
@@ -32,36 +33,41 @@ function summary(text: string): { all: number; taken: number; not: number } {
 }
 
 const worker = command()
-const visible = worker.options.filter(({ hidden }) => !hidden)
-const hidden = worker.options.filter((option) => option.hidden)
 const flagsOf = (options: typeof worker.options): string[] =>
   options.flatMap(({ short, long }) => [short, long]).filter((flag) => flag !== undefined)
 
-describe('options of celery worker', () => {
+const beat = beatCommand()
+
+describe.each([
   // What stands before the lists has options in its examples.
-  const [celery = '', own = ''] = [python('-m', 'celery', '--help'), python('-m', 'celery', 'worker', '--help')]
-  const help = [celery, own].map((text) => text.slice(text.indexOf('Options:'))).join('\n')
+  ['worker', worker, ['celery --help', 'celery worker --help'], 30],
+  ['beat', beat, ['celery beat --help'], 10],
+] as const)('options of celery %s', (name, ours, helps, least) => {
+  const texts = helps.map((line) => python('-m', ...line.split(' ')))
+  const help = texts.map((shown) => shown.slice(shown.indexOf('Options:'))).join('\n')
+  const visible = ours.options.filter((option) => !option.hidden)
+  const hidden = ours.options.filter((option) => option.hidden)
   /** One list for each option: `-n` and `--hostname`. */
   const celerys = new Map<string, string[]>()
   for (const [, flags = ''] of help.matchAll(/^ {2}((?:-\w, )?-[-\w]+(?:, -[-\w]+)*)/gm)) {
     const all = flags.split(', ')
     if (!all.includes('--help') && !all.includes('--version')) celerys.set(all.join(' '), all)
   }
-  const { text, rows } = section('Options of `celery worker`')
+  const { text, rows } = section(`Options of \`celery ${name}\``)
   const known = new Set(rows.flatMap(({ names }) => names.map((name) => name.split(' ')[0] as string)))
 
   test('are all on the page, n of n', () => {
     const all = [...celerys.values()]
-    expect(all.length).toBeGreaterThan(30)
+    expect(all.length).toBeGreaterThan(least)
     expect(all.filter((flags) => !flags.some((flag) => known.has(flag)))).toEqual([])
     const taken = all.filter((flags) => flags.some((flag) => flagsOf(visible).includes(flag)))
     expect(summary(text)).toEqual({ all: all.length, taken: taken.length, not: all.length - taken.length })
   })
 
   test('are each taken, and in our help, or refused by name', () => {
-    const ours = [...flagsOf(visible), ...flagsOf(hidden)]
+    const known = [...flagsOf(visible), ...flagsOf(hidden)]
     for (const flags of celerys.values()) {
-      const missing = flags.filter((flag) => !ours.includes(flag))
+      const missing = flags.filter((flag) => !known.includes(flag))
       expect(missing, flags.join(', ')).toEqual([])
       const isTaken = flags.some((flag) => flagsOf(visible).includes(flag))
       const row = rows.find(({ names }) => names.some((name) => flags.includes(name.split(' ')[0] as string)))?.row

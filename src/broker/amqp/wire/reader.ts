@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 
 import { LovageError } from '../../../base/errors.ts'
-import { KnownTexts } from './known-texts.ts'
+import { KnownShape } from '../../../base/known-shape.ts'
+import { KnownTexts } from '../../../base/known-texts.ts'
+import type { HeaderValue } from '../../../protocol/headers.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -17,6 +19,7 @@ export class ByteReader {
   end = 0
   /** Of the header tables read so far. */
   readonly known = new KnownTexts()
+  readonly shape = new KnownShape<HeaderValue>()
 
   over(buffer: Buffer, start: number, end: number): this {
     this.buffer = buffer

@@ -1,4 +1,5 @@
 import { messageOf } from '../../../base/errors.ts'
+import { KnownShape } from '../../../base/known-shape.ts'
 import { WireValue, type HeaderValue, type Headers } from '../../../protocol/headers.ts'
 import { invalid, type ByteReader } from './reader.ts'
 
@@ -31,23 +32,21 @@ export function readTable(reader: ByteReader, notes: TableNotes, depth = 0): Hea
   reader.at = tableEnd - length
   reader.end = tableEnd
   if (depth === 0) reader.known.begin()
-  const table: Record<string, HeaderValue> = {}
-  let key = ''
+  const names: string[] = []
+  const values: HeaderValue[] = []
+  let name = ''
   try {
     while (reader.at < tableEnd) {
-      key = reader.name()
-      const value = readValue(reader, notes, depth)
-      // Assigned, this key would set the prototype.
-      if (key === '__proto__')
-        Object.defineProperty(table, key, { value, enumerable: true, configurable: true, writable: true })
-      else table[key] = value
+      name = reader.name()
+      values.push(readValue(reader, notes, depth))
+      names.push(name)
     }
   } catch (error) {
-    notes.undecodable ??= `header ${JSON.stringify(key)}: ${messageOf(error)}`
+    notes.undecodable ??= `header ${JSON.stringify(name)}: ${messageOf(error)}`
     reader.at = tableEnd
   }
   reader.end = end
-  return table
+  return (depth === 0 ? reader.shape : new KnownShape<HeaderValue>()).make(names, values)
 }
 
 function readList(reader: ByteReader, notes: TableNotes, depth: number): HeaderValue[] {

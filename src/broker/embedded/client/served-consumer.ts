@@ -10,6 +10,7 @@ import type { ByteReader } from '../wire/byte-reader.ts'
 import type { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, SETTLEMENTS } from '../wire/frames.ts'
 import { unpackMessage } from '../wire/packed-message.ts'
+import { KnownTables } from '../wire/value-codec.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Line } from './line.ts'
 
@@ -31,14 +32,16 @@ export class ServedDelivery implements Delivery {
   #isSettled: boolean
 
   /** Reads what the owner wrote of it. */
-  constructor(line: Line, frame: ByteReader, noAck: boolean) {
+  constructor(line: Line, frame: ByteReader, noAck: boolean, known = new KnownTables()) {
+    const { texts } = known
+    texts.begin()
     this.#line = line
     this.#tag = frame.f64()
     this.redelivered = frame.u8() === 1
-    this.queue = frame.text()
-    this.exchange = frame.text()
-    this.routingKey = frame.text()
-    this.message = withOwnBody(unpackMessage(frame.rest()))
+    this.queue = frame.text(texts)
+    this.exchange = frame.text(texts)
+    this.routingKey = frame.text(texts)
+    this.message = withOwnBody(unpackMessage(frame.rest(), known))
     this.#isSettled = noAck
   }
 
@@ -97,6 +100,7 @@ export class ServedConsumer implements Consumer {
   readonly #host: ConsumerHost
   readonly #options: ConsumeOptions
   readonly #queues: readonly string[]
+  readonly #known = new KnownTables()
   #prefetch: number
   /** Came before `consume` has resolved. */
   #held = new Ring<ServedDelivery>()
@@ -148,7 +152,7 @@ export class ServedConsumer implements Consumer {
 
   /** Takes a delivery in. */
   take(line: Line, frame: ByteReader): void {
-    const delivery = new ServedDelivery(line, frame, this.#options.noAck ?? false)
+    const delivery = new ServedDelivery(line, frame, this.#options.noAck ?? false, this.#known)
     if (this.#isReleased || this.#isCancelled) this.#handOrReturn(delivery)
     else this.#held.push(delivery)
   }

@@ -1,3 +1,5 @@
+import type { KnownTexts } from '../../../base/known-texts.ts'
+
 /** Reads what a `ByteWriter` wrote. Throws a RangeError where the bytes end too soon. */
 export class ByteReader {
   #bytes: Buffer
@@ -51,10 +53,14 @@ export class ByteReader {
     return this.raw(this.u32())
   }
 
-  text(): string {
+  text(known?: KnownTexts): string {
     const length = this.u32()
     const at = this.#step(length)
-    return this.#bytes.toString('utf8', at, at + length)
+    const before = known?.recall(this.#bytes, at, length)
+    if (before !== undefined) return before
+    const text = this.#bytes.toString('utf8', at, at + length)
+    known?.learn(text, length)
+    return text
   }
 
   /** All that is left, as a view. */

@@ -2,7 +2,7 @@ import type { Headers } from '../../../protocol/headers.ts'
 import type { Message } from '../../../protocol/message.ts'
 import { ByteReader } from './byte-reader.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { readTable, skipTable, writeTable } from './value-codec.ts'
+import { type KnownTables, readTable, skipTable, writeTable } from './value-codec.ts'
 
 /** Properties that are texts, in the order of their bits. They are in journals: the order never changes. */
 const TEXTS = ['correlationId', 'replyTo', 'messageId', 'type', 'appId', 'userId'] as const
@@ -110,19 +110,22 @@ export function checkPacked({ bytes, expirationMs }: PackedMessage): void {
   skipTable(reader)
 }
 
-/** @throws RangeError for bytes that are no message */
-export function unpackMessage(bytes: Buffer): Message {
+/**
+ * @param known of the messages before it that came the same way
+ * @throws RangeError for bytes that are no message
+ */
+export function unpackMessage(bytes: Buffer, known?: KnownTables): Message {
   const { deliveryMode, priority, expirationMs } = new PackedMessage(bytes)
   const flags = bytes.readUInt16LE(0)
   const reader = new ByteReader(bytes, FIXED_BYTES)
   const timestamp = flags & HAS_TIMESTAMP ? reader.f64() : undefined
-  const contentType = reader.text()
-  const contentEncoding = reader.text()
+  const contentType = reader.text(known?.texts)
+  const contentEncoding = reader.text(known?.texts)
   const texts: { -readonly [Name in (typeof TEXTS)[number]]?: string } = {}
   TEXTS.forEach((name, bit) => {
-    if (flags & (1 << bit)) texts[name] = reader.text()
+    if (flags & (1 << bit)) texts[name] = reader.text(known?.texts)
   })
-  const headers = readTable(reader)
+  const headers = readTable(reader, known)
   return {
     headers,
     body: reader.rest(),

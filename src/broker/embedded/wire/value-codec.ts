@@ -1,3 +1,5 @@
+import { KnownShape } from '../../../base/known-shape.ts'
+import { KnownTexts } from '../../../base/known-texts.ts'
 import { type HeaderValue, type Headers, type WireTag, WireValue } from '../../../protocol/headers.ts'
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
@@ -19,6 +21,12 @@ const KIND = {
   wireDecimal: 12,
   wireBytes: 13,
 } as const
+
+/** What tables have in common that come one after the other. */
+export class KnownTables {
+  readonly texts = new KnownTexts()
+  readonly shape = new KnownShape<HeaderValue>()
+}
 
 /** Writes a header value so that `readValue` gives the same, tags included. Members that are undefined are left out. */
 export function writeValue(writer: ByteWriter, value: HeaderValue): void {
@@ -97,7 +105,7 @@ function writeWireValue(writer: ByteWriter, { tag, value }: WireValue): void {
 }
 
 /** @throws RangeError for bytes that are no value */
-export function readValue(reader: ByteReader): HeaderValue {
+export function readValue(reader: ByteReader, known?: KnownTables): HeaderValue {
   const kind = reader.u8()
   switch (kind) {
     case KIND.null:
@@ -107,7 +115,7 @@ export function readValue(reader: ByteReader): HeaderValue {
     case KIND.false:
       return false
     case KIND.text:
-      return reader.text()
+      return reader.text(known?.texts)
     case KIND.int32:
       return reader.i32()
     case KIND.double:
@@ -117,30 +125,36 @@ export function readValue(reader: ByteReader): HeaderValue {
     case KIND.bytes:
       return reader.bytes()
     case KIND.list:
-      return readList(reader)
+      return readList(reader, known)
     case KIND.table:
-      return readTable(reader)
+      return readMembers(reader, known, undefined)
     default:
       return readWireValue(reader, kind)
   }
 }
 
-function readList(reader: ByteReader): HeaderValue[] {
+function readList(reader: ByteReader, known?: KnownTables): HeaderValue[] {
   const list: HeaderValue[] = []
-  for (let left = reader.u32(); left > 0; left--) list.push(readValue(reader))
+  for (let left = reader.u32(); left > 0; left--) list.push(readValue(reader, known))
   return list
 }
 
-export function readTable(reader: ByteReader): Record<string, HeaderValue> {
-  const table: Record<string, HeaderValue> = {}
+export function readTable(reader: ByteReader, known?: KnownTables): Record<string, HeaderValue> {
+  return readMembers(reader, known, known?.shape)
+}
+
+function readMembers(
+  reader: ByteReader,
+  known: KnownTables | undefined,
+  shape = new KnownShape<HeaderValue>(),
+): Record<string, HeaderValue> {
+  const names: string[] = []
+  const values: HeaderValue[] = []
   for (let left = reader.u32(); left > 0; left--) {
-    const name = reader.text()
-    const value = readValue(reader)
-    // Assigned, it would become the table's prototype.
-    if (name === '__proto__') Object.defineProperty(table, name, { value, enumerable: true, writable: true })
-    else table[name] = value
+    names.push(reader.text(known?.texts))
+    values.push(readValue(reader, known))
   }
-  return table
+  return shape.make(names, values)
 }
 
 function readWireValue(reader: ByteReader, kind: number): WireValue {
