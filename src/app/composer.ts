@@ -8,6 +8,7 @@ import { completed, placeIn, single } from '../canvas/normal.ts'
 import { plan, type Plan, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
 import { deadlineOf } from '../protocol/headers.ts'
+import { traceOfMessage } from '../protocol/trace-context.ts'
 import { failed } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import { NO_EMBED, type Signature } from '../protocol/signature.ts'
@@ -168,7 +169,7 @@ export class Composer {
   /** `within` is the task that it is sent in: its deadline is that of all. */
   async #publish({ chords, calls, hasChords }: Plan, within: TaskRequest | undefined): Promise<void> {
     const { canvas } = this.#options
-    const around = within && { deadlineMs: deadlineOf(within.custom) }
+    const around = within && { deadlineMs: deadlineOf(within.custom), trace: traceOfMessage(within.custom) }
     if (hasChords) {
       const counted = await canvas.chords('A chord')
       for (const { groupId, size } of chords) await counted.open(groupId, size)

@@ -160,8 +160,8 @@ export class Sender {
     const content = serializeBody(args, kwargs, embed, { serializer, types: this.#settings.jsonTypes })
     this.#limit(content.body)
     const { broker } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
-    const { deadlineMs } = around
-    const place = { rootId, parentId, group, groupIndex, deadlineMs, ...stampsOf(call.options, around) }
+    const { deadlineMs, trace } = around
+    const place = { rootId, parentId, group, groupIndex, deadlineMs, trace, ...stampsOf(call.options, around) }
     const going = this.#going(task, args, kwargs, options, { id, replyTo, current: undefined, content, place })
     const hooks = this.#hooks
     const about = { ...going.route.destination, args, kwargs }

@@ -34,7 +34,6 @@ export class Events {
   readonly #feeds = new Map<string, { readonly feed: Feed; readonly started: Promise<void> }>()
   #readers = 0
   #beat: Timer | undefined
-  #isClosed = false
 
   constructor(options: EventsOptions) {
     this.#options = options
@@ -45,14 +44,8 @@ export class Events {
     return this.#readers
   }
 
-  /** Takes requests, after a `close` too. */
-  open(): void {
-    this.#isClosed = false
-  }
-
-  /** Ends all streams: clients come again elsewhere, and go on where they were. */
+  /** Ends all streams, whose connections would be waited for: clients come again elsewhere, and go on where they were. */
   close(): void {
-    this.#isClosed = true
     this.#beat?.cancel()
     this.#beat = undefined
     for (const { feed } of this.#feeds.values()) feed.close()
@@ -66,7 +59,6 @@ export class Events {
       const ticket = await ticketOf(id, this.#options)
       // To a client of the browser's this says not to come again.
       if (cursor === END_ID) return { status: 204, headers: { 'cache-control': 'no-store' }, body: '' }
-      if (this.#isClosed) throw new LovageError('GATEWAY_STOPPING')
       if (this.#readers >= maxReaders) throw new LovageError('READERS_TOO_MANY', { readers: this.#readers })
       const reader = await this.#join(id, cursor, (outcome) => stateOf(id, outcome, ticket, exposeErrors))
       request.onGone = () => reader.destroy()

@@ -18,6 +18,7 @@ import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
 import { Mount } from './mount.ts'
+import { aboutTask, openApi, type OpenApi, type RouteAbout } from './openapi.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import type { Plugin } from './plugin.ts'
@@ -32,6 +33,7 @@ export { bodyHash, type JoinOptions } from './join.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
+export type { OpenApi } from './openapi.ts'
 export type { Bind } from './bind.ts'
 export type { Plugin, PluginParts } from './plugin.ts'
 export type { GatewayOptions } from './options.ts'
@@ -44,6 +46,8 @@ export interface GatewaySurroundings {
   /** Opens what listens. Default: a server of Fastify's. */
   readonly openHttp?: OpenHttp
 }
+
+type Served = HandlerOptions & { readonly about?: RouteAbout }
 
 /** HTTP requests become tasks, and their outcomes responses. */
 export class Gateway implements Service {
@@ -107,8 +111,7 @@ export class Gateway implements Service {
       clock,
       outage: () => this.#outage.reason,
     }
-    const { exposeErrors, maxReaders, heartbeatMs } = this.#options
-    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, exposeErrors, maxReaders, heartbeatMs })
+    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, ...this.#options })
   }
 
   /**
@@ -185,6 +188,16 @@ export class Gateway implements Service {
     return this.#stopping
   }
 
+  /** Reads the files of `tls` again, for a certificate that was renewed. @throws LovageError `OPTION_INVALID` */
+  reload(): void {
+    this.#http?.reload?.()
+  }
+
+  /** The routes as OpenAPI 3.1 describes them. */
+  openapi(): OpenApi {
+    return openApi(this.#app.name, this.#served())
+  }
+
   /** Sends it a request without a network, for tests. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse> {
     return this.#side().inject(request)
@@ -194,14 +207,15 @@ export class Gateway implements Service {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
     if (route.join) assertJoins(this.#app.settings, route.join)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
-    return this.#serve(method, path, given, (exchange) => {
+    const about = aboutTask(route, this.#app.registry.get(task.name))
+    return this.#serve(method, path, { ...given, about }, (exchange) => {
       exchange.task = task.name
       return relay(this.#desk, route, exchange, exchange)
     })
   }
 
-  #serve(method: Method, path: string, { body, bodyLimit }: HandlerOptions, answer: ServedRoute['answer']): Gateway {
-    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+  #serve(method: Method, path: string, { body, bodyLimit, about }: Served, answer: ServedRoute['answer']): Gateway {
+    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', about, answer })
   }
 
   #add(route: ServedRoute): this {
@@ -215,7 +229,8 @@ export class Gateway implements Service {
   }
 
   #served(): ServedRoute[] {
-    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
+    const openapi = (): OpenApi => this.openapi()
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness, openapi }
     return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, events: this.#events })]
   }
 
@@ -229,7 +244,6 @@ export class Gateway implements Service {
   }
 
   #side(): HttpSide {
-    this.#events.open()
     this.#http ??= this.#openHttp({
       options: this.#options,
       clock: this.#clock,
@@ -241,12 +255,12 @@ export class Gateway implements Service {
   }
 
   async #open(): Promise<void> {
-    const { host, port, requireBroker } = this.#options
+    const { host, port, requireBroker, tls } = this.#options
     const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
     if (requireBroker) await contact.make(true)
     const http = this.#side()
     try {
-      this.#url = urlOf(await http.listen(host, port), host)
+      this.#url = urlOf(await http.listen(host, port), host, tls !== undefined)
     } catch (error) {
       this.#http = undefined
       await http.close()
@@ -268,10 +282,7 @@ export class Gateway implements Service {
     this.#contact = undefined
     await this.#starting?.catch(() => {})
     const http = this.#http
-    this.#starting = undefined
-    this.#http = undefined
-    this.#url = undefined
-    // Before the connections that they are on, which would be waited for.
+    this.#starting = this.#http = this.#url = undefined
     this.#events.close()
     await http?.close()
     if (http) await this.#desk.abandoning.close()

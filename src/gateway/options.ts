@@ -14,6 +14,8 @@ import {
   type Checks,
 } from '../app/check.ts'
 
+import { tlsFiles, type TlsFiles } from './tls.ts'
+
 /** What `gateway(app, options)` takes. Everything has a default. */
 export interface GatewayOptions {
   /** Port to listen on; 0 takes any that is free. Default 8000. */
@@ -36,6 +38,10 @@ export interface GatewayOptions {
    * tasks with 503, and begins to send them once the broker is there.
    */
   readonly requireBroker?: boolean
+  /** Speak HTTPS. Default: plain HTTP, for a proxy in front or this machine alone. */
+  readonly tls?: TlsFiles
+  /** Answer `GET /openapi.json` with a description of the routes. Default false. */
+  readonly openapi?: boolean
   /** Longest wait for the result of a task; a route may have its own. Default `'10s'`. */
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
@@ -80,6 +86,8 @@ export interface ResolvedOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly requireBroker: boolean
+  readonly tls: TlsFiles | undefined
+  readonly openapi: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
   readonly maxReaders: number
@@ -116,6 +124,8 @@ const CHECKS: Checks<Checked> = {
   allowedHosts: listOf(text),
   allowedOrigins: listOf(originText),
   requireBroker: flag,
+  tls: tlsFiles,
+  openapi: flag,
   timeout: wait,
   maxInFlight: whole(1),
   maxReaders: whole(1),
@@ -150,6 +160,8 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     allowedHosts: chosen.allowedHosts ?? [],
     allowedOrigins: chosen.allowedOrigins ?? [],
     requireBroker: chosen.requireBroker ?? false,
+    tls: chosen.tls,
+    openapi: chosen.openapi ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
     maxReaders: chosen.maxReaders ?? 1_000,
@@ -171,7 +183,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
 }
 
 /** What a command line may say of a gateway. */
-export type ListenOptions = Pick<GatewayOptions, 'port' | 'host' | 'requireBroker'>
+export type ListenOptions = Pick<GatewayOptions, 'port' | 'host' | 'requireBroker' | 'tls'>
 
 /**
  * Options with those of them in place that are given and not undefined.

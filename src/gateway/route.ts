@@ -5,7 +5,7 @@ import type { SendOptions } from '../app/task-options.ts'
 import type { Sending } from '../app/sending.ts'
 import type { RemoteTask } from '../app/task.ts'
 import type { Registry } from '../app/registry.ts'
-import { byName, type Call } from './arguments.ts'
+import { byName, traced, type Call } from './arguments.ts'
 import { callerRules, type CallerOptions, type CallerRules } from './deadline.ts'
 import { type JoinOptions, joinRule, type JoinRule } from './join.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
@@ -177,7 +177,7 @@ export function taskRoute(
   const timeoutMs = timeout ?? defaults.timeoutMs
   return {
     task,
-    call: callOf(where, rest, registered),
+    call: traced(callOf(where, rest, registered)),
     guard,
     patience: patienceOfRoute(where, reply, waitThenAccept, timeoutMs),
     // Who does not wait has nothing to choose.

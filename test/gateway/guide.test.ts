@@ -44,6 +44,8 @@ test('the guide has every option, with its default', () => {
     allowedOrigins: '[]',
     requireBroker: 'false',
     metrics: 'false',
+    openapi: 'false',
+    tls: 'none',
     exposeErrors: 'false',
   })
 })
