@@ -50,6 +50,11 @@ export interface GatewayOptions {
   readonly maxReaders?: number
   /** How often a client that reads events is shown that the connection lives, while nothing happens. Default `'15s'`. */
   readonly heartbeat?: Duration
+  /**
+   * Requests whose task cannot be done within their deadline are refused with 503 at once, and told when to come again:
+   * see docs/guide-gateway.md. The gateway then asks workers and broker in the background. Default false.
+   */
+  readonly refuseLate?: boolean
   /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
   readonly bodyLimit?: number
   /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
@@ -92,6 +97,7 @@ export interface ResolvedOptions {
   readonly maxInFlight: number
   readonly maxReaders: number
   readonly heartbeatMs: number
+  readonly refuseLate: boolean
   readonly bodyLimit: number
   readonly metrics: boolean
   readonly exposeErrors: boolean
@@ -130,6 +136,7 @@ const CHECKS: Checks<Checked> = {
   maxInFlight: whole(1),
   maxReaders: whole(1),
   heartbeat: wait,
+  refuseLate: flag,
   bodyLimit: whole(1),
   metrics: flag,
   exposeErrors: flag,
@@ -166,6 +173,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     maxInFlight: chosen.maxInFlight ?? 5_000,
     maxReaders: chosen.maxReaders ?? 1_000,
     heartbeatMs: chosen.heartbeat ?? 15_000,
+    refuseLate: chosen.refuseLate ?? false,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,
     exposeErrors: chosen.exposeErrors ?? false,
