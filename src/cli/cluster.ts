@@ -126,15 +126,13 @@ export class Cluster implements Runnable {
 
   async #end(signal: NodeJS.Signals): Promise<void> {
     this.#isStopping = true
-    await Promise.all(
-      this.#seats.map(({ worker, restart }) => {
-        restart?.cancel()
-        if (!worker || worker.isDead()) return
-        return new Promise<void>((resolve) => {
-          worker.once('exit', () => resolve())
-          worker.process.kill(signal)
-        })
-      }),
-    )
+    const ends = this.#seats.map(async ({ worker, restart }) => {
+      restart?.cancel()
+      if (!worker || worker.isDead()) return
+      const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+      worker.process.kill(signal)
+      await ended
+    })
+    await Promise.all(ends)
   }
 }
