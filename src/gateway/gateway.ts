@@ -6,13 +6,13 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
-import { abandoningOf } from './abandoning.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
-import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
+import { deskOf } from './desk.ts'
+import { Events } from './events.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
@@ -26,9 +26,9 @@ import { checkHandler } from './route-checks.ts'
 import { taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { ticketsOf } from './tickets.ts'
 
 export { bodyHash, type JoinOptions } from './join.ts'
+export type { LimitOptions } from './limit.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
@@ -72,6 +72,7 @@ export class Gateway implements Service {
   readonly #readiness: Readiness
   readonly #metrics: Metrics | undefined
   readonly #outage: Outage
+  readonly #events: Events
   #options: ResolvedOptions
   #longestWaitMs: number
   #http: HttpSide | undefined
@@ -100,15 +101,8 @@ export class Gateway implements Service {
       timeoutMs: this.#options.probeTimeoutMs,
       cacheMs: this.#options.probeCacheMs,
     })
-    this.#desk = {
-      inFlight: 0,
-      maxInFlight: this.#options.maxInFlight,
-      tickets: ticketsOf(app, clock),
-      abandoning: abandoningOf(app, clock),
-      ...joinsOf(app, clock),
-      clock,
-      outage: () => this.#outage.reason,
-    }
+    this.#desk = deskOf(app, this.#options, clock, () => this.#outage.reason)
+    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, ...this.#options })
   }
 
   /**
@@ -203,6 +197,7 @@ export class Gateway implements Service {
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
     if (route.join) assertJoins(this.#app.settings, route.join)
+    this.#desk.refusal?.watch(route, given.send)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     const about = aboutTask(route, this.#app.registry.get(task.name))
     return this.#serve(method, path, { ...given, about }, (exchange) => {
@@ -226,9 +221,9 @@ export class Gateway implements Service {
   }
 
   #served(): ServedRoute[] {
-    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
     const openapi = (): OpenApi => this.openapi()
-    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, openapi })]
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness, openapi }
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, events: this.#events })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -263,6 +258,7 @@ export class Gateway implements Service {
       await http.close()
       throw listenError(error, host, port)
     }
+    this.#desk.refusal?.start()
     log('info', 'gateway', 'listening', { url: this.#url })
     if (requireBroker) return
     try {
@@ -279,10 +275,10 @@ export class Gateway implements Service {
     this.#contact = undefined
     await this.#starting?.catch(() => {})
     const http = this.#http
-    this.#starting = undefined
-    this.#http = undefined
-    this.#url = undefined
+    this.#starting = this.#http = this.#url = undefined
+    this.#events.close()
     await http?.close()
+    this.#desk.refusal?.stop()
     if (http) await this.#desk.abandoning.close()
   }
 }
