@@ -4,6 +4,7 @@ import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Embed } from '../protocol/signature.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
+import type { TraceContext } from '../protocol/trace-context.ts'
 import { checkAll, date, duration, whole, type Checks } from './check.ts'
 import { Retry } from './control-flow.ts'
 
@@ -43,6 +44,8 @@ export interface CurrentTask {
   readonly deadline: Date | undefined
   /** Milliseconds until then, 0 at least; `Infinity` where there is no deadline. */
   readonly remainingMs: number
+  /** The trace that its message came in; undefined: none. Tasks that it sends are in it too. */
+  readonly trace: TraceContext | undefined
   /** The headers of the message. */
   readonly request: TaskRequest
   readonly delivery: DeliveryInfo

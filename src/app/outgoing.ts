@@ -4,11 +4,13 @@ import { DEADLINE_HEADER, deadlineOf, type Headers, ONCE_HEADER } from '../proto
 import { argsRepr, kwargsRepr } from '../protocol/python-repr.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { newRequest, type TaskRequest } from '../protocol/task-message.ts'
+import { traceOfMessage, type TraceContext } from '../protocol/trace-context.ts'
 import type { CheckedCallOptions } from './call-options.ts'
 import type { CurrentTask } from './current-task.ts'
 import type { RouteOptions } from './route-options.ts'
 import { resolveRoute, type Route, type RouteSettings } from './routes.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
+import { currentTracer } from './tracer.ts'
 
 /** A task as the sender knows it: what its messages have in common is worked out once. */
 export interface Sendable {
@@ -64,6 +66,8 @@ export interface Place {
   readonly stampedHeaders: readonly string[] | null
   /** That of the task that it follows, or is sent in; epoch ms. */
   readonly deadlineMs?: number | undefined
+  /** That of the task that it follows, or is sent in. */
+  readonly trace?: TraceContext | undefined
 }
 
 /** The node that a process is which sends, as Celery names it. */
@@ -103,6 +107,11 @@ export function outgoing(
     atMs(call.deadline, nowMs) ?? Infinity,
     place?.deadlineMs ?? (current ? deadlineOf(current.request.custom) : Infinity),
   )
+  const given: Headers = {
+    ...(place ? place.trace : current && traceOfMessage(current.request.custom)),
+    ...options.headers,
+    ...call.headers,
+  }
   const isLimited = call.timeLimit !== undefined || call.softTimeLimit !== undefined
   const request = newRequest({
     id,
@@ -122,8 +131,8 @@ export function outgoing(
     origin: ORIGIN,
     ignoreResult,
     custom: {
-      ...options.headers,
-      ...call.headers,
+      ...given,
+      ...currentTracer()?.send(task.name, id, given),
       [SENT_HEADER]: Math.round(nowMs),
       ...(deadlineMs !== Infinity && { [DEADLINE_HEADER]: Math.ceil(deadlineMs) }),
       ...(mark !== undefined && { [ONCE_HEADER]: mark }),

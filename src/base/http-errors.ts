@@ -28,6 +28,18 @@ export const HTTP_ERRORS = {
     message: 'The key of this request was used with another request before',
     fix: 'Send a key of its own with each request, and the same one with its retries only',
   },
+  DEADLINE_UNREACHABLE: {
+    message: 'Task {task} cannot be done within {leftMs} ms now',
+    fix: 'Come again after {retryAfterS} s, or add workers',
+  },
+  LIMIT_REACHED: {
+    message: 'As many requests as may be are in flight here: {limit}',
+    fix: 'Come again after {retryAfterS} s, or raise limit.concurrency of the route',
+  },
+  RATE_REACHED: {
+    message: 'More than {limit} requests in {windowS} s',
+    fix: 'Come again after {retryAfterS} s, or raise limit.rate of the route',
+  },
   REQUEST_TIMEOUT: {
     message: 'The request did not arrive whole in time',
     fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',
@@ -67,6 +79,10 @@ export const HTTP_ERRORS = {
   RESULT_UNKNOWN: {
     message: 'Nothing is known of task {id}',
     fix: 'Ask sooner; where there are several gateways, give them a store',
+  },
+  READERS_TOO_MANY: {
+    message: '{readers} clients read events of tasks here, and no more may',
+    fix: 'Come again later or to another gateway, or raise maxReaders of the gateway',
   },
   TASK_ENDED: {
     message: 'Task {id} has ended as {state}, and cannot be revoked any more',

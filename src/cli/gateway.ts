@@ -1,8 +1,10 @@
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
 import type { Gateway } from '../gateway/gateway.ts'
-import { LovageError } from '../base/errors.ts'
+import { LovageError, messageOf } from '../base/errors.ts'
+import { log } from '../base/log.ts'
 import { printBanner } from './banner.ts'
+import { Cluster, clusterSize, isMember, tellReady } from './cluster.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
 import { runService } from './run-service.ts'
@@ -11,6 +13,10 @@ import { gatewayOf, isGateway, type ListenOptions } from './workload.ts'
 
 interface GatewayCommandOptions extends ServiceOptions, ListenOptions {
   requireBroker?: boolean
+  cluster?: number
+  cert?: string
+  key?: string
+  openapi?: boolean
 }
 
 export function command(): Command {
@@ -26,6 +32,14 @@ export function command(): Command {
     .argument('[name]', 'name of a gateway in the configuration')
     .addOption(listenPort())
     .addOption(listenHost())
+    .addOption(
+      new Option('--cluster <number>', 'processes that share the port; max is one for each processor').argParser(
+        clusterSize,
+      ),
+    )
+    .option('--cert <file>', 'certificate, PEM: speak HTTPS; with --key. SIGHUP reads both again')
+    .option('--key <file>', 'private key of the certificate, PEM')
+    .option('--openapi', 'print the routes as OpenAPI 3.1 describes them, and end')
     .option('--require-broker', 'fail where the broker cannot be reached, instead of waiting for it')
     .action((name: string | undefined, _options, self: Command) =>
       run(name, optionsOf<GatewayCommandOptions>(self), self),
@@ -43,14 +57,21 @@ export function listenHost(): Option {
 }
 
 async function run(name: string | undefined, options: GatewayCommandOptions, self: Command): Promise<void> {
+  if (options.openapi) {
+    const { gateway } = await chosen(name, options, self)
+    console.log(JSON.stringify(gateway.openapi(), null, 2))
+    return
+  }
+  const { cluster } = options
+  if (cluster !== undefined && !isMember()) return await runService(options, async () => new Cluster(cluster))
   await runService(options, async () => {
-    const target = await loadTarget(options, { gateways: true })
+    const { target, gateway } = await chosen(name, options, self)
     const { app } = target
     assertShared(app.settings, 'A gateway by itself', 'Use `lovage dev`, which runs all in one process')
-    const gateway = pick(target, name, options, self)
     return {
       start: () => gateway.start(),
-      announce: () => printBanner(target, { gateways: [gateway] }),
+      reload: async () => readAgain(gateway),
+      announce: () => (isMember() ? tellReady() : printBanner(target, { gateways: [gateway] })),
       stop: async () => {
         await gateway.stop()
         await app.close()
@@ -59,19 +80,39 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
   })
 }
 
+/** A new certificate that cannot be used must not end what runs with the old one. */
+function readAgain(gateway: Gateway): void {
+  try {
+    gateway.reload()
+    log('info', 'gateway', 'files of TLS read again')
+  } catch (error) {
+    log('error', 'gateway', 'files of TLS could not be read again', { error: messageOf(error) })
+  }
+}
+
+async function chosen(
+  name: string | undefined,
+  options: GatewayCommandOptions,
+  self: Command,
+): Promise<{ target: Target; gateway: Gateway }> {
+  const target = await loadTarget(options, { gateways: true })
+  return { target, gateway: pick(target, name, options, self) }
+}
+
 function pick(
   target: Target,
   name: string | undefined,
-  { port, host, requireBroker }: GatewayCommandOptions,
+  { port, host, requireBroker, cert, key }: GatewayCommandOptions,
   self: Command,
 ): Gateway {
+  const tls = cert === undefined && key === undefined ? undefined : { cert: cert ?? '', key: key ?? '' }
   const configured = chosenProcess(target, 'gateway', name, self)
   if (configured) {
     const { port: own, host: ownHost } = configured
-    return gatewayOf(target, configured).listenOn({ port: port ?? own, host: host ?? ownHost, requireBroker })
+    return gatewayOf(target, configured).listenOn({ port: port ?? own, host: host ?? ownHost, requireBroker, tls })
   }
   const exported = target.modules.get(target.source)?.['default']
-  if (isGateway(exported)) return exported.listenOn({ port, host, requireBroker })
+  if (isGateway(exported)) return exported.listenOn({ port, host, requireBroker, tls })
   const fix = "Add one to processes: web: { run: 'gateway', module: './gateway.ts' }, or name its module with -A"
   throw new LovageError('SETTING_INVALID', {
     option: 'processes',

@@ -9,8 +9,8 @@ export function listenError(error: unknown, host: string, port: number): LovageE
 }
 
 /** Where a listening gateway is reached. */
-export function urlOf({ port }: AddressInfo, host: string): string {
+export function urlOf({ port }: AddressInfo, host: string, isSecure: boolean): string {
   // Wildcards are no addresses to go to; this machine always is.
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${isIP(name) === 6 ? `[${name}]` : name}:${port}`
+  return `${isSecure ? 'https' : 'http'}://${isIP(name) === 6 ? `[${name}]` : name}:${port}`
 }

@@ -1,5 +1,6 @@
 import type { CallOptions } from '../app/call-options.ts'
 import type { RegisteredTask } from '../app/registry.ts'
+import { traceOf } from '../protocol/trace-context.ts'
 import type { RouteRequest } from './route.ts'
 
 /** One call of a task: what `applyAsync` takes. */
@@ -32,4 +33,13 @@ export function byName(
 function merged({ query, body, params }: RouteRequest): Record<string, unknown> {
   const named = typeof body === 'object' && body !== null && !Array.isArray(body) && !(body instanceof Uint8Array)
   return { ...query, ...(named ? body : undefined), ...params }
+}
+
+/** The trace of a request goes on in its task; headers that the route has for each task win. */
+export function traced(call: (request: RouteRequest) => Call): (request: RouteRequest) => Call {
+  return (request) => {
+    const trace = traceOf(request.headers)
+    const made = call(request)
+    return trace ? { ...made, options: { ...made.options, headers: { ...trace, ...made.options?.headers } } } : made
+  }
 }

@@ -23,6 +23,15 @@ export class Connections {
     if (this.#draining) socket.destroySoon()
   }
 
+  /** A connection has become a secure one: from now on it is known by its new socket alone. */
+  wrapped(socket: Socket): void {
+    for (const under of this.#open.keys()) {
+      if (under.remotePort === socket.remotePort && under.remoteAddress === socket.remoteAddress)
+        this.#open.delete(under)
+    }
+    this.opened(socket)
+  }
+
   /** A request has begun. */
   begin(socket: Socket, response: ServerResponse): void {
     const connection = this.#open.get(socket)

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { LovageError, type ErrorCode } from '../base/errors.ts'
 import { isLogged, log } from '../base/log.ts'
 import { loggedUrl } from './access-line.ts'
+import { traceIdOf, traceOf } from '../protocol/trace-context.ts'
 import type { Caller } from './relay.ts'
 import type { RouteRequest } from './route.ts'
 
@@ -105,6 +106,8 @@ export class Exchange implements RouteRequest, Caller {
     if (error !== undefined) line['error'] = error
     if (task !== undefined) line['task'] = task
     if (id !== undefined) line['id'] = id
+    const trace = traceOf(this.headers)
+    if (trace) line['trace'] = traceIdOf(trace)
     if (runMs !== undefined) {
       // What is neither run time nor ours to see apart: the way to the queue, the wait in it, and the way back.
       line['queueMs'] = round(Math.max(0, totalMs - runMs))

@@ -6,17 +6,18 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
-import { abandoningOf } from './abandoning.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
-import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
+import { deskOf } from './desk.ts'
+import { Events } from './events.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
 import { Mount } from './mount.ts'
+import { aboutTask, openApi, type OpenApi, type RouteAbout } from './openapi.ts'
 import { invalid, overridden, resolveOptions } from './options.ts'
 import type { GatewayOptions, ListenOptions, ResolvedOptions } from './options.ts'
 import type { Plugin } from './plugin.ts'
@@ -25,12 +26,13 @@ import { checkHandler } from './route-checks.ts'
 import { taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { ticketsOf } from './tickets.ts'
 
 export { bodyHash, type JoinOptions } from './join.ts'
+export type { LimitOptions } from './limit.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
+export type { OpenApi } from './openapi.ts'
 export type { Bind } from './bind.ts'
 export type { Plugin, PluginParts } from './plugin.ts'
 export type { GatewayOptions } from './options.ts'
@@ -43,6 +45,8 @@ export interface GatewaySurroundings {
   /** Opens what listens. Default: a server of Fastify's. */
   readonly openHttp?: OpenHttp
 }
+
+type Served = HandlerOptions & { readonly about?: RouteAbout }
 
 /** HTTP requests become tasks, and their outcomes responses. */
 export class Gateway implements Service {
@@ -68,6 +72,7 @@ export class Gateway implements Service {
   readonly #readiness: Readiness
   readonly #metrics: Metrics | undefined
   readonly #outage: Outage
+  readonly #events: Events
   #options: ResolvedOptions
   #longestWaitMs: number
   #http: HttpSide | undefined
@@ -96,15 +101,8 @@ export class Gateway implements Service {
       timeoutMs: this.#options.probeTimeoutMs,
       cacheMs: this.#options.probeCacheMs,
     })
-    this.#desk = {
-      inFlight: 0,
-      maxInFlight: this.#options.maxInFlight,
-      tickets: ticketsOf(app, clock),
-      abandoning: abandoningOf(app, clock),
-      ...joinsOf(app, clock),
-      clock,
-      outage: () => this.#outage.reason,
-    }
+    this.#desk = deskOf(app, this.#options, clock, () => this.#outage.reason)
+    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, ...this.#options })
   }
 
   /**
@@ -181,6 +179,16 @@ export class Gateway implements Service {
     return this.#stopping
   }
 
+  /** Reads the files of `tls` again, for a certificate that was renewed. @throws LovageError `OPTION_INVALID` */
+  reload(): void {
+    this.#http?.reload?.()
+  }
+
+  /** The routes as OpenAPI 3.1 describes them. */
+  openapi(): OpenApi {
+    return openApi(this.#app.name, this.#served())
+  }
+
   /** Sends it a request without a network, for tests. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse> {
     return this.#side().inject(request)
@@ -189,15 +197,17 @@ export class Gateway implements Service {
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
     if (route.join) assertJoins(this.#app.settings, route.join)
+    this.#desk.refusal?.watch(route, given.send)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
-    return this.#serve(method, path, given, (exchange) => {
+    const about = aboutTask(route, this.#app.registry.get(task.name))
+    return this.#serve(method, path, { ...given, about }, (exchange) => {
       exchange.task = task.name
       return relay(this.#desk, route, exchange, exchange)
     })
   }
 
-  #serve(method: Method, path: string, { body, bodyLimit }: HandlerOptions, answer: ServedRoute['answer']): Gateway {
-    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', answer })
+  #serve(method: Method, path: string, { body, bodyLimit, about }: Served, answer: ServedRoute['answer']): Gateway {
+    return this.#add({ methods: [method], path, bodyLimit, raw: body === 'raw', about, answer })
   }
 
   #add(route: ServedRoute): this {
@@ -211,8 +221,9 @@ export class Gateway implements Service {
   }
 
   #served(): ServedRoute[] {
-    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
-    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics })]
+    const openapi = (): OpenApi => this.openapi()
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness, openapi }
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, events: this.#events })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -236,17 +247,18 @@ export class Gateway implements Service {
   }
 
   async #open(): Promise<void> {
-    const { host, port, requireBroker } = this.#options
+    const { host, port, requireBroker, tls } = this.#options
     const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
     if (requireBroker) await contact.make(true)
     const http = this.#side()
     try {
-      this.#url = urlOf(await http.listen(host, port), host)
+      this.#url = urlOf(await http.listen(host, port), host, tls !== undefined)
     } catch (error) {
       this.#http = undefined
       await http.close()
       throw listenError(error, host, port)
     }
+    this.#desk.refusal?.start()
     log('info', 'gateway', 'listening', { url: this.#url })
     if (requireBroker) return
     try {
@@ -263,10 +275,10 @@ export class Gateway implements Service {
     this.#contact = undefined
     await this.#starting?.catch(() => {})
     const http = this.#http
-    this.#starting = undefined
-    this.#http = undefined
-    this.#url = undefined
+    this.#starting = this.#http = this.#url = undefined
+    this.#events.close()
     await http?.close()
+    this.#desk.refusal?.stop()
     if (http) await this.#desk.abandoning.close()
   }
 }

@@ -14,6 +14,8 @@ import {
   type Checks,
 } from '../app/check.ts'
 
+import { tlsFiles, type TlsFiles } from './tls.ts'
+
 /** What `gateway(app, options)` takes. Everything has a default. */
 export interface GatewayOptions {
   /** Port to listen on; 0 takes any that is free. Default 8000. */
@@ -36,10 +38,23 @@ export interface GatewayOptions {
    * tasks with 503, and begins to send them once the broker is there.
    */
   readonly requireBroker?: boolean
+  /** Speak HTTPS. Default: plain HTTP, for a proxy in front or this machine alone. */
+  readonly tls?: TlsFiles
+  /** Answer `GET /openapi.json` with a description of the routes. Default false. */
+  readonly openapi?: boolean
   /** Longest wait for the result of a task; a route may have its own. Default `'10s'`. */
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
   readonly maxInFlight?: number
+  /** Clients that may read events of tasks at a time; more are refused with 503. Default 1,000. */
+  readonly maxReaders?: number
+  /** How often a client that reads events is shown that the connection lives, while nothing happens. Default `'15s'`. */
+  readonly heartbeat?: Duration
+  /**
+   * Requests whose task cannot be done within their deadline are refused with 503 at once, and told when to come again:
+   * see docs/guide-gateway.md. The gateway then asks workers and broker in the background. Default false.
+   */
+  readonly refuseLate?: boolean
   /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
   readonly bodyLimit?: number
   /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
@@ -76,8 +91,13 @@ export interface ResolvedOptions {
   readonly allowedHosts: readonly string[]
   readonly allowedOrigins: readonly string[]
   readonly requireBroker: boolean
+  readonly tls: TlsFiles | undefined
+  readonly openapi: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
+  readonly maxReaders: number
+  readonly heartbeatMs: number
+  readonly refuseLate: boolean
   readonly bodyLimit: number
   readonly metrics: boolean
   readonly exposeErrors: boolean
@@ -110,8 +130,13 @@ const CHECKS: Checks<Checked> = {
   allowedHosts: listOf(text),
   allowedOrigins: listOf(originText),
   requireBroker: flag,
+  tls: tlsFiles,
+  openapi: flag,
   timeout: wait,
   maxInFlight: whole(1),
+  maxReaders: whole(1),
+  heartbeat: wait,
+  refuseLate: flag,
   bodyLimit: whole(1),
   metrics: flag,
   exposeErrors: flag,
@@ -142,8 +167,13 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     allowedHosts: chosen.allowedHosts ?? [],
     allowedOrigins: chosen.allowedOrigins ?? [],
     requireBroker: chosen.requireBroker ?? false,
+    tls: chosen.tls,
+    openapi: chosen.openapi ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
+    maxReaders: chosen.maxReaders ?? 1_000,
+    heartbeatMs: chosen.heartbeat ?? 15_000,
+    refuseLate: chosen.refuseLate ?? false,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,
     exposeErrors: chosen.exposeErrors ?? false,
@@ -161,7 +191,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
 }
 
 /** What a command line may say of a gateway. */
-export type ListenOptions = Pick<GatewayOptions, 'port' | 'host' | 'requireBroker'>
+export type ListenOptions = Pick<GatewayOptions, 'port' | 'host' | 'requireBroker' | 'tls'>
 
 /**
  * Options with those of them in place that are given and not undefined.

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { LovageError, type ErrorCode } from '../base/errors.ts'
 import { webJson } from './web-json.ts'
@@ -7,7 +8,8 @@ export interface Reply {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array
+  /** A stream is sent as it comes, and destroyed when the client goes. */
+  readonly body: string | Uint8Array | Readable
   /** Code of the error that it tells of, for the log. */
   readonly error?: ErrorCode
 }
@@ -82,6 +84,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   HOST_REFUSED: 421,
   ARGUMENTS_INVALID: 422,
   JOIN_MISMATCH: 422,
+  LIMIT_REACHED: 429,
+  RATE_REACHED: 429,
   HEADERS_TOO_LARGE: 431,
   CLIENT_GONE: 499,
   TASK_FAILED: 500,
@@ -92,8 +96,10 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   BROKER_CLOSED: 503,
   BROKER_REFUSED: 503,
   BROKER_UNREACHABLE: 503,
+  DEADLINE_UNREACHABLE: 503,
   GATEWAY_STOPPING: 503,
   OVERLOADED: 503,
+  READERS_TOO_MANY: 503,
   PUBLISH_REFUSED: 503,
   PUBLISH_TIMEOUT: 503,
   RESULT_FORGOTTEN: 503,
@@ -119,6 +125,8 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   PUBLISH_REFUSED: 'The broker takes no further tasks now',
   UNROUTABLE: 'No queue takes this task now',
   OVERLOADED: 'Too many requests are in flight',
+  READERS_TOO_MANY: 'Too many clients read events',
+  DEADLINE_UNREACHABLE: 'The task cannot be done in time now',
   STORE_FULL: 'Nothing more can be kept now',
   STORE_UNREACHABLE: 'The shared state cannot be reached',
   RESULT_FORGOTTEN: 'The result was lost before it could be read',
@@ -134,6 +142,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   GATEWAY_STOPPING: '1',
   OVERLOADED: '1',
   PUBLISH_REFUSED: '5',
+  READERS_TOO_MANY: '5',
   PUBLISH_TIMEOUT: '5',
   RESULT_FORGOTTEN: '5',
   STORE_FULL: '5',
@@ -162,7 +171,8 @@ export function safeError(error: LovageError, id?: string, message?: string): Sa
 
 /** The reply to an error: `{"error": {"code", "message", "id"}}`, with Retry-After where trying again helps. */
 export function errorReply(error: LovageError, id?: string, message?: string): Reply {
-  const retryAfter = RETRY_AFTER[error.code]
+  const { retryAfterS } = error.details
+  const retryAfter = typeof retryAfterS === 'number' ? String(retryAfterS) : RETRY_AFTER[error.code]
   const headers = retryAfter ? { 'retry-after': retryAfter } : undefined
   return { ...jsonReply(statusOf(error.code), { error: safeError(error, id, message) }, headers), error: error.code }
 }

@@ -1,5 +1,6 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as SecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import fastify, {
   type FastifyReply,
   type FastifyRequest,
@@ -14,10 +15,13 @@ import { type Exchanged, exchangeOf, readBodies } from './body.ts'
 import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { hostCheck } from './hosts.ts'
+import type { RouteAbout } from './openapi.ts'
 import type { ResolvedOptions } from './options.ts'
+import { listener } from './listener.ts'
 import { isMounted } from './mount.ts'
 import { isPreflight, originCheck, preflightHeaders } from './origins.ts'
 import { pathMethods } from './path-methods.ts'
+import { readTls } from './tls.ts'
 import { errorReply, type Reply } from './reply.ts'
 
 /** One route as the server needs it: what to do with a request, as data in and data out. */
@@ -27,6 +31,8 @@ export interface ServedRoute {
   readonly bodyLimit: number | undefined
   /** The body is bytes, whatever its media type. */
   readonly raw: boolean
+  /** What documents tell of it. */
+  readonly about?: RouteAbout | undefined
   /** Must not reject. */
   readonly answer: (exchange: Exchange) => Reply | Promise<Reply>
 }
@@ -42,6 +48,8 @@ export interface HttpSide {
   handle?(request: IncomingMessage, response: ServerResponse): Promise<void>
   /** Takes a request that came over no network. */
   inject(request: InjectOptions | string): Promise<LightMyRequestResponse>
+  /** Reads certificates again; connections that are open keep theirs. @throws LovageError `OPTION_INVALID` */
+  reload?(): void
   /**
    * From now on new requests get 503, and connections close as they become idle. Resolves when all are closed; those that
    * still carry a request after the grace period are cut.
@@ -204,58 +212,11 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, obse
     await server.ready()
     return server.inject(request)
   }
-  return { listen, handle, inject, close }
-}
-
-/** Node's server with the limits that Fastify has no names for. */
-function listener(
-  options: ResolvedOptions,
-  connections: Connections,
-  longestWaitMs: number,
-  handler: Parameters<typeof createServer>[1] & {},
-): Server {
-  const { headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, maxHeaderSize } = options
-  const server = createServer(
-    {
-      maxHeaderSize,
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      // How exactly the two limits above are kept.
-      connectionsCheckingInterval: Math.min(1_000, headersTimeoutMs),
-      // A missing Host header is ours to refuse, in our form.
-      requireHostHeader: false,
-    },
-    handler,
-  )
-  // Node's own way to close connections takes a response for finished when its last part was written, not when it was
-  // sent, and cuts it. Ours are closed by their count of requests.
-  server.closeIdleConnections = () => {}
-  server.timeout = Math.max(options.connectionTimeoutMs, longestWaitMs + 1_000)
-  server.on('connection', (socket: Socket) => connections.opened(socket))
-  const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable || !connections.isQuiet(socket)) socket.destroy()
-    else refuseRaw(error, socket, options)
+  const reload = (): void => {
+    if (options.tls)
+      for (const each of listeners) if (each instanceof SecureServer) each.setSecureContext(readTls(options.tls))
   }
-  server.on('clientError', refuse)
-  server.on('connect', (_request, socket: Socket) => refuse(new Error('CONNECT is for proxies'), socket))
-  return server
-}
-
-/** Answers what never became a request. */
-function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
-  const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
-  log('info', 'gateway', 'request refused unread', { status, error: messageOf(error) })
-  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
-  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
-  socket.destroySoon()
-}
-
-function rawError({ code, message }: NodeJS.ErrnoException, limit: number): LovageError {
-  if (code === 'HPE_HEADER_OVERFLOW') return new LovageError('HEADERS_TOO_LARGE', { limit })
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new LovageError('REQUEST_TIMEOUT')
-  return new LovageError('REQUEST_INVALID', { problem: message.replace(/^Parse Error: /, '') })
+  return { listen, handle, inject, close, reload }
 }
 
 /** An error of Fastify's, or of a body parser of ours, in our words. */

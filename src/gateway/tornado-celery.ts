@@ -7,6 +7,7 @@ import { failureText, readFailure } from '../protocol/failure.ts'
 import { parseIso } from '../protocol/iso-time.ts'
 import { decodeJson } from '../protocol/json.ts'
 import { isReady, payloadValue, type Outcome } from '../protocol/outcome.ts'
+import { traceOf } from '../protocol/trace-context.ts'
 import { pythonRepr } from '../protocol/python-repr.ts'
 import type { Exchange } from './exchange.ts'
 import { invalid } from './options.ts'
@@ -159,7 +160,9 @@ class TornadoCelery {
       const name = exchange.params['task'] as string
       if (!this.#tasks.has(name)) throw new LovageError('ROUTE_UNKNOWN', { method: 'task', path: name })
       exchange.task = name
-      const asked = this.#read(exchange.raw)
+      const read = this.#read(exchange.raw)
+      const trace = traceOf(exchange.headers)
+      const asked = trace ? { ...read, options: { ...read.options, headers: { ...trace } } } : read
       if (desk.inFlight >= desk.maxInFlight) throw new LovageError('OVERLOADED', { inFlight: desk.inFlight })
       const outage = desk.outage()
       if (outage) throw outage

@@ -3,6 +3,7 @@ import { TimeLimitExceeded, WorkerStopping } from '../app/control-flow.ts'
 import { runWithTask } from '../app/current-task.ts'
 import type { Hooks } from '../app/hooks.ts'
 import type { RegisteredTask, Registry } from '../app/registry.ts'
+import { currentTracer } from '../app/tracer.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Due, DueHeap } from '../base/due-heap.ts'
 import { isLovageError } from '../base/errors.ts'
@@ -123,7 +124,9 @@ class Performance {
   #call(task: RegisteredTask, current: RunningTask, body: TaskBody): void {
     let value: unknown
     try {
-      value = runWithTask(current, () => task.call(body.args, body.kwargs))
+      const run = (): unknown => runWithTask(current, () => task.call(body.args, body.kwargs))
+      const tracer = currentTracer()
+      value = tracer ? tracer.run(this.#request, run) : run()
       // Not waited for where there is nothing to wait for: that would be a promise and a turn for each short task.
       if (isThenable(value)) value = Promise.resolve(value)
     } catch (error) {

@@ -5,6 +5,7 @@ import { LovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { deadlineOf } from '../protocol/headers.ts'
+import { traceOfMessage, type TraceContext } from '../protocol/trace-context.ts'
 import { isReady } from '../protocol/outcome.ts'
 import type { Embed } from '../protocol/signature.ts'
 import type { TaskBody, TaskRequest } from '../protocol/task-message.ts'
@@ -67,6 +68,10 @@ export class RunningTask implements CurrentTask {
   get deadline(): Date | undefined {
     const atMs = deadlineOf(this.request.custom)
     return atMs === Infinity ? undefined : new Date(atMs)
+  }
+
+  get trace(): TraceContext | undefined {
+    return traceOfMessage(this.request.custom)
   }
 
   get remainingMs(): number {

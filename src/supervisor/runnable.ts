@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { LovageError } from '../base/errors.ts'
+import { findAccount } from './accounts.ts'
 import type { SupervisorConfig } from './configuration.ts'
 
 /** What Node cannot do, or this machine lacks, is refused before anything is started. Throws SUPERVISOR_CANNOT. */
@@ -39,23 +41,39 @@ function has(program: string, path: string): boolean {
 
 /** What supervisord would do and we do not, said at start so that nobody counts on it. */
 export function limitsOf({ minfds, minprocs, user }: SupervisorConfig): string[] {
-  const limits: string[] = []
+  const told: string[] = []
   if (process.pid === 1) {
-    limits.push(
+    told.push(
       'running as PID 1: Node does not reap the orphans of other processes, which stay zombies; run under an init (docker run --init, tini)',
     )
   }
-  if (minfds !== 1024)
-    limits.push(
-      `minfds=${minfds} is not set: Node cannot raise its limit; set it outside (ulimit -n ${minfds}, LimitNOFILE=)`,
+  const limits = hardLimits()
+  const low = (option: string, wanted: number, has: number | undefined, how: string): void => {
+    if (has === undefined || has >= wanted) return
+    told.push(
+      `${option}=${wanted} cannot be had: the limit is ${has}, and Node cannot raise it; set it outside (${how})`,
     )
-  if (minprocs !== 200)
-    limits.push(
-      `minprocs=${minprocs} is not set: Node cannot raise its limit; set it outside (ulimit -u ${minprocs}, TasksMax=)`,
-    )
-  if (user !== null && process.getuid?.() !== 0)
-    limits.push(`user=${user} has no effect: only root can become another user`)
-  return limits
+  }
+  low('minfds', minfds, limits.files, `ulimit -n ${minfds}, LimitNOFILE=${minfds}`)
+  low('minprocs', minprocs, limits.processes, `ulimit -u ${minprocs}, TasksMax=${minprocs}`)
+  if (user !== null && findAccount(user)?.uid !== process.getuid?.())
+    told.push(`user=${user} has no effect: only root can become another user`)
+  return told
+}
+
+/** The limits that this process has, and hands on; undefined: it has none, or the system does not tell. */
+function hardLimits(): { files: number | undefined; processes: number | undefined } {
+  let text = ''
+  try {
+    text = readFileSync('/proc/self/limits', 'utf8')
+  } catch {
+    // Only Linux tells it so.
+  }
+  const find = (name: string): number | undefined => {
+    const found = new RegExp(`^${name} +(\\d+)`, 'm').exec(text)?.[1]
+    return found === undefined ? undefined : Number(found)
+  }
+  return { files: find('Max open files'), processes: find('Max processes') }
 }
 
 /** What is unsafe in a configuration. */

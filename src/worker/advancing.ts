@@ -9,6 +9,7 @@ import { failChord, type FullChord, join } from '../canvas/join.ts'
 import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
 import { deadlineOf } from '../protocol/headers.ts'
+import { traceOfMessage } from '../protocol/trace-context.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 import type { Embed } from '../protocol/signature.ts'
@@ -114,7 +115,7 @@ export class Advancing {
 
   #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest, isCopy: boolean): Promise<void> {
     const { canvas, insist } = this.#options
-    const around = { stamps, stampedHeaders, deadlineMs: deadlineOf(custom) }
+    const around = { stamps, stampedHeaders, deadlineMs: deadlineOf(custom), trace: traceOfMessage(custom) }
     const about = { id: call.id, task: call.task, after: call.parentId }
     const act = (): Promise<void> => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around))
     return insist('what follows a task could not be sent', about, act, { isFinal })

@@ -4,6 +4,7 @@ import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import type { WorkerEvents } from './events.ts'
 import type { Ending } from './settle.ts'
 import type { Work } from './work.ts'
+import { traceIdOf, traceOfMessage } from '../protocol/trace-context.ts'
 
 /** What a worker has done since it was made. */
 export interface WorkerCounts {
@@ -84,7 +85,8 @@ export class Tally {
   /** A task has been settled. */
   settled(work: Work, outcome: Outcome, ending: Ending): void {
     const { counts } = this
-    const { id, task, retries } = work.request
+    const { id, task, retries, custom } = work.request
+    const trace = traceOfMessage(custom)
     const { state } = outcome
     if (state === 'SUCCESS') counts.succeeded++
     else if (state === 'FAILURE') counts.failed++
@@ -101,6 +103,7 @@ export class Tally {
       queue: work.delivery.queue,
       waitMs: work.waitMs,
       runMs: outcome.runMs,
+      ...(trace && { trace: traceIdOf(trace) }),
       ...(retries > 0 && { retries }),
       ...(ending !== 'acked' && { ending }),
       ...(outcome.retry && { retryInMs: outcome.retry.delayMs }),

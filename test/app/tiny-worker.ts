@@ -37,6 +37,7 @@ export async function tinyWorker(app: App, queues: readonly string[] = ['celery'
       signal: new AbortController().signal,
       deadline: undefined,
       remainingMs: Infinity,
+      trace: undefined,
       request,
       delivery,
       hostname: 'tiny@test',
