@@ -44,7 +44,7 @@ export type {
   RouteTarget,
 } from './app/route-options.ts'
 export type { ByNode, Inspect, InspectOptions, ScheduledInfo, TaskInfo } from './app/inspect.ts'
-export type { AnyResult, EndedMember, GroupResult } from './app/group-result.ts'
+export type { AnyResult, EndedMember, GroupResult, Progress } from './app/group-result.ts'
 export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'

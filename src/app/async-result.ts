@@ -9,7 +9,7 @@ import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
 import { readResultTuple, type ResultTree } from '../protocol/result-tree.ts'
 import { checkAll, duration, shown, Unfit, type Checks } from './check.ts'
-import { type AnyResult, idsOf } from './group-result.ts'
+import { type AnyResult, idsOf, type Progress, progressing, progressOf } from './group-result.ts'
 import type { Client } from './send.ts'
 import { readStream, type StreamReadOptions } from './stream-reader.ts'
 import type { Store } from '../store/store.ts'
@@ -93,8 +93,19 @@ export class AsyncResult<Result = unknown, Part = unknown> {
     return children.map((tuple) => this.#waiting.read(readResultTuple(tuple)))
   }
 
+  /** How far it has come, and all that came before it in its canvas: see `GroupResult.progress()`. */
+  progress(): Promise<Progress> {
+    return progressOf(this)
+  }
+
+  /** The same whenever a task has ended, until all have: see `GroupResult.progressing()`. */
+  progressing(options: GetOptions = {}): AsyncGenerator<Progress, void, void> {
+    return progressing(this, options)
+  }
+
   /**
-   * Has workers that run now drop it, and all that came before it in its canvas; what has ended stays as it is.
+   * Has workers that run now drop it, and all that came before it in its canvas, what is not sent yet too; what has ended
+   * stays as it is.
    * @throws LovageError as the broker's `publish` does
    */
   revoke(options: RevokeTreeOptions = {}): Promise<void> {
