@@ -147,12 +147,13 @@ export class Rounds {
 
   async #send(entry: LedgerEntry, action: Sending, nowMs: number): Promise<void> {
     const { ledger, app, clock } = this.#options
-    const { name, state } = entry
+    const { name, state, timetable } = entry
     const ids = ledger.idsOf(name, action.seed)
     const { expiresAtMs, tick, dropped } = action
     let result: ResultTree
     try {
-      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs })
+      const isAwaited = timetable.policy.overlap !== 'allow'
+      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs, isAwaited })
     } catch (error) {
       this.counts.failed++
       const pauseMs = Math.max(100, backoffMs(state.failures, PAUSE, clock.random()))
