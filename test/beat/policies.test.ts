@@ -121,7 +121,11 @@ describe('a run that nobody has begun, and that has expired', () => {
     await shop.clock.play(5 * MINUTE - 1_000)
     await shop.startWorker()
     await shop.clock.play(3 * MINUTE)
-    expect(minutes(shop).filter((minute) => minute >= 5).slice(-2)).toEqual([6, 7])
+    expect(
+      minutes(shop)
+        .filter((minute) => minute >= 5)
+        .slice(-2),
+    ).toEqual([6, 7])
   })
 })
 
