@@ -21,6 +21,8 @@ export interface RoundsOptions {
   readonly maxIntervalMs: number
   /** How long an entry is ours that we have taken. */
   readonly leaseMs: number
+  /** Says once more what the code says, to a ledger that has nothing. */
+  readonly retell: () => Promise<void>
 }
 
 type Sending = Extract<Action, { kind: 'send' }>
@@ -206,6 +208,8 @@ export class Rounds {
   async #resync(): Promise<void> {
     const { ledger } = this.#options
     const entries = await ledger.all()
+    // A store that was emptied, or came back without its data.
+    if (entries.length === 0 && !this.#isEnded) await this.#options.retell()
     const nowMs = await ledger.now()
     for (const entry of entries) {
       const state = resynced(entry.state, entry.timetable, nowMs)

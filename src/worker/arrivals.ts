@@ -61,7 +61,10 @@ export class Arrivals {
     }
     if (decision.kind === 'over') {
       const work = inHand.take(new Work(delivery, request, rules.registry.get(request.task)))
-      return settle(work, decision.outcome)
+      // What has become of the message that runs is not for a copy to say.
+      const asking = once.ask(request)
+      if (!asking) return settle(work, decision.outcome)
+      return void asking.then((isFirst) => (isFirst ? settle(work, decision.outcome) : leaving.drop(work)))
     }
     if (decision.kind === 'unknown') {
       const { outcome, expiresAtMs } = decision

@@ -108,3 +108,23 @@ test('a worker without a store runs it all the same, and says that it may run tw
   await expect.poll(() => running.stats().succeeded).toBe(1)
   expect(lines).toEqual(['a task that is to run once may run twice'])
 })
+
+test('a message that comes too late ends nothing that another of its task has begun', async () => {
+  const app = openApp()
+  let ends = 0
+  let finish: (() => void) | undefined
+  const waiting = app.task('waiting', () => new Promise<string>((resolve) => void (finish = () => resolve('done'))))
+  const errback = app.task('errback', () => void ends++)
+  const running = await working(app)
+  const result = await waiting.s().linkError(errback.s()).applyAsync([], { taskId: 'a', once: true })
+  await expect.poll(() => finish !== undefined, { timeout: 20_000 }).toBe(true)
+  await waiting
+    .s()
+    .linkError(errback.s())
+    .applyAsync([], { taskId: 'a', once: true, expires: new Date(1) })
+  await expect.poll(() => running.stats().received, { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => running.stats().duplicates, { timeout: 20_000 }).toBe(1)
+  finish?.()
+  expect(await result.get()).toBe('done')
+  expect(ends).toBe(0)
+})
