@@ -6,8 +6,6 @@ import type { Call } from '../canvas/plan.ts'
 import { queueChords } from '../canvas/queue-chords.ts'
 import { storeGroups } from '../canvas/store-groups.ts'
 import type { Store } from '../store/store.ts'
-import { ONCE_HEADER } from '../protocol/headers.ts'
-import { isRecord } from '../protocol/signature.ts'
 import { assertChords, countsInQueues, keepsMarks } from './capabilities.ts'
 import { type Place, sendable } from './outgoing.ts'
 import type { Registry } from './registry.ts'
@@ -42,11 +40,8 @@ export class CanvasSends {
    * can be kept. Rejects as `applyAsync` does.
    */
   deliverCopy(call: Call, around?: Partial<Place>): Promise<void> {
-    const { clock, settings } = this.#options
-    if (!keepsMarks(settings)) return this.deliver(call, around)
-    const { headers } = call.options
-    const marked = { ...(isRecord(headers) && headers), [ONCE_HEADER]: clock.uuid() }
-    return this.deliver({ ...call, options: { ...call.options, headers: marked } }, around)
+    if (!keepsMarks(this.#options.settings)) return this.deliver(call, around)
+    return this.deliver({ ...call, options: { ...call.options, once: true } }, around)
   }
 
   /** Brings one task to the broker. Rejects as `applyAsync` does. */

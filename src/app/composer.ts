@@ -180,19 +180,29 @@ export class Composer {
   }
 }
 
-/** The result that a tree tells of. */
+/** The result that a tree tells of. A chain may be longer than the stack is deep: what came before is read one by one. */
 export function readResult(
   tree: ResultTree,
   waiting: Waiting,
   expectations: ReadonlyMap<string, Expectation> = new Map(),
 ): AnyResult {
-  const { id, children, parent: before } = tree
-  const parent = before && readResult(before, waiting, expectations)
-  if (!children) return new AsyncResult({ id, parent, expectation: expectations.get(id) }, waiting)
-  return new GroupResult(
-    { id, parent, results: children.map((one) => readResult(one, waiting, expectations)) },
-    waiting,
-  )
+  let result: AnyResult | undefined
+  for (const { id, children } of lineOf(tree)) {
+    const parent = result
+    const results = children?.map((one) => readResult(one, waiting, expectations))
+    const expectation = expectations.get(id)
+    result = results
+      ? new GroupResult({ id, parent, results }, waiting)
+      : new AsyncResult({ id, parent, expectation }, waiting)
+  }
+  return result as AnyResult
+}
+
+/** What it came from, the first first, and itself. */
+function lineOf(tree: ResultTree): ResultTree[] {
+  const line: ResultTree[] = []
+  for (let one: ResultTree | undefined = tree; one; one = one.parent) line.push(one)
+  return line.reverse()
 }
 
 /** It was not sent, and will not be when it is tried again. */
@@ -209,10 +219,11 @@ function copied<T>(value: T): T {
   }
 }
 
-function* taskIds({ id, children, parent }: ResultTree): Generator<string> {
-  if (parent) yield* taskIds(parent)
-  if (!children) yield id
-  else for (const child of children) yield* taskIds(child)
+function* taskIds(tree: ResultTree): Generator<string> {
+  for (const { id, children } of lineOf(tree)) {
+    if (!children) yield id
+    else for (const child of children) yield* taskIds(child)
+  }
 }
 
 /** Ids of the tasks that it ends with. */

@@ -11,7 +11,7 @@ import { NO_EMBED } from '../protocol/signature.ts'
 import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
-import { assertStore } from './capabilities.ts'
+import { assertStore, keepsMarks } from './capabilities.ts'
 import { shown } from './check.ts'
 import { currentTaskIfAny, type CurrentTask } from './current-task.ts'
 import { type Circumstances, type Outgoing, outgoing, type Place, type Sendable } from './outgoing.ts'
@@ -155,7 +155,7 @@ export class Sender {
   async deliver(task: Sendable, call: Call, around: Partial<Place> = {}): Promise<void> {
     const { args, kwargs, embed, id, rootId, parentId, group, groupIndex, replyTo = '' } = call
     const options = readCallOptions(call.options, task.name)
-    if (options.once) assertStore(this.#settings, ONCE)
+    if (options.once && !keepsMarks(this.#settings)) assertStore(this.#settings, ONCE)
     const serializer = options.serializer ?? task.options.serializer
     const content = serializeBody(args, kwargs, embed, { serializer, types: this.#settings.jsonTypes })
     this.#limit(content.body)

@@ -28,6 +28,18 @@ export const HTTP_ERRORS = {
     message: 'The key of this request was used with another request before',
     fix: 'Send a key of its own with each request, and the same one with its retries only',
   },
+  DEADLINE_UNREACHABLE: {
+    message: 'Task {task} cannot be done within {leftMs} ms now',
+    fix: 'Come again after {retryAfterS} s, or add workers',
+  },
+  LIMIT_REACHED: {
+    message: 'As many requests as may be are in flight here: {limit}',
+    fix: 'Come again after {retryAfterS} s, or raise limit.concurrency of the route',
+  },
+  RATE_REACHED: {
+    message: 'More than {limit} requests in {windowS} s',
+    fix: 'Come again after {retryAfterS} s, or raise limit.rate of the route',
+  },
   REQUEST_TIMEOUT: {
     message: 'The request did not arrive whole in time',
     fix: 'Send it faster, or raise headersTimeout and requestTimeout of the gateway',

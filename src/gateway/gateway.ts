@@ -6,13 +6,12 @@ import type { Service } from '../base/service.ts'
 import type { App } from '../app/app.ts'
 import { childPlace } from '../app/child-place.ts'
 import type { RemoteTask } from '../app/task.ts'
-import { abandoningOf } from './abandoning.ts'
 import { listenError, urlOf } from './address.ts'
 import type { Bind } from './bind.ts'
 import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
-import { joinsOf } from './joins.ts'
 import { Contact } from './contact.ts'
+import { deskOf } from './desk.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
@@ -26,9 +25,9 @@ import { checkHandler } from './route-checks.ts'
 import { taskRoute } from './route.ts'
 import type { HandlerOptions, Method, PathParams, RouteOptions, RouteRequest } from './route.ts'
 import { openHttp, type HttpSide, type OpenHttp, type ServedRoute } from './server.ts'
-import { ticketsOf } from './tickets.ts'
 
 export { bodyHash, type JoinOptions } from './join.ts'
+export type { LimitOptions } from './limit.ts'
 export { respond, type Reply, type RespondOptions } from './reply.ts'
 export { tornadoCelery, type TornadoCeleryOptions } from './tornado-celery.ts'
 export type { Middleware, Mount, PlainRequest } from './mount.ts'
@@ -100,15 +99,7 @@ export class Gateway implements Service {
       timeoutMs: this.#options.probeTimeoutMs,
       cacheMs: this.#options.probeCacheMs,
     })
-    this.#desk = {
-      inFlight: 0,
-      maxInFlight: this.#options.maxInFlight,
-      tickets: ticketsOf(app, clock),
-      abandoning: abandoningOf(app, clock),
-      ...joinsOf(app, clock),
-      clock,
-      outage: () => this.#outage.reason,
-    }
+    this.#desk = deskOf(app, this.#options, clock, () => this.#outage.reason)
   }
 
   /**
@@ -203,6 +194,7 @@ export class Gateway implements Service {
   #bind(method: Method, path: string, task: RemoteTask, given: RouteOptions<any, any, any> = {}): Gateway {
     const route = taskRoute(`${method} ${path}`, task, given, this.#app.registry, this.#options)
     if (route.join) assertJoins(this.#app.settings, route.join)
+    this.#desk.refusal?.watch(route, given.send)
     this.#longestWaitMs = Math.max(this.#longestWaitMs, route.timeoutMs)
     const about = aboutTask(route, this.#app.registry.get(task.name))
     return this.#serve(method, path, { ...given, about }, (exchange) => {
@@ -263,6 +255,7 @@ export class Gateway implements Service {
       await http.close()
       throw listenError(error, host, port)
     }
+    this.#desk.refusal?.start()
     log('info', 'gateway', 'listening', { url: this.#url })
     if (requireBroker) return
     try {
@@ -283,6 +276,7 @@ export class Gateway implements Service {
     this.#http = undefined
     this.#url = undefined
     await http?.close()
+    this.#desk.refusal?.stop()
     if (http) await this.#desk.abandoning.close()
   }
 }

@@ -46,6 +46,11 @@ export interface GatewayOptions {
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
   readonly maxInFlight?: number
+  /**
+   * Requests whose task cannot be done within their deadline are refused with 503 at once, and told when to come again:
+   * see docs/guide-gateway.md. The gateway then asks workers and broker in the background. Default false.
+   */
+  readonly refuseLate?: boolean
   /** Largest request body, in bytes; a route may have its own. Default 1 MiB. */
   readonly bodyLimit?: number
   /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
@@ -86,6 +91,7 @@ export interface ResolvedOptions {
   readonly openapi: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
+  readonly refuseLate: boolean
   readonly bodyLimit: number
   readonly metrics: boolean
   readonly exposeErrors: boolean
@@ -122,6 +128,7 @@ const CHECKS: Checks<Checked> = {
   openapi: flag,
   timeout: wait,
   maxInFlight: whole(1),
+  refuseLate: flag,
   bodyLimit: whole(1),
   metrics: flag,
   exposeErrors: flag,
@@ -156,6 +163,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     openapi: chosen.openapi ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
+    refuseLate: chosen.refuseLate ?? false,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,
     exposeErrors: chosen.exposeErrors ?? false,

@@ -10,6 +10,8 @@ import { remainingOf } from './deadline.ts'
 import type { Call } from './arguments.ts'
 import { begin } from './begin.ts'
 import type { Joins } from './joins.ts'
+import type { Limits } from './limit.ts'
+import type { Refusal } from './refusal.ts'
 import type { Waits } from './waits.ts'
 import { patienceOf, type Patience } from './prefer.ts'
 import {
@@ -35,6 +37,9 @@ export interface Desk {
   readonly abandoning: Abandoning
   /** Which task a retried request belongs to. */
   readonly joins: Joins
+  readonly limits: Limits
+  /** Sends away who cannot be served in time; undefined: nobody is. */
+  readonly refusal: Refusal | undefined
   /** Who waits for tasks that several requests share. */
   readonly waits: Waits
   readonly clock: Clock
@@ -62,6 +67,8 @@ interface Progress {
   isShared?: boolean
   /** It does not wait any more; where those who do are counted. */
   leave?: () => void
+  /** Its place is free for another, where the route has a limit. */
+  release?: () => void
   /** Until when the caller needs the answer; epoch ms. */
   deadlineMs?: number
   outcome?: Outcome
@@ -82,10 +89,11 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const startedMs = desk.clock.monotonic()
     const refused = route.guard && (await route.guard(request))
     if (refused !== undefined) return replyOf(refused, route.contentType)
+    if (route.limit) progress.release = await desk.limits.enter(route.where, route.limit, request, route.timeoutMs)
     const remainingMs = remainingOf(route.deadline, request.headers, patience)
     const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
     const call = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
-    const { result, isShared } = await begin(desk.joins, route, request, caller, call)
+    const { result, isShared } = await begin(desk, route, request, caller, call, remainingMs)
     Object.assign(progress, { result, isShared })
     if (patience.waitMs === 0) return followed(await accepted(desk, route.task.name, result.id), patience)
 
@@ -98,6 +106,7 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     if (isLate(outcome, progress, desk.clock)) throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: 0 })
     progress.outcome = outcome
     caller.runMs = outcome.runMs
+    desk.refusal?.ran(route, outcome.runMs)
     return followed(await outcomeReply(route, request, outcome), patience)
   } catch (error) {
     abandon(desk, route, caller, progress, error)
@@ -106,6 +115,7 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     caller.onGone = undefined
     settle(progress)
     progress.leave?.()
+    progress.release?.()
     desk.inFlight--
   }
 }

@@ -82,6 +82,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   HOST_REFUSED: 421,
   ARGUMENTS_INVALID: 422,
   JOIN_MISMATCH: 422,
+  LIMIT_REACHED: 429,
+  RATE_REACHED: 429,
   HEADERS_TOO_LARGE: 431,
   CLIENT_GONE: 499,
   TASK_FAILED: 500,
@@ -92,6 +94,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   BROKER_CLOSED: 503,
   BROKER_REFUSED: 503,
   BROKER_UNREACHABLE: 503,
+  DEADLINE_UNREACHABLE: 503,
   GATEWAY_STOPPING: 503,
   OVERLOADED: 503,
   PUBLISH_REFUSED: 503,
@@ -119,6 +122,7 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   PUBLISH_REFUSED: 'The broker takes no further tasks now',
   UNROUTABLE: 'No queue takes this task now',
   OVERLOADED: 'Too many requests are in flight',
+  DEADLINE_UNREACHABLE: 'The task cannot be done in time now',
   STORE_FULL: 'Nothing more can be kept now',
   STORE_UNREACHABLE: 'The shared state cannot be reached',
   RESULT_FORGOTTEN: 'The result was lost before it could be read',
@@ -162,7 +166,8 @@ export function safeError(error: LovageError, id?: string, message?: string): Sa
 
 /** The reply to an error: `{"error": {"code", "message", "id"}}`, with Retry-After where trying again helps. */
 export function errorReply(error: LovageError, id?: string, message?: string): Reply {
-  const retryAfter = RETRY_AFTER[error.code]
+  const { retryAfterS } = error.details
+  const retryAfter = typeof retryAfterS === 'number' ? String(retryAfterS) : RETRY_AFTER[error.code]
   const headers = retryAfter ? { 'retry-after': retryAfter } : undefined
   return { ...jsonReply(statusOf(error.code), { error: safeError(error, id, message) }, headers), error: error.code }
 }

@@ -3,6 +3,7 @@ import { checkAll, flag, oneOf, shown, text, Unfit, wait, whole, type Check, typ
 import { checkOptions, SEND_CHECKS, type SendOptions } from '../app/task-options.ts'
 import { CALLER_CHECKS, type CheckedCaller } from './deadline.ts'
 import { type CheckedJoin, joinOption } from './join.ts'
+import { type CheckedLimit, limitOption } from './limit.ts'
 import { invalid } from './options.ts'
 import type { HandlerOptions, RouteOptions } from './route.ts'
 
@@ -23,6 +24,7 @@ export interface CheckedRoute extends CheckedHandler, CheckedCaller, Record<Func
   waitThenAccept: number
   prefer: boolean
   join: CheckedJoin
+  limit: CheckedLimit
   send: SendOptions
 }
 
@@ -60,6 +62,7 @@ const ROUTE_CHECKS: Checks<CheckedRoute> = {
   waitThenAccept: wait,
   prefer: flag,
   join: joinOption,
+  limit: limitOption,
   send: (value) => checkOptions(value as object, SEND_CHECKS, 'send') && (value as SendOptions),
 }
 

@@ -8,6 +8,7 @@ import type { Registry } from '../app/registry.ts'
 import { byName, traced, type Call } from './arguments.ts'
 import { callerRules, type CallerOptions, type CallerRules } from './deadline.ts'
 import { type JoinOptions, joinRule, type JoinRule } from './join.ts'
+import type { CheckedLimit, LimitOptions } from './limit.ts'
 import { invalid, type ResolvedOptions } from './options.ts'
 import type { Patience } from './prefer.ts'
 import { checkRoute, type CheckedRoute } from './route-checks.ts'
@@ -87,6 +88,8 @@ export interface RouteOptions<Params, Args extends readonly unknown[], Result> e
    * store, and results that every gateway can read. Default: each request has a task of its own.
    */
   readonly join?: JoinOptions<Params>
+  /** Requests at a time, or in a time, that are let in; more are refused with 429. Default: any number. */
+  readonly limit?: LimitOptions<Params>
   /**
    * `'wait'` answers with the result. `'accept'` answers 202 as soon as the broker has the task, with the place where
    * its result will be. Default `'wait'`.
@@ -133,6 +136,9 @@ export interface HandlerOptions {
 
 /** A route bound to a task, checked, as the relay reads it. */
 export interface TaskRoute extends CallerRules {
+  /** Names it: `GET /sum/:x/:y`. */
+  readonly where: string
+  readonly limit: CheckedLimit | undefined
   /** Undefined: each request has a task of its own. */
   readonly join: JoinRule | undefined
   readonly task: RemoteTask
@@ -183,6 +189,8 @@ export function taskRoute(
     // Who does not wait has nothing to choose.
     prefer: reply === 'wait' && (prefer ?? response === undefined),
     timeoutMs,
+    where,
+    limit: rest.limit,
     join: joinRule(where, rest.join),
     ...callerRules(rest, registered?.options),
     response,

@@ -11,8 +11,13 @@ export interface ResultTree {
 }
 
 /** Celery's form of it: `[[id, parent], children]`, with null for what is not there. */
-export function resultTuple({ id, parent, children }: ResultTree): unknown[] {
-  return [[id, parent ? resultTuple(parent) : null], children ? children.map(resultTuple) : null]
+export function resultTuple(tree: ResultTree): unknown[] {
+  // A chain may be longer than the stack is deep.
+  const line: ResultTree[] = []
+  for (let one: ResultTree | undefined = tree; one; one = one.parent) line.push(one)
+  let tuple: unknown[] | null = null
+  for (const { id, children } of line.reverse()) tuple = [[id, tuple], children ? children.map(resultTuple) : null]
+  return tuple as unknown[]
 }
 
 /**
@@ -20,15 +25,18 @@ export function resultTuple({ id, parent, children }: ResultTree): unknown[] {
  * @throws LovageError `BODY_UNDECODABLE`
  */
 export function readResultTuple(tuple: unknown): ResultTree {
-  const [head, nodes] = pairOf(tuple)
-  const [id, parent] = typeof head === 'string' ? [head, null] : pairOf(head)
-  if (typeof id !== 'string' || id === '') throw undecodable('an id is missing')
-  if (!isNone(nodes) && !Array.isArray(nodes)) throw undecodable('members of a group are no list')
-  return {
-    id,
-    ...(isNone(parent) ? undefined : { parent: readResultTuple(parent) }),
-    ...(isNone(nodes) ? undefined : { children: (nodes as unknown[]).map(readResultTuple) }),
+  const line: { readonly id: string; readonly children?: readonly ResultTree[] }[] = []
+  for (let left = tuple, isFirst = true; isFirst || !isNone(left); isFirst = false) {
+    const [head, nodes] = pairOf(left)
+    const [id, parent] = typeof head === 'string' ? [head, null] : pairOf(head)
+    if (typeof id !== 'string' || id === '') throw undecodable('an id is missing')
+    if (!isNone(nodes) && !Array.isArray(nodes)) throw undecodable('members of a group are no list')
+    line.push({ id, ...(isNone(nodes) ? undefined : { children: (nodes as unknown[]).map(readResultTuple) }) })
+    left = parent
   }
+  let tree: ResultTree | undefined
+  for (const one of line.reverse()) tree = { ...one, ...(tree && { parent: tree }) }
+  return tree as ResultTree
 }
 
 function isNone(value: unknown): boolean {

@@ -106,7 +106,10 @@ export class Operator extends Inspector implements Operations {
     if (!isWanted(process.status)) throw faultError('NOT_RUNNING', name)
     process.apply({ type: 'stop' })
     if (process.status.state === 'UNKNOWN') throw faultError('FAILED', `${name} cannot be signalled`)
-    if (wait) await process.until(({ state }) => isStopped(state))
+    if (!wait) return true
+    if (process.status.state === 'STOPPING')
+      this.supervisor.log.write('info', `waiting for ${process.config.name} to stop`)
+    await process.until(({ state }) => isStopped(state))
     return true
   }
 

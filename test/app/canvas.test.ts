@@ -1,11 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { addToChord, type App, chain, chord, currentTask, group, lovage, replace } from '../../src/index.ts'
+import { readResultTuple, resultTuple, type ResultTree } from '../../src/protocol/result-tree.ts'
+import {
+  addToChord,
+  type AnyResult,
+  type App,
+  chain,
+  chord,
+  currentTask,
+  group,
+  lovage,
+  LovageError,
+  Reject,
+  replace,
+} from '../../src/index.ts'
 import { openBackend } from '../../src/backend/open.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
 
 const patience = { timeout: '20s' } as const
+const polling = { timeout: 20_000 }
 
 describe('canvases on a worker', () => {
   let app: App
@@ -210,6 +224,56 @@ describe('canvases on a worker', () => {
     await expect(more.delay(1).get(patience)).rejects.toThrow('in no chord')
   })
 
+  test('the body of a chord that is sent again runs from one message', async () => {
+    const { broker } = await app.client()
+    const ran: string[] = []
+    const body = app.task('body', (xs: readonly number[]) => {
+      ran.push(currentTask().id)
+      return xs.length
+    })
+    const publish = broker.publish.bind(broker)
+    broker.publish = async (message, to, options) => {
+      await publish(message, to, options)
+      if (message.headers['task'] !== 'body' || ran.includes('lost')) return
+      // It is there, and who has sent it cannot know.
+      ran.push('lost')
+      throw new LovageError('PUBLISH_TIMEOUT', { timeoutMs: 1 })
+    }
+    const result = await chord([add.s(1, 1), add.s(2, 2)], body.s()).delay()
+    expect(await result.get(patience)).toBe(2)
+    await expect.poll(async () => (await broker.admin?.depth('celery'))?.messages, polling).toBe(0)
+    await made.stop()
+    expect(ran).toEqual(['lost', result.id])
+    broker.publish = publish
+  })
+
+  test('a member that runs again adds and replaces by the same tasks, and none counts twice', async () => {
+    const { broker } = await app.client()
+    const ids: string[] = []
+    const publish = broker.publish.bind(broker)
+    broker.publish = async (message, to, options) => {
+      if (message.headers['task'] === 'add') ids.push(String(message.headers['id']))
+      await publish(message, to, options)
+    }
+    const isAgain = new Set<string>()
+    const twice = app.task('twice', async (x: number) => {
+      await addToChord(add.s(x, 100))
+      const { id, request } = currentTask()
+      // As if its worker had died: the same message comes again.
+      if (!isAgain.has(id)) {
+        isAgain.add(id)
+        throw new Reject('once more', { requeue: true })
+      }
+      expect(request.retries).toBe(0)
+      return replace(chain(add.s(x, 1), add.s(1)))
+    })
+    const canvas = chord([twice.s(1), add.s(1, 1)], sum.s())
+    expect(await canvas.delay().get(patience)).toBe(101 + 3 + 2)
+    const added = ids.filter((id, at) => ids.indexOf(id) !== at)
+    expect(added).toHaveLength(1)
+    broker.publish = publish
+  })
+
   test('arguments that do not fit, and canvases of nothing, are refused when they are sent', async () => {
     await expect(add.s(1).applyAsync([] as never)).rejects.toMatchObject({ code: 'ARGUMENTS_INVALID' })
     expect(() => group([])).toThrow('is empty')
@@ -227,6 +291,26 @@ describe('canvases on a worker', () => {
     expect([data.args, data.kwargs, data.options]).toEqual([[1], { y: 4, z: 3 }, { queue: 'third' }])
   })
 })
+
+test('a chain may have more steps than the stack is deep', async () => {
+  const broker = openBroker(`memory://${randomUUID()}`)
+  const open = () => ({ broker, backend: openBackend('rpc://', { broker }) })
+  const app = lovage('canvas', { broker: 'memory://' }, { env: {}, open })
+  const add = app.task('add', (x: number, y: number) => x + y)
+  const steps = Array.from({ length: 20_000 }, () => add.s(1))
+  const result = await chain(steps).applyAsync([1])
+  let count = 0
+  for (let one: AnyResult | undefined = result; one; one = one.parent) count++
+  expect(count).toBe(20_000)
+  const tree = Array.from({ length: 20_000 }, (_, at) => `id${at}`).reduce<ResultTree | undefined>(
+    (parent, id) => ({ id, ...(parent && { parent }) }),
+    undefined,
+  ) as ResultTree
+  let read: ResultTree | undefined = readResultTuple(resultTuple(tree))
+  for (count = 0; read; read = read.parent) count++
+  expect(count).toBe(20_000)
+  await app.close()
+}, 60_000)
 
 test('a chord that nothing can count is refused by name, wherever in a canvas it is', async () => {
   const broker = openBroker(`memory://${randomUUID()}`)

@@ -44,6 +44,7 @@ test('the guide has every option, with its default', () => {
     allowedOrigins: '[]',
     requireBroker: 'false',
     metrics: 'false',
+    refuseLate: 'false',
     openapi: 'false',
     tls: 'none',
     exposeErrors: 'false',

@@ -38,7 +38,7 @@ describe('a program', () => {
     expect(operator.getProcessInfo('cat')).toMatchObject({ statename: 'STOPPED', pid: 0, exitstatus: -1 })
     expect(seen).toEqual(['cat STARTING', 'cat RUNNING', 'cat STOPPING', 'cat STOPPED'])
     expect(lines.join('')).toMatch(
-      /INFO supervisord started with pid \d+\n.*INFO spawned: 'cat' with pid \d+\n.*INFO success: cat entered RUNNING state, process has stayed up for > than 0 seconds \(startsecs\)\n.*WARN stopped: cat \(terminated by SIGTERM\)\n/,
+      /INFO supervisord started with pid \d+\n.*INFO spawned: 'cat' with pid \d+\n.*INFO success: cat entered RUNNING state, process has stayed up for > than 0 seconds \(startsecs\)\n.*INFO waiting for cat to stop\n.*WARN stopped: cat \(terminated by SIGTERM\)\n/,
     )
   })
 
