@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import type { AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { systemClock, type Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
@@ -26,7 +26,7 @@ const BODY_LIMIT = 4 * 2 ** 20
 const MOST_CONNECTIONS = 1_000
 const REQUEST_MS = 30_000
 /** Who has not sent all of a request by then is cut off. */
-const LEAVE_MS = 5_000
+const LEAVE_MS = 2_000
 const PLAIN = 'text/plain;charset=utf-8'
 
 /**
@@ -140,11 +140,17 @@ export class HttpFace implements Service {
     const signal = AbortSignal.any([ended.signal, this.#gone.signal])
     // Few chunks ahead of who reads: it may read slowly, or not at all.
     const stream = Readable.from(followLog(path, this.#clock, signal), { highWaterMark: 2 })
-    // Proxies must not keep it back until there is more.
+    // An empty log is answered at once too.
+    reply.hijack()
+    reply.raw.writeHead(200, {
+      'content-type': PLAIN,
+      'last-modified': found.mtime.toUTCString(),
+      // Proxies must not keep it back until there is more.
+      'x-accel-buffering': 'no',
+    })
+    reply.raw.flushHeaders()
+    pipeline(stream, reply.raw, () => reply.raw.destroy())
     return reply
-      .headers({ 'x-accel-buffering': 'no', 'last-modified': found.mtime.toUTCString() })
-      .type(PLAIN)
-      .send(stream)
   }
 }
 
