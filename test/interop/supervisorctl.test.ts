@@ -35,7 +35,7 @@ describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () =>
 
   it('has every verb, with its output and its exit code, over the socket', async () => {
     expect(await differences(STEPS, 'socket')).toEqual([])
-  }, 120_000)
+  }, 240_000)
 
   it('has them over TCP too', async () => {
     const few = STEPS.filter(([args]) => /^(status cat|restart|tail ticker|pid nosuch)/.test(args))
