@@ -11,10 +11,10 @@ import type { TaskOptions } from './task-options.ts'
 
 /** What a task comes to whose function returns `Returned`: of an async generator, what that returns. */
 export type ResultIn<Returned> =
-  Awaited<Returned> extends AsyncGenerator<any, infer Result, any> ? Result : Awaited<Returned>
+  Awaited<Returned> extends AsyncGenerator<any, infer Result> ? Result : Awaited<Returned>
 
 /** What it yields on the way, where it is an async generator. */
-export type PartIn<Returned> = Awaited<Returned> extends AsyncGenerator<infer Part, any, any> ? Part : unknown
+export type PartIn<Returned> = Awaited<Returned> extends AsyncGenerator<infer Part> ? Part : unknown
 
 /** A task that can be sent. One that lives elsewhere, in Python say, can only be sent. */
 export interface RemoteTask<Args extends readonly unknown[] = any, Result = unknown, Part = unknown> {

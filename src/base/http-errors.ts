@@ -80,6 +80,10 @@ export const HTTP_ERRORS = {
     message: 'Nothing is known of task {id}',
     fix: 'Ask sooner; where there are several gateways, give them a store',
   },
+  READERS_TOO_MANY: {
+    message: '{readers} clients read events of tasks here, and no more may',
+    fix: 'Come again later or to another gateway, or raise maxReaders of the gateway',
+  },
   TASK_ENDED: {
     message: 'Task {id} has ended as {state}, and cannot be revoked any more',
     fix: 'Read its result',

@@ -4,6 +4,7 @@ import type { Gateway } from '../gateway/gateway.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { printBanner } from './banner.ts'
+import { Cluster, clusterSize, isMember, tellReady } from './cluster.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
 import { runService } from './run-service.ts'
@@ -12,6 +13,7 @@ import { gatewayOf, isGateway, type ListenOptions } from './workload.ts'
 
 interface GatewayCommandOptions extends ServiceOptions, ListenOptions {
   requireBroker?: boolean
+  cluster?: number
   cert?: string
   key?: string
   openapi?: boolean
@@ -30,6 +32,11 @@ export function command(): Command {
     .argument('[name]', 'name of a gateway in the configuration')
     .addOption(listenPort())
     .addOption(listenHost())
+    .addOption(
+      new Option('--cluster <number>', 'processes that share the port; max is one for each processor').argParser(
+        clusterSize,
+      ),
+    )
     .option('--cert <file>', 'certificate, PEM: speak HTTPS; with --key. SIGHUP reads both again')
     .option('--key <file>', 'private key of the certificate, PEM')
     .option('--openapi', 'print the routes as OpenAPI 3.1 describes them, and end')
@@ -55,6 +62,8 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
     console.log(JSON.stringify(gateway.openapi(), null, 2))
     return
   }
+  const { cluster } = options
+  if (cluster !== undefined && !isMember()) return await runService(options, async () => new Cluster(cluster))
   await runService(options, async () => {
     const { target, gateway } = await chosen(name, options, self)
     const { app } = target
@@ -62,7 +71,7 @@ async function run(name: string | undefined, options: GatewayCommandOptions, sel
     return {
       start: () => gateway.start(),
       reload: async () => readAgain(gateway),
-      announce: () => printBanner(target, { gateways: [gateway] }),
+      announce: () => (isMember() ? tellReady() : printBanner(target, { gateways: [gateway] })),
       stop: async () => {
         await gateway.stop()
         await app.close()

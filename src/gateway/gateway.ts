@@ -12,6 +12,7 @@ import { builtInRoutes } from './built-in.ts'
 import { assertJoins } from './join.ts'
 import { Contact } from './contact.ts'
 import { deskOf } from './desk.ts'
+import { Events } from './events.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
 import { Metrics } from './metrics.ts'
@@ -71,6 +72,7 @@ export class Gateway implements Service {
   readonly #readiness: Readiness
   readonly #metrics: Metrics | undefined
   readonly #outage: Outage
+  readonly #events: Events
   #options: ResolvedOptions
   #longestWaitMs: number
   #http: HttpSide | undefined
@@ -100,6 +102,7 @@ export class Gateway implements Service {
       cacheMs: this.#options.probeCacheMs,
     })
     this.#desk = deskOf(app, this.#options, clock, () => this.#outage.reason)
+    this.#events = new Events({ app, clock, tickets: this.#desk.tickets, ...this.#options })
   }
 
   /**
@@ -218,9 +221,9 @@ export class Gateway implements Service {
   }
 
   #served(): ServedRoute[] {
-    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness }
     const openapi = (): OpenApi => this.openapi()
-    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, openapi })]
+    const parts = { app: this.#app, desk: this.#desk, options: this.#options, readiness: this.#readiness, openapi }
+    return [...this.#routes, ...builtInRoutes(this.#routes, { ...parts, metrics: this.#metrics, events: this.#events })]
   }
 
   /** For who takes requests from another server: that one does not start us. */
@@ -272,9 +275,8 @@ export class Gateway implements Service {
     this.#contact = undefined
     await this.#starting?.catch(() => {})
     const http = this.#http
-    this.#starting = undefined
-    this.#http = undefined
-    this.#url = undefined
+    this.#starting = this.#http = this.#url = undefined
+    this.#events.close()
     await http?.close()
     this.#desk.refusal?.stop()
     if (http) await this.#desk.abandoning.close()

@@ -49,7 +49,7 @@ export function listener(
 function refuseRaw(error: NodeJS.ErrnoException, socket: Socket, { maxHeaderSize }: ResolvedOptions): void {
   const { status, headers, body } = errorReply(rawError(error, maxHeaderSize))
   log('info', 'gateway', 'request refused unread', { status, error: messageOf(error) })
-  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body) })
+  const lines = Object.entries({ ...headers, connection: 'close', 'content-length': Buffer.byteLength(body as string) })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${String(body)}`)
   socket.destroySoon()

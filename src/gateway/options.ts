@@ -46,6 +46,10 @@ export interface GatewayOptions {
   readonly timeout?: Duration
   /** Requests that may wait for tasks at a time; more are refused with 503. Default 5,000. */
   readonly maxInFlight?: number
+  /** Clients that may read events of tasks at a time; more are refused with 503. Default 1,000. */
+  readonly maxReaders?: number
+  /** How often a client that reads events is shown that the connection lives, while nothing happens. Default `'15s'`. */
+  readonly heartbeat?: Duration
   /**
    * Requests whose task cannot be done within their deadline are refused with 503 at once, and told when to come again:
    * see docs/guide-gateway.md. The gateway then asks workers and broker in the background. Default false.
@@ -91,6 +95,8 @@ export interface ResolvedOptions {
   readonly openapi: boolean
   readonly timeoutMs: number
   readonly maxInFlight: number
+  readonly maxReaders: number
+  readonly heartbeatMs: number
   readonly refuseLate: boolean
   readonly bodyLimit: number
   readonly metrics: boolean
@@ -128,6 +134,8 @@ const CHECKS: Checks<Checked> = {
   openapi: flag,
   timeout: wait,
   maxInFlight: whole(1),
+  maxReaders: whole(1),
+  heartbeat: wait,
   refuseLate: flag,
   bodyLimit: whole(1),
   metrics: flag,
@@ -163,6 +171,8 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     openapi: chosen.openapi ?? false,
     timeoutMs: chosen.timeout ?? 10_000,
     maxInFlight: chosen.maxInFlight ?? 5_000,
+    maxReaders: chosen.maxReaders ?? 1_000,
+    heartbeatMs: chosen.heartbeat ?? 15_000,
     refuseLate: chosen.refuseLate ?? false,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,

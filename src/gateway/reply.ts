@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { LovageError, type ErrorCode } from '../base/errors.ts'
 import { webJson } from './web-json.ts'
@@ -7,7 +8,8 @@ export interface Reply {
   readonly status: number
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Uint8Array
+  /** A stream is sent as it comes, and destroyed when the client goes. */
+  readonly body: string | Uint8Array | Readable
   /** Code of the error that it tells of, for the log. */
   readonly error?: ErrorCode
 }
@@ -97,6 +99,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   DEADLINE_UNREACHABLE: 503,
   GATEWAY_STOPPING: 503,
   OVERLOADED: 503,
+  READERS_TOO_MANY: 503,
   PUBLISH_REFUSED: 503,
   PUBLISH_TIMEOUT: 503,
   RESULT_FORGOTTEN: 503,
@@ -122,6 +125,7 @@ const PUBLIC: Partial<Record<ErrorCode, string>> = {
   PUBLISH_REFUSED: 'The broker takes no further tasks now',
   UNROUTABLE: 'No queue takes this task now',
   OVERLOADED: 'Too many requests are in flight',
+  READERS_TOO_MANY: 'Too many clients read events',
   DEADLINE_UNREACHABLE: 'The task cannot be done in time now',
   STORE_FULL: 'Nothing more can be kept now',
   STORE_UNREACHABLE: 'The shared state cannot be reached',
@@ -138,6 +142,7 @@ const RETRY_AFTER: Partial<Record<ErrorCode, string>> = {
   GATEWAY_STOPPING: '1',
   OVERLOADED: '1',
   PUBLISH_REFUSED: '5',
+  READERS_TOO_MANY: '5',
   PUBLISH_TIMEOUT: '5',
   RESULT_FORGOTTEN: '5',
   STORE_FULL: '5',

@@ -2,7 +2,7 @@ import { SENT_HEADER } from '../app/outgoing.ts'
 import type { RegisteredTask } from '../app/registry.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
-import { plainHeader } from '../protocol/headers.ts'
+import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import { isWornOut, Leased, Returned } from './lease-copy.ts'
 import { startsOf } from './starts.ts'
@@ -176,7 +176,11 @@ export class Work {
   }
 }
 
-/** @see Work.key */
-export function workKey({ id, retries }: TaskRequest): string {
-  return `${retries} ${id}`
+/**
+ * Of messages of one task of which one is run, each is a work of its own: one that is dropped must not take another with it.
+ * @see Work.key
+ */
+export function workKey({ id, retries, custom }: TaskRequest): string {
+  const mark = custom[ONCE_HEADER]
+  return mark === undefined ? `${retries} ${id}` : `${retries} ${id} ${String(plainHeader(mark))}`
 }

@@ -51,7 +51,8 @@ class SimulatedHttp implements HttpSide {
       this.#ask(request, resolve, reject)
     })
     const { status, headers, body } = await asking.finally(() => this.#clients.delete(fail))
-    const payload = typeof body === 'string' ? body : Buffer.from(body).toString()
+    // Streams are not simulated.
+    const payload = body instanceof Uint8Array ? Buffer.from(body).toString() : String(body)
     const answer = { statusCode: status, headers, payload, body: payload, json: () => JSON.parse(payload) as unknown }
     return answer as unknown as LightMyRequestResponse
   }

@@ -1,0 +1,54 @@
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { removeFolder } from '../services/reaper.ts'
+import { lovage, project, run } from './lovage.ts'
+
+const folder = project({
+  'tasks.js': `
+    import { lovage } from 'lovage'
+    export const app = lovage('shop', { broker: 'embedded://' })
+  `,
+  'web.js': `
+    import { gateway } from 'lovage/gateway'
+    import { app } from './tasks.js'
+    export default gateway(app).handle('GET', '/who', () => String(process.pid))
+  `,
+  'lovage.config.js': `export default { app: './tasks.js', processes: { web: { run: 'gateway', module: './web.js' } } }`,
+})
+afterAll(() => removeFolder(folder))
+
+async function pid(url: string): Promise<number> {
+  // A connection of its own: the first decides who answers.
+  const response = await fetch(`${url}/who`, { headers: { connection: 'close' } })
+  return Number(await response.text())
+}
+
+test('processes share a port, those that end are replaced, and a stop ends all', async () => {
+  const child = lovage(['gateway', '--cluster', '2', '--port', '0', '--log-format', 'json'], { cwd: folder })
+  onTestFinished(() => void child.kill())
+  const { url } = JSON.parse(await child.line(/"listening"/, { timeoutMs: 60_000 })) as { url: string }
+  await child.line(/cluster is up/, { timeoutMs: 60_000 })
+  const seen = new Set<number>()
+  await expect.poll(async () => seen.add(await pid(url)).size, { timeout: 30_000 }).toBe(2)
+
+  const [killed] = seen as unknown as Iterable<number>
+  process.kill(killed as number, 'SIGKILL')
+  await child.line(/another takes its place/, { timeoutMs: 30_000 })
+  await child.line(/process of the cluster is up/, { timeoutMs: 60_000 })
+  const now = new Set<number>()
+  await expect.poll(async () => now.add(await pid(url)).size, { timeout: 30_000 }).toBe(2)
+  expect(now.has(killed as number)).toBe(false)
+
+  process.kill(child.pid, 'SIGTERM')
+  expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
+  for (const one of now) expect(() => process.kill(one, 0)).toThrow(/ESRCH/)
+}, 180_000)
+
+test('a cluster that cannot begin says so and ends', async () => {
+  const { code, text } = await run(['gateway', '--cluster', '2', '--host', '192.0.2.1'], { cwd: folder })
+  expect(code).toBe(1)
+  expect(text).toContain('Cannot listen')
+}, 60_000)
+
+test('a number of processes that is none is a wrong command line', async () => {
+  expect((await run(['gateway', '--cluster', '0'], { cwd: folder })).code).toBe(2)
+})
