@@ -1,6 +1,7 @@
 import { LovageError } from '../base/errors.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
-import type { AsyncResult, GetOptions, RevokeTreeOptions, Waiting } from './async-result.ts'
+import type { AsyncResult, RevokeTreeOptions, Waiting } from './async-result.ts'
+import type { GetOptions } from './get-options.ts'
 
 /** Outcomes that are asked for at a time. */
 const AT_ONCE = 200

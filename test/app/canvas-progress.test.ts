@@ -58,7 +58,9 @@ async function scene(settings: GivenSettings) {
   return { app, held, note, fail, sum, hold, ran, isRevoked }
 }
 
-const progress = (result: AnyResult) => expect.poll(() => result.progress(), polling)
+const until = async (result: AnyResult, told: Progress): Promise<void> => {
+  await expect.poll(() => result.progress(), polling).toEqual(told)
+}
 
 function anywhere(settings: () => GivenSettings | Promise<GivenSettings>): void {
   test('how far a canvas has come is told of all its tasks, those too that are not sent yet', patient, async () => {
@@ -71,12 +73,12 @@ function anywhere(settings: () => GivenSettings | Promise<GivenSettings>): void 
     })()
     expect(await result.progress()).toEqual({ done: 0, failed: 0, total: 5 })
     hold('a').let.resolve()
-    await progress(result).toEqual({ done: 1, failed: 0, total: 5 })
+    await until(result, { done: 1, failed: 0, total: 5 })
     hold('c').let.resolve()
-    await progress(result).toEqual({ done: 2, failed: 0, total: 5 })
+    await until(result, { done: 2, failed: 0, total: 5 })
     expect(await result.parent?.parent?.progress()).toEqual({ done: 2, failed: 0, total: 3 })
     hold('b').let.resolve()
-    await progress(result).toEqual({ done: 5, failed: 0, total: 5 })
+    await until(result, { done: 5, failed: 0, total: 5 })
     await telling
     expect(told).toEqual([1, 2, 3, 4, 5].map((done) => ({ done, failed: 0, total: 5 })))
     expect(await app.asyncResult('nobody').progress()).toEqual({ done: 0, failed: 0, total: 1 })
@@ -86,9 +88,9 @@ function anywhere(settings: () => GivenSettings | Promise<GivenSettings>): void 
     const { held, fail, sum, note, hold } = await scene(await settings())
     hold('a').let.resolve()
     const some = await group([held.s('a'), fail.s(), chain(fail.s(), note.s('never'))]).delay()
-    await progress(some).toEqual({ done: 4, failed: 3, total: 4 })
+    await until(some, { done: 4, failed: 3, total: 4 })
     const body = await chord([held.s('a'), fail.s()], sum.s()).delay()
-    await progress(body).toEqual({ done: 3, failed: 2, total: 3 })
+    await until(body, { done: 3, failed: 2, total: 3 })
     const counts: number[] = []
     for await (const { done, failed } of body.progressing(patience)) counts.push(done, failed)
     expect(counts.slice(-2)).toEqual([3, 2])
@@ -118,8 +120,10 @@ function anywhere(settings: () => GivenSettings | Promise<GivenSettings>): void 
     await result.revoke()
     await isRevoked(result.id)
     hold('a').let.resolve()
-    await progress(result).toEqual({ done: 6, failed: 5, total: 6 })
-    await expect(result.get(patience)).rejects.toMatchObject({ name: expect.stringMatching(/^(ChordError|TaskRevoked)/) })
+    await until(result, { done: 6, failed: 5, total: 6 })
+    await expect(result.get(patience)).rejects.toMatchObject({
+      name: expect.stringMatching(/^(ChordError|TaskRevoked)/),
+    })
     expect(ran).toEqual(['a'])
   })
 
@@ -128,7 +132,7 @@ function anywhere(settings: () => GivenSettings | Promise<GivenSettings>): void 
     const result = await group([held.s('a'), chain(held.s('b'), note.s('never'))]).delay()
     await Promise.all([hold('a').began.promise, hold('b').began.promise])
     await result.revoke({ terminate: true })
-    await progress(result).toEqual({ done: 3, failed: 3, total: 3 })
+    await until(result, { done: 3, failed: 3, total: 3 })
     await expect(result.get(patience)).rejects.toMatchObject({ name: 'TaskRevokedError' })
     expect(ran.toSorted()).toEqual(['a', 'b'])
   })
