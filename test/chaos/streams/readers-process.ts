@@ -74,9 +74,14 @@ class Reader {
     this.#response?.destroy()
   }
 
-  /** Reads what has come in sips, and then as it comes. */
+  /** Who has read in sips reads as it comes, from now on. */
   free(): void {
-    this.#response?.on('data', (text: string) => this.#take(text))
+    const response = this.#response
+    const drain = (): void => {
+      for (let chunk; (chunk = response?.read() as Buffer | null | undefined);) this.#take(chunk)
+    }
+    response?.on('readable', drain)
+    drain()
   }
 
   #open(): void {
@@ -96,7 +101,6 @@ class Reader {
   #read(response: IncomingMessage): void {
     this.#response = response
     this.#text = ''
-    response.setEncoding('latin1')
     response.on('error', () => {})
     response.on('close', () => this.#again())
     // What is no stream is an answer of a gateway that has just come up, or is going.
@@ -104,21 +108,21 @@ class Reader {
       if (response.statusCode !== 503) this.#wrong(`was answered ${response.statusCode}`)
       return void response.resume()
     }
-    if (isFree || this.#number > 0) this.free()
+    if (isFree || this.#number > 0) response.on('data', (chunk: Buffer) => this.#take(chunk))
     else this.#sip(response)
   }
 
   #sip(response: IncomingMessage): void {
     if (isFree || response.destroyed) return
     const most = Math.min(response.readableLength, Math.ceil((slow * SIP_MS) / 1000))
-    const text = most > 0 ? (response.read(most) as string | null) : (response.read(0) as null)
-    if (text !== null) this.#take(text)
+    const chunk = response.read(most) as Buffer | null
+    if (chunk) this.#take(chunk)
     setTimeout(() => this.#sip(response), SIP_MS)
   }
 
-  #take(text: string): void {
-    this.bytes += text.length
-    const blocks = (this.#text + text).split('\n\n')
+  #take(chunk: Buffer): void {
+    this.bytes += chunk.length
+    const blocks = (this.#text + chunk.toString('latin1')).split('\n\n')
     this.#text = blocks.pop() as string
     for (const block of blocks) this.#event(block)
   }
