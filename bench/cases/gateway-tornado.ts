@@ -194,7 +194,9 @@ function ourEnv(broker: string): Record<string, string> {
 }
 
 function siteOf(peer: { said: unknown } | undefined): string {
-  return `http://127.0.0.1:${(peer?.said as { port: number }).port}`
+  const said = peer?.said as { port: number } | undefined
+  if (!said) throw new Error('the gateway said no port')
+  return `http://127.0.0.1:${said.port}`
 }
 
 /** Binds a process and all its threads to the first core. */

@@ -1,7 +1,7 @@
-import { offsetMs } from '../protocol/zoned-time.ts'
 import { readCron, type Complain, type CronSets } from './cron-fields.ts'
 import { firstMatch } from './cron-times.ts'
 import type { Schedule } from './schedule.ts'
+import { offsetOf } from './zone-days.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -32,11 +32,11 @@ export function cronSchedule(given: unknown, complain: Complain): Schedule {
 function nextShown(sets: CronSets, afterMs: number, zone: string): number {
   let from = afterMs + MINUTE_MS
   while (true) {
-    const offset = offsetMs(from, zone)
+    const offset = offsetOf(from, zone)
     const due = match(sets, from + offset) - offset
     // Clocks that are put back within a day may show it sooner; those of later days only what has not been shown yet.
     const until = Math.min(due, from + DAY_MS)
-    if (offsetMs(until, zone) !== offset) from = changeOf(from, until, zone)
+    if (offsetOf(until, zone) !== offset) from = changeOf(from, until, zone)
     else if (until === due) return due
     else from = Math.max(until, due - 2 * DAY_MS)
   }
@@ -44,7 +44,7 @@ function nextShown(sets: CronSets, afterMs: number, zone: string): number {
 
 /** When the next time of day of the crontab first comes, or, where it is missing, what comes in its stead. */
 function nextTimeOfDay(sets: CronSets, afterMs: number, zone: string): number {
-  let local = afterMs + offsetMs(afterMs, zone)
+  let local = afterMs + offsetOf(afterMs, zone)
   while (true) {
     local = match(sets, local + MINUTE_MS)
     const due = firstMoment(local, zone)
@@ -56,19 +56,19 @@ function nextTimeOfDay(sets: CronSets, afterMs: number, zone: string): number {
 function firstMoment(local: number, zone: string): number {
   // No zone is further than 14 hours from UTC, and none has two changes within two days.
   const [before, after] = [local - DAY_MS, local + DAY_MS]
-  for (const offset of [offsetMs(before, zone), offsetMs(after, zone)]) {
-    if (offsetMs(local - offset, zone) === offset) return local - offset
+  for (const offset of [offsetOf(before, zone), offsetOf(after, zone)]) {
+    if (offsetOf(local - offset, zone) === offset) return local - offset
   }
   return changeOf(before, after, zone)
 }
 
 /** When the clocks are put forward or back between two moments, to the minute: its first with the new offset. */
 function changeOf(fromMs: number, toMs: number, zone: string): number {
-  const offset = offsetMs(fromMs, zone)
+  const offset = offsetOf(fromMs, zone)
   let [last, first] = [fromMs, toMs]
   while (first - last > MINUTE_MS) {
     const middle = last + Math.floor((first - last) / 2 / MINUTE_MS) * MINUTE_MS
-    if (offsetMs(middle, zone) === offset) last = middle
+    if (offsetOf(middle, zone) === offset) last = middle
     else first = middle
   }
   return first

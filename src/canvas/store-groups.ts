@@ -11,6 +11,9 @@ const LONGEST_MS = 400 * 86_400_000
 /** Most parts of one chord: the members of a counter. */
 const MOST_PARTS = 100_000
 
+/** Chords whose size is remembered here. */
+const MOST_SIZES = 10_000
+
 /** A part as it is kept. */
 interface KeptPart {
   readonly id: string
@@ -24,7 +27,23 @@ interface KeptPart {
  */
 export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: number; types: JsonTypes }): ResultGroups {
   const ttlMs = expiresMs > 0 ? Math.min(expiresMs, LONGEST_MS) : LONGEST_MS
+  /** Sizes that were read: a size does not change, and what is added only makes it larger. */
+  const sizes = new Map<string, number>()
+  const sizeOf = async (groupId: string): Promise<number | undefined> => {
+    const known = sizes.get(groupId)
+    if (known !== undefined) return known
+    const kept = await store.get(sizeKey(groupId))
+    if (!kept) return undefined
+    const size = Number(kept.value)
+    sizes.set(groupId, size)
+    for (const oldest of sizes.keys()) if (sizes.size > MOST_SIZES) sizes.delete(oldest)
+    return size
+  }
   const count = async (groupId: string, parts: number): Promise<ChordCount> => {
+    const least = await sizeOf(groupId)
+    if (least === undefined) return { parts, size: undefined, isComplete: false }
+    if (parts < least) return { parts, size: least, isComplete: false }
+    // It may have been ended meanwhile, or gone: then nobody is to take it for complete.
     const kept = await store.get(sizeKey(groupId))
     if (!kept) return { parts, size: undefined, isComplete: false }
     const { value: more } = await store.count(moreKey(groupId), { ttlMs, by: 0 })
@@ -76,6 +95,7 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       return inOrder.map(({ id, state, result }) => ({ id, state, result }))
     },
     async endChord(groupId) {
+      sizes.delete(groupId)
       // The size first: without it nobody takes the chord for complete.
       for (const key of [sizeKey(groupId), partsKey(groupId), moreKey(groupId)]) await store.forget(key)
     },

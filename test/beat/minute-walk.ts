@@ -35,6 +35,7 @@ export class MinuteWalk {
   readonly fromMs: number
   readonly toMs: number
   readonly #shown: Float64Array
+  readonly #locals: LocalMinutes
 
   /** @param fromMs a whole minute; the day before it is walked too, so that what is shown again is known */
   constructor(zone: string, fromMs: number, toMs: number) {
@@ -45,11 +46,13 @@ export class MinuteWalk {
     this.#shown = Float64Array.from({ length: (toMs - fromMs + DAY_MS) / MINUTE_MS + 1 }, (_, index) =>
       clock(fromMs - DAY_MS + index * MINUTE_MS),
     )
+    // Beside those that are shown: those that are skipped before the first.
+    this.#locals = new LocalMinutes(Math.min(...extremes(this.#shown)) - MINUTE_MS, Math.max(...extremes(this.#shown)))
   }
 
   /** Every due time after the first moment up to the last, as the rules have it that the guide states. */
   due(cron: NumberCron): number[] {
-    const has = tables(cron)
+    const has = this.#locals.matcher(cron)
     const isOfEveryHour = cron.hour.length === 24
     const due: number[] = []
     let latest = (this.#shown[0] as number) - MINUTE_MS
@@ -81,24 +84,50 @@ export class MinuteWalk {
   }
 }
 
-function tables(cron: NumberCron): (local: number) => boolean {
-  const [minute, hour, day, month, weekday] = [
-    cron.minute,
-    cron.hour,
-    cron.dayOfMonth,
-    cron.monthOfYear,
-    cron.dayOfWeek,
-  ].map((numbers) => new Set(numbers)) as [Set<number>, Set<number>, Set<number>, Set<number>, Set<number>]
-  return (local) => {
-    const date = new Date(local)
-    return (
-      minute.has(date.getUTCMinutes()) &&
-      hour.has(date.getUTCHours()) &&
-      day.has(date.getUTCDate()) &&
-      month.has(date.getUTCMonth() + 1) &&
-      weekday.has(date.getUTCDay())
-    )
+/** Bits of the fields of one minute, packed: what each of a million looks at a date would work out anew. */
+class LocalMinutes {
+  readonly #fromLocal: number
+  readonly #packed: Int32Array
+
+  constructor(fromLocal: number, toLocal: number) {
+    this.#fromLocal = fromLocal
+    this.#packed = Int32Array.from({ length: (toLocal - fromLocal) / MINUTE_MS + 1 }, (_, index) => {
+      const date = new Date(fromLocal + index * MINUTE_MS)
+      const day = (date.getUTCMonth() << 8) | (date.getUTCDate() << 3) | date.getUTCDay()
+      return (day << 11) | (date.getUTCHours() << 6) | date.getUTCMinutes()
+    })
   }
+
+  /** Whether the fields of a local minute are those of a crontab. */
+  matcher(cron: NumberCron): (local: number) => boolean {
+    const [minutes, hours] = [tableOf(cron.minute), tableOf(cron.hour)]
+    const [days, months, weekdays] = [tableOf(cron.dayOfMonth), tableOf(cron.monthOfYear), tableOf(cron.dayOfWeek)]
+    return (local) => {
+      const fields = this.#packed[(local - this.#fromLocal) / MINUTE_MS] as number
+      return (
+        minutes[fields & 63] === 1 &&
+        hours[(fields >> 6) & 31] === 1 &&
+        weekdays[(fields >> 11) & 7] === 1 &&
+        days[(fields >> 14) & 31] === 1 &&
+        months[((fields >> 19) & 15) + 1] === 1
+      )
+    }
+  }
+}
+
+function tableOf(numbers: readonly number[]): Uint8Array {
+  const table = new Uint8Array(64)
+  for (const number of numbers) table[number] = 1
+  return table
+}
+
+function extremes(values: Float64Array): [number, number] {
+  let [least, most] = [Infinity, -Infinity]
+  for (const value of values) {
+    if (value < least) least = value
+    if (value > most) most = value
+  }
+  return [least, most]
 }
 
 const iso = (atMs: number | undefined): string =>

@@ -4,7 +4,7 @@ import { currentTask } from '../../src/app/current-task.ts'
 import { sleep } from '../../src/base/clock.ts'
 import { gateway } from '../../src/gateway/gateway.ts'
 import { simulate } from '../../src/testing/simulator/simulate.ts'
-import { overload, type Overload } from './overload.ts'
+import { overload, type Overload } from './overload/clients.ts'
 
 const SLOTS = 10
 const MEAN_MS = 200

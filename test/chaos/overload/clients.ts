@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../../src/base/clock.ts'
+import { type Clock, sleep } from '../../../src/base/clock.ts'
 
 /** What a client was answered. */
 export interface Answered {
