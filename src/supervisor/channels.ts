@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChannelConfig, ProcessConfig } from './configuration.ts'
 import type { LogFile, LogFiles } from './log-file.ts'
@@ -60,6 +60,8 @@ export class Channels {
       const path = logfile === 'AUTO' ? join(auto.folder, name) : logfile === 'NONE' ? undefined : logfile.path
       const file = path === undefined ? undefined : logFiles.take(path, own, logfile === 'AUTO' ? 0o600 : undefined)
       if (logfile === 'AUTO') await file?.create()
+      // It can be read before anything is written; where it cannot be made, the first write tells why.
+      else if (path !== undefined && !existsSync(path)) await file?.create().catch(() => {})
       const { onBytes, onLogged, onMessage } = sinks[channel]
       const isRead = file !== undefined || onBytes || onLogged || onMessage
       const pipe = isRead ? await pipes.take() : undefined

@@ -123,6 +123,21 @@ test('what a task sends has its deadline, or a sooner one of its own', async () 
   expect(seen.get('alone')).toBe(Infinity)
 })
 
+test('what is called when a task fails is called however late it is', async () => {
+  const app = openApp()
+  const cleaned: unknown[] = []
+  const cleanUp = app.task('cleanUp', (id: string) => void cleaned.push(id))
+  const late = app.task('late', () => 1)
+  const running = worker(app, { gracePeriod: 0 })
+  onTestFinished(() => running.stop())
+  await running.start()
+  const deadline = new Date(Date.now() - 1)
+  const sending = late.s().linkError(cleanUp.s()).applyAsync([], { deadline })
+  await expect(sending.get()).rejects.toMatchObject({ excType: 'TaskRevokedError' })
+  await until(() => running.stats().succeeded + running.stats().revoked === 2)
+  expect(cleaned).toEqual([sending.id])
+})
+
 test('a retry has the deadline of the first run', async () => {
   const app = openApp()
   const twice = app.task('twice', { maxRetries: 1 }, () => {
