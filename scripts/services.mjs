@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl' | 'nginx'} Need */
+/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl' | 'nginx' | 'supervisor'} Need */
 
 /**
  * @typedef {object} Service
@@ -38,10 +38,15 @@ export const SERVICES = {
     why: 'gateways stand behind it, as they do in production',
     packages: ['nginx-light'],
   },
+  supervisor: {
+    what: 'supervisord',
+    why: 'its supervisorctl drives our supervisor, and our commands drive it',
+    packages: ['supervisor'],
+  },
 }
 
 /** @type {readonly Need[]} */
-export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl', 'nginx']
+export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl', 'nginx', 'supervisor']
 
 /** The folder of RabbitMQ's own scripts; the one on the PATH changes user and directory. */
 const RABBITMQ_FOLDERS = [
@@ -82,6 +87,7 @@ const PROBES = {
     ),
   openssl: () => findCommand('openssl') !== undefined,
   nginx: () => findCommand('nginx') !== undefined,
+  supervisor: () => findCommand('supervisord') !== undefined && findCommand('supervisorctl') !== undefined,
 }
 
 /**

@@ -8,7 +8,15 @@ import { moduleFault } from './module-fault.ts'
 export type LoadedModule = Readonly<Record<string, unknown>>
 
 /** The doors of this package. A module that is loaded here gets the copy that loads it, wherever that module lies. */
-export const DOORS = ['lovage', 'lovage/worker', 'lovage/gateway', 'lovage/config', 'lovage/testing'] as const
+export const DOORS = [
+  'lovage',
+  'lovage/worker',
+  'lovage/beat',
+  'lovage/gateway',
+  'lovage/opentelemetry',
+  'lovage/config',
+  'lovage/testing',
+] as const
 
 /** Native import() may refuse TypeScript in these ways, all of them before a line of it has run. */
 const NOT_NATIVE = new Set([

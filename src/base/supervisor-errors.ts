@@ -12,6 +12,10 @@ export const SUPERVISOR_ERRORS = {
     message: '{what} cannot be had: {problem}',
     fix: '{fix}',
   },
+  SUPERVISOR_CANNOT_LISTEN: {
+    message: '[{section}] cannot be listened on at {where}: {problem}',
+    fix: '{fix}',
+  },
   SUPERVISOR_FAULT: {
     message: '{text}',
     fix: '{fix}',

@@ -3,8 +3,10 @@ import { hostname, tmpdir } from 'node:os'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { findAccount } from '../supervisor/accounts.ts'
 import type { SupervisorConfig } from '../supervisor/configuration.ts'
+import { HttpFaces } from '../supervisor/http-faces.ts'
+import { Operator } from '../supervisor/operator.ts'
 import { readConfiguration } from '../supervisor/read-configuration.ts'
-import { Supervisor } from '../supervisor/supervisor.ts'
+import { Supervisor, type Ending } from '../supervisor/supervisor.ts'
 import { complaintOf } from './complaint.ts'
 import { EXIT } from './exit.ts'
 
@@ -25,21 +27,31 @@ export function readHere(file: string, given: Partial<SupervisorConfig>): Superv
 export async function runSupervisor(options: RunOptions): Promise<void> {
   const { file, given, mode } = options
   const reread = (): SupervisorConfig => readHere(file, given)
+  keepWithoutStreams()
   try {
     let config = reread()
     becomeUser(config)
     if (mode === 'daemon') settleInBackground(config)
     const signals = new Signals(reread)
+    let how: Ending
     for (;;) {
       const supervisor = new Supervisor({
         ...{ config, reread, env: process.env },
         echo: mode === 'foreground' ? (line) => void process.stdout.write(line) : undefined,
       })
+      // They listen before any program starts, which may well ask; where one cannot, nothing is started.
+      const faces = new HttpFaces(config.servers, new Operator(supervisor))
       signals.turnTo(supervisor)
-      const isWritten = await begin(supervisor, config)
-      if (process.connected) process.send?.({ started: true })
-      const how = await supervisor.ended
-      if (isWritten) removePidfile(config.pidfile)
+      await faces.start()
+      try {
+        const isWritten = await begin(supervisor, config)
+        if (signals.isShutdown) supervisor.leave('shutdown')
+        if (process.connected) process.send?.({ started: true })
+        how = await supervisor.ended
+        if (isWritten) removePidfile(config.pidfile)
+      } finally {
+        await faces.stop()
+      }
       if (how === 'shutdown' || signals.isShutdown) break
       config = reread()
     }
@@ -49,6 +61,11 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
     process.exitCode = EXIT.failed
     await new Promise((resolve) => process.send?.({ complaint: complaintOf(error) }, resolve))
   }
+}
+
+/** A full disk behind our streams, or a terminal that has gone, must not end who keeps the programs. */
+function keepWithoutStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
 }
 
 /** Starts it and writes the pid file; false: that cannot be written. */

@@ -95,11 +95,11 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const call = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
     const { result, isShared } = await begin(desk, route, request, caller, call, remainingMs)
     Object.assign(progress, { result, isShared })
-    if (patience.waitMs === 0) return followed(await accepted(desk, route.task.name, result.id), patience)
+    if (isShared && route.abandonAfterMs !== undefined) progress.leave = desk.waits.arrive(result.id, sharedMs(route))
+    if (patience.waitMs === 0) return followed(await placed(desk, route, result.id, progress), patience)
 
     // Who hangs up gives up the slot, and with it this wait.
     caller.onGone = isShared ? undefined : () => forget(result)
-    if (isShared && route.abandonAfterMs !== undefined) progress.leave = desk.waits.arrive(result.id, route.timeoutMs)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
     const leftMs = Math.min(patience.waitMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
     const outcome = await result.outcome({ timeout: Math.max(1, leftMs), ...(isShared && { signal: request.signal }) })
@@ -162,8 +162,15 @@ function followed(reply: Reply, { applied }: Patience): Reply {
   return { ...reply, headers: { ...reply.headers, 'preference-applied': applied, vary: 'prefer' } }
 }
 
-async function accepted(desk: Desk, task: string, id: string): Promise<Reply> {
-  await desk.tickets.give(id, task)
+/** How long it is known that somebody waits for a shared task: longer than any wait for it, and as long as retries join. */
+function sharedMs({ join, timeoutMs }: TaskRoute): number {
+  return (join?.ttlMs ?? 0) + 2 * timeoutMs
+}
+
+async function placed(desk: Desk, { task }: TaskRoute, id: string, progress: Progress): Promise<Reply> {
+  // Who is told where the result will be comes for it: he is still one who waits.
+  progress.leave = undefined
+  await desk.tickets.give(id, task.name)
   const location = `/tasks/${encodeURIComponent(id)}`
   return jsonReply(202, { id, location }, { location })
 }
@@ -221,8 +228,8 @@ async function faultReply(
   const { result, outcome, patience } = progress
   if (result && !outcome && isLovageError(thrown, 'RESULT_TIMEOUT')) {
     // The task goes on, and the client learns its id: the result can still be asked for.
-    const reply = await accepted(desk, route.task.name, result.id)
-    if (patience.thenAccept) return reply
+    if (patience.thenAccept) return placed(desk, route, result.id, progress)
+    await desk.tickets.give(result.id, route.task.name)
     if (route.late) return lateReply(route, request, result.id)
     return errorReply(new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: patience.waitMs }), id)
   }

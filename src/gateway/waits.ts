@@ -13,17 +13,23 @@ export class Waits {
     this.#store = store
   }
 
-  /** One more waits; the returned function says that it does no longer. Neither rejects. */
+  /**
+   * One more waits; the returned function says that it does no longer. Neither rejects. `ttlMs` must be longer than any
+   * wait: who goes after it is taken off a count that begins anew, and hides another.
+   */
   arrive(id: string, ttlMs: number): () => void {
-    const count = async (by: 1 | -1): Promise<void> => {
+    const count = async (by: 1 | -1): Promise<boolean> => {
       try {
         await (await this.#store()).count(keyOf(id), { by, ttlMs, renew: true })
+        return true
       } catch (error) {
         log('warn', 'gateway', 'it could not be counted who waits for a task', { id, error: messageOf(error) })
+        return false
       }
     }
     const counted = count(1)
-    return () => void counted.then(() => count(-1))
+    // Taken off uncounted he would hide another who waits.
+    return () => void counted.then((isCounted) => isCounted && count(-1))
   }
 
   /** Nobody waits for a task, on any gateway. False too where it cannot be known. */

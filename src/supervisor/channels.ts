@@ -1,3 +1,4 @@
+import { closeSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChannelConfig, ProcessConfig } from './configuration.ts'
 import type { LogFile, LogFiles } from './log-file.ts'
@@ -59,6 +60,8 @@ export class Channels {
       const path = logfile === 'AUTO' ? join(auto.folder, name) : logfile === 'NONE' ? undefined : logfile.path
       const file = path === undefined ? undefined : logFiles.take(path, own, logfile === 'AUTO' ? 0o600 : undefined)
       if (logfile === 'AUTO') await file?.create()
+      // It can be read before anything is written; where it cannot be made, the first write tells why.
+      else if (path !== undefined && !existsSync(path)) await file?.create().catch(() => {})
       const { onBytes, onLogged, onMessage } = sinks[channel]
       const isRead = file !== undefined || onBytes || onLogged || onMessage
       const pipe = isRead ? await pipes.take() : undefined
@@ -77,7 +80,13 @@ export class Channels {
   /** Begins to read for a new life; returns the ends that are the child's. */
   open(): { stdout: number | undefined; stderr: number | undefined } {
     const stdout = this.#open('stdout')
-    return { stdout, stderr: this.#options.config.redirectStderr ? stdout : this.#open('stderr') }
+    try {
+      return { stdout, stderr: this.#options.config.redirectStderr ? stdout : this.#open('stderr') }
+    } catch (error) {
+      // Where descriptors run out, each try must not take one more.
+      if (stdout !== undefined) closeSync(stdout)
+      throw error
+    }
   }
 
   /** Reads what is left of a life that has ended. */

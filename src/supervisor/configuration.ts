@@ -78,6 +78,8 @@ export interface InetServerConfig extends Access {
   /** '': all addresses. */
   readonly host: string
   readonly port: number
+  /** Names by which requests may call this machine, besides its own. */
+  readonly allowedHosts: readonly string[]
 }
 
 export interface UnixServerConfig extends Access {

@@ -15,6 +15,12 @@ function access(reader: SectionReader, section: string): { username: string | nu
   return { username, password }
 }
 
+const readNames = (text: string): string[] =>
+  text
+    .toLowerCase()
+    .split(/[\s,]+/)
+    .filter((name) => name !== '')
+
 /** `[inet_http_server]` and `[unix_http_server]`, with or without a name behind a colon; those of TCP first. */
 export function readServers(reader: SectionReader): ServerConfig[] {
   const named = (kind: string): { section: string; name: string | null }[] =>
@@ -26,7 +32,8 @@ export function readServers(reader: SectionReader): ServerConfig[] {
     const who = access(reader, section)
     const address = reader.value<{ host: string; port: number } | undefined>(section, 'port', readAddress, undefined)
     if (!address) throw reader.invalid(section, undefined, 'has no port=')
-    return { kind: 'inet', section, name, ...who, ...address }
+    const allowedHosts = reader.value<readonly string[]>(section, 'allowed_hosts', readNames, [])
+    return { kind: 'inet', section, name, ...who, ...address, allowedHosts }
   })
   const unix = named('unix_http_server').map(({ section, name }): UnixServerConfig => {
     const file = reader.value<string | undefined>(

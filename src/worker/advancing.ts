@@ -8,7 +8,7 @@ import { advance, type Consequences, type Ending, NOTHING, type Part, type Surro
 import { failChord, type FullChord, join } from '../canvas/join.ts'
 import { type Call, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
-import { deadlineOf } from '../protocol/headers.ts'
+import { DEADLINE_HEADER, deadlineOf } from '../protocol/headers.ts'
 import { traceOfMessage } from '../protocol/trace-context.ts'
 import { isReady, type Outcome } from '../protocol/outcome.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
@@ -90,7 +90,7 @@ export class Advancing {
   async #carryOut(consequences: Consequences, request: TaskRequest): Promise<void> {
     const { id, task } = request
     try {
-      await this.#send(consequences, request)
+      await this.#send(consequences, timeless(request))
     } catch (error) {
       if (!isFinal(error)) throw error
       log('error', 'worker', 'error callback cannot be sent', { id, task, error: messageOf(error) })
@@ -200,4 +200,9 @@ const FINAL: ReadonlySet<string> = new Set([
 /** No try can mend it. */
 function isFinal(error: unknown): boolean {
   return isLovageError(error) && FINAL.has(error.code)
+}
+
+/** What sees to a failure is not for who waits for the answer: it is called however late it is. */
+function timeless(request: TaskRequest): TaskRequest {
+  return { ...request, custom: { ...request.custom, [DEADLINE_HEADER]: null } }
 }

@@ -41,7 +41,7 @@ export class Arrivals {
   }
 
   receive(given: Delivery): void {
-    const { clock, rules, inHand, leaving, starts, strangers, tally, once, settle } = this.#options
+    const { clock, rules, inHand, leaving, starts, strangers, tally, settle } = this.#options
     const isFromLease = leaseOf(given.message) !== undefined
     const delivery = isFromLease ? new Returned(given) : given
     const decision = decide(delivery.message, clock.now(), rules)
@@ -61,7 +61,8 @@ export class Arrivals {
     }
     if (decision.kind === 'over') {
       const work = inHand.take(new Work(delivery, request, rules.registry.get(request.task)))
-      return settle(work, decision.outcome)
+      // Too late by itself, and another message of its task may run: that one tells the end.
+      return this.#ifFirst(work, () => settle(work, decision.outcome))
     }
     if (decision.kind === 'unknown') {
       const { outcome, expiresAtMs } = decision
@@ -73,9 +74,15 @@ export class Arrivals {
     inHand.take(work)
     tally.received(work)
     starts.came(work)
-    const asking = once.ask(request)
-    if (asking) return void asking.then((isFirst) => (isFirst ? this.#admit(work, original) : leaving.drop(work)))
-    this.#admit(work, original)
+    this.#ifFirst(work, () => this.#admit(work, original))
+  }
+
+  /** Of a task that is to run once one message counts: the others are dropped. */
+  #ifFirst(work: Work, act: () => void): void {
+    const { once, leaving } = this.#options
+    const asking = once.ask(work.request)
+    if (asking) void asking.then((isFirst) => (isFirst ? act() : leaving.drop(work)))
+    else act()
   }
 
   #admit(work: Work, original: Work | undefined): void {

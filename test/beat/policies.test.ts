@@ -113,6 +113,22 @@ describe('a run that takes longer than the time to the next tick', () => {
   })
 })
 
+describe('a run that nobody has begun, and that has expired', () => {
+  it.each(['skip', 'queue'] as const)('has ended, as soon as a worker has said so: %s', async (overlap) => {
+    const shop = new Shop()
+    open.push(shop)
+    await shop.startBeat({ tick: every('1m', shop.add.s(1, 1), { expires: '30s', overlap }) })
+    await shop.clock.play(5 * MINUTE - 1_000)
+    await shop.startWorker()
+    await shop.clock.play(3 * MINUTE)
+    expect(
+      minutes(shop)
+        .filter((minute) => minute >= 5)
+        .slice(-2),
+    ).toEqual([6, 7])
+  })
+})
+
 describe('a message that nobody has begun', () => {
   it('expires with the next tick, if that is wanted', async () => {
     const shop = new Shop()

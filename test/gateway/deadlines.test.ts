@@ -57,6 +57,13 @@ test.each(['soon', '-5', '0', '5 s', ''])('a header that says "%s" in place of a
   expect([answer.status, answer.json]).toMatchObject([400, { error: { code: 'HEADER_INVALID' } }])
 })
 
+test.each(['99999999999999999', '99999999999999d'])('a header that says %s is as good as for ever', async (wait) => {
+  const app = openApp()
+  const one = app.task('one', () => 1)
+  const opened = openGateway(app).get('/one', one, { deadline: { header: 'x-wait' }, reply: 'accept' })
+  expect((await ask(`${await running(app, opened)}/one`, { headers: { 'x-wait': wait } })).status).toBe(202)
+})
+
 test.each<[unknown, string]>([
   [{ max: '1s' }, 'without a header'],
   [{ header: 'x', least: 1 }, 'least'],
@@ -121,6 +128,21 @@ test('what a task sends has its deadline, or a sooner one of its own', async () 
   await child.delay('alone')
   await until(() => seen.size === 7)
   expect(seen.get('alone')).toBe(Infinity)
+})
+
+test('what is called when a task fails is called however late it is', async () => {
+  const app = openApp()
+  const cleaned: unknown[] = []
+  const cleanUp = app.task('cleanUp', (id: string) => void cleaned.push(id))
+  const late = app.task('late', () => 1)
+  const running = worker(app, { gracePeriod: 0 })
+  onTestFinished(() => running.stop())
+  await running.start()
+  const deadline = new Date(Date.now() - 1)
+  const sending = late.s().linkError(cleanUp.s()).applyAsync([], { deadline })
+  await expect(sending.get()).rejects.toMatchObject({ excType: 'TaskRevokedError' })
+  await until(() => running.stats().succeeded + running.stats().revoked === 2)
+  expect(cleaned).toEqual([sending.id])
 })
 
 test('a retry has the deadline of the first run', async () => {

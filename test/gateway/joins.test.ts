@@ -1,81 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { lovage, type App } from '../../src/app/app.ts'
-import { currentTask } from '../../src/app/current-task.ts'
+import { expect, test, vi } from 'vitest'
 import type { GivenSettings } from '../../src/app/settings.ts'
-import type { Task } from '../../src/app/task.ts'
 import { LovageError } from '../../src/base/errors.ts'
-import { bodyHash, type Gateway, type JoinOptions } from '../../src/gateway/gateway.ts'
-import { worker, type Worker } from '../../src/worker/worker.ts'
-import { ask, openApp, openGateway, signal, started, until, type Answer } from './open-gateway.ts'
+import { bodyHash, type JoinOptions } from '../../src/gateway/gateway.ts'
+import { HEADER, Kitchen, order } from './kitchen.ts'
+import { openApp, openGateway, signal, until, type Answer } from './open-gateway.ts'
 import { rawClient } from './raw-client.ts'
-
-type Order = Task<[body: string], string>
-
-/** What one process of a deployment runs. */
-interface Instance {
-  readonly app: App
-  readonly gateway: Gateway
-  readonly url: string
-}
-
-const HEADER: JoinOptions = { key: { header: 'Idempotency-Key' } }
-
-/** One run at a time: each says what it is, and ends when it is told to. */
-class Kitchen {
-  readonly broker = `memory://${randomUUID()}`
-  readonly runs: { readonly body: string; readonly end: (result: string) => void }[] = []
-  isOpen = true
-
-  task(app: App): Order {
-    return app.task('order', { abandonable: true }, async (body: string) => {
-      if (this.isOpen) {
-        this.runs.push({ body, end: () => {} })
-        return `${body} ${this.runs.length}`
-      }
-      const gate = signal<string>()
-      const { signal: aborted } = currentTask()
-      aborted.addEventListener('abort', () => gate.fire('aborted'))
-      this.runs.push({ body, end: gate.fire })
-      const result = await gate.promise
-      aborted.throwIfAborted()
-      return result
-    })
-  }
-
-  /** A gateway in a process of its own, as far as it can tell. */
-  async instance(join: JoinOptions = HEADER, settings: GivenSettings = {}): Promise<Instance> {
-    const app = lovage(
-      'shop',
-      { broker: this.broker, publishTimeout: 150, connectTimeout: 150, ...settings },
-      { env: {} },
-    )
-    onTestFinished(() => app.close())
-    const task = this.task(app)
-    const args = ({ body }: { body: unknown }): [string] => [JSON.stringify(body)]
-    const gateway = openGateway(app)
-      .post('/orders', task, { args, join, abandonAfter: 30 })
-      .post('/others', task, { args, join })
-      .post('/later', task, { args, join, reply: 'accept' })
-      .post('/short', task, { args, join, timeout: 50 })
-    return { app, gateway, url: await started(gateway) }
-  }
-
-  async worker(revoked: readonly string[] = []): Promise<Worker> {
-    const app = openApp({ broker: this.broker })
-    this.task(app)
-    const running = worker(app, { gracePeriod: 0 })
-    onTestFinished(() => running.stop())
-    running.revoke(revoked)
-    await running.start()
-    return running
-  }
-}
-
-function order(url: string, key?: string, body = '{"size":"m"}'): Promise<Answer> {
-  const headers = { 'content-type': 'application/json', ...(key !== undefined && { 'idempotency-key': key }) }
-  return ask(url, { method: 'POST', body, headers })
-}
 
 const never = (): Promise<void> => new Promise(() => {})
 
@@ -231,27 +160,6 @@ test('a route that only accepts tells the same place again', async () => {
   const answers = [await order(`${first.url}/later`, 'k'), await order(`${second.url}/later`, 'k')]
   expect(answers.map(({ status }) => status)).toEqual([202, 202])
   expect(answers[0]?.headers.get('location')).toBe(answers[1]?.headers.get('location'))
-})
-
-test('a joined task is abandoned when the last who waits is gone, and not before', async () => {
-  const kitchen = new Kitchen()
-  kitchen.isOpen = false
-  const [first, second] = [await kitchen.instance(), await kitchen.instance()]
-  const running = await kitchen.worker()
-  const clients = [await rawClient(first.url), await rawClient(second.url)]
-  for (const client of clients) {
-    client.send('POST /orders HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n')
-    client.send('Content-Length: 12\r\n\r\n{"size":"m"}')
-  }
-  await until(() => first.gateway.inFlight + second.gateway.inFlight === 2 && kitchen.runs.length === 1)
-  const count = vi.spyOn(await first.app.store(), 'count')
-  clients[0]?.socket.destroy()
-  // At the end of its grace the first gateway asks who else waits, and somebody does.
-  await until(() => count.mock.calls.some(([, { by }]) => by === 0))
-  await first.app.control.ping()
-  expect(running.stats().revoked).toBe(0)
-  clients[1]?.socket.destroy()
-  await until(() => running.stats().revoked === 1)
 })
 
 test.each<[string, GivenSettings, string]>([

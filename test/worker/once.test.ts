@@ -70,6 +70,25 @@ test('a message that comes again is run again, and its retry too', async () => {
   expect(second.stats().duplicates).toBe(0)
 })
 
+test('a second message that comes past its deadline does not end the task that runs', async () => {
+  const app = openApp()
+  let finish = (_result: string): void => {}
+  const gate = new Promise<string>((resolve) => (finish = resolve))
+  let starts = 0
+  const slow = app.task('slow', () => {
+    starts++
+    return gate
+  })
+  const running = await working(app)
+  const result = await slow.applyAsync([], { taskId: 'a', once: true })
+  await expect.poll(() => starts).toBe(1)
+  await slow.applyAsync([], { taskId: 'a', once: true, deadline: new Date(Date.now() - 1) })
+  await expect.poll(() => running.stats().duplicates + running.stats().revoked).toBe(1)
+  finish('done')
+  expect(await result.get()).toBe('done')
+  expect(running.stats()).toMatchObject({ duplicates: 1, revoked: 0 })
+})
+
 test('a store that does not answer at first is asked again', async () => {
   let failures = 3
   const store = openStore(`memory://${randomUUID()}`)
