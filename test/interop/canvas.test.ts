@@ -2,16 +2,19 @@ import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Need } from '../../scripts/services.mjs'
 import { type App, chain, chord, group, lovage } from '../../src/index.ts'
+import { type DeadLetter, listDead } from '../../src/broker/dead-letters.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
 import { available, describeWith } from '../services/available.ts'
 import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { temporaryFolder } from '../services/temporary-folder.ts'
 import type { Meeting } from './both-ways.ts'
 
 const files = { 'canvas.py': readFileSync(new URL('celery-canvas.py', import.meta.url), 'utf8') }
 const patience = { timeout: '30s' } as const
+const folder = temporaryFolder()
 
 let redis: RedisNode | undefined
 beforeAll(async () => {
@@ -42,8 +45,8 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       for (const end of ends.splice(0).toReversed()) await end()
     })
 
-    const python = (args: readonly string[], queue: string): Child => {
-      const env = { BROKER: meeting.broker, BACKEND: meeting.backend, QUEUE: queue }
+    const python = (args: readonly string[], queue: string, backend = meeting.backend): Child => {
+      const env = { BROKER: meeting.broker, BACKEND: backend, QUEUE: queue }
       const child = startPython(args, { files, env })
       ends.push(() => child.kill())
       return child
@@ -174,6 +177,42 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
     }, 180_000)
 
     if (!hasChords) return
+    test('of the tasks of Celery’s own, each that Python sends runs here, or is put aside by name', async () => {
+      const { app } = await open()
+      const caller = python(['canvas.py', 'own'], 'ours')
+      const { sent, came } = own(await caller.line(/^OWN /, { timeoutMs: 120_000 }))
+      // Groups, chains and chords are taken apart by who sends them; chunks are a group of starmaps.
+      const canvas = ['celery.map', 'celery.starmap', 'celery.starmap', 'celery.starmap']
+      const byName = ['celery.accumulate', 'celery.accumulate', 'celery.backend_cleanup', 'celery.chunks']
+      expect(sent).toEqual([...canvas, ...byName])
+      expect(came).toEqual({
+        map: [3, 7],
+        starmap: [2, 4],
+        chunks: [[2, 4], [6]],
+        group: [2, 4],
+        chord: 6,
+        accumulate: [1, 2, 3],
+        accumulate_one: [1, 2],
+        backend_cleanup: null,
+        chunks_task: [[2, 4], [6]],
+      })
+      // A Python task that a group takes the place of has that accumulated, here: its route says so.
+      await theirWorker()
+      const swapped = app.remote<() => unknown[]>('py.swapped', { queue: 'theirs' })
+      expect(await swapped.delay().get(patience)).toEqual([2, 4])
+      // Where results are in files Python polls them, by a task that needs results of that kind.
+      const files = python(['canvas.py', 'own'], 'ours', `file://${folder}`)
+      expect(own(await files.line(/^OWN /, { timeoutMs: 120_000 })).sent).toEqual(['celery.chord_unlock'])
+      const { broker } = await app.client()
+      let dead: DeadLetter[] = []
+      const names = async (): Promise<unknown[]> => {
+        dead = await listDead(broker, 'ours')
+        return dead.map(({ task }) => task)
+      }
+      await expect.poll(names, { timeout: 30_000 }).toEqual(['celery.chord_unlock'])
+      expect(dead[0]?.reason.code).toBe('TASK_UNKNOWN')
+    }, 240_000)
+
     test('a chord whose members run half in Python and half here has one body, on either side', async () => {
       await theirWorker()
       const { app, where, flat } = await open()
@@ -188,6 +227,10 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       expect(await step.delay().get(patience)).toBe('python')
     }, 180_000)
   })
+}
+
+function own(line: string): { readonly sent: string[]; readonly came: unknown } {
+  return JSON.parse(line.slice('OWN '.length)) as ReturnType<typeof own>
 }
 
 describe('canvases between Python and Lovage', () => {

@@ -4,9 +4,13 @@ import os
 import sys
 
 from celery import Celery, chain, chord, group
+from celery.result import result_from_tuple
+from celery.signals import after_task_publish
 
 app = Celery('canvas', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
+# What a Python worker sends of Celery's own goes to Lovage's.
+app.conf.task_routes = {'celery.accumulate': {'queue': 'ours'}}
 told = []
 
 
@@ -48,6 +52,11 @@ def note(value):
 @app.task(name='py.new', bind=False)
 def new_style(request, exc, traceback):
     told.append([request.id, repr(exc)])
+
+
+@app.task(name='py.swapped', bind=True)
+def swapped(self):
+    raise self.replace(group(add.s(1, 1), add.s(2, 2)))
 
 
 @app.task(name='py.told')
@@ -94,5 +103,33 @@ def call():
     print('RESULTS ' + json.dumps(lines), flush=True)
 
 
+def own():
+    """The tasks of Celery's own that a client sends, under its hand and by name."""
+    sent = []
+
+    @after_task_publish.connect(weak=False)
+    def note_sent(sender=None, **_):
+        if sender.startswith('celery.'):
+            sent.append(sender)
+
+    lines = {}
+    if os.environ['BACKEND'].startswith('file'):
+        chord([add.s(1, 1), add.s(2, 2)])(xsum.s())
+    else:
+        lines['map'] = outcome(xsum.map([[1, 2], [3, 4]]).delay())
+        lines['starmap'] = outcome(add.starmap([(1, 1), (2, 2)]).delay())
+        lines['chunks'] = outcome(add.chunks([(1, 1), (2, 2), (3, 3)], 2).delay())
+        lines['group'] = outcome(group(add.s(1, 1), chain(add.s(1, 1), add.s(2))).delay())
+        lines['chord'] = outcome(chord([add.s(1, 1), add.s(2, 2)])(xsum.s()))
+        by_name = app.tasks['celery.accumulate'], app.tasks['celery.backend_cleanup'], app.tasks['celery.chunks']
+        accumulate, cleanup, chunks = by_name
+        lines['accumulate'] = outcome(accumulate.delay(1, 2, 3))
+        lines['accumulate_one'] = outcome(accumulate.delay([1, 2], [3], index=0))
+        lines['backend_cleanup'] = outcome(cleanup.delay())
+        chunked = result_from_tuple(outcome(chunks.delay(task=add.s(), it=[(1, 1), (2, 2), (3, 3)], n=2)), app=app)
+        lines['chunks_task'] = outcome(chunked)
+    print('OWN ' + json.dumps({'sent': sent, 'came': lines}), flush=True)
+
+
 if __name__ == '__main__':
-    {'call': call}[sys.argv[1]]()
+    {'call': call, 'own': own}[sys.argv[1]]()
