@@ -60,7 +60,7 @@ describe('ticks that nobody sent in time', () => {
     expect(leftOut(shop)).toEqual([])
   })
 
-  it('are made up for to a bound, and the log tells of the rest', async () => {
+  it('are made up for to a bound, and the log tells of the rest', { timeout: 120_000 }, async () => {
     const shop = await withBreak(({ add }) => ({ tick: every('1m', add.s(1, 1), { missed: 'all' }) }), 2, 1_500)
     for (let ms = 0; ms < 10_000 && shop.calls.length < 1_002; ms++) await shop.clock.play(1)
     expect(shop.calls).toHaveLength(2 + 1_000)
