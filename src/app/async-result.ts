@@ -113,6 +113,21 @@ export class AsyncResult<Result = unknown, Part = unknown> {
   }
 
   /**
+   * The same for code that lives by callbacks: `callback` is called once, with the error or with what the task returned.
+   * What it throws is logged, and goes no further.
+   */
+  onReady(callback: (error: unknown, value?: Result) => void, options?: GetOptions): void {
+    const call = (error: unknown, value?: Result): void => {
+      try {
+        callback(error, value)
+      } catch (thrown) {
+        log('error', 'app', 'callback of a result threw', { id: this.id, error: messageOf(thrown) })
+      }
+    }
+    this.get(options).then((value) => call(undefined, value), call)
+  }
+
+  /**
    * The parts of a task whose function is an async generator, as it yields them: `for await (const part of
    * result.stream())`. Each reader gets all parts in order, none lost or repeated, and the task runs no further ahead of the
    * slowest than its window. Who leaves the loop has left: the last one to leave stops a task that is `abandonable`. What it

@@ -77,11 +77,11 @@ export class CanvasSends {
   }
 
   async #kept({ groups }: ResultBackend): Promise<Chords | undefined> {
-    const { store, settings } = this.#options
+    const { store, settings, clock } = this.#options
     if (groups) return keptChords(groups)
     if (settings.store === undefined) return undefined
     const { resultExpiresMs: expiresMs, jsonTypes: types } = settings
-    return keptChords(storeGroups(await store(), { expiresMs, types }))
+    return keptChords(storeGroups(await store(), { expiresMs, types, clock }))
   }
 
   #queued(broker: Broker): Chords {

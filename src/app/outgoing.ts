@@ -66,6 +66,8 @@ export interface Place {
   readonly stampedHeaders: readonly string[] | null
   /** That of the task that it follows, or is sent in; epoch ms. */
   readonly deadlineMs?: number | undefined
+  /** Something is done when it ends, or has expired. */
+  readonly isAwaited?: boolean
   /** That of the task that it follows, or is sent in. */
   readonly trace?: TraceContext | undefined
 }

@@ -7,7 +7,7 @@ import type { Call } from '../canvas/plan.ts'
 import type { LamportClock } from '../fleet/lamport.ts'
 import { pack } from '../protocol/compression.ts'
 import type { Serialized } from '../protocol/serializer.ts'
-import { NO_EMBED } from '../protocol/signature.ts'
+import { isBare, NO_EMBED } from '../protocol/signature.ts'
 import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
@@ -166,7 +166,10 @@ export class Sender {
     const hooks = this.#hooks
     const about = { ...going.route.destination, args, kwargs }
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about) : going.request
-    await this.#publish(broker, this.#publishing(broker, request, going), going.route)
+    // Dropped by the broker unseen, it would leave what follows it waiting for ever: a worker is to say that it has expired.
+    const mayVanish = isBare(embed) && around.isAwaited !== true
+    const sending = mayVanish ? going : { ...going, expirationMs: undefined }
+    await this.#publish(broker, this.#publishing(broker, request, sending), going.route)
     this.counts.sent++
     this.#sentEvents?.tell(broker, request, going.route)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)

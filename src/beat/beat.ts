@@ -127,7 +127,13 @@ export class Beat implements Service {
     await app.client()
     await tellLedger(ledger, definitions)
     const clock = this.#clock
-    this.#rounds = new Rounds({ app, ledger, clock, maxIntervalMs: this.#maxIntervalMs, leaseMs: this.#leaseMs })
+    const retell = async (): Promise<void> => {
+      if (definitions.size === 0) return
+      log('warn', 'beat', 'the ledger has lost its entries: those of the code begin anew', { ledger: name })
+      await tellLedger(ledger, definitions)
+    }
+    const [maxIntervalMs, leaseMs] = [this.#maxIntervalMs, this.#leaseMs]
+    this.#rounds = new Rounds({ app, ledger, clock, maxIntervalMs, leaseMs, retell })
     await this.#rounds.begin()
     log('info', 'beat', 'beat ready', { ledger: name, entries: definitions.size })
   }

@@ -8,7 +8,7 @@ import { derivedIds } from '../canvas/derived-id.ts'
 import type { Plan } from '../canvas/plan.ts'
 import type { Entry } from './entry.ts'
 import { type Definition, digestOf, newEntry } from './entry-state.ts'
-import { definitionOf, type Ledger } from './ledger.ts'
+import { definitionOf, type Ledger, type LedgerEntry } from './ledger.ts'
 import { endsOf, MOST_ENDS } from './running.ts'
 import { planRun } from './send-run.ts'
 import { readEntry } from './timetable.ts'
@@ -89,7 +89,22 @@ export async function tellLedger(ledger: Ledger, definitions: Definitions): Prom
   }
   for (const { name, version, state } of there.values()) {
     if (state.code === null || definitions.has(name)) continue
-    await ledger.list.remove(name, { ifVersion: version })
+    await takeOut(ledger, { name, version })
     log('info', 'beat', 'schedule is gone: it is not in the code any more', { entry: name })
   }
+}
+
+/** How often an entry is taken out anew that others change meanwhile: to send its ticks, as a rule. */
+const TRIES = 20
+
+/** Unless somebody has made one of another kind of it: at run time. */
+async function takeOut(ledger: Ledger, { name, version }: Pick<LedgerEntry, 'name' | 'version'>): Promise<void> {
+  let ifVersion = version
+  for (let tries = 0; tries < TRIES; tries++) {
+    if (await ledger.list.remove(name, { ifVersion })) return
+    const there = (await ledger.all()).find((one) => one.name === name)
+    if (!there || there.state.code === null) return
+    ifVersion = there.version
+  }
+  await ledger.list.remove(name)
 }

@@ -21,6 +21,8 @@ export interface RoundsOptions {
   readonly maxIntervalMs: number
   /** How long an entry is ours that we have taken. */
   readonly leaseMs: number
+  /** Says once more what the code says, to a ledger that has nothing. */
+  readonly retell: () => Promise<void>
 }
 
 type Sending = Extract<Action, { kind: 'send' }>
@@ -147,12 +149,13 @@ export class Rounds {
 
   async #send(entry: LedgerEntry, action: Sending, nowMs: number): Promise<void> {
     const { ledger, app, clock } = this.#options
-    const { name, state } = entry
+    const { name, state, timetable } = entry
     const ids = ledger.idsOf(name, action.seed)
     const { expiresAtMs, tick, dropped } = action
     let result: ResultTree
     try {
-      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs })
+      const isAwaited = timetable.policy.overlap !== 'allow'
+      result = await sendRun(app, { task: state.definition.task, ids, expiresAtMs, isAwaited })
     } catch (error) {
       this.counts.failed++
       const pauseMs = Math.max(100, backoffMs(state.failures, PAUSE, clock.random()))
@@ -205,6 +208,8 @@ export class Rounds {
   async #resync(): Promise<void> {
     const { ledger } = this.#options
     const entries = await ledger.all()
+    // A store that was emptied, or came back without its data.
+    if (entries.length === 0 && !this.#isEnded) await this.#options.retell()
     const nowMs = await ledger.now()
     for (const entry of entries) {
       const state = resynced(entry.state, entry.timetable, nowMs)

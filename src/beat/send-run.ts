@@ -10,6 +10,8 @@ export interface Run {
   /** The ids that it has, whoever sends it and however often. */
   readonly ids: () => string
   readonly expiresAtMs: number | undefined
+  /** A policy looks at its end. */
+  readonly isAwaited?: boolean
 }
 
 /** The first messages of a run: the same for who plans it again. @throws LovageError `BODY_UNDECODABLE` */
@@ -26,6 +28,7 @@ const AT_ONCE = 200
  * workers take one message of each task.
  */
 export async function sendRun(app: App, run: Run): Promise<ResultTree> {
+  const { isAwaited = false } = run
   const { chords, calls, hasChords, result } = planRun(run, app.canvas.saysSizes)
   if (hasChords) {
     const counted = await app.canvas.chords('A chord of a schedule')
@@ -35,7 +38,7 @@ export async function sendRun(app: App, run: Run): Promise<ResultTree> {
     await Promise.all(
       calls
         .slice(at, at + AT_ONCE)
-        .map((call) => app.canvas.deliver({ ...call, options: { ...call.options, once: true } })),
+        .map((call) => app.canvas.deliver({ ...call, options: { ...call.options, once: true } }, { isAwaited })),
     )
   }
   return result

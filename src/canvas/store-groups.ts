@@ -1,9 +1,10 @@
 import type { ChordCount, ChordPart, ResultGroups } from '../backend/groups.ts'
+import type { Clock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { decodeJson, encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { payloadText } from '../protocol/outcome.ts'
 import { readResultTuple, resultTuple, type ResultTree } from '../protocol/result-tree.ts'
-import type { Log, Store } from '../store/store.ts'
+import type { Log, SetAnswer, Store } from '../store/store.ts'
 
 /** Longest time for which a store keeps anything. */
 const LONGEST_MS = 400 * 86_400_000
@@ -21,23 +22,51 @@ interface KeptPart {
   readonly index: number | null
 }
 
+/** What {@link storeGroups} goes by. */
+export interface StoreGroupsOptions {
+  /** How long a group is kept, and a chord after its last part. */
+  readonly expiresMs: number
+  readonly types: JsonTypes
+  readonly clock: Clock
+}
+
+/** A size that was read. */
+interface KnownSize {
+  readonly size: number
+  version: number
+  /** When its time to live is to begin anew, with the next part. */
+  renewAtMs: number
+}
+
 /**
  * Groups and chords in the store, where the result backend keeps none. What came of a part is there before it is counted,
  * so that who sees all parts counted finds all of them.
  */
-export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: number; types: JsonTypes }): ResultGroups {
+export function storeGroups(store: Store, { expiresMs, types, clock }: StoreGroupsOptions): ResultGroups {
   const ttlMs = expiresMs > 0 ? Math.min(expiresMs, LONGEST_MS) : LONGEST_MS
   /** Sizes that were read: a size does not change, and what is added only makes it larger. */
-  const sizes = new Map<string, number>()
+  const sizes = new Map<string, KnownSize>()
   const sizeOf = async (groupId: string): Promise<number | undefined> => {
     const known = sizes.get(groupId)
-    if (known !== undefined) return known
+    if (known !== undefined) return known.size
     const kept = await store.get(sizeKey(groupId))
     if (!kept) return undefined
     const size = Number(kept.value)
-    sizes.set(groupId, size)
+    sizes.set(groupId, { size, version: kept.version, renewAtMs: -Infinity })
     for (const oldest of sizes.keys()) if (sizes.size > MOST_SIZES) sizes.delete(oldest)
     return size
+  }
+  /** A chord whose members take their time has its size for as long as parts come. */
+  const renew = async (groupId: string): Promise<void> => {
+    const known = sizes.get(groupId)
+    if (!known || clock.monotonic() < known.renewAtMs) return
+    known.renewAtMs = clock.monotonic() + ttlMs / 4
+    const renewed = (ifVersion: number): Promise<SetAnswer> =>
+      store.set(sizeKey(groupId), String(known.size), { ttlMs, ifVersion })
+    const first = await renewed(known.version)
+    // Others renew it too, or it has ended.
+    const { kept } = first.isSet || !first.kept ? first : await renewed(first.kept.version)
+    known.version = kept?.version ?? known.version
   }
   const count = async (groupId: string, parts: number): Promise<ChordCount> => {
     const least = await sizeOf(groupId)
@@ -69,7 +98,9 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       return counted(groupId)
     },
     async addToChord(groupId, taskId) {
-      await store.count(moreKey(groupId), { ttlMs, member: taskId })
+      // Forgotten too soon, the chord would not wait for it; so it is kept for longer than the size, as a rule.
+      const longMs = Math.min(10 * ttlMs, LONGEST_MS)
+      await store.count(moreKey(groupId), { ttlMs: longMs, member: taskId, renew: true })
       return counted(groupId)
     },
     async addPart(groupId, { id, state, result }, index) {
@@ -77,7 +108,9 @@ export function storeGroups(store: Store, { expiresMs, types }: { expiresMs: num
       const text = `[${head}, ${payloadText(result, { types })}]`
       await partsOf(store, groupId).append(text, { ttlMs, maxEntries: MOST_PARTS })
       const { value } = await store.count(partsKey(groupId), { ttlMs, member: id, renew: true })
-      return count(groupId, value)
+      const counted = await count(groupId, value)
+      if (!counted.isComplete) await renew(groupId)
+      return counted
     },
     async chordParts(groupId) {
       // Of one task the first end counts; the same may be there twice.

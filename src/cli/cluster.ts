@@ -64,8 +64,14 @@ export class Cluster implements Runnable {
     await Promise.all(
       this.#seats.map((seat) => {
         return new Promise<void>((resolve, reject) => {
-          const worker = this.#fork(seat, resolve)
-          worker.once('exit', (code) => {
+          let isReady = false
+          const worker = this.#fork(seat, () => {
+            isReady = true
+            resolve()
+          })
+          worker.once('exit', (code, signal) => {
+            // Who has answered once is replaced, also while others begin.
+            if (isReady || this.#isStopping) return this.#onExit(seat)(code, signal)
             const problem = `process ${seat.nth} ended with code ${code} before it listened`
             reject(new LovageError('LISTEN_FAILED', { host: 'this machine', port: 'of the gateway', problem }))
           })
@@ -75,7 +81,6 @@ export class Cluster implements Runnable {
       await this.stop()
       throw error
     })
-    for (const seat of this.#seats) seat.worker?.removeAllListeners('exit').once('exit', this.#onExit(seat))
   }
 
   announce(): void {

@@ -27,6 +27,7 @@ export function readHere(file: string, given: Partial<SupervisorConfig>): Superv
 export async function runSupervisor(options: RunOptions): Promise<void> {
   const { file, given, mode } = options
   const reread = (): SupervisorConfig => readHere(file, given)
+  keepWithoutStreams()
   try {
     let config = reread()
     becomeUser(config)
@@ -60,6 +61,11 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
     process.exitCode = EXIT.failed
     await new Promise((resolve) => process.send?.({ complaint: complaintOf(error) }, resolve))
   }
+}
+
+/** A full disk behind our streams, or a terminal that has gone, must not end who keeps the programs. */
+function keepWithoutStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error').on('error', () => {})
 }
 
 /** Starts it and writes the pid file; false: that cannot be written. */

@@ -109,10 +109,13 @@ export function remainingOf(
   return Math.min(asked, most ?? Infinity)
 }
 
+/** A century: what is added to today must be a day of the calendar still. */
+const LONGEST_MS = 100 * 365 * 86_400_000
+
 function readLength(given: string): number | undefined {
   try {
     const lengthMs = milliseconds(/^\d+(\.\d+)?$/.test(given) ? Number(given) : (given as Duration))
-    return lengthMs > 0 ? lengthMs : undefined
+    return lengthMs > 0 ? Math.min(lengthMs, LONGEST_MS) : undefined
   } catch {
     return undefined
   }

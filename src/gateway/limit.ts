@@ -121,7 +121,12 @@ export class Limits {
     }
     if (!limit) return release
     const { count: max, windowMs } = limit
-    const { isCounted, expiresInMs } = await store.count(`gateway:rate:${id}`, { ttlMs: windowMs, max })
+    const counting = store.count(`gateway:rate:${id}`, { ttlMs: windowMs, max })
+    const { isCounted, expiresInMs } = await counting.catch((error: unknown) => {
+      // Nobody would give the place back.
+      release()
+      throw error
+    })
     if (isCounted) return release
     release()
     throw tooFast(limit, expiresInMs)

@@ -105,7 +105,7 @@ export class Mount {
         exposeHeadRoute: false,
         handler: (request, reply) => {
           const { raw } = request
-          if (raw.url?.startsWith(server.prefix)) raw.url = raw.url.slice(server.prefix.length) || '/'
+          if (raw.url?.startsWith(server.prefix)) raw.url = `/${raw.url.slice(server.prefix.length).replace(/^\//, '')}`
           for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value as string)
           reply.hijack()
           this.#hand(raw, reply.raw).catch(() => raw.destroy())

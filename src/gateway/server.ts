@@ -98,7 +98,12 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, obse
     exchangeOf(reply.request).error = answer.error
     // Without it the client would keep the connection for a next request, and the server would wait for that.
     if (draining) reply.header('connection', 'close')
-    reply.code(answer.status).headers(answer.headers).send(answer.body)
+    const { vary } = answer.headers
+    const before = reply.getHeader('vary')
+    reply.code(answer.status).headers(answer.headers)
+    // What is kept by caches must tell of both, or one origin is given what was granted to another.
+    if (vary !== undefined && before !== undefined) reply.header('vary', `${String(before)}, ${vary}`)
+    reply.send(answer.body)
   }
 
   // More than one where the host has several addresses, as localhost has.

@@ -28,6 +28,11 @@ export interface Embed {
 /** Nothing follows. */
 export const NO_EMBED: Embed = { callbacks: null, errbacks: null, chain: null, chord: null }
 
+/** Whether nothing follows. */
+export function isBare({ callbacks, errbacks, chain, chord }: Embed): boolean {
+  return !callbacks?.length && !errbacks?.length && !chain?.length && !chord
+}
+
 /** A signature of one task. `options` are `apply_async`'s, in Celery's names. */
 export function signature(
   task: string,

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChannelConfig, ProcessConfig } from './configuration.ts'
 import type { LogFile, LogFiles } from './log-file.ts'
@@ -80,7 +80,13 @@ export class Channels {
   /** Begins to read for a new life; returns the ends that are the child's. */
   open(): { stdout: number | undefined; stderr: number | undefined } {
     const stdout = this.#open('stdout')
-    return { stdout, stderr: this.#options.config.redirectStderr ? stdout : this.#open('stderr') }
+    try {
+      return { stdout, stderr: this.#options.config.redirectStderr ? stdout : this.#open('stderr') }
+    } catch (error) {
+      // Where descriptors run out, each try must not take one more.
+      if (stdout !== undefined) closeSync(stdout)
+      throw error
+    }
   }
 
   /** Reads what is left of a life that has ended. */

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
 import { findAccount } from './accounts.ts'
 import type { Command } from './command.ts'
 import type { ProcessConfig } from './configuration.ts'
@@ -11,6 +12,8 @@ export interface Launch {
   readonly config: ProcessConfig
   readonly command: Command
   readonly env: Environment
+  /** PATH of the supervisor. */
+  readonly path: string
   /** The ends of the pipes that it writes to; undefined: what it writes is dropped. */
   readonly stdout: number | undefined
   readonly stderr: number | undefined
@@ -37,12 +40,14 @@ export function childEnvironment(
  * Starts a process in a session and process group of its own. A process without a pid could not be started: its `error`
  * event tells why. The ends of the pipes are the child's from then on.
  */
-export function launch({ config, command, env, stdout, stderr }: Launch): ChildProcess {
-  const { file, args, argv0 } = wrapped(config, command)
+export function launch({ config, command, env, path, stdout, stderr }: Launch): ChildProcess {
   try {
+    const { file, args, argv0, later } = wrapped(config, command, path)
     return spawn(file, args, {
       argv0,
-      env: env as NodeJS.ProcessEnv,
+      env: Object.fromEntries(
+        Object.entries(env).map(([name, value]) => [later.includes(name) ? LATER + name : name, value]),
+      ),
       cwd: config.directory || undefined,
       detached: true,
       stdio: ['pipe', stdout ?? 'ignore', stderr ?? 'ignore'],
@@ -52,20 +57,39 @@ export function launch({ config, command, env, stdout, stderr }: Launch): ChildP
   }
 }
 
+/** Variables that act on whatever is executed: as root they would load what the user of the program may write. */
+const LOADED = /^(?:LD_\w+|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|MALLOC_\w+)$/
+
+/** Such a variable is called so until root is given up. */
+const LATER = 'LOVAGE_LATER_'
+
 /** Node has no umask for a child, and drops its supplementary groups with its user: both are left to programs that exec. */
 function wrapped(
-  { umask, uid }: ProcessConfig,
+  { umask, uid, environment }: ProcessConfig,
   { file, argv }: Command,
-): { file: string; args: string[]; argv0?: string } {
+  path: string,
+): { file: string; args: string[]; argv0?: string; later: readonly string[] } {
   const [argv0, ...args] = argv
+  const isOther = uid !== null && uid !== process.getuid?.()
+  const later = isOther ? Object.keys(environment).filter((name) => LOADED.test(name)) : []
+  const steps = later.map((name) => `export ${name}="$${LATER}${name}" && unset ${LATER}${name}`)
+  if (umask !== null) steps.unshift(`umask ${umask.toString(8)}`)
   let words = [file, ...args]
-  if (umask !== null) words = ['/bin/sh', '-c', `umask ${umask.toString(8)} && exec "$0" "$@"`, ...words]
-  if (uid !== null && uid !== process.getuid?.()) {
+  if (steps.length > 0) words = ['/bin/sh', '-c', `${steps.join(' && ')} && exec "$0" "$@"`, ...words]
+  if (isOther) {
     const gid = findAccount(uid)?.gid ?? uid
-    words = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--', ...words]
+    words = [ownProgram('setpriv', path), `--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--', ...words]
   }
   const [first = file, ...rest] = words
-  return first === file ? { file, args, argv0 } : { file: first, args: rest }
+  return first === file ? { file, args, argv0, later } : { file: first, args: rest, later }
+}
+
+/** Where we find it: root must not take it from the PATH of a program, which leads where others may write. */
+function ownProgram(name: string, path: string): string {
+  const files = path.split(':').flatMap((folder) => (isAbsolute(folder) ? [join(folder, name)] : []))
+  const file = files.find((each) => existsSync(each))
+  if (file === undefined) throw new Error(`there is no ${name} on this machine`)
+  return file
 }
 
 /** Why a process of that user cannot be started by us; undefined: it can. */

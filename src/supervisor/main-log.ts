@@ -14,6 +14,9 @@ const LEVELS: Readonly<Record<SupervisorLogLevel, { letters: string; ours: LogLe
   critical: { letters: 'CRIT', ours: 'error' },
 }
 
+/** Bytes that may wait to be written. */
+const MOST_WAITING = 8 * 1024 ** 2
+
 export interface MainLogOptions {
   /** null: no file. */
   readonly path: string | null
@@ -28,6 +31,9 @@ export interface MainLogOptions {
 export class MainLog {
   readonly #options: MainLogOptions
   readonly #file: LogFile | undefined
+  /** Bytes on their way to the file. */
+  #waiting = 0
+  #dropped = 0
 
   constructor(options: MainLogOptions) {
     this.#options = options
@@ -52,7 +58,22 @@ export class MainLog {
   write(level: SupervisorLogLevel, text: string): void {
     if (!this.isLogged(level)) return
     const line = this.#tell(level, text)
-    void this.#file?.write(Buffer.from(line))
+    if (this.#file) void this.#keep(this.#file, Buffer.from(line))
+  }
+
+  /** At level debug it has all that programs write, who may be faster than the disk: then it has not all of it. */
+  async #keep(file: LogFile, bytes: Buffer): Promise<void> {
+    if (this.#waiting > MOST_WAITING) {
+      this.#dropped++
+      return
+    }
+    this.#waiting += bytes.length
+    await file.write(bytes)
+    this.#waiting -= bytes.length
+    if (this.#dropped === 0 || this.#waiting > MOST_WAITING / 2) return
+    const lost = this.#dropped
+    this.#dropped = 0
+    this.write('warn', `${lost} entries of this log are lost: they came faster than they could be written`)
   }
 
   async clear(): Promise<void> {

@@ -11,6 +11,9 @@ const AT_ONCE = 500
 /** Fewer are not worth a program. */
 const AT_LEAST = 16
 
+/** How folders of pipes begin. */
+export const PIPES_PREFIX = 'lovage-supervisor-'
+
 /** The two ends of a pipe. */
 export interface Ends {
   readonly read: number
@@ -27,7 +30,7 @@ export class Pipes {
   #count = 0
 
   constructor(temporary: string) {
-    this.folder = mkdtempSync(join(temporary, 'lovage-supervisor-'))
+    this.folder = mkdtempSync(join(temporary, PIPES_PREFIX))
   }
 
   /** A path of one that nobody uses. */

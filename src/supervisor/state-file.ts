@@ -1,9 +1,11 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { readFileSync } from 'node:fs'
+import { open, rename, rm, writeFile } from 'node:fs/promises'
+import { constants, lstatSync, readFileSync } from 'node:fs'
+import { basename, resolve } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import type { GroupConfig } from './configuration.ts'
 import type { MainLog } from './main-log.ts'
+import { PIPES_PREFIX } from './pipes.ts'
 import type { Subprocess } from './subprocess.ts'
 
 /** A process that was there when the file was written. A pid alone may be another's by now; with the time of its start it is not. */
@@ -67,7 +69,7 @@ export class StateFile {
     }
     this.#isOpen = true
     this.#write()
-    return left?.folder.includes('lovage-supervisor-') ? left.folder : undefined
+    return left && isOurFolder(left.folder) ? left.folder : undefined
   }
 
   changed(process: Subprocess): void {
@@ -91,7 +93,7 @@ export class StateFile {
 
   async #read(): Promise<Contents | undefined> {
     try {
-      const contents = JSON.parse(await readFile(this.#path, 'utf8')) as Contents
+      const contents = JSON.parse(await readOwn(this.#path)) as Contents
       return contents.version === 1 ? contents : undefined
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -112,7 +114,9 @@ export class StateFile {
         const processes = [...this.#kept.values()]
         const contents: Contents = { version: 1, pid, started: startOf(pid) ?? '', folder: this.folder, processes }
         try {
-          await writeFile(`${this.#path}.new`, JSON.stringify(contents), { mode: 0o600 })
+          // Whatever has that name may be a link that somebody has laid: it is removed, and never written through.
+          await rm(`${this.#path}.new`, { force: true })
+          await writeFile(`${this.#path}.new`, JSON.stringify(contents), { mode: 0o600, flag: 'wx' })
           await rename(`${this.#path}.new`, this.#path)
           this.#isBroken = false
         } catch (error) {
@@ -122,6 +126,26 @@ export class StateFile {
       })
     })
   }
+}
+
+/** In a folder where others may write, they may have left what is read here. Throws where the file is another's. */
+async function readOwn(path: string): Promise<string> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const stat = await handle.stat()
+    if (!stat.isFile() || stat.uid !== process.getuid?.()) throw new Error('it is no file of this user')
+    return await handle.readFile('utf8')
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Whether it is a folder of pipes that a supervisor of this user has made: all that is in it will be removed. */
+function isOurFolder(folder: unknown): boolean {
+  if (typeof folder !== 'string' || resolve(folder) !== folder) return false
+  if (!basename(folder).startsWith(PIPES_PREFIX)) return false
+  const found = lstatSync(folder, { throwIfNoEntry: false })
+  return found !== undefined && found.isDirectory() && found.uid === process.getuid?.()
 }
 
 /** When a process was started, in the kernel's count since boot, and which boot; undefined: there is none, or no /proc. */

@@ -152,6 +152,7 @@ export class Subprocess {
       config,
       command,
       env: childEnvironment(env, config, group, config.serverurl ?? serverurl),
+      path: env['PATH'] ?? '',
       ...ends,
     })
     // Writing to a program that has closed its stdin is answered by the write itself.

@@ -43,6 +43,7 @@ test('every option of a task has its default', () => {
     rateLimitPerSecond: undefined,
     trackStarted: false,
     sendEvents: true,
+    abandonable: false,
   })
 })
 

@@ -33,6 +33,21 @@ test('a wait ends at its timeout, and the result can be asked for again', async 
   expect(await result.get({ timeout: 0 })).toBe('late')
 })
 
+test('callbacks are called once, with the value or the error; what one throws goes no further', async () => {
+  const app = newApp()
+  const result = await app.sendTask('slow')
+  const called = (options = {}): Promise<unknown[]> =>
+    new Promise((resolve) => {
+      result.onReady((...all) => {
+        resolve(all)
+        throw new Error('of the callback')
+      }, options)
+    })
+  expect(await called({ timeout: 20 })).toMatchObject([{ code: 'RESULT_TIMEOUT' }, undefined])
+  await answer(app, success(result.id, 'done'))
+  expect(await called()).toEqual([undefined, 'done'])
+})
+
 test('a result that came after its wait had ended is kept for whoever asks later, however many are handed out', async () => {
   const app = newApp({ backend: 'rpc://' })
   const { backend } = await app.client()

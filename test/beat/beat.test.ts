@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { beat, crontab, every, openLedger } from '../../src/beat/beat.ts'
+import { readEntries, tellLedger } from '../../src/beat/prepare.ts'
 import { chain, chord, lovage } from '../../src/index.ts'
 import type { GivenSettings } from '../../src/index.ts'
 import { Shop } from './shop.ts'
@@ -102,6 +103,42 @@ describe('a beat', () => {
     expect(await everys()).toEqual({ a: '1h', c: '1h' })
     await shop.startBeat({ a: every('20s', add.s(1, 1)) })
     expect(await everys()).toEqual({ a: '20s', c: '1h' })
+  })
+})
+
+describe('the ledger, when a beat starts whose code has fewer entries', () => {
+  it('has them no more, even if another beat sends a tick of them at that moment', async () => {
+    const shop = await newShop()
+    const { app, clock, add } = shop
+    const ledger = await openLedger(app, { clock })
+    const both = await readEntries(app, { kept: every('1h', add.s(1, 1)), gone: every('1h', add.s(2, 2)) })
+    await tellLedger(ledger, both)
+    const all = ledger.all.bind(ledger)
+    let isFirst = true
+    ledger.all = async () => {
+      const entries = await all()
+      const gone = entries.find(({ name }) => name === 'gone')
+      if (isFirst && gone) await ledger.settle(gone, gone.state)
+      isFirst = false
+      return entries
+    }
+    await tellLedger(ledger, await readEntries(app, { kept: every('1h', add.s(1, 1)) }))
+    expect((await all()).map(({ name }) => name)).toEqual(['kept'])
+  })
+})
+
+describe('a store that has lost everything', () => {
+  it('is told again what the code says', async () => {
+    const shop = await newShop()
+    const { app, clock, add } = shop
+    await shop.startBeat({ tick: every('10s', add.s(1, 1)) })
+    await clock.play(25_000)
+    const ledger = await openLedger(app, { clock })
+    await ledger.list.remove('tick')
+    await clock.play(75_000)
+    const before = shop.times.filter((atS) => atS > 25)
+    expect(before.at(-1)).toBe(100)
+    expect(before.length).toBeGreaterThanOrEqual(4)
   })
 })
 

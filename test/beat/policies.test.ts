@@ -60,12 +60,12 @@ describe('ticks that nobody sent in time', () => {
     expect(leftOut(shop)).toEqual([])
   })
 
-  it('are made up for to a bound, and the log tells of the rest', async () => {
+  it('are made up for to a bound, and the log tells of the rest', { timeout: 120_000 }, async () => {
     const shop = await withBreak(({ add }) => ({ tick: every('1m', add.s(1, 1), { missed: 'all' }) }), 2, 1_500)
     for (let ms = 0; ms < 10_000 && shop.calls.length < 1_002; ms++) await shop.clock.play(1)
     expect(shop.calls).toHaveLength(2 + 1_000)
     expect(leftOut(shop)).toEqual([['missed', 498]])
-  })
+  }, 120_000)
 
   it('are none for a minute: whoever takes over sends all of them', async () => {
     const shop = await withBreak(({ add }) => ({ tick: every('10s', add.s(1, 1), { missed: 'skip' }) }), 1, 1.8)
@@ -110,6 +110,22 @@ describe('a run that takes longer than the time to the next tick', () => {
     await shop.startBeat({ bad: every('5s', fails.s(), { overlap: 'skip' }) })
     await shop.clock.play(15_000)
     expect(shop.times).toEqual([5, 10, 15])
+  })
+})
+
+describe('a run that nobody has begun, and that has expired', () => {
+  it.each(['skip', 'queue'] as const)('has ended, as soon as a worker has said so: %s', async (overlap) => {
+    const shop = new Shop()
+    open.push(shop)
+    await shop.startBeat({ tick: every('1m', shop.add.s(1, 1), { expires: '30s', overlap }) })
+    await shop.clock.play(5 * MINUTE - 1_000)
+    await shop.startWorker()
+    await shop.clock.play(3 * MINUTE)
+    expect(
+      minutes(shop)
+        .filter((minute) => minute >= 5)
+        .slice(-2),
+    ).toEqual([6, 7])
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
 import { advance, type Consequences } from '../../src/canvas/advance.ts'
 import { chainOf, chordOf, groupOf, linkedTo } from '../../src/canvas/forms.ts'
 import { plan, type Plan } from '../../src/canvas/plan.ts'
@@ -64,7 +65,7 @@ describe('a canvas from the wire', () => {
 })
 
 test('A chord of more members than the store counts is refused before any is sent', async () => {
-  const groups = storeGroups({} as Store, { expiresMs: 0, types: 'typed' })
+  const groups = storeGroups({} as Store, { expiresMs: 0, types: 'typed', clock: systemClock })
   await expect(groups.setChordSize('g', 100_001)).rejects.toMatchObject({ code: 'OPTION_INVALID' })
 })
 

@@ -12,6 +12,31 @@ const folder = project({
     import { app } from './tasks.js'
     export default gateway(app).handle('GET', '/who', () => String(process.pid))
   `,
+  // The first is gone as soon as it has told that it answers; the second begins after that.
+  'uneven.js': `
+    import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+    import cluster from 'node:cluster'
+    const nth = cluster.worker?.id
+    if (nth === 1) {
+      writeFileSync('first', String(process.pid))
+      const { send } = process
+      process.send = (message, ...rest) => {
+        const end = message.lovage === 'ready' ? [() => process.kill(process.pid, 'SIGKILL')] : rest
+        return send.call(process, message, ...end)
+      }
+    }
+    const isGone = () => {
+      try {
+        process.kill(Number(readFileSync('first', 'utf8')), 0)
+        return false
+      } catch {
+        return existsSync('first')
+      }
+    }
+    while (nth === 2 && !isGone()) await new Promise((resolve) => setTimeout(resolve, 20))
+    export { app } from './tasks.js'
+    export { default } from './web.js'
+  `,
   'lovage.config.js': `export default { app: './tasks.js', processes: { web: { run: 'gateway', module: './web.js' } } }`,
 })
 afterAll(() => removeFolder(folder))
@@ -42,6 +67,24 @@ test('processes share a port, those that end are replaced, and a stop ends all',
   expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
   for (const one of now) expect(() => process.kill(one, 0)).toThrow(/ESRCH/)
 }, 180_000)
+
+test('who ends while others still begin is replaced too', async () => {
+  const options = ['-A', 'uneven.js', '--cluster', '2', '--port', '0', '--log-format', 'json']
+  const child = lovage(['gateway', ...options], { cwd: folder })
+  onTestFinished(() => void child.kill())
+  await child.line(/another takes its place/, { timeoutMs: 60_000 })
+  await child.line(/process of the cluster is up/, { timeoutMs: 60_000 })
+  process.kill(child.pid, 'SIGTERM')
+  expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
+}, 180_000)
+
+test('a stop while it begins is no failure', async () => {
+  const child = lovage(['gateway', '--cluster', '2', '--port', '0', '--log-format', 'json'], { cwd: folder })
+  onTestFinished(() => void child.kill())
+  await child.line(/"listening"/, { timeoutMs: 60_000 })
+  process.kill(child.pid, 'SIGTERM')
+  expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
+}, 120_000)
 
 test('a cluster that cannot begin says so and ends', async () => {
   const { code, text } = await run(['gateway', '--cluster', '2', '--host', '192.0.2.1'], { cwd: folder })

@@ -81,13 +81,11 @@ describe('a wrong command line', () => {
   })
 
   it.each([
-    ['--beat', "Celery's beat"],
-    ['-B', "Celery's beat"],
     ['--pidfile=worker.pid', 'systemd'],
     ['-b=amqp://', 'LOVAGE_BROKER_URL'],
     ['--loader=x', 'Drop it'],
     ['-D', 'systemd'],
-    ['--logfile=worker.log', '2>worker.log'],
+    ['--logfile=worker.log', '2>lovage.log'],
   ])('%s of Celery is refused with what to use instead', async (option, instead) => {
     const { code, text } = await run(['worker', option])
     expect(text).toContain('of Celery is not taken')

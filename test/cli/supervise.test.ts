@@ -1,8 +1,9 @@
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { startChild } from '../services/child.ts'
 import { temporaryFolder } from '../services/reaper.ts'
-import { lovage, run, write } from './lovage.ts'
+import { lovage, ROOT, run, write } from './lovage.ts'
 
 const patience = { timeoutMs: 30_000, timeout: 30_000 }
 
@@ -71,6 +72,21 @@ describe('lovage supervise', { timeout: 60_000 }, () => {
       process.kill(pid, 'SIGTERM')
     }
     await expect.poll(() => isAlive(pid), patience).toBe(false)
+  })
+
+  it('keeps what runs where nothing can be written to its streams any more', async () => {
+    const folder = place(CAT)
+    const shell = `exec ${process.execPath} ${ROOT}/dist/cli/main.js supervise -n > /dev/full 2>&1`
+    const child = startChild('/bin/sh', ['-c', shell], { cwd: folder, name: 'lovage supervise' })
+    try {
+      await expect.poll(() => text(folder, 'supervisord.log'), patience).toContain('success: cat entered RUNNING state')
+      child.signal('SIGHUP')
+      await expect.poll(() => text(folder, 'supervisord.log').split('spawned:').length, patience).toBe(3)
+      child.signal('SIGTERM')
+      expect(await child.ended(patience)).toMatchObject({ code: 0 })
+    } finally {
+      await child.kill()
+    }
   })
 
   it('starts nothing with a configuration that has an error, and says where it is', async () => {

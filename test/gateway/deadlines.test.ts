@@ -57,6 +57,13 @@ test.each(['soon', '-5', '0', '5 s', ''])('a header that says "%s" in place of a
   expect([answer.status, answer.json]).toMatchObject([400, { error: { code: 'HEADER_INVALID' } }])
 })
 
+test.each(['99999999999999999', '99999999999999d'])('a header that says %s is as good as for ever', async (wait) => {
+  const app = openApp()
+  const one = app.task('one', () => 1)
+  const opened = openGateway(app).get('/one', one, { deadline: { header: 'x-wait' }, reply: 'accept' })
+  expect((await ask(`${await running(app, opened)}/one`, { headers: { 'x-wait': wait } })).status).toBe(202)
+})
+
 test.each<[unknown, string]>([
   [{ max: '1s' }, 'without a header'],
   [{ header: 'x', least: 1 }, 'least'],

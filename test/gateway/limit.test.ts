@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { lovage } from '../../src/app/app.ts'
 import type { GivenSettings } from '../../src/app/settings.ts'
+import { LovageError } from '../../src/base/errors.ts'
 import type { Gateway, LimitOptions } from '../../src/gateway/gateway.ts'
 import { ask, openApp, openGateway, running, signal, started, until } from './open-gateway.ts'
 
@@ -74,6 +75,19 @@ test.each([
   expect(answers[2]?.json).toMatchObject({ error: { code: 'RATE_REACHED' } })
   const seconds = Number(answers[2]?.headers.get('retry-after'))
   expect([seconds > 0, seconds <= 60]).toEqual([true, true])
+})
+
+test('who is let in because the store is away does not keep a place', async () => {
+  const settings = shared()
+  await works(settings)
+  const app = openApp(settings)
+  const quick = app.task('quick', () => 1)
+  const url = await started(openGateway(app).get('/quick', quick, { limit: { concurrency: 1, rate: '100/m' } }))
+  const away = new LovageError('STORE_UNREACHABLE', { url: 'memory://', problem: 'it sleeps' })
+  vi.spyOn(await app.store(), 'count').mockRejectedValueOnce(away)
+  expect((await ask(`${url}/quick`)).status).toBe(200)
+  // A place is kept for as long as the route may take, ten seconds, unless it is given back.
+  await expect.poll(async () => (await ask(`${url}/quick`)).status, { timeout: 5_000 }).toBe(200)
 })
 
 test('each key has a limit of its own', async () => {

@@ -21,6 +21,7 @@ async function unstarted(options: GatewayOptions = {}): Promise<Gateway> {
     .get('/sum/:x/:y', sum, { args: ({ params }) => [Number(params.x), Number(params.y)] })
     .post('/echo', echo, { args: ({ body }) => [body] })
     .post('/later', echo, { args: ({ body }) => [body], reply: 'accept' })
+    .handle('GET', '/', ({ url }) => `root ${url}`)
     .handle('GET', '/url', ({ url, headers }) => `${url} ${headers.host}`)
 }
 
@@ -83,6 +84,8 @@ test('as a plugin of Fastify, under a prefix, beside routes and headers of its o
   const sum = await ask(`${url}/api/sum/2/3`)
   expect([sum.text, sum.headers.get('x-mine')]).toEqual(['{"results":5}', 'yes'])
   expect((await ask(`${url}/api/url?x=1`)).text).toBe(`/url?x=1 ${new URL(url).host}`)
+  // The query right behind the prefix.
+  for (const slash of ['', '/']) expect((await ask(`${url}/api${slash}?x=1`)).text).toBe('root /?x=1')
   expect((await ask(`${url}/api/echo`, posting('{"a":[1,2]}'))).text).toBe('{"results":{"a":[1,2]}}')
   expect((await ask(`${url}/api/nothing`)).status).toBe(404)
   expect((await ask(`${url}/sum/2/3`)).status).toBe(404)

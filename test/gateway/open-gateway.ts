@@ -71,7 +71,7 @@ export function signal<T = void>(): { readonly promise: Promise<T>; readonly fir
   return { promise, fire }
 }
 
-/** Resolves when `holds` does, looking once a turn of the event loop; the test's own time limit ends it. */
+/** Resolves when `holds` does, looking often and leaving the processor to others between; the test's time limit ends it. */
 export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2))
 }

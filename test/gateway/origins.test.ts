@@ -90,6 +90,15 @@ test('with * any page may send and read, without its cookies', async () => {
   expect(received).not.toContain('credentials')
 })
 
+test('what depends on the origin and on a preference says so of both', async () => {
+  const app = openApp()
+  const one = app.task('one', () => 1)
+  const url = await started(openGateway(app, { allowedOrigins: ['https://page.example'] }).get('/one', one))
+  const headers = { origin: 'https://page.example', prefer: 'respond-async' }
+  const answer = await ask(`${url}/one`, { headers })
+  expect([answer.status, answer.headers.get('vary')]).toEqual([202, 'origin, prefer'])
+})
+
 test('what a browser asks beforehand is answered for allowed origins, with the methods of the path', async () => {
   const url = await paged({ allowedOrigins: ['https://app.example.com'] })
   const asking = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type, x-mine' }

@@ -21,14 +21,19 @@ export class NginxNode {
    * Starts one in front of `ports`, in turn.
    * @param more Lines for its `location /`.
    */
-  static async start(ports: readonly number[], more: readonly string[] = []): Promise<NginxNode> {
+  static start(ports: readonly number[], more: readonly string[] = []): Promise<NginxNode> {
+    return NginxNode.serve((port) => inFrontOf(port, ports, more))
+  }
+
+  /** Starts one with what `http` makes for the port it gets: the inside of its `http {}`. */
+  static async serve(http: (port: number) => string): Promise<NginxNode> {
     const command = findCommand('nginx')
     if (!command) throw new Error('There is no nginx on this machine; ask available("nginx") first')
     const port = await freePort()
     const folder = temporaryFolder('nginx')
     mkdirSync(join(folder, 'logs'))
     const file = join(folder, 'nginx.conf')
-    writeFileSync(file, configuration(port, folder, ports, more))
+    writeFileSync(file, configuration(folder, http(port)))
     const server = startChild(command, ['-p', folder, '-c', file, '-e', 'stderr'], { name: 'nginx' })
     await server.line('start worker process', { timeoutMs: 20_000 })
     return new NginxNode(port, folder, server)
@@ -44,7 +49,7 @@ export class NginxNode {
   }
 }
 
-function configuration(port: number, folder: string, ports: readonly number[], more: readonly string[]): string {
+function configuration(folder: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `
 daemon off;
@@ -55,6 +60,13 @@ events { worker_connections 2048; }
 http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n  ')}
+  ${http}
+}
+`
+}
+
+function inFrontOf(port: number, ports: readonly number[], more: readonly string[]): string {
+  return `
   upstream gateways {
     ${ports.map((at) => `server 127.0.0.1:${at} max_fails=0;`).join('\n    ')}
     keepalive 64;
@@ -69,6 +81,5 @@ http {
       ${more.join('\n      ')}
     }
   }
-}
 `
 }
