@@ -10,6 +10,7 @@ import { capture, ROOT } from './steps.mjs'
  * @typedef {object} ProofOptions
  * @property {number} [rounds] How often; each proof has a default of its own.
  * @property {number} [seconds] How long; each proof has a default of its own.
+ * @property {number} [readers] How many read at a time; of the proof of streams.
  * @property {number} seed What chance is drawn from.
  */
 
@@ -27,12 +28,17 @@ const files = new Map(
 )
 
 const { values, positionals } = parseArgs({
-  options: { rounds: { type: 'string' }, seconds: { type: 'string' }, seed: { type: 'string' } },
+  options: {
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    readers: { type: 'string' },
+    seed: { type: 'string' },
+  },
   allowPositionals: true,
 })
 const [name] = positionals
 if (name === undefined) {
-  console.log('npm run prove -- <name> [--rounds <n>] [--seconds <n>] [--seed <n>]\n\nProofs:')
+  console.log('npm run prove -- <name> [--rounds <n>] [--seconds <n>] [--readers <n>] [--seed <n>]\n\nProofs:')
   for (const [proof, file] of files) console.log(`  ${proof.padEnd(16)} ${firstComment(file)}`)
   process.exit(0)
 }
@@ -46,6 +52,7 @@ if (!file) {
 const options = {
   ...(values.rounds === undefined ? {} : { rounds: whole('rounds', values.rounds) }),
   ...(values.seconds === undefined ? {} : { seconds: whole('seconds', values.seconds) }),
+  ...(values.readers === undefined ? {} : { readers: whole('readers', values.readers) }),
   seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
 }
 const command =

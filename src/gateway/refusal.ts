@@ -4,14 +4,17 @@ import { resolveRoute } from '../app/routes.ts'
 import { type Clock, deadline, sleep } from '../base/clock.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import { isRecord } from '../protocol/signature.ts'
 import type { Store } from '../store/store.ts'
 import { Forecast } from './forecast.ts'
 import type { RouteRequest, TaskRoute } from './route.ts'
+import { Slots } from './slots.ts'
 
 /** Between two looks at the queues, and between two questions to the workers, in milliseconds. */
 const LOOK_MS = 500
 const ASK_MS = 5_000
+
+/** A worker that has not answered for so long is gone: about three questions. */
+const SILENT_MS = 20_000
 
 /** Longest wait for either. */
 const PATIENCE_MS = 2_000
@@ -27,8 +30,7 @@ export class Refusal {
   readonly #clock: Clock
   readonly #forecasts = new Map<string, Forecast>()
   readonly #queues = new WeakMap<TaskRoute, string>()
-  /** Tasks that can run at a time, by queue; undefined: nobody has said. */
-  #slots: ReadonlyMap<string, number> | undefined
+  readonly #slots = new Slots(SILENT_MS)
   #stop: AbortController | undefined
 
   constructor(app: App, clock: Clock) {
@@ -103,7 +105,7 @@ export class Refusal {
   async #look(): Promise<void> {
     const { admin } = (await this.#app.client()).broker
     for (const [queue, forecast] of this.#forecasts) {
-      const slots = this.#slots?.get(queue)
+      const slots = this.#slots.of(queue)
       if (slots === undefined || !admin) continue
       const depth = await this.#timely(admin.depth(queue))
       if (depth) forecast.sampled(this.#clock.monotonic(), depth.messages, slots)
@@ -113,14 +115,7 @@ export class Refusal {
   async #ask(): Promise<void> {
     const inspect = this.#app.control.inspect()
     const [stats, queues] = await Promise.all([inspect.stats(), inspect.activeQueues()])
-    const slots = new Map<string, number>()
-    for (const [node, read] of Object.entries(queues)) {
-      const pool = stats[node]?.['pool']
-      const most = isRecord(pool) ? Number(pool['max-concurrency']) : NaN
-      if (!Array.isArray(read) || !(most > 0)) continue
-      for (const { name } of read) slots.set(String(name), (slots.get(String(name)) ?? 0) + most)
-    }
-    this.#slots = slots
+    this.#slots.heard(this.#clock.monotonic(), stats, queues)
     await this.#look()
   }
 
