@@ -1,6 +1,6 @@
 export { lovage, type App, type Surroundings } from './app/app.ts'
 export type { Client, SendCounts } from './app/send.ts'
-export type { AsyncResult, GetOptions, RevokeTreeOptions, TaskUpdate } from './app/async-result.ts'
+export type { AsyncResult, RevokeTreeOptions, TaskUpdate } from './app/async-result.ts'
 export { addToChord, chain, chord, group, replace } from './app/canvas.ts'
 export type { CallOptions, NamedArguments } from './app/call-options.ts'
 export type {
@@ -44,7 +44,8 @@ export type {
   RouteTarget,
 } from './app/route-options.ts'
 export type { ByNode, Inspect, InspectOptions, ScheduledInfo, TaskInfo } from './app/inspect.ts'
-export type { AnyResult, EndedMember, GroupResult } from './app/group-result.ts'
+export type { GetOptions } from './app/get-options.ts'
+export type { AnyResult, EndedMember, GroupResult, Progress } from './app/group-result.ts'
 export type { Resource, ResourceOptions } from './app/resources.ts'
 export type { Sending } from './app/sending.ts'
 export type { GivenSettings, Settings } from './app/settings.ts'

@@ -1,26 +1,17 @@
 import type { Expectation } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
 import type { DueHeap } from '../base/due-heap.ts'
-import type { Duration } from '../base/duration.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { onAbort } from '../base/on-abort.ts'
 import { readFailure, reviveFailure } from '../protocol/failure.ts'
 import { isReady, type Outcome, payloadValue } from '../protocol/outcome.ts'
 import { readResultTuple, type ResultTree } from '../protocol/result-tree.ts'
-import { checkAll, duration, shown, Unfit, type Checks } from './check.ts'
-import { type AnyResult, idsOf } from './group-result.ts'
+import { checkGetOptions, type GetOptions } from './get-options.ts'
+import { type AnyResult, idsOf, type Progress, progressing, progressOf } from './group-result.ts'
 import type { Client } from './send.ts'
 import { readStream, type StreamReadOptions } from './stream-reader.ts'
 import type { Store } from '../store/store.ts'
-
-/** How long to wait for a result. */
-export interface GetOptions {
-  /** Longest wait. Default: until the task expires, or as long as results are kept (`resultExpires`). */
-  readonly timeout?: Duration
-  /** Ends the wait early, with its reason. The task goes on. */
-  readonly signal?: AbortSignal
-}
 
 /** What a task told before it ended. */
 export interface TaskUpdate {
@@ -93,8 +84,19 @@ export class AsyncResult<Result = unknown, Part = unknown> {
     return children.map((tuple) => this.#waiting.read(readResultTuple(tuple)))
   }
 
+  /** How far it has come, and all that came before it in its canvas: see `GroupResult.progress()`. */
+  progress(): Promise<Progress> {
+    return progressOf(this)
+  }
+
+  /** The same whenever a task has ended, until all have: see `GroupResult.progressing()`. */
+  progressing(options: GetOptions = {}): AsyncGenerator<Progress, void, void> {
+    return progressing(this, options)
+  }
+
   /**
-   * Has workers that run now drop it, and all that came before it in its canvas; what has ended stays as it is.
+   * Has workers that run now drop it, and all that came before it in its canvas, what is not sent yet too; what has ended
+   * stays as it is.
    * @throws LovageError as the broker's `publish` does
    */
   revoke(options: RevokeTreeOptions = {}): Promise<void> {
@@ -277,21 +279,4 @@ const NO_LIMITS: { timeout?: number; signal?: AbortSignal } = Object.freeze({})
 
 function isRunning({ latest }: Expectation): boolean {
   return latest !== undefined && latest.state !== 'RETRY'
-}
-
-const GET_CHECKS: Checks<{ timeout: number; signal: AbortSignal }> = {
-  timeout: duration,
-  signal: (value) => {
-    if (value instanceof AbortSignal) return value
-    throw new Unfit(`must be an AbortSignal, and is ${shown(value)}`, 'Give the signal of an AbortController')
-  },
-}
-
-function checkGetOptions(options: GetOptions): { timeout?: number; signal?: AbortSignal } {
-  const invalid = (option: string, problem: string, fix: string): LovageError =>
-    new LovageError('OPTION_INVALID', { option, where: 'get()', problem, fix })
-  if (typeof options !== 'object' || options === null) {
-    throw invalid('options', `must be an object, and is ${shown(options)}`, "Write { timeout: '5s' }")
-  }
-  return checkAll(options, GET_CHECKS, { unknown: (option, fix) => invalid(option, 'does not exist', fix), invalid })
 }

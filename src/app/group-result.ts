@@ -1,6 +1,10 @@
 import { LovageError } from '../base/errors.ts'
-import type { Outcome } from '../protocol/outcome.ts'
-import type { AsyncResult, GetOptions, RevokeTreeOptions, Waiting } from './async-result.ts'
+import { isReady, type Outcome } from '../protocol/outcome.ts'
+import type { AsyncResult, RevokeTreeOptions, Waiting } from './async-result.ts'
+import type { GetOptions } from './get-options.ts'
+
+/** Outcomes that are asked for at a time. */
+const AT_ONCE = 200
 
 /** The result of a task, or of a group. */
 export type AnyResult = AsyncResult | GroupResult
@@ -12,6 +16,16 @@ export interface EndedMember {
   readonly result: AnyResult
   /** How it ended; of a member that is a group itself undefined: see its own results. */
   readonly outcome: Outcome | undefined
+}
+
+/** How far a canvas has come, counted in tasks. */
+export interface Progress {
+  /** Those that have ended, however they did. */
+  readonly done: number
+  /** Those among them that failed or were revoked, or never ran because of one that did. */
+  readonly failed: number
+  /** All of its tasks, those that are not sent yet too. */
+  readonly total: number
 }
 
 /** What {@link GroupResult}s are made of. */
@@ -96,7 +110,25 @@ export class GroupResult<Results extends readonly unknown[] = readonly unknown[]
   }
 
   /**
-   * Has workers that run now drop all its members, and what came before them; what has ended stays as it is.
+   * How many of its tasks have ended, and of what came before it: one question to the result backend for each that is not
+   * known to have ended.
+   * @throws LovageError as `latest` of a task does
+   */
+  progress(): Promise<Progress> {
+    return progressOf(this)
+  }
+
+  /**
+   * The same whenever a task has ended, until all have: `for await (const { done, total } of group.progressing()) ...`.
+   * @throws LovageError as {@link ended} does
+   */
+  progressing(options: GetOptions = {}): AsyncGenerator<Progress, void, void> {
+    return progressing(this, options)
+  }
+
+  /**
+   * Has workers that run now drop all its members, and what came before them, those too that are not sent yet; what has
+   * ended stays as it is.
    * @throws LovageError as the broker's `publish` does
    */
   revoke(options: RevokeTreeOptions = {}): Promise<void> {
@@ -115,15 +147,49 @@ async function endOf(result: AnyResult, options: GetOptions): Promise<Outcome | 
   return undefined
 }
 
+/** How far all tasks have come that a result comes from. */
+export async function progressOf(result: AnyResult): Promise<Progress> {
+  const tasks = tasksOf(result)
+  let done = 0
+  let failed = 0
+  for (let at = 0; at < tasks.length; at += AT_ONCE) {
+    for (const outcome of await Promise.all(tasks.slice(at, at + AT_ONCE).map((task) => task.latest()))) {
+      if (!outcome || !isReady(outcome.state)) continue
+      done++
+      if (outcome.state !== 'SUCCESS') failed++
+    }
+  }
+  return { done, failed, total: tasks.length }
+}
+
+/** The same whenever one of them has ended. */
+export async function* progressing(result: AnyResult, options: GetOptions): AsyncGenerator<Progress, void, void> {
+  const results = tasksOf(result)
+  const total = results.length
+  let done = 0
+  let failed = 0
+  // As if all were members of one group.
+  const flat = new GroupResult({ id: result.id, results }, { revoke: () => result.revoke() })
+  for await (const { outcome } of flat.ended(options)) {
+    done++
+    if (outcome?.state !== 'SUCCESS') failed++
+    yield { done, failed, total }
+  }
+}
+
 /** Ids of all tasks that a result comes from. */
 export function idsOf(result: AnyResult): string[] {
-  const ids = new Set<string>()
+  return tasksOf(result).map(({ id }) => id)
+}
+
+function tasksOf(result: AnyResult): AsyncResult[] {
+  const tasks = new Map<string, AsyncResult>()
   const open: AnyResult[] = [result]
   for (let one = open.pop(); one; one = open.pop()) {
     // One by one: a call takes no more arguments than the stack has room for.
     if (one instanceof GroupResult) for (const member of one.results) open.push(member)
-    else ids.add(one.id)
+    else tasks.set(one.id, one)
     if (one.parent) open.push(one.parent)
   }
-  return [...ids]
+  return [...tasks.values()]
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { AsyncResult, GetOptions } from './async-result.ts'
+import type { AsyncResult } from './async-result.ts'
+import type { GetOptions } from './get-options.ts'
 
 /** Told that a sending failed, and then, a turn later, that nobody had asked how it went. */
 export type OnSendFailed = (what: 'failed' | 'unawaited') => void
