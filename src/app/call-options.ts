@@ -12,9 +12,10 @@ export interface CallOptions extends SendOptions {
   readonly eta?: Date
   /**
    * How long, or until when, somebody needs the answer: nobody starts it afterwards, and one marked `abandonable` is told
-   * to stop. What it sends has the same deadline, or a sooner one of its own. Default: that of the task it is called in.
+   * to stop. What it sends has the same deadline, or a sooner one of its own. False: it is to be done however late, and so
+   * is what it sends. Default: that of the task it is called in.
    */
-  readonly deadline?: Duration | Date
+  readonly deadline?: Duration | Date | false
   /** Id of the task. Default: a random UUID. */
   readonly taskId?: string
   /**
@@ -35,7 +36,7 @@ export interface NamedArguments {
 export interface CheckedCallOptions extends CheckedSendOptions {
   countdown: number
   eta: Date
-  deadline: number | Date
+  deadline: number | Date | false
   taskId: string
   once: boolean
   replyTo: string
@@ -53,7 +54,7 @@ const CALL_CHECKS: Checks<CheckedCallOptions> = {
   ...SEND_CHECKS,
   countdown: duration,
   eta: date,
-  deadline: moment,
+  deadline: (value) => (value === false ? false : moment(value)),
   taskId: text,
   once: flag,
   replyTo: maybeEmpty,

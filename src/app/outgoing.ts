@@ -105,10 +105,8 @@ export function outgoing(
   const etaMs = atMs(call.eta ?? call.countdown, nowMs)
   const ignoreResult = call.ignoreResult ?? options.ignoreResult
   const route = task.route(args, kwargs, call)
-  const deadlineMs = Math.min(
-    atMs(call.deadline, nowMs) ?? Infinity,
-    place?.deadlineMs ?? (current ? deadlineOf(current.request.custom) : Infinity),
-  )
+  const inheritedMs = place?.deadlineMs ?? (current ? deadlineOf(current.request.custom) : Infinity)
+  const deadlineMs = call.deadline === false ? Infinity : Math.min(atMs(call.deadline, nowMs) ?? Infinity, inheritedMs)
   const given: Headers = {
     ...(place ? place.trace : current && traceOfMessage(current.request.custom)),
     ...options.headers,

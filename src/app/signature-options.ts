@@ -17,7 +17,7 @@ export function celeryOptions(call: Partial<CheckedCallOptions>): Options {
     countdown: countdown === undefined ? undefined : countdown / 1000,
     eta: eta === undefined ? undefined : formatIso(eta.getTime()),
     expires: momentOption(expires),
-    deadline: momentOption(deadline),
+    deadline: deadline === false ? false : momentOption(deadline),
     ...{ priority, queue, exchange, shadow, compression, headers, serializer, once },
     routing_key: routingKey,
     time_limit: timeLimit === undefined ? undefined : timeLimit / 1000,
@@ -53,7 +53,7 @@ export function readCallOptions(options: Options, task: string): Partial<Checked
   take('countdown', 'countdown', ms)
   take('eta', 'eta', date)
   take('expires', 'expires', moment)
-  take('deadline', 'deadline', moment)
+  take('deadline', 'deadline', (value) => (value === false ? false : moment(value)))
   take('timeLimit', 'time_limit', ms)
   take('softTimeLimit', 'soft_time_limit', ms)
   take('priority', 'priority', SEND_CHECKS.priority)

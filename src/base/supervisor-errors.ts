@@ -20,4 +20,12 @@ export const SUPERVISOR_ERRORS = {
     message: '{text}',
     fix: '{fix}',
   },
+  SUPERVISOR_REFUSED: {
+    message: 'The supervisor at {url} answers {status}',
+    fix: '{fix}',
+  },
+  SUPERVISOR_UNREACHABLE: {
+    message: 'The supervisor at {url} does not answer: {problem}',
+    fix: 'See that it runs, and that the address is right: -s, or serverurl= in [supervisorctl]',
+  },
 } as const

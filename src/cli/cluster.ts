@@ -37,6 +37,8 @@ export function tellReady(): void {
 interface Seat {
   readonly nth: number
   worker: Worker | undefined
+  /** It answers, and heeds signals. */
+  isReady: boolean
   startedMs: number
   /** Ends in a row that came early. */
   early: number
@@ -55,7 +57,7 @@ export class Cluster implements Runnable {
   constructor(count: number, clock: Clock = systemClock) {
     this.#clock = clock
     this.#seats = Array.from({ length: count }, (_, index) => {
-      return { nth: index + 1, worker: undefined, startedMs: 0, early: 0, restart: undefined }
+      return { nth: index + 1, worker: undefined, isReady: false, startedMs: 0, early: 0, restart: undefined }
     })
   }
 
@@ -64,14 +66,10 @@ export class Cluster implements Runnable {
     await Promise.all(
       this.#seats.map((seat) => {
         return new Promise<void>((resolve, reject) => {
-          let isReady = false
-          const worker = this.#fork(seat, () => {
-            isReady = true
-            resolve()
-          })
+          const worker = this.#fork(seat, resolve)
           worker.once('exit', (code, signal) => {
             // Who has answered once is replaced, also while others begin.
-            if (isReady || this.#isStopping) return this.#onExit(seat)(code, signal)
+            if (seat.isReady || this.#isStopping) return this.#onExit(seat)(code, signal)
             const problem = `process ${seat.nth} ended with code ${code} before it listened`
             reject(new LovageError('LISTEN_FAILED', { host: 'this machine', port: 'of the gateway', problem }))
           })
@@ -97,15 +95,19 @@ export class Cluster implements Runnable {
   }
 
   async reload(): Promise<void> {
-    for (const { worker } of this.#seats) worker?.process.kill('SIGHUP')
+    // It would end one that still begins, which reads what is new by itself.
+    for (const { worker, isReady } of this.#seats) if (isReady) worker?.process.kill('SIGHUP')
   }
 
   #fork(seat: Seat, onReady: () => void): Worker {
     seat.startedMs = this.#clock.monotonic()
     seat.restart = undefined
+    seat.isReady = false
     const worker = (seat.worker = cluster.fork())
     worker.on('message', (message: { lovage?: string }) => {
-      if (message.lovage === 'ready') onReady()
+      if (message.lovage !== 'ready') return
+      seat.isReady = true
+      onReady()
     })
     return worker
   }

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   worker: { summary: 'run tasks from queues', load: () => import('./worker.ts') },
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
   supervise: { summary: 'keep programs alive, as supervisord does', load: () => import('./supervise.ts') },
+  ctl: { summary: 'steer a supervisor, as supervisorctl does', load: () => import('./ctl.ts') },
   beat: { summary: 'send tasks on time; see, pause and run what is scheduled', load: () => import('./beat.ts') },
   call: { summary: 'send one task and print its result', load: () => import('./call.ts') },
   result: { summary: 'print the result of a task that was sent before', load: () => import('./result.ts') },

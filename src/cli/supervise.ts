@@ -1,6 +1,4 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { LovageError } from '../base/errors.ts'
 import type { SupervisorConfig } from '../supervisor/configuration.ts'
@@ -15,6 +13,7 @@ import {
 import { complaintLines, type Complaint } from './complaint.ts'
 import { newCommand } from './command-options.ts'
 import { EXIT } from './exit.ts'
+import { findConfiguration, PLACES } from './find-configuration.ts'
 import { paintFor } from './paint.ts'
 import { readHere, runSupervisor } from './run-supervisor.ts'
 
@@ -40,14 +39,6 @@ interface SuperviseOptions {
   /** This is the process in the background. */
   readonly daemonized?: boolean
 }
-
-/** Where supervisord looks; the first two are relative to the command itself. */
-const PLACES = [
-  'supervisord.conf',
-  'etc/supervisord.conf',
-  '/etc/supervisord.conf',
-  '/etc/supervisor/supervisord.conf',
-] as const
 
 export function command(): Command {
   const description = `Keeps programs alive, as supervisord does, by the same configuration. SIGTERM, SIGINT and SIGQUIT stop
@@ -84,19 +75,6 @@ async function run(options: SuperviseOptions): Promise<void> {
   if (options.daemonized) return runSupervisor({ file, given, mode: 'daemon' })
   if (config.nodaemon) return runSupervisor({ file, given, mode: config.silent ? 'silent' : 'foreground' })
   process.exitCode = await daemonize()
-}
-
-function findConfiguration(): string {
-  const beside = dirname(process.argv[1] ?? '.')
-  const places = [join(beside, '../etc/supervisord.conf'), join(beside, '../supervisord.conf'), ...PLACES]
-  const found = places.find((place) => existsSync(place))
-  if (found === undefined) {
-    throw new LovageError('SUPERVISOR_CONFIG_UNREADABLE', {
-      file: PLACES[0],
-      problem: `there is none of ${places.join(', ')}`,
-    })
-  }
-  return found
 }
 
 /** What the command line says of the configuration, read as there. */

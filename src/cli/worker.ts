@@ -43,8 +43,8 @@ async function run(name: string | undefined, flags: WorkerFlags, self: Command):
     const worker = await makeWorker(app, choice)
     const beat = flags.beat ? chosenBeat(target, undefined, self) : undefined
     const stop = async (how: StopStep): Promise<void> => {
-      await beat?.stop()
-      await worker.stop(how)
+      // A beat that waits for a store that is away must not hold up the worker.
+      await Promise.all([beat?.stop(), worker.stop(how)])
       await app.close()
     }
     return {

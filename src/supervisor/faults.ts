@@ -48,3 +48,12 @@ export function faultOf(error: unknown): { code: number; name: FaultName; text: 
   const { fault, number, text } = error.details as { fault: FaultName; number: number; text: string }
   return { code: number, name: fault, text }
 }
+
+/** The error of a fault that another supervisor has answered with. */
+export function faultAnswered({ faultCode, faultString }: { faultCode: number; faultString: string }): LovageError {
+  const [name = 'FAILED', { fix }] = Object.entries(FAULTS).find(([, { code }]) => code === faultCode) ?? [
+    'FAILED',
+    FAULTS.FAILED,
+  ]
+  return new LovageError('SUPERVISOR_FAULT', { fault: name, number: faultCode, text: faultString, fix })
+}

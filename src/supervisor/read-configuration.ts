@@ -2,7 +2,7 @@ import { globSync } from './glob.ts'
 import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { LovageError, messageOf } from '../base/errors.ts'
-import type { SupervisorConfig } from './configuration.ts'
+import type { ControlConfig, SupervisorConfig } from './configuration.ts'
 import type { Expansions } from './expand.ts'
 import { readIni, type Ini } from './ini.ts'
 import { readGroups } from './read-programs.ts'
@@ -30,20 +30,30 @@ export interface ConfigPlace {
 }
 
 /** Reads a file and those it includes. Throws SUPERVISOR_CONFIG_UNREADABLE and SUPERVISOR_CONFIG_INVALID. */
-export function readConfiguration(path: string, { env, host, temporary }: ConfigPlace): SupervisorConfig {
+export function readConfiguration(path: string, place: ConfigPlace): SupervisorConfig {
+  const warnings: string[] = []
+  const reader = readSections(path, place, warnings)
+  if (!reader.ini.has('supervisord')) {
+    throw reader.invalid('supervisord', undefined, 'is missing', 'Add the section, if only its heading')
+  }
+  return { ...readOwn(reader, warnings, place.temporary), file: reader.file, warnings, ignored: ignored(reader) }
+}
+
+/** Reads `[supervisorctl]` alone, whatever the rest is like. Throws as {@link readConfiguration}. */
+export function readControlConfiguration(path: string, place: ConfigPlace): ControlConfig {
+  return readControl(readSections(path, place, []))
+}
+
+function readSections(path: string, { env, host }: ConfigPlace, warnings: string[]): SectionReader {
   const file = resolve(path)
   const here = dirname(file)
-  const warnings: string[] = []
   const ini: Ini = new Map()
   readIni(contents(file), file, here, ini)
   const variables = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
   const expansions: Expansions = { here, host_node_name: host, ...named(variables) }
   const reader = new SectionReader(ini, file, env['HOME'] ?? '~', expansions)
   readIncluded(reader, warnings)
-  if (!ini.has('supervisord')) {
-    throw reader.invalid('supervisord', undefined, 'is missing', 'Add the section, if only its heading')
-  }
-  return { ...readOwn(reader, warnings, temporary), file, warnings, ignored: ignored(reader) }
+  return reader
 }
 
 function named(variables: readonly (readonly [string, string])[]): Record<string, string> {

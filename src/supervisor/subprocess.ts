@@ -31,6 +31,8 @@ export interface Keeper {
   /** Whether it stops all: nothing is started any more. */
   readonly isLeaving: boolean
   changed(process: Subprocess, change: StateChange, event: ProcessEvent): void
+  /** It has a pid now, which no change of state need tell. */
+  spawned(process: Subprocess): void
 }
 
 /** One process of the configuration: its state, its child while it has one, and its logs. */
@@ -167,6 +169,7 @@ export class Subprocess {
     child.on('exit', (code, signal) => this.#ended(child, code, signal))
     log.write('info', `spawned: '${config.name}' with pid ${child.pid}`)
     this.apply({ type: 'spawned', pid: child.pid })
+    this.#keeper.spawned(this)
   }
 
   #failed(reason: string): void {

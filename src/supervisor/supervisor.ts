@@ -200,6 +200,10 @@ export class Supervisor implements Service, Keeper {
     for (const listener of this.#listeners) listener({ process, change })
   }
 
+  spawned(process: Subprocess): void {
+    this.#stateFile.changed(process)
+  }
+
   async #make(config: GroupConfig): Promise<Group | undefined> {
     const pool =
       config.kind === 'eventlistener' ? new ListenerPool(config, this.#config.identifier, this.log) : undefined

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { removeFolder } from '../services/reaper.ts'
 import { lovage, project, run } from './lovage.ts'
@@ -34,6 +36,17 @@ const folder = project({
       }
     }
     while (nth === 2 && !isGone()) await new Promise((resolve) => setTimeout(resolve, 20))
+    export { app } from './tasks.js'
+    export { default } from './web.js'
+  `,
+  // The second begins when it is let.
+  'waits.js': `
+    import { existsSync, writeFileSync } from 'node:fs'
+    import cluster from 'node:cluster'
+    if (cluster.worker?.id === 2) {
+      console.log('the second waits')
+      while (!existsSync('begin')) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
     export { app } from './tasks.js'
     export { default } from './web.js'
   `,
@@ -74,6 +87,20 @@ test('who ends while others still begin is replaced too', async () => {
   onTestFinished(() => void child.kill())
   await child.line(/another takes its place/, { timeoutMs: 60_000 })
   await child.line(/process of the cluster is up/, { timeoutMs: 60_000 })
+  process.kill(child.pid, 'SIGTERM')
+  expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
+}, 180_000)
+
+test('a reload does not end who still begins', async () => {
+  const options = ['-A', 'waits.js', '--cluster', '2', '--port', '0', '--log-format', 'json']
+  const child = lovage(['gateway', ...options], { cwd: folder })
+  onTestFinished(() => void child.kill())
+  await child.line('the second waits', { timeoutMs: 60_000 })
+  await child.line(/"listening"/, { timeoutMs: 60_000 })
+  // It is there when the first answers its signal, and the second has had its own by then.
+  await expect.poll(() => (child.signal('SIGHUP'), child.lines.join()), { timeout: 60_000 }).toContain('read again')
+  writeFileSync(join(folder, 'begin'), '')
+  await child.line(/cluster is up/, { timeoutMs: 60_000 })
   process.kill(child.pid, 'SIGTERM')
   expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
 }, 180_000)

@@ -107,6 +107,8 @@ test('what a task sends has its deadline, or a sooner one of its own', async () 
     await child.applyAsync(['sooner'], { deadline: '1h' })
     await chain(child.s('first'), child.si('second')).delay()
     await child.s('signed').set({ deadline: '2h' }).delay()
+    await child.applyAsync(['freed'], { deadline: false })
+    await chain(child.s('signed free').set({ deadline: false }), child.si('bound')).delay()
     await child.s('signed later').applyAsync([], { deadline: new Date(Date.now() + 9 * HOUR) })
     return currentTask().remainingMs / HOUR
   })
@@ -114,7 +116,7 @@ test('what a task sends has its deadline, or a sooner one of its own', async () 
   onTestFinished(() => running.stop())
   await running.start()
   expect(await parent.applyAsync([], { deadline: '3h' }).get()).toBeCloseTo(3, 1)
-  await until(() => seen.size === 6)
+  await until(() => seen.size === 9)
   const rounded = [...seen].map(([name, hours]) => [name, Math.round(hours * 10) / 10])
   expect(Object.fromEntries(rounded)).toEqual({
     later: 3,
@@ -123,10 +125,13 @@ test('what a task sends has its deadline, or a sooner one of its own', async () 
     second: 3,
     signed: 2,
     'signed later': 3,
+    freed: Infinity,
+    'signed free': Infinity,
+    bound: Infinity,
   })
   // Outside of a task there is none to inherit.
   await child.delay('alone')
-  await until(() => seen.size === 7)
+  await until(() => seen.size === 10)
   expect(seen.get('alone')).toBe(Infinity)
 })
 

@@ -108,3 +108,10 @@ test('the log of a supervisor takes only so much ahead of its disk, and says wha
   expect(lines.filter((line) => line.endsWith(entry)).length + lost).toBe(1_000)
   expect(lost).toBeGreaterThan(800)
 })
+
+test('a program that still has to stay up is told to the next supervisor too', async () => {
+  const { folder, operator } = await supervise('[program:x]\ncommand=cat\nstartsecs=60\n')
+  const { pid, statename } = operator.getProcessInfo('x')
+  expect(statename).toBe('STARTING')
+  await expect.poll(() => text(join(folder, 'pid.children'))).toContain(`"pid":${pid}`)
+})
