@@ -45,16 +45,17 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       for (const end of ends.splice(0).toReversed()) await end()
     })
 
-    const python = (args: readonly string[], queue: string, backend = meeting.backend): Child => {
-      const env = { BROKER: meeting.broker, BACKEND: backend, QUEUE: queue }
+    const python = (args: readonly string[], queue: string, more: Record<string, string> = {}): Child => {
+      const env = { BROKER: meeting.broker, BACKEND: meeting.backend, QUEUE: queue, ...more }
       const child = startPython(args, { files, env })
       ends.push(() => child.kill())
       return child
     }
-    const theirWorker = async (): Promise<void> => {
+    const theirWorker = async (more: Record<string, string> = {}): Promise<void> => {
       const child = python(
         ['-m', 'celery', '-A', 'canvas', 'worker', '-c', '2', '-P', 'threads', '-Q', 'theirs', '-l', 'INFO'],
         'theirs',
+        more,
       )
       await child.line(/ ready\./, { timeoutMs: 60_000 })
     }
@@ -197,11 +198,11 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
         chunks_task: [[2, 4], [6]],
       })
       // A Python task that a group takes the place of has that accumulated, here: its route says so.
-      await theirWorker()
+      await theirWorker({ ACCUMULATE: 'ours' })
       const swapped = app.remote<() => unknown[]>('py.swapped', { queue: 'theirs' })
       expect(await swapped.delay().get(patience)).toEqual([2, 4])
       // Where results are in files Python polls them, by a task that needs results of that kind.
-      const files = python(['canvas.py', 'own'], 'ours', `file://${folder}`)
+      const files = python(['canvas.py', 'own'], 'ours', { BACKEND: `file://${folder}` })
       expect(own(await files.line(/^OWN /, { timeoutMs: 120_000 })).sent).toEqual(['celery.chord_unlock'])
       const { broker } = await app.client()
       let dead: DeadLetter[] = []

@@ -9,8 +9,8 @@ from celery.signals import after_task_publish
 
 app = Celery('canvas', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = os.environ.get('QUEUE', 'celery')
-# What a Python worker sends of Celery's own goes to Lovage's.
-app.conf.task_routes = {'celery.accumulate': {'queue': 'ours'}}
+# Where replacing a task has what came of it accumulated.
+app.conf.task_routes = {'celery.accumulate': {'queue': os.environ.get('ACCUMULATE', app.conf.task_default_queue)}}
 told = []
 
 
