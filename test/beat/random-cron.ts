@@ -23,7 +23,7 @@ export function randomCron(random: () => number): NumberCron {
     return values.filter((_, index) => index % step === 0)
   }
   const [minutes, hours, days] = [upTo(0, 59), upTo(0, 23), upTo(1, 31)]
-  return {
+  const cron = {
     minute: pick([() => [0], () => [30], () => some(minutes, 1), () => some(minutes, 5), () => every(minutes)])(),
     hour: pick([
       () => hours,
@@ -36,4 +36,10 @@ export function randomCron(random: () => number): NumberCron {
     monthOfYear: random() < 0.9 ? upTo(1, 12) : run(upTo(1, 12)),
     dayOfWeek: random() < 0.6 ? upTo(0, 6) : some(upTo(0, 6), 4),
   }
+  // The 31st of June alone is refused, as it should be, and says nothing about zones.
+  const isPossible = cron.monthOfYear.some((month) => (cron.dayOfMonth[0] as number) <= (LENGTHS[month - 1] as number))
+  return isPossible ? cron : randomCron(random)
 }
+
+/** Days of each month, at most. */
+const LENGTHS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
