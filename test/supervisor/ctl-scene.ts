@@ -22,7 +22,8 @@ export interface CtlScene {
   stop(): Promise<void>
 }
 
-const TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; echo tock $i >&2; sleep 0.05; done'
+/** The first twenty at once: what is read of its logs is there. */
+const TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; echo tock $i >&2; [ $i -lt 20 ] || sleep 0.05; done'
 
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
 
