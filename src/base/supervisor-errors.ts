@@ -20,6 +20,10 @@ export const SUPERVISOR_ERRORS = {
     message: '{text}',
     fix: '{fix}',
   },
+  SUPERVISOR_HOSTS_INVALID: {
+    message: '{at}: {subject} {problem}',
+    fix: '{fix}',
+  },
   SUPERVISOR_REFUSED: {
     message: 'The supervisor at {url} answers {status}',
     fix: '{fix}',

@@ -2,10 +2,13 @@ import { hostname, tmpdir } from 'node:os'
 import { Option, type Command } from 'commander'
 import type { ControlConfig } from '../supervisor/configuration.ts'
 import { runLine, VERBS } from '../supervisor/ctl-verbs.ts'
+import { VIEWS, type ViewBy } from '../supervisor/host-views.ts'
 import { readControlConfiguration } from '../supervisor/read-configuration.ts'
-import { newCommand } from './command-options.ts'
+import { names, newCommand, wait } from './command-options.ts'
 import { ConsoleSession } from './ctl-console.ts'
 import { findConfiguration, PLACES } from './find-configuration.ts'
+
+const HOSTS_TIMEOUT_MS = 5_000
 
 /** supervisorctl's options; each wins over `[supervisorctl]`. */
 interface CtlOptions {
@@ -14,6 +17,11 @@ interface CtlOptions {
   readonly username?: string
   readonly password?: string
   readonly interactive?: boolean
+  readonly hosts?: string
+  readonly tag?: readonly string[]
+  readonly by?: ViewBy
+  readonly json?: boolean
+  readonly timeout?: number
 }
 
 export function command(): Command {
@@ -25,18 +33,44 @@ one it has a prompt. Verbs: ${Object.keys(VERBS)
     'lovage ctl status',
     'lovage ctl restart web:* mail',
     'lovage ctl -s unix:///run/supervisor.sock tail -f web',
+    'lovage ctl --hosts hosts.yaml --by group status',
+    "lovage ctl --hosts hosts.yaml --tag eu restart 'web*:mail:*'",
   ])
     .addOption(new Option('-c, --configuration <file>', `configuration (default: the first of ${PLACES.join(', ')})`))
     .addOption(new Option('-s, --serverurl <url>', 'http://host:port or unix:///path of the supervisor'))
     .addOption(new Option('-u, --username <name>', 'who asks'))
     .addOption(new Option('-p, --password <word>', 'the password'))
     .addOption(new Option('-i, --interactive', 'have a prompt after the verb too'))
+    .addOption(
+      new Option('--hosts <file>', 'a file of hosts: the verb is done on all of them').conflicts([
+        ...['configuration', 'serverurl', 'username', 'password', 'interactive'],
+      ]),
+    )
+    .addOption(new Option('--tag <tag>', 'with --hosts: those with one of these tags (repeat or a,b)').argParser(names))
+    .addOption(new Option('--by <what>', 'with --hosts: status by host, group or state (default: host)').choices(VIEWS))
+    .addOption(new Option('--json', 'with --hosts: as JSON'))
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'with --hosts: wait for an answer, such as 5s; start and stop have 10 min',
+      ).argParser(wait),
+    )
     .argument('[verb...]', 'what to do, with what it takes')
     .allowUnknownOption()
-    .action((words: string[], options: CtlOptions) => run(words, options))
+    .action((words: string[], options: CtlOptions, self: Command) => run(words, options, self))
 }
 
-async function run(words: readonly string[], options: CtlOptions): Promise<void> {
+async function run(words: readonly string[], options: CtlOptions, self: Command): Promise<void> {
+  const { hosts, tag, by, json, timeout } = options
+  if (hosts !== undefined) {
+    // The parser of the file is loaded for those alone who have one.
+    const { runOnHosts } = await import('./ctl-hosts.ts')
+    const given = { hosts, by: by ?? 'host', timeout: timeout ?? HOSTS_TIMEOUT_MS, ...(json && { json }) }
+    process.exitCode = await runOnHosts(words, { ...given, ...(tag && { tag }) })
+    return
+  }
+  const stray = Object.entries({ tag, by, json, timeout }).find(([, value]) => value !== undefined)
+  if (stray) self.error(`error: option '--${stray[0]}' needs --hosts <file>`)
   const control = controlOf(options)
   const isInteractive = options.interactive === true || words.length === 0
   const session = new ConsoleSession({

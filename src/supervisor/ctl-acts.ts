@@ -3,7 +3,8 @@ import { CTL_EXIT, isUp, note, resultLine, splitName, type CtlSession, type Verb
 import type { ProcessResult } from './operations.ts'
 import type { RpcValue } from './xml-rpc.ts'
 
-interface Act {
+/** What is done to a process, and what is said of it. */
+export interface Act {
   /** What it is called in a complaint. */
   readonly verb: string
   readonly methods: { readonly one: string; readonly group?: string; readonly all: string }
@@ -26,7 +27,7 @@ const usageOf = (verb: string, what: string): string[] => [
 ]
 const { failed, arguments: wrong } = CTL_EXIT
 
-const START: Act = {
+export const START: Act = {
   verb: 'start',
   methods: { one: 'startProcess', group: 'startProcessGroup', all: 'startAllProcesses' },
   done: 'started',
@@ -45,7 +46,7 @@ const START: Act = {
   usage: usageOf('start', 'Starts'),
 }
 
-const STOP: Act = {
+export const STOP: Act = {
   verb: 'stop',
   methods: { one: 'stopProcess', group: 'stopProcessGroup', all: 'stopAllProcesses' },
   done: 'stopped',
@@ -56,7 +57,7 @@ const STOP: Act = {
   usage: usageOf('stop', 'Stops'),
 }
 
-const SIGNAL: Omit<Act, 'harmless'> = {
+export const SIGNAL: Omit<Act, 'harmless'> = {
   verb: 'signal',
   methods: { one: 'signalProcess', group: 'signalProcessGroup', all: 'signalAllProcesses' },
   done: 'signalled',
@@ -66,7 +67,7 @@ const SIGNAL: Omit<Act, 'harmless'> = {
   usage: usageOf('signal <signal>', 'Signals'),
 }
 
-const CLEAR: Act = {
+export const CLEAR: Act = {
   verb: 'clear',
   methods: { one: 'clearProcessLogs', all: 'clearAllProcessLogs' },
   done: 'cleared',

@@ -59,7 +59,7 @@ const remove: Verb = async (session, names) => {
   }
 }
 
-const update: Verb = async (session, args) => {
+export const update: Verb = async (session, args) => {
   const changes = await readChanges(session)
   if (!changes) return
   const [added, changed, removed] = changes
@@ -108,7 +108,8 @@ const avail = takesNone('avail', async (session) => {
   }
 })
 
-function availLine(info: ConfigInfo): string {
+/** One line of `avail`. */
+export function availLine(info: ConfigInfo): string {
   const name = nameOf({ group: String(info['group']), name: String(info['name']) }).padEnd(32)
   const use = (info['inuse'] ? 'in use' : 'avail').padEnd(9)
   const start = (info['autostart'] ? 'auto' : 'manual').padEnd(9)

@@ -42,8 +42,14 @@ const DEAD = [40, 50, 70]
 
 /** Remembers the exit code of a fault, 80 being none. */
 export function note(session: CtlSession, code: number, harmless?: number): void {
-  if (code === 80 || code === harmless) return
-  session.exitCode = DEAD.includes(code) ? CTL_EXIT.notRunning : CTL_EXIT.failed
+  const exitCode = exitCodeOf(code, harmless)
+  if (exitCode !== CTL_EXIT.done) session.exitCode = exitCode
+}
+
+/** The exit code that stands for a fault, 80 being none. */
+export function exitCodeOf(code: number, harmless?: number): number {
+  if (code === 80 || code === harmless) return CTL_EXIT.done
+  return DEAD.includes(code) ? CTL_EXIT.notRunning : CTL_EXIT.failed
 }
 
 /** Whether a supervisor is there that speaks this version; says why not. */

@@ -6,7 +6,8 @@ import { faultOf } from './faults.ts'
 import type { ProcessInfo } from './operations.ts'
 
 const SHOWN_BYTES = 1_600
-const STOPPED = ['STOPPED', 'EXITED', 'FATAL', 'UNKNOWN']
+/** The states that `status` ends with exit code 3 for. */
+export const STOPPED: readonly string[] = ['STOPPED', 'EXITED', 'FATAL', 'UNKNOWN']
 
 const status: Verb = async (session, names) => {
   if (!(await isUp(session))) {
@@ -83,7 +84,8 @@ const maintail: Verb = async (session, args) => {
   await show(session, 'supervisord', ['readLog', -bytes, 0])
 }
 
-function bytesOf(how: string | undefined): number | undefined {
+/** The bytes that `tail -100` asks for; undefined: it is no such word. */
+export function bytesOf(how: string | undefined): number | undefined {
   if (how === undefined) return SHOWN_BYTES
   const [, digits] = /^-(\d{1,15})$/.exec(how) ?? []
   return digits === undefined ? undefined : Number(digits)

@@ -12,6 +12,8 @@ export interface RpcClientOptions {
   readonly password?: string | null
   /** Longest wait for an answer. Default: 30 s, and 10 min for what waits until programs have started or ended. */
   readonly timeoutMs?: number
+  /** The same for what waits until programs have started or ended. Default: `timeoutMs`. */
+  readonly waitMs?: number
   readonly clock?: Clock
 }
 
@@ -39,7 +41,9 @@ export class RpcClient {
    */
   async call<T = RpcValue>(name: string, ...params: readonly RpcValue[]): Promise<T> {
     const method = name.includes('.') ? name : `supervisor.${name}`
-    const timeoutMs = this.#options.timeoutMs ?? (WAITS.test(method) ? WAITING_MS : ANSWER_MS)
+    const waits = WAITS.test(method)
+    const given = waits ? (this.#options.waitMs ?? this.#options.timeoutMs) : this.#options.timeoutMs
+    const timeoutMs = given ?? (waits ? WAITING_MS : ANSWER_MS)
     const late = new AbortController()
     const timer = this.#clock.after(timeoutMs, () => late.abort())
     try {

@@ -1,0 +1,236 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
+import { HttpFaces } from '../../src/supervisor/http-faces.ts'
+import { exitCodeOfView, mergeAnswers } from '../../src/supervisor/host-views.ts'
+import type { HostVerb } from '../../src/supervisor/host-verbs.ts'
+import { gravest, Hosts, type Host, type HostResult, type HostsOptions } from '../../src/supervisor/hosts.ts'
+import { run as runCommand } from '../cli/lovage.ts'
+import { describeWith } from '../services/available.ts'
+import { startChild } from '../services/child.ts'
+import { temporaryFolder } from '../services/reaper.ts'
+import { PATIENCE } from './ctl-scene.ts'
+import { supervise } from './supervised.ts'
+
+const SECRET = 's3:cret'
+const WHO = `username=admin\npassword=${SECRET}\n`
+const PROGRAMS = [
+  '[program:cat]\ncommand=cat\nstartsecs=0\n',
+  '[program:manual]\ncommand=cat\nautostart=false\nstartsecs=0\n',
+  '[program:pool]\ncommand=sh -c "echo hello from the pool; exec cat"\nstartsecs=0\nnumprocs=2\nprocess_name=pool_%(process_num)d\n',
+].join('')
+const FRESH = '[program:fresh]\ncommand=cat\nstartsecs=0\n'
+
+interface Site extends Host {
+  readonly isOurs: boolean
+  /** Writes its configuration again, with these programs too. */
+  write(more: string): void
+  kill(): Promise<void>
+}
+
+async function ours(name: string): Promise<Site> {
+  const socket = join(temporaryFolder('host'), 's.sock')
+  const text = `${PROGRAMS}[unix_http_server]\nfile=${socket}\n${WHO}`
+  const { supervisor, operator, write, until } = await supervise(text)
+  const faces = new HttpFaces(supervisor.config.servers, operator)
+  onTestFinished(() => faces.stop())
+  await faces.start()
+  await until('cat', 'RUNNING')
+  const stop = (): Promise<void> => faces.stop()
+  return { ...siteOf(name, socket), isOurs: true, write: (more) => write(`${text}${more}`), kill: stop }
+}
+
+async function theirs(name: string): Promise<Site> {
+  const folder = temporaryFolder('host')
+  const [file, socket] = [join(folder, 'supervisord.conf'), join(folder, 's.sock')]
+  const write = (more: string): void => {
+    const own = `[supervisord]\nlogfile=${folder}/main.log\npidfile=${folder}/pid\nchildlogdir=${folder}\nuser=root\n`
+    const rpc = `[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n`
+    writeFileSync(file, `${own}${rpc}[unix_http_server]\nfile=${socket}\n${WHO}${PROGRAMS}${more}`)
+  }
+  write('')
+  const child = startChild('supervisord', ['-n', '-c', file], { cwd: folder })
+  const kill = async (): Promise<void> => void (await child.kill())
+  onTestFinished(kill)
+  await child.line('success: pool_1 entered RUNNING state', PATIENCE)
+  return { ...siteOf(name, socket), isOurs: false, write, kill }
+}
+
+function siteOf(name: string, socket: string): Host {
+  return { name, url: `unix://${socket}`, username: 'admin', password: SECRET, tags: [name.slice(0, 4)] }
+}
+
+/** Takes connections, and never says a word. */
+async function mute(name: string): Promise<Host> {
+  const socket = join(temporaryFolder('mute'), 's.sock')
+  const server = createServer((connection) => void connection.on('error', () => {}))
+  await new Promise<void>((resolve) => void server.listen(socket, resolve))
+  onTestFinished(() => void server.close())
+  return siteOf(name, socket)
+}
+
+/** Deadlines that pass when they are told to. */
+function handClock(): { clock: Clock; pass(): void; waiting(): number } {
+  const timers = new Set<() => void>()
+  const after: Clock['after'] = (_ms, fn) => {
+    timers.add(fn)
+    return { cancel: () => void timers.delete(fn) }
+  }
+  const pass = (): void => {
+    for (const fn of timers) fn()
+  }
+  return { clock: { ...systemClock, after }, pass, waiting: () => timers.size }
+}
+
+const PATIENT: HostsOptions = { timeoutMs: 30_000 }
+
+async function all(hosts: Hosts, verb: HostVerb, names: readonly string[] = []): Promise<HostResult[]> {
+  const results: HostResult[] = []
+  for await (const result of hosts.run(verb, names)) results.push(result)
+  return results
+}
+
+/** `host:group:process text`, sorted; what differs from run to run is left out. */
+const told = (results: readonly HostResult[]): string[] =>
+  results
+    .map(({ host, name, text }) => `${host}${name === undefined ? '' : `:${name}`} ${text.replace(/since \S+:/, '')}`)
+    .toSorted()
+
+const codeOf = (results: readonly HostResult[]): number => gravest(results.map(({ exitCode }) => exitCode))
+
+describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
+  it('are asked and steered at once, the dead and the mute among them', async () => {
+    const names = ['ours1', 'ours2', 'them1', 'them2', 'them3']
+    const sites = await Promise.all(names.map((name) => (name.startsWith('ours') ? ours(name) : theirs(name))))
+    const hosts = new Hosts(sites, PATIENT)
+    const each = (line: (name: string) => string): string[] => names.map(line)
+
+    // Questions.
+    const before = mergeAnswers(await hosts.status(), 'group')
+    expect(before.sections.map(({ title, states }) => [title, states])).toEqual([
+      ['cat', { RUNNING: 5 }],
+      ['manual', { STOPPED: 5 }],
+      ['pool', { RUNNING: 10 }],
+    ])
+    expect(exitCodeOfView(before)).toBe(3)
+    const versions = await all(hosts, 'version')
+    expect(told(versions)).toEqual(each((name) => expect.stringMatching(`^${name} 4\\.2\\.5`) as string))
+    const pids = await all(hosts, 'pid', ['pool:*'])
+    expect(pids).toHaveLength(10)
+    expect(pids.every(({ text, exitCode }) => Number(text) > 0 && exitCode === 0)).toBe(true)
+    expect(await all(hosts, 'pid')).toHaveLength(5)
+    expect(codeOf(await all(hosts, 'pid', ['manual']))).toBe(7)
+    const avail = await all(hosts, 'avail')
+    expect(avail.filter(({ text }) => /^manual +in use +manual +999:999$/.test(text))).toHaveLength(5)
+    await expect
+      .poll(async () => told(await all(hosts, 'tail', ['*:pool:pool_1'])), { timeout: 40_000 })
+      .toEqual(each((name) => `${name}:pool:pool_1 hello from the pool\n`))
+
+    // Batches.
+    expect(told(await all(hosts, 'start', ['manual']))).toEqual(each((name) => `${name}:manual:manual started`))
+    expect(await all(hosts, 'start', ['all'])).toEqual([])
+    const again = await all(hosts, 'start', ['ours*:manual:manual'])
+    expect(told(again)).toEqual(['ours1', 'ours2'].map((name) => `${name}:manual:manual ERROR (already started)`))
+    expect(codeOf(again)).toBe(0)
+    expect(told(await all(hosts, 'stop', ['manual', 'them1:pool:*']))).toEqual(
+      [
+        ...each((name) => `${name}:manual:manual stopped`),
+        'them1:pool:pool_0 stopped',
+        'them1:pool:pool_1 stopped',
+      ].toSorted(),
+    )
+    expect(told(await all(hosts, 'restart', ['*:pool:pool_0']))).toEqual(
+      each((name) => `${name}:pool:pool_0 restarted`),
+    )
+    expect(told(await all(hosts, 'signal', ['CONT', 'pool:pool_0', 'ours1:*:*']))).toEqual(
+      [
+        ...each((name) => `${name}:pool:pool_0 signalled`),
+        'ours1:cat:cat signalled',
+        'ours1:pool:pool_1 signalled',
+      ].toSorted(),
+    )
+    expect(told(await all(hosts, 'clear', ['cat']))).toEqual(each((name) => `${name}:cat:cat cleared`))
+    for (const site of sites) site.write(FRESH)
+    expect(told(await all(hosts, 'update', ['them*:fr*']))).toEqual(
+      ['them1', 'them2', 'them3'].map((name) => `${name} fresh: added process group`),
+    )
+    expect(told(await all(hosts, 'update'))).toEqual(
+      ['ours1', 'ours2'].map((name) => `${name} fresh: added process group`),
+    )
+
+    // What is not there.
+    const nowhere = await all(hosts, 'stop', ['nosuch', 'ours1:cat:cat'])
+    expect(told(nowhere)).toEqual(['*:nosuch ERROR (no such process)', 'ours1:cat:cat stopped'])
+    expect(codeOf(nowhere)).toBe(1)
+    expect(await all(hosts, 'start')).toEqual([
+      { host: '*', text: 'Error: start requires a process name', exitCode: 2 },
+    ])
+
+    // One is dead, one never answers: the others are done with before its deadline has passed.
+    await sites[4]?.kill()
+    const hand = handClock()
+    const more = new Hosts([await mute('mute1'), ...sites], { clock: hand.clock })
+    const came: HostResult[] = []
+    for await (const result of more.run('restart', ['cat'])) {
+      came.push(result)
+      if (came.length < 5) continue
+      expect(hand.waiting()).toBeLessThanOrEqual(1)
+      hand.pass()
+    }
+    expect(told(came.slice(0, 5))).toEqual([
+      ...names.slice(0, 4).map((name) => `${name}:cat:cat restarted`),
+      expect.stringMatching(/^them3 unreachable {2}.*(ECONNREFUSED|ENOENT)/),
+    ])
+    expect(told(came.slice(5))).toEqual(['mute1 unreachable  no answer within 5000 ms'])
+    expect(codeOf(came)).toBe(4)
+    const dead = came.find(({ host }) => host === 'them3')?.unreachable?.sinceMs
+    const later = mergeAnswers(await new Hosts(sites, PATIENT).status(), 'host')
+    expect(later.unreachable.map(({ host }) => host)).toEqual(['them3'])
+    const asked = more.status(['them*:cat:cat'])
+    expect((await asked).map(({ host, unreachable }) => [host, unreachable?.sinceMs])).toEqual([
+      ['them1', undefined],
+      ['them2', undefined],
+      ['them3', dead],
+    ])
+
+    // The command.
+    const file = join(temporaryFolder('hosts'), 'hosts.yaml')
+    const text = sites.map(
+      ({ name, url, tags }) =>
+        `- name: ${name}\n  url: ${url}\n  username: admin\n  password: "${SECRET}"\n  tags: [${tags.join()}]\n`,
+    )
+    writeFileSync(file, text.join(''))
+    chmodSync(file, 0o600)
+    const ctl = (...args: string[]): ReturnType<typeof runCommand> =>
+      runCommand(['ctl', '--hosts', file, '--timeout', '20s', ...args])
+    const seen = await ctl('--by', 'state', 'status')
+    expect(seen.code).toBe(4)
+    expect(seen.text).toMatch(
+      /^RUNNING {2}\d+ RUNNING\n( +\S+:\S+:\S+ +RUNNING +pid \d+, uptime .*\n)+STOPPED {2}\d STOPPED\n/,
+    )
+    expect(seen.text).toMatch(/\nthem3 {2}unreachable since \d{4}-\S+Z: /)
+    expect(seen.text).not.toContain(SECRET)
+    const stopped = await ctl('--tag', 'ours', 'stop', 'cat')
+    expect({ ...stopped, text: stopped.text.split('\n').toSorted() }).toEqual({
+      code: 0,
+      text: ['2 done', 'ours1:cat:cat: stopped', 'ours2:cat:cat: stopped'],
+    })
+    const json = await ctl('--tag', 'them', '--json', 'signal', 'NOPE', 'cat')
+    expect(json.code).toBe(4)
+    const rows = json.text.split('\n').map((line) => JSON.parse(line) as HostResult)
+    expect(told(rows).slice(0, 2)).toEqual(['them1', 'them2'].map((name) => `${name}:cat:cat ERROR (bad signal name)`))
+  }, 90_000)
+
+  it('tell a wrong password without telling it', async () => {
+    const site = await ours('ours1')
+    const hosts = new Hosts([{ ...site, password: 'wr0ng' }], PATIENT)
+    const results = await all(hosts, 'stop', ['cat'])
+    expect(results.map(({ text, exitCode }) => [text.replace(/since \S+:/, ''), exitCode])).toEqual([
+      ['unreachable  it answers 401, see username and password', 4],
+      ['ERROR (no such process on the hosts that answer)', 1],
+    ])
+    expect(JSON.stringify(results)).not.toContain('wr0ng')
+  })
+})
