@@ -89,6 +89,12 @@ export async function differencesOf(
   return different
 }
 
+/** These lines and no others. */
+function inAnyOrder(...lines: string[]): RegExp {
+  const each = lines.map((line) => `(?=(?:.*\\n)*${line}(?:\\n|$))`).join('')
+  return new RegExp(`^${each}(?:.*\\n?){${lines.length}}$`)
+}
+
 const RUNS = String.raw`RUNNING   pid \d+, uptime 0:\d\d:\d\d`
 
 /** What supervisorctl prints, and how it ends, verb by verb; each step stands on those before it. */
@@ -133,13 +139,17 @@ export const STEPS: readonly Step[] = [
   ['start noexec', 1, 'noexec: ERROR (file is not executable)'],
   ['start crasher', 7, 'crasher: ERROR (spawn error)'],
   ['stop', 1, /^Error: stop requires a process name\n/],
-  ['stop pool:*', 0, 'pool:pool_00: stopped\npool:pool_01: stopped\npool:pool_02: stopped'],
-  ['start pool:*', 0, 'pool:pool_00: started\npool:pool_01: started\npool:pool_02: started'],
+  // As they end, one after the other.
+  ['stop pool:*', 0, inAnyOrder('pool:pool_00: stopped', 'pool:pool_01: stopped', 'pool:pool_02: stopped')],
+  ['start pool:*', 0, inAnyOrder('pool:pool_00: started', 'pool:pool_01: started', 'pool:pool_02: started')],
   ['start pool:*', 0, ''],
   [
     'restart cat duo:*',
     0,
-    'cat: stopped\nduo:alpha: stopped\nduo:beta: stopped\ncat: started\nduo:alpha: started\nduo:beta: started',
+    inAnyOrder(
+      ...['cat: stopped', 'duo:alpha: stopped', 'duo:beta: stopped'],
+      ...['cat: started', 'duo:alpha: started', 'duo:beta: started'],
+    ),
   ],
   ['stop manual', 0, 'manual: stopped'],
   ['stop manual', 0, 'manual: ERROR (not running)'],
