@@ -36,7 +36,8 @@ export async function runOnHosts(words: readonly string[], options: CtlHostsOpti
     results.push(result)
     say(options.json ? JSON.stringify(result) : lineOf(verb, result))
   }
-  if (BATCH.has(verb) && !options.json) say(summaryOf(results))
+  const isAsked = results.every(({ host, name }) => host !== '*' || name !== undefined)
+  if (BATCH.has(verb) && !options.json && isAsked) say(summaryOf(results))
   return gravest(results.map(({ exitCode }) => exitCode))
 }
 
@@ -58,9 +59,13 @@ async function tellStatus(
   say: (line: string) => void,
 ): Promise<number> {
   const names = given.includes('all') ? [] : given
-  const view = mergeAnswers(await hosts.status(names), by)
+  const answers = await hosts.status(names)
+  const view = mergeAnswers(answers, by)
   const seen = view.sections.flatMap(({ processes }) => processes)
-  const missing = names.filter((name) => !seen.some((info) => hostPattern(name).matches(info.host, info)))
+  const isSilent = answers.length > 0 && answers.every(({ unreachable }) => unreachable)
+  const missing = isSilent
+    ? []
+    : names.filter((name) => !seen.some((info) => hostPattern(name).matches(info.host, info)))
   if (json) say(JSON.stringify({ ...view, missing }, undefined, 2))
   else {
     for (const line of viewLines(view)) say(line)

@@ -90,7 +90,7 @@ export class Hosts {
       return
     }
     const found = new Set<string>()
-    let isAnyLost = false
+    const silent = new Set<string>()
     const hosts = this.#meant(act.patterns)
     const results = sideBySide<Host, HostResult>(hosts, this.#atOnce, async ({ name: host }, tell) => {
       let lost: Unreachable | undefined
@@ -104,7 +104,8 @@ export class Hosts {
         const fault = faultOf(error)
         if (fault) return tell({ host, text: `ERROR (${fault.text})`, exitCode: CTL_EXIT.failed })
         lost ??= this.#gone.get(host) ?? this.#lost(host, error)
-        isAnyLost = true
+        // Who is lost with one of its processes has said before which there are.
+        if (name === undefined) silent.add(host)
         tell({ host, ...(name !== undefined && { name }), ...lostResult(lost) })
       }
       try {
@@ -117,8 +118,10 @@ export class Hosts {
       }
     })
     yield* results
+    // Where nobody answers, nobody has said that there is no such thing.
+    if (hosts.length > 0 && silent.size === hosts.length) return
     for (const { text } of act.patterns.filter((pattern) => !found.has(pattern.text))) {
-      const where = isAnyLost ? 'no such process on the hosts that answer' : act.missing
+      const where = silent.size > 0 ? 'no such process on the hosts that answer' : act.missing
       yield { host: '*', name: text, text: `ERROR (${where})`, exitCode: act.exitMissing }
     }
   }

@@ -161,6 +161,17 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     )
 
     // What is not there.
+    const oneOf = await all(
+      new Hosts([...sites, { name: 'none', url: 'unix:///no/such.sock', tags: [] }], PATIENT),
+      'pid',
+      ['x'],
+    )
+    expect(
+      oneOf.map(({ host, text }) => [host, /^ERROR|ENOENT/.exec(text)?.[0], text.includes('hosts that answer')]),
+    ).toEqual([
+      ['none', 'ENOENT', false],
+      ['*', 'ERROR', true],
+    ])
     const nowhere = await all(hosts, 'stop', ['nosuch', 'ours1:cat:cat'])
     expect(told(nowhere)).toEqual(['*:nosuch ERROR (no such process)', 'ours1:cat:cat stopped'])
     expect(codeOf(nowhere)).toBe(1)
@@ -229,7 +240,6 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     const results = await all(hosts, 'stop', ['cat'])
     expect(results.map(({ text, exitCode }) => [text.replace(/since \S+:/, ''), exitCode])).toEqual([
       ['unreachable  it answers 401, see username and password', 4],
-      ['ERROR (no such process on the hosts that answer)', 1],
     ])
     expect(JSON.stringify(results)).not.toContain('wr0ng')
   })
