@@ -189,7 +189,10 @@ function ofPeer(url: string, load: WrkLoad): Contender {
   return async () => {
     const { rate, failed } = await runWrk(url, load)
     if (failed > 0) console.log(`${url} of Tornado: ${failed} answers are not 2xx, late or broken`)
-    return rate
+    if (rate > 0) return rate
+    // A share of nothing would be no number.
+    console.log(`${url} of Tornado: no answer within ${load.seconds} s, counted as one`)
+    return 1 / load.seconds
   }
 }
 

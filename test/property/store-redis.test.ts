@@ -39,6 +39,8 @@ describeWith(['redis'], 'many stores in one Redis', () => {
   beforeAll(async () => {
     redis = await RedisNode.start()
     admin = new Redis({ port: redis.port })
+    // What another connection says while MONITOR begins, ioredis takes for an answer: nobody speaks meanwhile.
+    await admin.ping()
     monitor = await admin.monitor()
     monitor.on('monitor', (_time: string, [command]: string[], source: string) => {
       if (command?.toLowerCase() === 'evalsha') ran.push(source)
