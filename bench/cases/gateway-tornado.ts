@@ -82,9 +82,7 @@ async function noops(
 
 /** Gateway and worker on one core, for 30 s with 1,000 connections: the rate, and what they weigh before and after. */
 async function oneCore(broker: string, tiny: boolean): Promise<Figure[]> {
-  const env = ourEnv(broker)
-  Object.assign(process.env, env)
-  const peers = [await startPeer('site-gateway'), await startPeer('site-worker', '{"concurrency":1000}')]
+  const peers = await startOurs(broker, { concurrency: 1_000 })
   const pids = peers.map(({ child }) => child.pid as number)
   try {
     for (const pid of pids) await pinned(pid)
@@ -109,9 +107,8 @@ async function oneCore(broker: string, tiny: boolean): Promise<Figure[]> {
 
 /** A handler that blocks for 300 ms beside a task that waits for 300 ms. */
 async function naive(broker: string, tiny: boolean, seconds: number): Promise<Figure[]> {
-  Object.assign(process.env, ourEnv(broker))
   const ms = tiny ? 20 : 300
-  const peers = [await startPeer('site-gateway'), await startPeer('site-worker', '{"concurrency":1000}')]
+  const peers = await startOurs(broker, { concurrency: 1_000 })
   const load = { connections: tiny ? 8 : 64, seconds }
   const url = siteOf(peers[0])
   try {
@@ -161,8 +158,7 @@ async function withSites(
   options: object,
   measure: (sites: Sites) => Promise<void>,
 ): Promise<void> {
-  Object.assign(process.env, ourEnv(broker))
-  const peers = [await startPeer('site-gateway'), await startPeer('site-worker', JSON.stringify(options))]
+  const peers = await startOurs(broker, options)
   const python: Child[] = []
   try {
     const tornado = {} as Record<(typeof WAYS)[number], string>
@@ -196,8 +192,11 @@ function ofPeer(url: string, load: WrkLoad): Contender {
   }
 }
 
-function ourEnv(broker: string): Record<string, string> {
-  return { BENCH_BROKER: broker, BENCH_QUEUE: `${CELERY_QUEUE}-site` }
+/** Our gateway, and a worker with these options. */
+async function startOurs(broker: string, options: object): Promise<Awaited<ReturnType<typeof startPeer>>[]> {
+  // For the processes that are started from here, and those of the pool.
+  Object.assign(process.env, { BENCH_BROKER: broker, BENCH_QUEUE: `${CELERY_QUEUE}-site` })
+  return [await startPeer('site-gateway'), await startPeer('site-worker', JSON.stringify(options))]
 }
 
 function siteOf(peer: { said: unknown } | undefined): string {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { BeatProcess } from '../app/config.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Beat } from '../beat/beat.ts'
-import { chosenProcess } from './chosen-process.ts'
+import { chosenProcess, noneOf } from './chosen-process.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -16,13 +16,7 @@ export function chosenBeat(target: Target, name: string | undefined, command: Co
   if (configured) return beatOf(target, configured)
   const exported = Object.values(target.modules.get(target.source) ?? {}).find(isBeat)
   if (exported) return exported
-  const fix = "Add one to processes: clock: { run: 'beat', module: './beat.ts' }, or name its module with -A"
-  throw new LovageError('SETTING_INVALID', {
-    option: 'processes',
-    source: target.source,
-    problem: 'has no beat',
-    fix,
-  })
+  throw noneOf('beat', target, "clock: { run: 'beat', module: './beat.ts' }")
 }
 
 /** Every beat of a configuration, once: in one process a second of the same would have nothing to do. */

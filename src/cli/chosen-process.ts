@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ProcessConfig } from '../app/config.ts'
+import { LovageError } from '../base/errors.ts'
 import type { Target } from './target.ts'
 
 /**
@@ -24,4 +25,10 @@ export function chosenProcess<Run extends ProcessConfig['run']>(
   }
   if (all.length > 1) return command.error(`error: ${source} has several of kind ${run}\nName one of: ${known}.`)
   return all[0]?.[1]
+}
+
+/** The error where neither the configuration nor the module of `-A` has one. `example` is how it would be written. */
+export function noneOf(run: 'beat' | 'gateway', { source }: Target, example: string): LovageError {
+  const fix = `Add one to processes: ${example}, or name its module with -A`
+  return new LovageError('SETTING_INVALID', { option: 'processes', source, problem: `has no ${run}`, fix })
 }

@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
 import type { Gateway } from '../gateway/gateway.ts'
-import { LovageError, messageOf } from '../base/errors.ts'
+import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { printBanner } from './banner.ts'
 import { Cluster, clusterSize, isMember, tellReady } from './cluster.ts'
-import { chosenProcess } from './chosen-process.ts'
+import { chosenProcess, noneOf } from './chosen-process.ts'
 import { addServiceOptions, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
 import { runService } from './run-service.ts'
 import { loadTarget, type Target } from './target.ts'
@@ -113,11 +113,5 @@ function pick(
   }
   const exported = target.modules.get(target.source)?.['default']
   if (isGateway(exported)) return exported.listenOn({ port, host, requireBroker, tls })
-  const fix = "Add one to processes: web: { run: 'gateway', module: './gateway.ts' }, or name its module with -A"
-  throw new LovageError('SETTING_INVALID', {
-    option: 'processes',
-    source: target.source,
-    problem: 'has no gateway',
-    fix,
-  })
+  throw noneOf('gateway', target, "web: { run: 'gateway', module: './gateway.ts' }")
 }
