@@ -382,9 +382,17 @@ export interface Job {
   readonly isOver: boolean
 }
 
+/** `GET jobs`: the newest first. */
+export interface JobList {
+  readonly jobs: readonly Job[]
+}
+
 export type Role = 'view' | 'operate' | 'admin'
 
-/** `GET session` */
+/**
+ * `GET session`, and what `POST login` (`{ user, password }`) answers; without a session every call but these is answered
+ * with 401. `POST logout` ends it.
+ */
 export interface Session {
   /** null: nobody need log in here. */
   readonly user: string | null
@@ -395,6 +403,10 @@ export interface Session {
 }
 
 /** `GET audit?limit=200`: who did what, the newest first. */
+export interface AuditList {
+  readonly entries: readonly AuditEntry[]
+}
+
 export interface AuditEntry {
   readonly atMs: number
   readonly user: string
@@ -428,8 +440,8 @@ export interface ApiError {
 /**
  * `GET live?topics=overview,workers` (server-sent events): one stream a tab. Each event has as its name a topic, as its data
  * the whole of what `GET <topic>` answers, and an id to resume from; sent each second where something has changed, and a
- * comment each 10 s. `tasks` takes the tab's filter (`&q=`); `task` an id (`&task=`). An event `hello` comes first:
- * `{ "version": ..., "resumed": true }`.
+ * comment each 10 s. `overview` takes the tab's range (`&range=`), `tasks` its filter (`&q=`), `task` an id (`&task=`). An
+ * event `hello` comes first: `{ "version": ..., "resumed": true }`.
  */
 export const TOPICS = [
   'overview',
