@@ -92,7 +92,10 @@ export function parseUsers(text: string): readonly DashboardUser[] {
   )
 }
 
-function accounts(value: unknown, example: string): { name: string; role: Role; password?: unknown; token?: unknown }[] {
+function accounts(
+  value: unknown,
+  example: string,
+): { name: string; role: Role; password?: unknown; token?: unknown }[] {
   if (!Array.isArray(value)) throw new Unfit(`must be a list, and is ${shown(value)}`, `Write ${example}`)
   const names = new Set<string>()
   return value.map((one: unknown) => {

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { LovageError } from '../base/errors.ts'
 import { originCheck } from '../base/http-origins.ts'
 import type { AuditEntry, Role } from './api.ts'
@@ -49,12 +49,13 @@ export const guard: DashboardPart = async (server, context) => {
     if (refusal) throw refusal
     if (!SAFE.has(method) && path.startsWith('/api/v1/') && !isJson(request)) throw new LovageError('JSON_NEEDED')
     if (!door.isLocked || caller) return
-    const isPage = routeOptions.url === undefined && !path.startsWith('/api')
-    if (isPage || OPEN.has(`${method === 'HEAD' ? 'GET' : method} ${routeOptions.url}`)) return
-    // Browsers ask for name and password by themselves where they are told of this; pages of ours have a form for it.
-    if (isOfFlower(path)) throw new LovageError('LOGIN_NEEDED')
-    void reply
-    throw new LovageError('LOGIN_NEEDED')
+    const isPage = routeOptions.url === undefined && !path.startsWith('/api') && !isOfFlower(path)
+    if (isPage || OPEN.has(`${method} ${routeOptions.url}`)) return
+    if (options.publicMetrics && path === '/metrics') return
+    if (!isOfFlower(path)) throw new LovageError('LOGIN_NEEDED')
+    // Told so, browsers ask for name and password by themselves; the pages have a form for it.
+    void reply.header('www-authenticate', 'Basic realm="flower"')
+    await reply.code(401).type('text/plain; charset=utf-8').send('Access denied')
   })
 
   server.post('/api/v1/login', { bodyLimit: 16 * 1024 }, async (request, reply) => {
@@ -123,5 +124,3 @@ export function writeDown(
 function isJson({ headers }: FastifyRequest): boolean {
   return /^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '')
 }
-
-export type { FastifyReply }

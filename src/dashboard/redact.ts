@@ -1,25 +1,6 @@
 import { redactUrl } from '../base/redact.ts'
 import { globSource } from '../protocol/glob.ts'
-
-/** What of a task's arguments and outcome nobody sees. */
-export interface TaskRedaction {
-  /** Positional arguments: all, or those at these places, from 0. */
-  readonly args?: boolean | readonly number[]
-  /** Named arguments: all, or those of these names, beside the secrets of every task. */
-  readonly kwargs?: boolean | readonly string[]
-  /** What it returned, and what it told of its progress. */
-  readonly result?: boolean
-  /** Its exception and traceback. */
-  readonly error?: boolean
-}
-
-/** What is never shown, told or exported. */
-export interface RedactOptions {
-  /** Names of secrets beside the usual ones; `*` is any text, upper and lower case are the same. */
-  readonly keys?: readonly string[]
-  /** By the name of the task, with `*` for any text: `true` is all of it. */
-  readonly tasks?: Readonly<Record<string, true | TaskRedaction>>
-}
+import type { RedactOptions, TaskRedaction } from './redact-rules.ts'
 
 /** What stands for what is not shown. */
 export const REDACTED = '***'
