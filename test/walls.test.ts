@@ -190,7 +190,10 @@ wall(
     ['src/dashboard/x.ts', "import { y } from '../../web/live/y.ts'"],
   ],
   [
-    ['web/pages/x.tsx', "import type { Overview } from '../../src/dashboard/api.ts'; import { y } from '../parts/y.tsx'"],
+    [
+      'web/pages/x.tsx',
+      "import type { Overview } from '../../src/dashboard/api.ts'; import { y } from '../parts/y.tsx'",
+    ],
     ['web/vite.config.ts', "import { fileURLToPath } from 'node:url'"],
     ['src/dashboard/x.ts', "import { y } from './y.ts'"],
   ],

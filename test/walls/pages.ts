@@ -30,7 +30,9 @@ export function pagesApart(files: readonly SourceFile[]): Violation[] {
       if (name.startsWith('node:')) return [{ path, problem: `imports ${name}, which no browser has` }]
       const [to] = localImportsOf({ path, text: `import '${name}'` })
       if (to === undefined || to.startsWith('web/')) return []
-      return SHAPES.test(to) && types.has(name) ? [] : [{ path, problem: `imports ${to}: only types of the API's shapes` }]
+      return SHAPES.test(to) && types.has(name)
+        ? []
+        : [{ path, problem: `imports ${to}: only types of the API's shapes` }]
     })
   })
 }

@@ -1,6 +1,7 @@
 // Asks the server. What it answers is told as it is; what it refuses becomes a Refusal with the server's own words.
 import { signal } from '@preact/signals'
-import type { ActionAnswer, ApiError, Session } from '../../src/dashboard/api.ts'
+import type { ActionInputs, ActionName } from '../../src/dashboard/action-api.ts'
+import type { ActionAnswer, ApiError, Role, Session } from '../../src/dashboard/api.ts'
 import { learnServerTime } from './clock.ts'
 
 /** Where the API is. */
@@ -66,8 +67,15 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
 }
 
 /** Carries out an action. Throws a Refusal where the server refuses it; `ok: false` where it was tried and failed. */
-export function act(name: string, body: Readonly<Record<string, unknown>>): Promise<ActionAnswer> {
+export function act<Name extends ActionName>(name: Name, body: ActionInputs[Name]): Promise<ActionAnswer> {
   return post<ActionAnswer>(`actions/${name}`, body)
+}
+
+const RANKS: readonly Role[] = ['view', 'operate', 'admin']
+
+/** Whether who is logged in may do what takes that role. */
+export function may(role: Role): boolean {
+  return RANKS.indexOf(session.value?.role ?? 'view') >= RANKS.indexOf(role)
 }
 
 /** `a=1&b=x%20y`; what is undefined or empty is left out. */

@@ -1,6 +1,7 @@
 // Before anything is changed: what will happen, and to how many. One dialog for the whole page.
 import { signal } from '@preact/signals'
 import { useState } from 'preact/hooks'
+import type { ActionInputs, ActionName } from '../../src/dashboard/action-api.ts'
 import type { ActionAnswer } from '../../src/dashboard/api.ts'
 import { act, refusalOf, type Refusal } from '../live/fetching.ts'
 import { toast, toastError } from '../shell/toasts.tsx'
@@ -54,10 +55,10 @@ export async function confirm(question: Question): Promise<Answers | undefined> 
  * Asks, carries out `POST actions/<action>`, and tells what came of it. A refusal is shown in the dialog, so that what was
  * filled in is not lost. Undefined: the user did not want to.
  */
-export async function confirmAct(
+export async function confirmAct<Name extends ActionName>(
   question: Question,
-  action: string,
-  body: Readonly<Record<string, unknown>> | ((answers: Answers) => Readonly<Record<string, unknown>>),
+  action: Name,
+  body: ActionInputs[Name] | ((answers: Answers) => ActionInputs[Name]),
 ): Promise<ActionAnswer | undefined> {
   const carry = (answers: Answers): Promise<ActionAnswer> =>
     act(action, typeof body === 'function' ? body(answers) : body)
@@ -69,9 +70,9 @@ export async function confirmAct(
 }
 
 /** Carries out an action that needs no question, and tells what came of it. */
-export async function actNow(
-  action: string,
-  body: Readonly<Record<string, unknown>>,
+export async function actNow<Name extends ActionName>(
+  action: Name,
+  body: ActionInputs[Name],
 ): Promise<ActionAnswer | undefined> {
   try {
     const answer = await act(action, body)

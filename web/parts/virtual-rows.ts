@@ -9,7 +9,7 @@ export function useVirtualRows(
   rowHeight: number,
 ): { readonly scroller: RefObject<HTMLDivElement | null>; readonly rows: Virtualizer<HTMLDivElement, HTMLElement> } {
   const scroller = useRef<HTMLDivElement>(null)
-  const [, redraw] = useReducer((n: number, _: void) => n + 1, 0)
+  const [, redraw] = useReducer((n: number, step: number) => n + step, 0)
   const options = {
     count,
     getScrollElement: () => scroller.current,
@@ -18,7 +18,7 @@ export function useVirtualRows(
     observeElementRect,
     observeElementOffset,
     scrollToFn: elementScroll,
-    onChange: () => redraw(),
+    onChange: () => redraw(1),
   }
   const [rows] = useState(() => new Virtualizer<HTMLDivElement, HTMLElement>(options))
   rows.setOptions(options)
