@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
-import { hostCheck } from '../base/http-hosts.ts'
+import { hostCheck } from '../base/host-check.ts'
 import { log } from '../base/log.ts'
 import type { ApiError } from './api.ts'
 import type { ResolvedOptions } from './options.ts'
