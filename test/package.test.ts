@@ -66,7 +66,10 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
   it('brings what is built and what must be told, and nothing else', () => {
     const told = ['package.json', ...files.filter((name) => existsSync(join(ROOT, name)))]
     expect(readdirSync(installed).toSorted()).toEqual(told.toSorted())
-    const built = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' })
+    const pages = join('dashboard', 'web')
+    const all = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' })
+    expect(all).toContain(join(pages, 'index.html'))
+    const built = all.filter((name) => !name.startsWith(pages))
     const strange = built.filter((name) => name.includes('.') && !/\.(js|d\.ts|js\.map)$/.test(name))
     expect(strange).toEqual([])
     for (const name of built.filter((file) => file.endsWith('.js'))) {
