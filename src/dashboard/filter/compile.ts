@@ -43,7 +43,7 @@ export function compileFilter(filter: Filter, table: TaskTable, nowMs: number): 
         return is === '>' ? number > value : number >= value
       }
     }
-    case 'text':
+    default:
       return textMatch(filter.field, filter.text, filter.isQuoted, table)
   }
 }
@@ -84,7 +84,7 @@ function textMatch(field: TextField | 'any', text: string, isQuoted: boolean, ta
     case 'result':
     case 'error':
       return textIn(columns[field], finder(text))
-    case 'any':
+    default:
       return anyMatch(text, isQuoted, table)
   }
 }

@@ -90,11 +90,15 @@ class Reader {
       this.#at++
       return { kind: 'not', of: this.#not(depth + 1) }
     }
+    if (this.#isEnd || this.#text[this.#at] === ')') {
+      throw this.#wrong('has nothing where a term must be', 'Write state:FAILURE, say')
+    }
     if (this.#text[this.#at] !== '(') return this.#term()
     const opened = this.#at++
     const inner = this.#or(depth + 1)
     this.#space()
-    if (this.#text[this.#at] !== ')') throw problem(opened, 'has a ( that nothing closes', 'Write ) behind its last term')
+    if (this.#text[this.#at] !== ')')
+      throw problem(opened, 'has a ( that nothing closes', 'Write ) behind its last term')
     this.#at++
     return inner
   }
@@ -107,7 +111,10 @@ class Reader {
     if (!FIELDS.includes(name)) {
       // A time of the day, or a URL in the arguments, has a colon too.
       if (sign === ':' && /^[a-z]+$/i.test(field) && !/^(https?|redis|amqps?)$/i.test(field)) {
-        throw this.#wrong(`has a field ${field} that there is not`, `Use one of: ${FIELDS.join(', ')}; or put it in quotes`)
+        throw this.#wrong(
+          `has a field ${field} that there is not`,
+          `Use one of: ${FIELDS.join(', ')}; or put it in quotes`,
+        )
       }
       return { kind: 'text', field: 'any', ...this.#value() }
     }

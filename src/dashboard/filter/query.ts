@@ -94,7 +94,9 @@ class Counts {
     const spanMs = Math.max(1, nowMs - firstMs)
     this.#stepMs = STEPS_MS.find((stepMs) => spanMs / stepMs < BARS - 1) ?? Math.ceil(spanMs / (BARS - 2))
     this.#fromMs = Math.floor(firstMs / this.#stepMs) * this.#stepMs
-    this.#bars = new Uint32Array(Math.min(BARS, Math.floor((nowMs - this.#fromMs) / this.#stepMs) + 1))
+    // A clock that was set back has tasks of times to come.
+    const bars = Math.floor((nowMs - this.#fromMs) / this.#stepMs) + 1
+    this.#bars = new Uint32Array(Math.max(1, Math.min(BARS, bars)))
   }
 
   add(slot: number): void {

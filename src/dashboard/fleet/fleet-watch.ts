@@ -4,7 +4,7 @@ import type { HeardEvent } from '../../fleet/listener.ts'
 import type { QueueRow, WorkerDetail, WorkerList, WorkerRow, QueueList } from '../api-fleet.ts'
 import type { FleetReader } from '../context.ts'
 import type { ResolvedOptions } from '../options.ts'
-import type { TaskIndex } from '../tasks/task-index.ts'
+import type { KnownTasks } from '../tasks/known-tasks.ts'
 import { WAIT_BUCKETS_MS } from '../traffic/waits.ts'
 import { Gateways } from './gateways.ts'
 import { QueueBook } from './queue-book.ts'
@@ -26,7 +26,7 @@ export interface FleetOptions {
   readonly app: App
   readonly clock: Clock
   readonly options: ResolvedOptions
-  readonly index: TaskIndex
+  readonly index: KnownTasks
   /** Why no event can be heard now. */
   readonly staleBecause: () => string | undefined
   /** Something has changed. */

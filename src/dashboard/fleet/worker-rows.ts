@@ -1,7 +1,7 @@
 import { isRecord } from '../../protocol/signature.ts'
 import type { Slot, WorkerDetail, WorkerRow } from '../api-fleet.ts'
 import { isAlive, type WorkerPicture } from '../../fleet/picture.ts'
-import type { TaskIndex } from '../tasks/task-index.ts'
+import type { KnownTasks } from '../tasks/known-tasks.ts'
 import type { Answers, WorkerAnswers } from './worker-answers.ts'
 import type { WorkerBook } from './worker-book.ts'
 
@@ -11,7 +11,7 @@ const MOST_SLOTS = 1_000
 /** A worker, of its events and its answers. */
 export function workerRow(
   picture: WorkerPicture,
-  { book, answers, index }: { book: WorkerBook; answers: WorkerAnswers; index: TaskIndex },
+  { book, answers, index }: { book: WorkerBook; answers: WorkerAnswers; index: KnownTasks },
   nowMs: number,
 ): WorkerRow {
   const name = picture.hostname

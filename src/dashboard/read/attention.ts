@@ -1,7 +1,7 @@
 import type { Attention } from '../api.ts'
 import type { QueueRow, WorkerRow } from '../api-fleet.ts'
-import type { OverviewParts } from './overview.ts'
-import { failingOf } from './overview.ts'
+import { failingOf } from './failing.ts'
+import type { TopicParts } from './topic-parts.ts'
 
 /** Things that are told of at most. */
 const MOST = 30
@@ -20,17 +20,18 @@ const LAG_MS = 500
 
 /** What needs a look, the worst first. */
 export function attentionOf(
-  { fleet, index, hosts, timetable }: OverviewParts,
+  { fleet, index, hosts, timetable }: TopicParts,
   workers: readonly WorkerRow[],
   queues: readonly QueueRow[],
   nowMs: number,
 ): Attention[] {
   const all: Attention[] = []
   const { staleBecause } = fleet
-  if (staleBecause !== undefined) all.push({ level: 'bad', text: `${staleBecause}: what is shown is old`, link: '/', sinceMs: fleet.asOfMs || null })
+  if (staleBecause !== undefined)
+    all.push({ level: 'bad', text: `${staleBecause}: what is shown is old`, link: '/', sinceMs: fleet.asOfMs || null })
   for (const worker of workers) ofWorker(worker, all)
   for (const queue of queues) ofQueue(queue, all)
-  for (const { name, error, count, share } of failingOf(index, nowMs - WINDOW_MS)) {
+  for (const { name, error, count, share } of failingOf(index, WINDOW_MS, nowMs)) {
     if (count < FAILURES || share < SHARE) continue
     const text = `${name} fails with ${error}: ${count} in the last 15 min, ${Math.round(share * 100)} % of its runs`
     const link = `/tasks?q=${encodeURIComponent(`state:FAILURE name:"${name}" newer:15m`)}`
@@ -42,7 +43,8 @@ export function attentionOf(
 
 function ofWorker({ name, status, asOfMs, loopLagMs }: WorkerRow, all: Attention[]): void {
   const link = `/workers/${encodeURIComponent(name)}`
-  if (status === 'offline') all.push({ level: 'bad', text: `Worker ${name} is not heard any more`, link, sinceMs: asOfMs })
+  if (status === 'offline')
+    all.push({ level: 'bad', text: `Worker ${name} is not heard any more`, link, sinceMs: asOfMs })
   else if (status === 'online' && loopLagMs !== null && loopLagMs > LAG_MS) {
     all.push({ level: 'warn', text: `The loop of ${name} is ${Math.round(loopLagMs)} ms late`, link, sinceMs: null })
   }

@@ -63,7 +63,14 @@ export class Hosts {
   attention(): Attention[] {
     const gone = [...this.#answers.values()].flatMap(({ host, unreachable }): Attention[] =>
       unreachable
-        ? [{ level: 'bad', text: `Host ${host} does not answer: ${unreachable.why}`, link: '/processes', sinceMs: unreachable.sinceMs }]
+        ? [
+            {
+              level: 'bad',
+              text: `Host ${host} does not answer: ${unreachable.why}`,
+              link: '/processes',
+              sinceMs: unreachable.sinceMs,
+            },
+          ]
         : [],
     )
     const sick = [...this.#known].flatMap(([host, processes]) =>
@@ -79,7 +86,12 @@ export class Hosts {
 
   async #ask(source: HostSource): Promise<void> {
     try {
-      const answers = await deadline(this.#clock, source.status(), ASK_MS, () => new Error('hosts do not answer in time'))
+      const answers = await deadline(
+        this.#clock,
+        source.status(),
+        ASK_MS,
+        () => new Error('hosts do not answer in time'),
+      )
       for (const answer of answers) {
         this.#answers.set(answer.host, answer)
         if (answer.unreachable) continue

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts'
 import type { Attention } from '../api.ts'
 import type { ScheduleList } from '../api-fleet.ts'
 import type { ScheduleFacts, ScheduleSource } from '../sources.ts'
-import type { TaskIndex } from '../tasks/task-index.ts'
+import type { KnownTasks } from '../tasks/known-tasks.ts'
 
 type Row = ScheduleList['schedules'][number]
 
@@ -26,7 +26,7 @@ const NO_SOURCE =
 export class Timetable {
   readonly #source: ScheduleSource | undefined
   readonly #clock: Clock
-  readonly #index: TaskIndex
+  readonly #index: KnownTasks
   readonly #past = new Map<string, { readonly id: string; readonly atMs: number }[]>()
   #entries: readonly ScheduleFacts[] = []
   #coming = new Map<string, number[]>()
@@ -35,7 +35,7 @@ export class Timetable {
   #staleBecause: string | undefined = 'they were not asked for yet'
   #asking: Promise<void> | undefined
 
-  constructor(source: ScheduleSource | undefined, clock: Clock, index: TaskIndex) {
+  constructor(source: ScheduleSource | undefined, clock: Clock, index: KnownTasks) {
     this.#source = source
     this.#clock = clock
     this.#index = index

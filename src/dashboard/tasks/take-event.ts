@@ -58,7 +58,8 @@ export function takeEvent(
   const kind = kindOf(type)
   if (!kind) return undefined
   const { uuid } = fields
-  if (typeof uuid !== 'string' || uuid === '' || uuid.length > MOST_NAME || hostname.length > MOST_NAME) return undefined
+  if (typeof uuid !== 'string' || uuid === '' || uuid.length > MOST_NAME || hostname.length > MOST_NAME)
+    return undefined
   const { what, state } = kind
   const isNew = table.find(uuid) === undefined
   const slot = table.touch(uuid, heardAtMs)

@@ -18,7 +18,7 @@ export interface WorkerCounts {
 }
 
 /** What an index is told besides events. */
-export interface IndexOptions extends TableLimits {
+export interface KnownOptions extends TableLimits {
   /** The queue that a worker reads, if it reads one only: Celery's events do not say where a task came from. */
   readonly queueOf: (worker: string) => string | undefined
   /** What may be done with a task now. */
@@ -30,17 +30,17 @@ export interface IndexOptions extends TableLimits {
 const MOST_NODES = 10_000
 
 /** The newest tasks, and how many of them flow where: made of events. */
-export class TaskIndex implements TaskReader {
+export class KnownTasks implements TaskReader {
   readonly table: TaskTable
   readonly series = new Series()
   readonly waits = new Waits()
   /** Tasks per second: of a sender, into a queue, out of one, begun by a worker. */
   readonly rates = { sender: new Rates(), into: new Rates(), outOf: new Rates(), worker: new Rates() }
-  readonly #options: IndexOptions
+  readonly #options: KnownOptions
   readonly #counts = new Map<string, WorkerCounts>()
   #heardAtMs = 0
 
-  constructor(options: IndexOptions) {
+  constructor(options: KnownOptions) {
     this.#options = options
     this.table = new TaskTable(options)
   }
