@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import type { ActionAnswer, TaskRow } from '../../src/dashboard/api.ts'
 import * as fleet from './fleet-facts.ts'
+import * as hosts from './host-facts.ts'
 import { taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -115,7 +116,7 @@ export class FixtureServer {
       )
     }
     if (room === 'queues' && part === 'dead') return { queue: name, total: 0, letters: [] }
-    const facts = (fleet as Record<string, unknown>)[room ?? '']
+    const facts = ({ ...fleet, ...hosts } as Record<string, unknown>)[room ?? '']
     return typeof facts === 'function' && name === undefined ? (facts as (nowMs: number) => unknown)(now) : undefined
   }
 

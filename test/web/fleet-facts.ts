@@ -1,10 +1,7 @@
 import type {
-  AuditList,
   Bucket,
   GatewayList,
-  JobList,
   Overview,
-  ProcessList,
   QueueList,
   ScheduleList,
   Session,
@@ -237,76 +234,6 @@ export function gateways(nowMs: number): GatewayList {
         status: 'online',
         inFlight: 37,
         routes: [route('/orders', 'order.place', 212), route('/mail', 'mail.send', 100)],
-      },
-    ],
-  }
-}
-
-export function processes(nowMs: number): ProcessList {
-  const one = (host: string, group: string, name: string, state: string) => ({
-    host,
-    group,
-    name,
-    state,
-    description:
-      state === 'RUNNING' ? 'pid 812, uptime 3 days, 4:11:02' : 'Exited too quickly (process log may have details)',
-    pid: state === 'RUNNING' ? 812 : null,
-    startMs: nowMs - 270_000_000,
-    stopMs: null,
-    exitStatus: state === 'FATAL' ? 1 : null,
-    error: state === 'FATAL' ? HARMFUL : null,
-    history: [
-      { atMs: nowMs - 80_000_000, state: 'RUNNING' },
-      { atMs: nowMs - 30_000_000, state: 'STARTING' },
-      { atMs: nowMs - 29_900_000, state },
-    ],
-  })
-  return {
-    asOfMs: nowMs,
-    hosts: [
-      { name: 'web-01', tags: ['web'] },
-      { name: 'web-02', tags: ['web'] },
-      { name: 'web-07', tags: [], unreachable: { sinceMs: nowMs - 180_000, why: 'connect ETIMEDOUT' } },
-    ],
-    processes: [
-      one('web-01', 'mail', 'mail_00', 'RUNNING'),
-      one('web-01', 'mail', 'mail_01', 'RUNNING'),
-      one('web-02', 'mail', 'mail_00', 'FATAL'),
-      one('web-02', 'gateway', 'gateway', 'RUNNING'),
-      one('web-07', 'mail', 'mail_00', 'UNKNOWN'),
-    ],
-  }
-}
-
-export function audit(nowMs: number): AuditList {
-  return {
-    entries: Array.from({ length: 40 }, (_, index) => ({
-      atMs: nowMs - index * 61_000,
-      user: index % 3 ? 'ana' : 'ben',
-      from: '10.0.0.7',
-      action: index % 2 ? 'task-revoke' : 'task-retry',
-      target: index === 2 ? HARMFUL : `9f2c6e1a-0000-4000-8000-${String(index).padStart(12, '0')}`,
-      options: index % 4 ? {} : { args: [1, 2] },
-      outcome: index % 7 ? 'done' : 'refused',
-      text: index % 7 ? 'Sent again.' : 'Who only views may not do this.',
-    })),
-  }
-}
-
-export function jobs(nowMs: number): JobList {
-  return {
-    jobs: [
-      {
-        id: 'job-1',
-        title: 'Retry 12 tasks',
-        by: 'ana',
-        atMs: nowMs,
-        isOver: false,
-        items: [
-          { target: 'web-01:mail:mail_00', status: 'done', text: 'restarted', tookMs: 1_200 },
-          { target: 'web-01:mail:mail_01', status: 'running', text: null, tookMs: null },
-          { target: 'web-02:mail:mail_00', status: 'queued', text: null, tookMs: null },
-        ],
       },
     ],
   }
