@@ -23,8 +23,8 @@ const supervisor: BenchCase = async ({ tiny, isWanted }) => {
 export default supervisor
 
 async function withPrograms(what: string, programs: number, tiny: boolean): Promise<Figure[]> {
-  const rounds = tiny ? 1 : 9
-  const calls = tiny ? 20 : 300
+  const rounds = tiny ? 1 : 5
+  const calls = tiny ? 20 : 200
   const systems = {} as Record<SupervisorKind, SupervisorSystem>
   try {
     for (const kind of KINDS) systems[kind] = await SupervisorSystem.start(kind, programs)
@@ -44,7 +44,7 @@ async function withPrograms(what: string, programs: number, tiny: boolean): Prom
       }
       return taken
     }
-    const idleMs = tiny ? 300 : 5_000
+    const idleMs = tiny ? 300 : 2_000
     const idle = await measure(1, async ({ pid }) => {
       const from = cpuOf([pid])
       await pause(idleMs)
@@ -57,7 +57,7 @@ async function withPrograms(what: string, programs: number, tiny: boolean): Prom
     }
     let victim = 0
     const next = (): string => `p${String(victim++ % programs).padStart(3, '0')}`
-    add('again after SIGKILL', 'ms', await measure(tiny ? 1 : 5, (system) => system.respawnOf(next())))
+    add('again after SIGKILL', 'ms', await measure(tiny ? 1 : 3, (system) => system.respawnOf(next())))
     const stopped: Rounds = { lovage: [], supervisord: [] }
     const started: Rounds = { lovage: [], supervisord: [] }
     for (let round = 0; round < (tiny ? 1 : 5); round++) {

@@ -126,11 +126,9 @@ export class Inspector {
 
   #info(process: Subprocess): ProcessInfo {
     const { config, group, channels, status } = process
-    const named = {
-      ...{ name: config.name, group },
-      ...{ stdoutLogfile: channels.path('stdout') ?? '', stderrLogfile: channels.path('stderr') ?? '' },
-    }
-    return processInfo(named, status, this.supervisor.clock)
+    const stdoutLogfile = channels.path('stdout') ?? ''
+    const stderrLogfile = channels.path('stderr') ?? ''
+    return processInfo({ name: config.name, group, stdoutLogfile, stderrLogfile }, status, this.supervisor.clock)
   }
 
   #configInfo(group: GroupConfig, config: ProcessConfig, active: Group | undefined): ConfigInfo {
