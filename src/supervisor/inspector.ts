@@ -128,7 +128,18 @@ export class Inspector {
     const { config, group, channels, status } = process
     const stdoutLogfile = channels.path('stdout') ?? ''
     const stderrLogfile = channels.path('stderr') ?? ''
-    return processInfo({ name: config.name, group, stdoutLogfile, stderrLogfile }, status, this.supervisor.clock)
+    const named = { name: config.name, group, stdoutLogfile, stderrLogfile }
+    return processInfo(named, status, this.supervisor.clock, this.#note(process))
+  }
+
+  /** What supervisord has no word for. */
+  #note(process: Subprocess): string {
+    const { starts } = this.supervisor
+    if (starts.has(process)) return `waits for ${starts.missing(process)}`
+    if (process.isDraining) return 'draining'
+    const { ready } = process.config
+    const isAwaited = ready !== null && ready.kind !== 'exit' && process.status.state === 'RUNNING'
+    return isAwaited && !process.isReady ? 'not ready' : ''
   }
 
   #configInfo(group: GroupConfig, config: ProcessConfig, active: Group | undefined): ConfigInfo {
