@@ -18,6 +18,7 @@ const CONSUMER = `
 import { lovage, isLovageError, LovageError, type App } from 'lovage'
 import { beat, every } from 'lovage/beat'
 import { defineConfig } from 'lovage/config'
+import { dashboard } from 'lovage/dashboard'
 import { gateway } from 'lovage/gateway'
 import { brokerSuite, VirtualClock } from 'lovage/testing'
 import { worker } from 'lovage/worker'
@@ -31,11 +32,12 @@ const config = defineConfig({ app: './app.ts' })
 const door = gateway(app, { port: 0 })
 const known = isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')
 const drum = beat(app, { often: every('1h', add.s(1, 2)) })
+const board = dashboard(app, { port: 0 })
 const hand = worker(app)
 await hand.start()
 const answer: number = await add.delay(20, 22).get({ timeout: '10s' })
 await hand.stop()
-console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.app, door: typeof door.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
+console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.app, door: typeof door.start, board: typeof board.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
 await app.close()
 `
 
@@ -64,7 +66,10 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
   it('brings what is built and what must be told, and nothing else', () => {
     const told = ['package.json', ...files.filter((name) => existsSync(join(ROOT, name)))]
     expect(readdirSync(installed).toSorted()).toEqual(told.toSorted())
-    const built = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' })
+    const pages = join('dashboard', 'web')
+    const all = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' })
+    expect(all).toContain(join(pages, 'index.html'))
+    const built = all.filter((name) => !name.startsWith(pages))
     const strange = built.filter((name) => name.includes('.') && !/\.(js|d\.ts|js\.map)$/.test(name))
     expect(strange).toEqual([])
     for (const name of built.filter((file) => file.endsWith('.js'))) {
@@ -102,6 +107,7 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
         app: './app.ts',
         drum: 'function',
         door: 'function',
+        board: 'function',
         suite: 'function',
         known: true,
         now: 7,

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { globals } from './walls/globals.ts'
+import { pagesApart } from './walls/pages.ts'
 import { leftwards, names, ROOMS, seams, strangers } from './walls/rooms.ts'
 import { projectFiles, type SourceFile, type Violation } from './walls/source.ts'
 import { foreign, length, LONGER, MOST_LINES } from './walls/text.ts'
@@ -177,6 +178,26 @@ it('a file on the list of longer files has a reason, and is longer', () => {
     expect(files.map((file) => file.path)).toContain(path)
   }
 })
+
+wall(
+  'wall 7, the pages of the dashboard know the shapes of its API and nothing else of the server',
+  pagesApart,
+  [
+    ['web/pages/x.tsx', "import { TOPICS } from '../../src/dashboard/api.ts'"],
+    ['web/pages/x.tsx', "import type { Task } from '../../src/app/task.ts'"],
+    ['web/live/x.ts', "import { readFileSync } from 'node:fs'"],
+    ['web/live/x.ts', "await import('../../src/dashboard/server.ts')"],
+    ['src/dashboard/x.ts', "import { y } from '../../web/live/y.ts'"],
+  ],
+  [
+    [
+      'web/pages/x.tsx',
+      "import type { Overview } from '../../src/dashboard/api.ts'; import { y } from '../parts/y.tsx'",
+    ],
+    ['web/vite.config.ts', "import { fileURLToPath } from 'node:url'"],
+    ['src/dashboard/x.ts', "import { y } from './y.ts'"],
+  ],
+)
 
 wall(
   'the text of the project names no machine and not how it was made',

@@ -13,6 +13,7 @@ export const DOORS = [
   'lovage/worker',
   'lovage/beat',
   'lovage/gateway',
+  'lovage/dashboard',
   'lovage/opentelemetry',
   'lovage/config',
   'lovage/testing',

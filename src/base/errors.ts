@@ -1,3 +1,4 @@
+import { DASHBOARD_ERRORS } from './dashboard-errors.ts'
 import { HTTP_ERRORS } from './http-errors.ts'
 import { SUPERVISOR_ERRORS } from './supervisor-errors.ts'
 import { fill } from './text-of.ts'
@@ -204,6 +205,7 @@ export const ERRORS = {
   },
   ...HTTP_ERRORS,
   ...SUPERVISOR_ERRORS,
+  ...DASHBOARD_ERRORS,
   STREAM_RESTARTED: {
     message: 'Task {id} was run again and yields something else: its parts from number {from} on are void',
     fix: 'Drop what you have got of them and read again, or give stream() an onRestart',

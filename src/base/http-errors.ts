@@ -10,7 +10,7 @@ export const HTTP_ERRORS = {
   },
   HOST_REFUSED: {
     message: 'Host {host} is not on the allow-list',
-    fix: 'Add it to allowedHosts of the gateway',
+    fix: 'Add it to allowedHosts of the gateway or the dashboard',
   },
   ORIGIN_REFUSED: {
     message: 'A page of origin {origin} may not send this',

@@ -2,16 +2,19 @@ import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { redactUrl } from '../base/redact.ts'
 import { embeddedHome } from '../broker/open.ts'
 import type { App } from '../app/app.ts'
+import type { Dashboard } from '../dashboard/dashboard.ts'
 import type { Worker } from '../worker/worker.ts'
 import { columns, paintFor, type Paint } from './paint.ts'
 import { shortPath, type Target } from './target.ts'
 import { version } from '../base/version.ts'
 import type { Workload } from './workload.ts'
 
+type Shown = Pick<Workload, 'gateways' | 'workers' | 'beats'> & { readonly dashboards: readonly Dashboard[] }
+
 /** Tells on stdout what runs where, and what to try. */
 export function printBanner(
   target: Target,
-  { gateways = [], workers = [], beats = [] }: Partial<Pick<Workload, 'gateways' | 'workers' | 'beats'>>,
+  { gateways = [], workers = [], beats = [], dashboards = [] }: Partial<Shown>,
 ): void {
   const paint = paintFor(process.stdout)
   const rows = [
@@ -27,6 +30,7 @@ export function printBanner(
       'gateway',
       `${paint('cyan', gateway.url ?? 'not listening')}  (${counted(gateway.routes.length, 'route')})`,
     ]),
+    ...dashboards.map(({ url }) => ['dashboard', paint('cyan', url ?? 'not listening')]),
   ]
   const lines = ['', paint('bold', `lovage ${version()}`)]
   lines.push(...columns(rows.map(([label = '', text = '']) => [`  ${paint('dim', label)}`, text])))

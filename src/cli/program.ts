@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   dev: { summary: 'run all of it in one process, and again on each change', load: () => import('./dev.ts') },
   worker: { summary: 'run tasks from queues', load: () => import('./worker.ts') },
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
+  dashboard: { summary: 'show the fleet as web pages', load: () => import('./dashboard.ts') },
   supervise: { summary: 'keep programs alive, as supervisord does', load: () => import('./supervise.ts') },
   ctl: { summary: 'steer a supervisor, as supervisorctl does', load: () => import('./ctl.ts') },
   beat: { summary: 'send tasks on time; see, pause and run what is scheduled', load: () => import('./beat.ts') },

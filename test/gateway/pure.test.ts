@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { loggedUrl } from '../../src/gateway/access-line.ts'
-import { hostCheck } from '../../src/gateway/hosts.ts'
+import { hostCheck } from '../../src/base/host-check.ts'
 import { webJson } from '../../src/gateway/web-json.ts'
 
 test.each([

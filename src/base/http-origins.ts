@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { LovageError } from '../base/errors.ts'
+import { LovageError } from './errors.ts'
 
 /** What the server asks about where a request of a browser comes from. */
 export interface Origins {
@@ -27,7 +27,7 @@ const NO_LIST: Origins = {
  * Makes the check of where a request comes from. A browser sends POST for any page to any address, with the cookies of
  * the address; it says which page it was, and no page can change that. Requests of programs say nothing and pass.
  *
- * `allowed`: see `allowedOrigins` of the gateway.
+ * `allowed`: see `allowedOrigins` of gateway and dashboard.
  */
 export function originCheck(allowed: readonly string[]): Origins {
   if (allowed.length === 0) return NO_LIST

@@ -1,0 +1,82 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { App } from '../app/app.ts'
+import type { Clock } from '../base/clock.ts'
+import type { HeardEvent } from '../fleet/listener.ts'
+import type { Freshness, QueueRow, Role, TaskDetail, TaskRow, Topic, WorkerDetail, WorkerRow } from './api.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { HostSource, ScheduleSource } from './sources.ts'
+
+/** What the dashboard shows beside what the broker tells. */
+export interface DashboardSources {
+  readonly schedules?: ScheduleSource | undefined
+  readonly hosts?: HostSource | undefined
+}
+
+/** Who asks. */
+export interface Identity {
+  /** null: nobody need log in here. */
+  readonly user: string | null
+  readonly role: Role
+}
+
+/** Tasks as they are known here. */
+export interface TaskReader {
+  /** How many are held. */
+  readonly size: number
+  get(id: string): TaskRow | undefined
+  detail(id: string): TaskDetail | undefined
+  /** The newest first, until the reader stops. What it is given changes no more. */
+  rows(): Iterable<TaskRow>
+}
+
+/** Workers and queues as they are known here. */
+export interface FleetReader extends Freshness {
+  readonly workers: readonly WorkerRow[]
+  readonly queues: readonly QueueRow[]
+  worker(name: string): WorkerDetail | undefined
+  /** Asks workers and broker again, at once; resolves when they have answered, or have not in time. */
+  refresh(): Promise<void>
+  /** As above, and what a worker has answered to each question last, by the question: `stats`, `active_queues`, `conf`. */
+  answers(worker: string): Readonly<Record<string, unknown>> | undefined
+}
+
+/** What a part of the dashboard stands on. */
+export interface DashboardContext {
+  readonly app: App
+  readonly clock: Clock
+  readonly options: ResolvedOptions
+  readonly sources: DashboardSources
+  /** Folder of what outlives a restart; it is there. */
+  readonly data: string
+  readonly tasks: TaskReader
+  readonly fleet: FleetReader
+  /** Calls with all events that came together; the returned function ends it. */
+  onEvents(listener: (events: readonly HeardEvent[]) => void): () => void
+  /** Something that a topic shows has changed: whoever looks at it is told within a second. */
+  changed(topic: Topic): void
+  /** What `GET <topic>` answers, where a part of its own answers it: `jobs`. */
+  provide(topic: Topic, read: () => unknown): void
+  /** Called at the end, before connections close. */
+  onStop(end: () => void | Promise<void>): void
+}
+
+/**
+ * A part of the dashboard: routes, and hooks on all requests. Parts are registered in the order of `parts.ts`, on the
+ * server itself, before it listens.
+ */
+export type DashboardPart = (server: FastifyInstance, context: DashboardContext) => void | Promise<void>
+
+/** Everybody may do everything, where nobody need log in. */
+const ANYBODY: Identity = Object.freeze({ user: null, role: 'admin' })
+
+const known = new WeakMap<FastifyRequest, Identity>()
+
+/** Who asks, as the part that lets people in has said. */
+export function identityOf(request: FastifyRequest): Identity {
+  return known.get(request) ?? ANYBODY
+}
+
+/** Says who asks, from now on until the request ends. */
+export function identify(request: FastifyRequest, identity: Identity): void {
+  known.set(request, identity)
+}

@@ -1,0 +1,4 @@
+import type { DashboardPart } from './context.ts'
+
+/** Every part of the dashboard that is not the reading of it, in order: who lets people in comes first. */
+export const PARTS: readonly DashboardPart[] = []
