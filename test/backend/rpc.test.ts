@@ -79,10 +79,10 @@ function errorLogs(): LogRecord[] {
   return records
 }
 
-test('the reply queue is named by a uuid, outlives a connection for an hour, and what is read is acknowledged', async () => {
+test('the reply queue says that it takes packs, outlives a connection for an hour, and what is read is acknowledged', async () => {
   const { broker, declared, consumed } = await recorded()
   const backend = await rpc(broker)
-  expect(backend.replyTo).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+  expect(backend.replyTo).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.packs$/)
   expect(declared).toEqual([])
   const [a] = await Promise.all([backend.expect('a'), backend.expect('b')])
   expect(declared).toEqual([
@@ -213,6 +213,46 @@ test.each([
   expect(logs).toMatchObject([
     { room: 'backend', message: 'result cannot be read', fields: { id: 'bad', contentType } },
   ])
+})
+
+test('the results of one turn for one client go as one message, and to a client of Python each alone', async () => {
+  const { broker, published } = await recorded()
+  const backend = await rpc(broker)
+  const ids = ['a', 'b', 'c']
+  const expectations = await Promise.all(ids.map((id) => backend.expect(id)))
+  const put = (replyTo: string): Promise<unknown> =>
+    Promise.all(ids.map((id, runMs) => backend.put({ ...success(id, id), runMs }, { replyTo })))
+  await put(backend.replyTo ?? '')
+  expect(published).toHaveLength(1)
+  expect(published[0]?.message).toMatchObject({ contentType: 'application/x-lovage-results', deliveryMode: 2 })
+  const outcomes = await Promise.all(expectations.map(({ done }) => done))
+  expect(outcomes.map(({ id, runMs }) => [id, runMs])).toEqual([...ids.entries()].map(([runMs, id]) => [id, runMs]))
+  await broker.declare({ queues: [{ name: 'python', durable: false, autoDelete: false }] })
+  await put('python')
+  expect(published).toHaveLength(4)
+  expect(published.slice(1).map(({ message }) => message.contentType)).toEqual(ids.map(() => 'application/json'))
+})
+
+test('a pack that the broker does not take is told to each who put a part of it', async () => {
+  const { broker, failures } = await recorded()
+  const backend = await rpc(broker)
+  await backend.expect('a')
+  failures.push(new LovageError('PUBLISH_REFUSED', { queue: 'x' }))
+  const puts = ['a', 'b'].map((id) => backend.put(success(id, 1), { replyTo: backend.replyTo ?? '' }))
+  const told = await Promise.allSettled(puts)
+  expect(told.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+})
+
+test('a pack whose queue was not there is tried again, all of it', async () => {
+  const clock = new VirtualClock()
+  const { broker, failures } = await recorded()
+  const backend = await rpc(broker, clock)
+  const expectations = await Promise.all(['a', 'b'].map((id) => backend.expect(id)))
+  failures.push(new LovageError('UNROUTABLE', { routingKey: 'x' }))
+  const puts = ['a', 'b'].map((id) => backend.put(success(id, 1), { replyTo: backend.replyTo ?? '' }))
+  await clock.play(1_000)
+  await Promise.all(puts)
+  expect((await Promise.all(expectations.map(({ done }) => done))).map(({ id }) => id)).toEqual(['a', 'b'])
 })
 
 test('a reply queue that could not be made is tried again with the next expectation', async () => {

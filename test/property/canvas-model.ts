@@ -121,6 +121,23 @@ export class CanvasCalls {
   readonly ids = new Map<string, Set<string>>()
   /** How often the error callback of each canvas was called. */
   readonly told = new Map<unknown, number>()
+  /** Called after each call of an error callback. */
+  onTold: (() => void) | undefined
+
+  /** Resolves when the error callbacks of all these were called, or after so long. */
+  async allTold(seeds: readonly unknown[], patienceMs = 20_000): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (seeds.every((seed) => this.told.has(seed))) resolve()
+      }
+      timer = setTimeout(resolve, patienceMs)
+      this.onTold = look
+      look()
+    })
+    clearTimeout(timer)
+    this.onTold = undefined
+  }
 
   call(label: string): void {
     this.ran.set(label, (this.ran.get(label) ?? 0) + 1)
@@ -151,6 +168,7 @@ export class CanvasTasks {
     this.#note = app.task('note', (...args: unknown[]) => {
       const seed = args.at(-1)
       calls.told.set(seed, (calls.told.get(seed) ?? 0) + 1)
+      calls.onTold?.()
     })
   }
 
@@ -242,9 +260,7 @@ export async function judgeWith(tasks: CanvasTasks, seeds: readonly number[], at
     )
   }
   // Error callbacks come after the end of what they are called for.
-  for (let turns = 0; turns < 200 && failing.some((seed) => !tasks.calls.told.has(seed)); turns++) {
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  await tasks.calls.allTold(failing)
   for (const seed of seeds) {
     const isTold = tasks.calls.told.has(seed)
     if (isTold !== failing.includes(seed))

@@ -11,6 +11,8 @@ import type { Serializer } from '../../protocol/serializer.ts'
 import type { Expectation, ReplyAddress, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import { GoneQueues } from './gone-queues.ts'
+import { Outbox } from './outbox.ts'
+import { PACK_TYPE, packedQueue, unpacked, type Packed } from './pack.ts'
 
 /** How an {@link RpcBackend} is made. */
 export interface RpcBackendOptions {
@@ -55,6 +57,7 @@ export class RpcBackend implements ResultBackend {
   readonly #options: RpcBackendOptions
   readonly #expectations: Expectations
   readonly #gone: GoneQueues
+  readonly #outbox: Outbox
   /** Ends the waits between tries when the backend stops. */
   #stopping = new AbortController()
   #isStarted = false
@@ -64,9 +67,10 @@ export class RpcBackend implements ResultBackend {
   constructor(options: RpcBackendOptions) {
     const { clock, maxPendingResults: max, resultExpiresMs: maxAgeMs } = options
     this.#options = options
-    this.replyTo = clock.uuid()
+    this.replyTo = packedQueue(clock.uuid())
     this.#expectations = new Expectations({ clock, max, maxAgeMs, keepsSettled: true })
     this.#gone = new GoneQueues(clock)
+    this.#outbox = new Outbox(clock, (message, replyTo) => this.#publish(message, replyTo))
   }
 
   get waiting(): number {
@@ -119,7 +123,7 @@ export class RpcBackend implements ResultBackend {
       correlationId: correlationId || outcome.id,
     }
     try {
-      await this.#publish(message, replyTo)
+      await this.#outbox.send(message, replyTo)
       this.#gone.delete(replyTo)
     } catch (error) {
       if (!isLovageError(error, 'UNROUTABLE')) throw error
@@ -192,6 +196,18 @@ export class RpcBackend implements ResultBackend {
   }
 
   #receive({ message }: Delivery): void {
+    if (message.contentType !== PACK_TYPE) return this.#take(message)
+    let results: readonly Packed[]
+    try {
+      results = unpacked(message.body)
+    } catch (error) {
+      log('error', 'backend', 'results cannot be read', { contentType: PACK_TYPE, error: messageOf(error) })
+      return
+    }
+    for (const result of results) this.#take(result)
+  }
+
+  #take(message: Packed): void {
     let outcome: { -readonly [K in keyof Outcome]: Outcome[K] }
     try {
       const runMs = plainHeader(message.headers[RUN_MS])
@@ -212,7 +228,7 @@ function timesOf({ runMs }: Outcome): Headers {
   return runMs === undefined ? {} : { [RUN_MS]: Math.round(runMs * 100) / 100 }
 }
 
-function contentOf({ contentType, headers }: Message): { contentType?: string; compression?: string } {
+function contentOf({ contentType, headers }: Packed): { contentType?: string; compression?: string } {
   const { compression } = headers
   if (typeof compression === 'string') return contentType ? { contentType, compression } : { compression }
   return contentType ? { contentType } : {}

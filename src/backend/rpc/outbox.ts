@@ -1,0 +1,69 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Message } from '../../protocol/message.ts'
+import { packed, packedSize, readsPacks } from './pack.ts'
+
+/** Most results of a pack, and most bytes: one that is larger goes alone. */
+const MOST = 100
+const MOST_BYTES = 64 * 1024
+
+type Publish = (message: Message, replyTo: string) => Promise<void>
+
+/** Results for one queue, of this turn. */
+interface Open {
+  readonly messages: Message[]
+  readonly gone: Promise<void>
+  bytes: number
+  send: () => void
+}
+
+/** Where results for clients that read packs wait for the end of the turn, so that all of one turn go as one message. */
+export class Outbox {
+  readonly #clock: Pick<Clock, 'turn'>
+  readonly #publish: Publish
+  readonly #open = new Map<string, Open>()
+  #isScheduled = false
+
+  constructor(clock: Pick<Clock, 'turn'>, publish: Publish) {
+    this.#clock = clock
+    this.#publish = publish
+  }
+
+  /** Resolves when the broker has it; rejects as publishing does. In order for each queue. */
+  send(message: Message, replyTo: string): Promise<void> {
+    if (!readsPacks(replyTo)) return this.#publish(message, replyTo)
+    const bytes = packedSize(message)
+    let open = this.#open.get(replyTo)
+    if (open && (open.messages.length >= MOST || open.bytes + bytes > MOST_BYTES)) {
+      open.send()
+      open = undefined
+    }
+    open ??= this.#begin(replyTo)
+    open.messages.push(message)
+    open.bytes += bytes
+    return open.gone
+  }
+
+  #begin(replyTo: string): Open {
+    const messages: Message[] = []
+    let send = (): void => {}
+    const gone = new Promise<void>((resolve) => {
+      send = () => {
+        this.#open.delete(replyTo)
+        const [first] = messages
+        resolve(this.#publish(first && messages.length === 1 ? first : packed(messages), replyTo))
+      }
+    })
+    const open = { messages, gone, bytes: 0, send }
+    this.#open.set(replyTo, open)
+    if (!this.#isScheduled) {
+      this.#isScheduled = true
+      this.#clock.turn(() => this.#flush())
+    }
+    return open
+  }
+
+  #flush(): void {
+    this.#isScheduled = false
+    for (const { send } of [...this.#open.values()]) send()
+  }
+}
