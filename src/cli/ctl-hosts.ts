@@ -17,7 +17,7 @@ export interface CtlHostsOptions {
 }
 
 /** Those that change something are summed up. */
-const BATCH = new Set(['start', 'stop', 'restart', 'signal', 'clear', 'update'])
+const BATCH = new Set(['start', 'stop', 'restart', 'rolling-restart', 'signal', 'clear', 'update'])
 
 /** Does one verb on the hosts of a file; the exit code. */
 export async function runOnHosts(words: readonly string[], options: CtlHostsOptions): Promise<number> {

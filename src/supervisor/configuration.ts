@@ -32,9 +32,39 @@ export interface ProcessRules {
   readonly killasgroup: boolean
 }
 
+/** How it is known that a process is ready for work; {@link readReady} tells how each is written. */
+export type ReadyConfig =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'http'; readonly url: string }
+  /** A line of its output that this regular expression matches. */
+  | { readonly kind: 'log'; readonly pattern: string }
+  /** Ends with 0 when it is. */
+  | { readonly kind: 'command'; readonly command: string }
+  /** Its own end with one of `exitcodes`: it has work to do once. */
+  | { readonly kind: 'exit' }
+
+/** What supervisord knows nothing of: readiness, draining, order. */
+export interface KeepingConfig {
+  /** null: it is ready when it is RUNNING. */
+  readonly ready: ReadyConfig | null
+  /** Seconds from its start in which it must be ready. */
+  readonly readywaitsecs: number
+  /** A command that ends when the process has nothing in hand any more; run before it is stopped. */
+  readonly drain: string | null
+  /** Seconds that the command may take. */
+  readonly drainwaitsecs: number
+  /** A command that ends with 0 where the process may be stopped. */
+  readonly stopGuard: string | null
+  /** Programs and groups that must be ready before it is started. */
+  readonly dependsOn: readonly string[]
+}
+
 /** One process, every expansion made. */
-export interface ProcessConfig extends ProcessRules {
+export interface ProcessConfig extends ProcessRules, KeepingConfig {
   readonly name: string
+  /** The name of its program: what stands behind the colon of its section. */
+  readonly program: string
   readonly command: string
   readonly directory: string | null
   readonly umask: number | null

@@ -1,6 +1,7 @@
 import { faultOf } from './faults.ts'
 import { CTL_EXIT, isUp, note, resultLine, splitName, type CtlSession, type Verb } from './ctl-session.ts'
 import type { ProcessResult } from './operations.ts'
+import { forced, NOT_OURS, rollingRestart } from './ctl-rolling.ts'
 import type { RpcValue } from './xml-rpc.ts'
 
 /** What is done to a process, and what is said of it. */
@@ -122,7 +123,21 @@ function complain(session: CtlSession, { exitNoName, usage }: Act, what: string)
 }
 
 const start = acting(START)
-const stop = acting(STOP)
+
+/** Without asking whether it may be. */
+const STOP_FORCED: Act = {
+  ...STOP,
+  methods: { one: 'lovage.stopProcess', group: 'lovage.stopProcessGroup', all: 'lovage.stopAllProcesses' },
+  words: { ...STOP.words, 1: NOT_OURS },
+}
+
+const stop: Verb = async (session, words) => {
+  const { force, names } = forced(words)
+  if (!force) return acting(STOP)(session, names)
+  if (!(await isUp(session))) return
+  if (names.length === 0) return complain(session, STOP, 'stop requires a process name')
+  return perform(session, STOP_FORCED, names, true)
+}
 
 const signal: Verb = async (session, [name, ...names]) => {
   if (!(await isUp(session))) return
@@ -139,8 +154,11 @@ const restart: Verb = async (session, names) => {
     return complain(session, { ...STOP, usage: usageOf('restart', 'Restarts') }, 'restart requires a process name')
   }
   await stop(session, names)
-  await start(session, names)
+  await start(session, forced(names).names)
 }
 
 /** The verbs that do something to processes. */
-export const ACTS: Readonly<Record<string, Verb>> = { start, stop, restart, signal, clear: acting(CLEAR) }
+export const ACTS: Readonly<Record<string, Verb>> = {
+  ...{ start, stop, restart, signal, clear: acting(CLEAR) },
+  'rolling-restart': rollingRestart,
+}

@@ -90,10 +90,15 @@ export function statusLines(infos: readonly ProcessInfo[]): string[] {
   return infos.map((info) => `${nameOf(info).padEnd(width)}${info.statename.padEnd(10)}${info.description}`)
 }
 
+/** What a guard of ours has said, which no number tells. */
+const REFUSED = /its guard refuses: (.*)$/s
+
 /** What came of one process; throws where the number of it is one that nobody knows. */
 export function resultLine(result: ProcessResult, done: string, words: Readonly<Record<number, string>>): string {
   const name = nameOf(result)
   if (result.status === 80) return `${name}: ${done}`
+  const refused = REFUSED.exec(result.description)?.[1]
+  if (refused !== undefined) return `${name}: ERROR (refused: ${refused}; stop --force does not ask)`
   const word = words[result.status]
   if (word !== undefined) return `${name}: ERROR (${word})`
   throw new LovageError('SUPERVISOR_FAULT', {

@@ -26,17 +26,8 @@ export class Group {
     return [...this.processes.values()].filter(({ status }) => !isStopped(status.state))
   }
 
-  /** Starts those that are to start by themselves. */
-  begin(): void {
-    for (const process of this.byPriority) if (process.config.autostart) process.apply({ type: 'start' })
-  }
-
-  /** Signals all at once, high numbers first; what waits for its next start is given up. Resolves when all have ended. */
-  async end(): Promise<void> {
-    for (const process of this.byPriority.toReversed()) {
-      process.apply({ type: 'giveUp' })
-      process.apply({ type: 'stop' })
-    }
-    await Promise.all([...this.processes.values()].map((process) => process.until(({ state }) => isStopped(state))))
+  /** Those that are to start by themselves, in that order. */
+  get beginners(): Subprocess[] {
+    return this.byPriority.filter(({ config }) => config.autostart)
   }
 }

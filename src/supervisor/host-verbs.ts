@@ -1,49 +1,14 @@
 import { CLEAR, SIGNAL, START, STOP, type Act as CtlAct } from './ctl-acts.ts'
-import { availLine, update as updateOne } from './ctl-config.ts'
-import { CTL_EXIT, exitCodeOf, type CtlSession } from './ctl-session.ts'
+import { availLine } from './ctl-config.ts'
+import { forced, NOT_OURS, ROLLS } from './ctl-rolling.ts'
+import { CTL_EXIT, exitCodeOf } from './ctl-session.ts'
 import { bytesOf } from './ctl-verbs.ts'
 import { faultOf } from './faults.ts'
-import { hostPattern, like, type HostPattern } from './host-names.ts'
+import type { HostAct, HostTalk, Lost, Said, Wrong } from './host-act.ts'
+import { hostPattern } from './host-names.ts'
+import { updateHosts } from './host-update.ts'
 import type { ConfigInfo, ProcessInfo } from './operations.ts'
-import type { RpcClient } from './rpc-client.ts'
 import { sideBySide } from './side-by-side.ts'
-
-/** One thing that a host says. */
-export interface Said {
-  /** `group:process`, or a name that means nothing; absent: it is about the host. */
-  readonly name?: string
-  readonly text: string
-  /** ctl's, 0 where it is done. */
-  readonly exitCode: number
-}
-
-/** An error that was no answer. */
-interface Lost {
-  readonly name?: string
-  readonly error: unknown
-}
-
-/** How a verb speaks to one host. */
-export interface HostTalk {
-  readonly host: string
-  readonly client: RpcClient
-  call<T>(method: string, ...params: readonly (string | number)[]): Promise<T>
-  /** A name has meant something here. */
-  found(pattern: string): void
-}
-
-/** A verb with its words, read. */
-export interface HostAct {
-  readonly patterns: readonly HostPattern[]
-  readonly missing: string
-  readonly exitMissing: number
-  perform(talk: HostTalk): AsyncIterable<Said | Lost>
-}
-
-interface Wrong {
-  readonly wrong: string
-  readonly exitCode: number
-}
 
 /** How many processes of one host are asked for at the same time. */
 const ITEMS_AT_ONCE = 8
@@ -52,19 +17,29 @@ const RUNS = ['STARTING', 'RUNNING', 'BACKOFF']
 const SIGNALLED = [...RUNS, 'STOPPING']
 const SHOWN_BYTES = 1_600
 
+/** What is said of those that come after one that has failed. */
+export const NOT_BEGUN: Said = { text: 'not begun', exitCode: CTL_EXIT.failed }
+
 interface OnProcesses {
   readonly words: readonly string[]
   readonly exitMissing?: number
   /** Of those that a `*` means, which. Default: all. */
   readonly takes?: (info: ProcessInfo) => boolean
+  readonly inTurn?: boolean
   one(talk: HostTalk, info: ProcessInfo, id: string): Promise<Omit<Said, 'name'>>
 }
 
 /** A verb that does something with each process, several of a host side by side. */
-function onProcesses({ words, exitMissing = CTL_EXIT.failed, takes = () => true, one }: OnProcesses): HostAct {
+function onProcesses({
+  words,
+  exitMissing = CTL_EXIT.failed,
+  takes = () => true,
+  inTurn = false,
+  one,
+}: OnProcesses): HostAct {
   const patterns = words.map(hostPattern)
   return {
-    ...{ patterns, exitMissing, missing: 'no such process' },
+    ...{ patterns, exitMissing, inTurn, missing: 'no such process' },
     async *perform(talk) {
       const all = await talk.call<ProcessInfo[]>('getAllProcessInfo')
       const meant = new Set<ProcessInfo>()
@@ -74,8 +49,14 @@ function onProcesses({ words, exitMissing = CTL_EXIT.failed, takes = () => true,
         for (const info of found) if (!pattern.isGlob || takes(info)) meant.add(info)
       }
       let isLost = false
-      yield* sideBySide<ProcessInfo, Said | Lost>(meant, ITEMS_AT_ONCE, async (info, tell) => {
+      let isOver = false
+      yield* sideBySide<ProcessInfo, Said | Lost>(meant, inTurn ? 1 : ITEMS_AT_ONCE, async (info, told) => {
         const name = `${info.group}:${info.name}`
+        if (isOver) return told({ name, ...NOT_BEGUN })
+        const tell = (said: Said | Lost): void => {
+          isOver = inTurn && ('error' in said || said.exitCode !== CTL_EXIT.done)
+          told(said)
+        }
         try {
           // What is left of a host that has stopped answering waits for no deadline of its own.
           if (isLost) return tell({ name, error: new Error('it has not answered before') })
@@ -131,6 +112,23 @@ const restart = (words: readonly string[]): HostAct | Wrong => {
       if (stopped.exitCode !== CTL_EXIT.done) return stopped
       const started = await doOne(talk, START, id)
       return started.text === START.done ? { ...started, text: 'restarted' } : started
+    },
+  })
+}
+
+const rolling = (given: readonly string[]): HostAct | Wrong => {
+  const { force, names: words } = forced(given)
+  if (words.length === 0) return needs('rolling-restart')
+  return onProcesses({
+    ...{ words, inTurn: true, takes: ({ statename }) => ROLLS.includes(statename) },
+    async one(talk, _info, id) {
+      try {
+        await talk.call('lovage.restartProcess', id, force)
+        return { text: 'restarted', exitCode: CTL_EXIT.done }
+      } catch (error) {
+        if (faultOf(error)?.code !== 1) throw error
+        return { text: `ERROR (${NOT_OURS})`, exitCode: CTL_EXIT.failed }
+      }
     },
   })
 }
@@ -193,69 +191,10 @@ const pid = (words: readonly string[]): HostAct | Wrong => {
   })
 }
 
-/** Words are groups of every host, or `host:group`. */
-const update = (words: readonly string[]): HostAct | Wrong => {
-  const wanted = words.map((text) => {
-    const [group = '', host = '*'] = text.split(':').toReversed()
-    const [ofHost, ofGroup] = [like(host), like(text === 'all' ? '*' : group)]
-    return { text, isGlob: text.includes('*'), matchesHost: ofHost, matches: ofHost, ofGroup }
-  })
-  return {
-    ...{ patterns: wanted, missing: 'no such group', exitMissing: CTL_EXIT.failed },
-    async *perform(talk) {
-      const groups = words.length === 0 ? [] : await groupsOf(talk)
-      const meant = new Set<string>()
-      for (const { text, matchesHost, ofGroup } of wanted) {
-        const found = matchesHost(talk.host) ? groups.filter(ofGroup) : []
-        if (found.length > 0 || text === 'all') talk.found(text)
-        for (const group of found) meant.add(group)
-      }
-      if (words.length > 0 && meant.size === 0) return
-      yield* updated(talk, [...meant])
-    },
-  }
-}
-
-/** All groups of a host, those among them that its next update brings or takes. */
-async function groupsOf(talk: HostTalk): Promise<string[]> {
-  const infos = await talk.call<ProcessInfo[]>('getAllProcessInfo')
-  const [changes] = await talk.call<string[][][]>('reloadConfig')
-  return [...new Set([...(changes ?? []).flat(), ...infos.map(({ group }) => group)])]
-}
-
-/** What ctl's own update says. */
-async function* updated({ client }: HostTalk, groups: readonly string[]): AsyncGenerator<Said | Lost> {
-  const said: { text: string; exitCode: number }[] = []
-  const session: CtlSession = {
-    ...{ client, isInteractive: false },
-    get exitCode() {
-      return CTL_EXIT.done
-    },
-    // It is set behind the line that says why.
-    set exitCode(exitCode) {
-      const last = said.at(-1)
-      if (last) last.exitCode = exitCode
-    },
-    say: (text) => void said.push({ text, exitCode: CTL_EXIT.done }),
-    write: () => {},
-    ask: async () => '',
-    open: () => {},
-    interruption: () => AbortSignal.abort(),
-    typed: async function* () {},
-  }
-  let lost: Lost | undefined
-  try {
-    await updateOne(session, groups)
-  } catch (error) {
-    lost = { error }
-  }
-  yield* said
-  if (lost) yield lost
-}
-
 /** The verbs that many hosts are told at once; `status` is a question of its own. */
 export const HOST_VERBS = {
-  ...{ start, stop, restart, signal, clear, tail, pid, update },
+  ...{ start, stop, restart, signal, clear, tail, pid, update: updateHosts },
+  'rolling-restart': rolling,
   avail: (words: readonly string[]) =>
     onHosts('avail', words, async (talk) => (await talk.call<ConfigInfo[]>('getAllConfigInfo')).map(availLine)),
   version: (words: readonly string[]) =>

@@ -2,7 +2,8 @@ import { systemClock, type Clock } from '../base/clock.ts'
 import { isLovageError, messageOf } from '../base/errors.ts'
 import { CTL_EXIT } from './ctl-session.ts'
 import { faultOf } from './faults.ts'
-import { HOST_VERBS, type HostTalk, type HostVerb, type Said } from './host-verbs.ts'
+import type { HostTalk, Said } from './host-act.ts'
+import { HOST_VERBS, NOT_BEGUN, type HostVerb } from './host-verbs.ts'
 import { hostPattern, type HostPattern } from './host-names.ts'
 import type { HostAnswer, Unreachable } from './host-views.ts'
 import type { ProcessInfo } from './operations.ts'
@@ -80,7 +81,7 @@ export class Hosts {
 
   /**
    * Does a verb on all hosts, on what `names` mean there, and tells each result as it comes: `start`, `stop`, `restart`,
-   * `signal` (first the signal), `clear`, `tail`, `pid`, `avail`, `version` and `update`. Whoever stops reading begins
+   * `signal` (first the signal), `clear`, `rolling-restart`, `tail`, `pid`, `avail`, `version` and `update`. Whoever stops reading begins
    * nothing further. Nothing that a host does or does not do throws.
    */
   async *run(verb: HostVerb, names: readonly string[] = []): AsyncGenerator<HostResult, void, undefined> {
@@ -92,7 +93,17 @@ export class Hosts {
     const found = new Set<string>()
     const silent = new Set<string>()
     const hosts = this.#meant(act.patterns)
-    const results = sideBySide<Host, HostResult>(hosts, this.#atOnce, async ({ name: host }, tell) => {
+    const isInTurn = act.inTurn === true
+    let isOver = false
+    const results = sideBySide<Host, HostResult>(hosts, isInTurn ? 1 : this.#atOnce, async ({ name: host }, told) => {
+      if (isOver) {
+        silent.add(host)
+        return told({ host, ...NOT_BEGUN })
+      }
+      const tell = (result: HostResult): void => {
+        isOver = isInTurn && result.exitCode !== CTL_EXIT.done
+        told(result)
+      }
       let lost: Unreachable | undefined
       const talk: HostTalk = {
         host,
@@ -132,7 +143,7 @@ export class Hosts {
     return this.#hosts.filter(({ name }) => patterns.some((pattern) => pattern.matchesHost(name)))
   }
 
-  async #ask<T>(host: string, method: string, ...params: readonly (string | number)[]): Promise<T> {
+  async #ask<T>(host: string, method: string, ...params: readonly (string | number | boolean)[]): Promise<T> {
     try {
       const answer = await (this.#clients.get(host) as RpcClient).call<T>(method, ...params)
       this.#gone.delete(host)

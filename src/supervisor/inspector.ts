@@ -130,7 +130,17 @@ export class Inspector {
       ...{ name: config.name, group },
       ...{ stdoutLogfile: channels.path('stdout') ?? '', stderrLogfile: channels.path('stderr') ?? '' },
     }
-    return processInfo(named, status, this.supervisor.clock)
+    return processInfo(named, status, this.supervisor.clock, this.#note(process))
+  }
+
+  /** What supervisord has no word for. */
+  #note(process: Subprocess): string {
+    const { starts } = this.supervisor
+    if (starts.has(process)) return `waits for ${starts.missing(process)}`
+    if (process.isDraining) return 'draining'
+    const { ready } = process.config
+    const isAwaited = ready !== null && ready.kind !== 'exit' && process.status.state === 'RUNNING'
+    return isAwaited && !process.isReady ? 'not ready' : ''
   }
 
   #configInfo(group: GroupConfig, config: ProcessConfig, active: Group | undefined): ConfigInfo {

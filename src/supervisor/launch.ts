@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { closeSync, existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { findAccount } from './accounts.ts'
@@ -40,21 +40,29 @@ export function childEnvironment(
  * Starts a process in a session and process group of its own. A process without a pid could not be started: its `error`
  * event tells why. The ends of the pipes are the child's from then on.
  */
-export function launch({ config, command, env, path, stdout, stderr }: Launch): ChildProcess {
+export function launch({ stdout, stderr, ...launched }: Launch): ChildProcess {
   try {
-    const { file, args, argv0, later } = wrapped(config, command, path)
-    return spawn(file, args, {
-      argv0,
-      env: Object.fromEntries(
-        Object.entries(env).map(([name, value]) => [later.includes(name) ? LATER + name : name, value]),
-      ),
-      cwd: config.directory || undefined,
-      detached: true,
-      stdio: ['pipe', stdout ?? 'ignore', stderr ?? 'ignore'],
-    })
+    return launchWith(launched, ['pipe', stdout ?? 'ignore', stderr ?? 'ignore'])
   } finally {
     for (const fd of new Set([stdout, stderr])) if (fd !== undefined) closeSync(fd)
   }
+}
+
+/** As {@link launch}, with streams of one's own. */
+export function launchWith(
+  { config, command, env, path }: Omit<Launch, 'stdout' | 'stderr'>,
+  stdio: NonNullable<SpawnOptions['stdio']>,
+): ChildProcess {
+  const { file, args, argv0, later } = wrapped(config, command, path)
+  return spawn(file, args, {
+    argv0,
+    env: Object.fromEntries(
+      Object.entries(env).map(([name, value]) => [later.includes(name) ? LATER + name : name, value]),
+    ),
+    cwd: config.directory || undefined,
+    detached: true,
+    stdio,
+  })
 }
 
 /** Variables that act on whatever is executed: as root they would load what the user of the program may write. */

@@ -77,10 +77,20 @@ export interface Operations {
   startProcess(name: string, wait?: boolean): Promise<true | ProcessResult[]>
   startProcessGroup(name: string, wait?: boolean): Promise<ProcessResult[]>
   startAllProcesses(wait?: boolean): Promise<ProcessResult[]>
-  /** With `wait`, resolves when it has ended. */
-  stopProcess(name: string, wait?: boolean): Promise<true | ProcessResult[]>
-  stopProcessGroup(name: string, wait?: boolean): Promise<ProcessResult[]>
-  stopAllProcesses(wait?: boolean): Promise<ProcessResult[]>
+  /** With `wait`, resolves when it has ended; with `force` its `stop_guard` is not asked. */
+  stopProcess(name: string, wait?: boolean, force?: boolean): Promise<true | ProcessResult[]>
+  stopProcessGroup(name: string, wait?: boolean, force?: boolean): Promise<ProcessResult[]>
+  stopAllProcesses(wait?: boolean, force?: boolean): Promise<ProcessResult[]>
+  /**
+   * Drains one process, stops it, starts it and resolves when it is ready. With `force` it is stopped also where it could
+   * not be drained.
+   */
+  restartProcess(name: string, force?: boolean): Promise<true>
+  /**
+   * The same with all processes of a group that run, one after the other: it ends with the first that fails, whose result
+   * is the last. `told` takes each result as it comes.
+   */
+  rollingRestart(name: string, force?: boolean, told?: (result: ProcessResult) => void): Promise<ProcessResult[]>
   /** `signal`: `'HUP'`, `'SIGHUP'`, `'1'`. */
   signalProcess(name: string, signal: string): true | ProcessResult[]
   signalProcessGroup(name: string, signal: string): ProcessResult[]

@@ -1,16 +1,16 @@
 import { messageOf } from '../base/errors.ts'
 import type { GroupConfig } from './configuration.ts'
-import { faultError, faultOf, FAULTS } from './faults.ts'
-import { Inspector } from './inspector.ts'
-import type { ProcessStatus } from './machine.ts'
+import { Conductor } from './conductor.ts'
+import { faultError } from './faults.ts'
 import type { ConfigChanges, Operations, ProcessResult } from './operations.ts'
-import { isRunning, isSignallable, isStopped } from './states.ts'
+import { resultOf } from './restarts.ts'
+import { isSignallable } from './states.ts'
 import type { Ending, Supervisor } from './supervisor.ts'
 import type { Subprocess } from './subprocess.ts'
 import { readSignal } from './values.ts'
 
 /** Does what is asked of a supervisor, in supervisord's words. */
-export class Operator extends Inspector implements Operations {
+export class Operator extends Conductor implements Operations {
   async clearLog(): Promise<true> {
     this.assertUp()
     const { log } = this.supervisor
@@ -68,61 +68,6 @@ export class Operator extends Inspector implements Operations {
     return true
   }
 
-  async startProcess(name: string, wait = true): Promise<true | ProcessResult[]> {
-    this.assertUp()
-    const { group, process } = this.find(name)
-    if (!process) return this.startProcessGroup(group.config.name, wait)
-    const command = process.command()
-    if ('reason' in command) throw faultError(command.fault, command.reason)
-    const { state } = process.status
-    if (isRunning(state)) throw faultError('ALREADY_STARTED', name)
-    if (state === 'UNKNOWN') throw faultError('FAILED', `${name} is in an unknown process state`)
-    process.apply({ type: 'start' })
-    // What cannot be executed is told by the kernel, which is known with the pid or without it.
-    await process.until(({ state: now, pid }) => now !== 'STARTING' || pid !== 0)
-    const failed = (): boolean => process.status.spawnError !== ''
-    if (failed()) throw faultError('SPAWN_ERROR', name)
-    if (!wait) return true
-    await process.until(({ state: now }) => now !== 'STARTING')
-    if (failed()) throw faultError('SPAWN_ERROR', name)
-    if (process.status.state !== 'RUNNING') throw faultError('ABNORMAL_TERMINATION', name)
-    return true
-  }
-
-  async startProcessGroup(name: string, wait = true): Promise<ProcessResult[]> {
-    this.assertUp()
-    return this.#forEach(this.group(name).byPriority, isNotRunning, (each) => this.startProcess(each, wait))
-  }
-
-  async startAllProcesses(wait = true): Promise<ProcessResult[]> {
-    this.assertUp()
-    return this.#forEach(this.supervisor.processes, isNotRunning, (each) => this.startProcess(each, wait))
-  }
-
-  async stopProcess(name: string, wait = true): Promise<true | ProcessResult[]> {
-    this.assertUp()
-    const { group, process } = this.find(name)
-    if (!process) return this.stopProcessGroup(group.config.name, wait)
-    if (!isWanted(process.status)) throw faultError('NOT_RUNNING', name)
-    process.apply({ type: 'stop' })
-    if (process.status.state === 'UNKNOWN') throw faultError('FAILED', `${name} cannot be signalled`)
-    if (!wait) return true
-    if (process.status.state === 'STOPPING')
-      this.supervisor.log.write('info', `waiting for ${process.config.name} to stop`)
-    await process.until(({ state }) => isStopped(state))
-    return true
-  }
-
-  async stopProcessGroup(name: string, wait = true): Promise<ProcessResult[]> {
-    this.assertUp()
-    return this.#forEach(this.group(name).byPriority, isWanted, (each) => this.stopProcess(each, wait))
-  }
-
-  async stopAllProcesses(wait = true): Promise<ProcessResult[]> {
-    this.assertUp()
-    return this.#forEach(this.supervisor.processes, isWanted, (each) => this.stopProcess(each, wait))
-  }
-
   signalProcess(name: string, signal: string): true | ProcessResult[] {
     this.assertUp()
     const { group, process } = this.find(name)
@@ -160,7 +105,7 @@ export class Operator extends Inspector implements Operations {
 
   async clearAllProcessLogs(): Promise<ProcessResult[]> {
     this.assertUp()
-    return this.#forEach(
+    return this.forEach(
       this.supervisor.processes,
       () => true,
       (name) => this.clearProcessLogs(name),
@@ -194,21 +139,6 @@ export class Operator extends Inspector implements Operations {
     }
   }
 
-  /** All of them at once, in order; each has a result of its own. Those that `is` does not hold for are left out. */
-  async #forEach(
-    processes: readonly Subprocess[],
-    is: (status: ProcessStatus) => boolean,
-    act: (name: string) => Promise<unknown>,
-  ): Promise<ProcessResult[]> {
-    return Promise.all(
-      processes
-        .filter(({ status }) => is(status))
-        .map(async (process) =>
-          resultOf(process, await act(process.fullName).then(noError, (error: unknown) => error)),
-        ),
-    )
-  }
-
   #signalEach(processes: readonly Subprocess[], signal: string): ProcessResult[] {
     return processes
       .filter(({ status }) => isSignallable(status.state))
@@ -221,19 +151,4 @@ export class Operator extends Inspector implements Operations {
         }
       })
   }
-}
-
-const noError = (): undefined => undefined
-
-const isNotRunning = ({ state }: ProcessStatus): boolean => !isRunning(state)
-
-/** It runs, or will by itself in a moment. */
-const isWanted = ({ state, dueMs }: ProcessStatus): boolean =>
-  isRunning(state) || (state === 'EXITED' && dueMs !== undefined)
-
-function resultOf({ config, group }: Subprocess, error: unknown): ProcessResult {
-  const named = { name: config.name, group }
-  if (error === undefined) return { ...named, status: FAULTS.SUCCESS.code, description: 'OK' }
-  const fault = faultOf(error)
-  return { ...named, status: fault?.code ?? FAULTS.FAILED.code, description: fault?.text ?? messageOf(error) }
 }

@@ -21,6 +21,7 @@ export function processInfo(
   { name, group, stdoutLogfile, stderrLogfile }: Named,
   status: ProcessStatus,
   clock: Clock,
+  note = '',
 ): ProcessInfo {
   const { state, pid, spawnError, exitStatus } = status
   return {
@@ -36,11 +37,17 @@ export function processInfo(
     stdout_logfile: stdoutLogfile,
     stderr_logfile: stderrLogfile,
     pid,
-    description: describe(name, status, clock),
+    description: describe(name, status, clock, note),
   }
 }
 
-function describe(name: string, status: ProcessStatus, clock: Clock): string {
+function describe(name: string, status: ProcessStatus, clock: Clock, note: string): string {
+  if (note === '') return ownWords(name, status, clock)
+  return status.state === 'RUNNING' ? `${ownWords(name, status, clock)}, ${note}` : note
+}
+
+/** supervisord's. */
+function ownWords(name: string, status: ProcessStatus, clock: Clock): string {
   switch (status.state) {
     case 'RUNNING':
       return `pid ${status.pid}, uptime ${uptime(seconds(clock.now()) - seconds(status.startedAtMs))}`

@@ -2,6 +2,7 @@ import type { ChannelConfig, GroupConfig, LogTarget, ProcessConfig } from './con
 import { isEventName, type EventName } from './event-names.ts'
 import type { Expansions } from './expand.ts'
 import { sectionNames } from './ini.ts'
+import { checkDependencies, readKeeping } from './read-keeping.ts'
 import type { SectionReader } from './section-reader.ts'
 import {
   readAutorestart,
@@ -56,6 +57,7 @@ export function readGroups(
       groups.push(readGroup(reader, section, kind, programs))
     }
   }
+  checkDependencies(reader, groups)
   return groups.toSorted(byPriority)
 }
 
@@ -169,6 +171,7 @@ function readProcess(
     name: reader.guard(section, 'process_name', () =>
       readName(reader.expanded(section, 'process_name', nameText, more)),
     ),
+    program: String(numbers['program_name']),
     command,
     directory: reader.text(section, 'directory', more) ?? null,
     umask: reader.value<number | null>(section, 'umask', readOctal, null, more),
@@ -194,6 +197,7 @@ function readProcess(
     stderr: redirectStderr ? { ...stderr, logfile: 'NONE' } : stderr,
     environment: { ...environment, ...own },
     serverurl: serverurl.trim().toUpperCase() === 'AUTO' ? null : serverurl,
+    ...readKeeping(reader, section, more),
   }
 }
 

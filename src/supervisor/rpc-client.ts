@@ -10,7 +10,10 @@ export interface RpcClientOptions {
   readonly url: string
   readonly username?: string | null
   readonly password?: string | null
-  /** Longest wait for an answer. Default: 30 s, and 10 min for what waits until programs have started or ended. */
+  /**
+   * Longest wait for an answer. Default: 30 s, 10 min for what waits until programs have started or ended, and an hour for
+   * what drains them first.
+   */
   readonly timeoutMs?: number
   /** The same for what waits until programs have started or ended. Default: `timeoutMs`. */
   readonly waitMs?: number
@@ -20,6 +23,9 @@ export interface RpcClientOptions {
 const ANSWER_MS = 30_000
 const WAITING_MS = 600_000
 const WAITS = /\.(start|stop)|^system\.multicall$/
+/** These drain programs first, which may have long work in hand. */
+const DRAINS = /^lovage\./
+const DRAINING_MS = 3_600_000
 /** More than any answer of a supervisor with thousands of programs. */
 const LARGEST_ANSWER = 256 * 2 ** 20
 
@@ -41,9 +47,10 @@ export class RpcClient {
    */
   async call<T = RpcValue>(name: string, ...params: readonly RpcValue[]): Promise<T> {
     const method = name.includes('.') ? name : `supervisor.${name}`
-    const waits = WAITS.test(method)
+    const drains = DRAINS.test(method)
+    const waits = drains || WAITS.test(method)
     const given = waits ? (this.#options.waitMs ?? this.#options.timeoutMs) : this.#options.timeoutMs
-    const timeoutMs = given ?? (waits ? WAITING_MS : ANSWER_MS)
+    const timeoutMs = given ?? (drains ? DRAINING_MS : waits ? WAITING_MS : ANSWER_MS)
     const late = new AbortController()
     const timer = this.#clock.after(timeoutMs, () => late.abort())
     try {

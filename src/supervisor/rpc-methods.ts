@@ -20,7 +20,7 @@ interface Given {
   readonly least?: number
 }
 
-function method(returns: RpcType, help: string, call: Call, { takes = [], least }: Given = {}): RpcMethod {
+export function method(returns: RpcType, help: string, call: Call, { takes = [], least }: Given = {}): RpcMethod {
   return { returns, takes, least: least ?? takes.length, help, call: (on, params) => call(on, ...params) }
 }
 

@@ -1,6 +1,7 @@
 import { log } from '../base/log.ts'
 import { FAULTS, faultOf, type FaultName } from './faults.ts'
 import type { Operations } from './operations.ts'
+import { LOVAGE_METHODS } from './rpc-lovage.ts'
 import { RPC_METHODS, type RpcMethod } from './rpc-methods.ts'
 import { type RpcCall, type RpcFault, type RpcValue } from './xml-rpc.ts'
 
@@ -8,6 +9,12 @@ import { type RpcCall, type RpcFault, type RpcValue } from './xml-rpc.ts'
 const MOST_CALLS = 1_000
 
 type SystemMethod = { readonly signature: readonly string[]; readonly help: string }
+
+/** Those that call something of a supervisor, by namespace. */
+const METHODS: Readonly<Record<string, Readonly<Record<string, RpcMethod>>>> = {
+  supervisor: RPC_METHODS,
+  lovage: LOVAGE_METHODS,
+}
 
 const SYSTEM: Readonly<Record<string, SystemMethod>> = {
   listMethods: { signature: ['array'], help: 'Names of all methods.' },
@@ -29,9 +36,8 @@ const SYSTEM: Readonly<Record<string, SystemMethod>> = {
 export async function callRpc(operations: Operations, { method, params }: RpcCall): Promise<RpcValue | RpcFault> {
   try {
     const [namespace, name = '', ...rest] = method.split('.')
-    if (rest.length === 0 && namespace === 'supervisor' && Object.hasOwn(RPC_METHODS, name)) {
-      return await callMethod(operations, RPC_METHODS[name] as RpcMethod, params)
-    }
+    const found = rest.length === 0 ? methodOf(namespace, name) : undefined
+    if (found) return await callMethod(operations, found, params)
     if (rest.length === 0 && namespace === 'system' && Object.hasOwn(SYSTEM, name)) {
       return await callSystem(operations, name, params)
     }
@@ -42,6 +48,11 @@ export async function callRpc(operations: Operations, { method, params }: RpcCal
     log('error', 'supervisor', 'a call could not be answered', { method, error })
     return fault('FAILED')
   }
+}
+
+function methodOf(namespace = '', name: string): RpcMethod | undefined {
+  const methods = Object.hasOwn(METHODS, namespace) ? METHODS[namespace] : undefined
+  return methods && Object.hasOwn(methods, name) ? methods[name] : undefined
 }
 
 async function callMethod(
@@ -92,16 +103,16 @@ function methodNames(): string[] {
   const names = (namespace: string, methods: object): string[] => {
     return Object.keys(methods).map((name) => `${namespace}.${name}`)
   }
-  return [...names('supervisor', RPC_METHODS), ...names('system', SYSTEM)].toSorted()
+  const ours = Object.entries(METHODS).flatMap(([namespace, methods]) => names(namespace, methods))
+  return [...ours, ...names('system', SYSTEM)].toSorted()
 }
 
 function describe(method: string): { help: string; signature: readonly string[] } | undefined {
   const [namespace, name = '', ...rest] = method.split('.')
   if (rest.length > 0) return undefined
   if (namespace === 'system' && Object.hasOwn(SYSTEM, name)) return SYSTEM[name]
-  if (namespace !== 'supervisor' || !Object.hasOwn(RPC_METHODS, name)) return undefined
-  const { returns, takes, help } = RPC_METHODS[name] as RpcMethod
-  return { help, signature: [returns, ...takes] }
+  const found = methodOf(namespace, name)
+  return found && { help: found.help, signature: [found.returns, ...found.takes] }
 }
 
 function fault(name: FaultName, detail?: string): { faultCode: number; faultString: string } {

@@ -20,7 +20,9 @@ export function sinkOf(channel: LogChannel, { config, pool, events, log, find }:
   const { eventsEnabled, captureMaxbytes } = config[channel]
   const upper = channel === 'stdout' ? 'STDOUT' : 'STDERR'
   const isCopied = log.isLogged('debug')
+  const tellsReady = config.ready?.kind === 'log'
   const onLogged = (bytes: Buffer): void => {
+    if (tellsReady) find().heard(bytes)
     if (isCopied) log.write('debug', `'${config.name}' ${channel} output:\n${bytes.toString()}`)
     if (eventsEnabled) events.notify(`PROCESS_LOG_${upper}`, outputPayload(find(), bytes, channel))
   }
@@ -30,6 +32,6 @@ export function sinkOf(channel: LogChannel, { config, pool, events, log, find }:
       captureMaxbytes > 0
         ? (bytes) => events.notify(`PROCESS_COMMUNICATION_${upper}`, outputPayload(find(), bytes))
         : undefined,
-    onLogged: eventsEnabled || isCopied ? onLogged : undefined,
+    onLogged: eventsEnabled || isCopied || tellsReady ? onLogged : undefined,
   }
 }

@@ -17,6 +17,8 @@ import {
 } from './machine.ts'
 import type { Channels } from './channels.ts'
 import type { Pipes } from './pipes.ts'
+import { Readiness } from './readiness.ts'
+import { runCommand, type CommandEnd } from './run-command.ts'
 import { signalName } from './values.ts'
 
 /** What a process needs of the supervisor that keeps it. */
@@ -33,6 +35,8 @@ export interface Keeper {
   changed(process: Subprocess, change: StateChange, event: ProcessEvent): void
   /** It has a pid now, which no change of state need tell. */
   spawned(process: Subprocess): void
+  /** It has become ready for work, or is not any more. */
+  readied(process: Subprocess): void
 }
 
 /** One process of the configuration: its state, its child while it has one, and its logs. */
@@ -45,12 +49,22 @@ export class Subprocess {
   #child: ChildProcess | undefined
   #timer: Timer | undefined
   readonly #waiting = new Set<() => void>()
+  readonly #readiness: Readiness
+  #draining: { pid: number; end: AbortController; ended: Promise<string | undefined> } | undefined
 
   constructor(config: ProcessConfig, group: string, channels: Channels, keeper: Keeper) {
     this.config = config
     this.group = group
     this.channels = channels
     this.#keeper = keeper
+    this.#readiness = new Readiness({
+      ...{ how: config.ready, clock: keeper.clock, run: (...given) => this.run(...given) },
+      status: () => this.#status,
+      changed: () => {
+        keeper.readied(this)
+        this.look()
+      },
+    })
   }
 
   get status(): ProcessStatus {
@@ -60,6 +74,47 @@ export class Subprocess {
   /** `group:name`, or the name alone where both are the same. */
   get fullName(): string {
     return this.group === this.config.name ? this.group : `${this.group}:${this.config.name}`
+  }
+
+  /** Ready for work, as its `ready=` has it. */
+  get isReady(): boolean {
+    return this.#readiness.isReady
+  }
+
+  /** Its drain command runs. */
+  get isDraining(): boolean {
+    return this.#draining !== undefined
+  }
+
+  /** Takes what it writes, where a line of it tells that it is ready. */
+  heard(bytes: Buffer): void {
+    this.#readiness.heard(bytes)
+  }
+
+  /** Runs a command for it. */
+  run(command: string, timeoutMs: number, signal?: AbortSignal): Promise<CommandEnd> {
+    const { env, serverurl, clock } = this.#keeper
+    const { config, group } = this
+    return runCommand({ command, config, group, pid: this.#status.pid, env, serverurl, timeoutMs, signal, clock })
+  }
+
+  /**
+   * Has it finish what it has in hand, by its drain command. Resolves to why it has not; undefined: it has, or nothing of
+   * it is left.
+   */
+  drain(): Promise<string | undefined> {
+    const { drain, drainwaitsecs } = this.config
+    const { pid } = this.#status
+    if (drain === null || pid === 0) return Promise.resolve(undefined)
+    if (this.#draining) return this.#draining.ended
+    this.#keeper.log.write('info', `draining ${this.fullName}`)
+    const end = new AbortController()
+    const ended = this.run(drain, drainwaitsecs * 1_000, end.signal).then(({ ok, said }) => {
+      this.#draining = undefined
+      return ok || end.signal.aborted ? undefined : said
+    })
+    this.#draining = { pid, end, ended }
+    return ended
   }
 
   command(): Command | BadCommand {
@@ -77,6 +132,15 @@ export class Subprocess {
     this.#arm()
     for (const change of changes) this.#keeper.changed(this, change, event)
     for (const action of actions) this.#act(action)
+    this.#readiness.look()
+    if (this.#draining && (this.#draining.pid !== this.#status.pid || this.#status.state === 'STOPPING')) {
+      this.#draining.end.abort()
+    }
+    this.look()
+  }
+
+  /** Has those who wait look again. */
+  look(): void {
     for (const look of this.#waiting) look()
   }
 

@@ -4,7 +4,7 @@ import { systemClock, type Clock, type Timer } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import { clearAutoLogs } from './auto-logs.ts'
 import { Channels } from './channels.ts'
-import type { GroupConfig, ProcessConfig, ServerConfig, SupervisorConfig } from './configuration.ts'
+import type { GroupConfig, ProcessConfig, SupervisorConfig } from './configuration.ts'
 import { Events, stateEvent } from './events.ts'
 import { Group } from './group.ts'
 import { ListenerPool } from './listener-pool.ts'
@@ -14,11 +14,15 @@ import { MainLog } from './main-log.ts'
 import { Pipes } from './pipes.ts'
 import { checkRunnable, hazardsOf, limitsOf } from './runnable.ts'
 import { sayingOf } from './sayings.ts'
+import { serverurlOf } from './server-url.ts'
 import { sinkOf } from './sinks.ts'
 import { StateFile } from './state-file.ts'
 import type { SupervisorState } from './states.ts'
 import { Subprocess, type Keeper } from './subprocess.ts'
+import { afterDependents } from './order.ts'
+import { endNow } from './stops.ts'
 import { Ticks } from './ticks.ts'
+import { WaitingStarts } from './waiting-starts.ts'
 
 export interface SupervisorOptions {
   readonly config: SupervisorConfig
@@ -49,6 +53,8 @@ export class Supervisor implements Service, Keeper {
   readonly events = new Events()
   /** In the order of the configuration, those that were added later behind. */
   readonly groups = new Map<string, Group>()
+  /** Processes that are to start when others are ready. */
+  readonly starts = new WaitingStarts(this)
   readonly ended: Promise<Ending>
   readonly reread: () => SupervisorConfig
   /** The configuration as it was read last; what runs may be of an earlier one. */
@@ -147,7 +153,7 @@ export class Supervisor implements Service, Keeper {
     this.log.write('debug', `identifier is ${identifier}`)
     this.events.notify('SUPERVISOR_STATE_CHANGE_RUNNING', '')
     this.#ticks.start()
-    for (const group of this.groupsByPriority) group.begin()
+    for (const group of this.groupsByPriority) this.#begin(group)
   }
 
   /** Adds a group of the configuration and starts what of it starts by itself; false: it is there. */
@@ -157,7 +163,8 @@ export class Supervisor implements Service, Keeper {
     const group = await this.#make(config)
     if (!group) return false
     this.events.notify('PROCESS_GROUP_ADDED', `groupname:${config.name}\n`)
-    if (this.#state === 'RUNNING') group.begin()
+    if (this.#state === 'RUNNING') this.#begin(group)
+    this.starts.look()
     return true
   }
 
@@ -167,7 +174,10 @@ export class Supervisor implements Service, Keeper {
     this.groups.delete(group.config.name)
     if (group.pool) this.events.remove(group.pool)
     // One that waits for its next start is not to come back.
-    for (const process of group.byPriority) process.apply({ type: 'stop' })
+    for (const process of group.byPriority) {
+      this.starts.cancel(process)
+      process.apply({ type: 'stop' })
+    }
     await Promise.all(group.byPriority.map(({ channels }) => channels.close()))
     this.events.notify('PROCESS_GROUP_REMOVED', `groupname:${group.config.name}\n`)
     return true
@@ -198,6 +208,19 @@ export class Supervisor implements Service, Keeper {
     this.groups.get(process.group)?.pool?.changed(process)
     this.events.notify(...stateEvent(process, change))
     for (const listener of this.#listeners) listener({ process, change })
+    this.starts.look()
+  }
+
+  /** The processes of a group, or else of a program. */
+  named(word: string): Subprocess[] {
+    const group = this.groups.get(word)
+    return group ? group.byPriority : this.processes.filter(({ config }) => config.program === word)
+  }
+
+  readied(process: Subprocess): void {
+    const isSaid = process.config.ready !== null && process.isReady
+    if (isSaid) this.log.write('info', `${process.fullName} is ready`)
+    this.starts.look()
   }
 
   spawned(process: Subprocess): void {
@@ -236,15 +259,22 @@ export class Supervisor implements Service, Keeper {
     this.events.notify('SUPERVISOR_STATE_CHANGE_STOPPING', '')
     this.#ticks.stop()
     const tell = this.#tellWaiting()
+    this.starts.cancelAll()
+    const endOf = afterDependents(this.processes, endNow)
     for (const group of this.groupsByPriority.toReversed()) {
       // Those of the other groups must not come back while this one ends.
       for (const process of this.processes) process.apply({ type: 'giveUp' })
-      await group.end()
+      // All of it at once, high numbers first.
+      await Promise.all(group.byPriority.toReversed().map(endOf))
     }
     tell.cancel()
     await Promise.all(this.processes.map(({ channels }) => channels.close()))
     await this.#close()
     this.#end(how)
+  }
+
+  #begin(group: Group): void {
+    for (const process of group.beginners) this.starts.begin(process)
   }
 
   #tellWaiting(): Timer {
@@ -263,11 +293,4 @@ export class Supervisor implements Service, Keeper {
     await this.#stateFile.close()
     await this.log.close()
   }
-}
-
-/** What SUPERVISOR_SERVER_URL says: the socket if there is one, else the port. */
-function serverurlOf(servers: readonly ServerConfig[]): string | null {
-  for (const server of servers) if (server.kind === 'unix') return `unix://${server.file}`
-  for (const server of servers) if (server.kind === 'inet') return `http://${server.host || 'localhost'}:${server.port}`
-  return null
 }

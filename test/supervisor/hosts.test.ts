@@ -244,3 +244,20 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     expect(JSON.stringify(results)).not.toContain('wr0ng')
   })
 })
+
+it('restarts one process at a time over all hosts, and begins nothing more once one has failed', async () => {
+  const [one, two] = [await ours('east'), await ours('west')]
+  const hosts = new Hosts([one, two], PATIENT)
+  const rolled = await all(hosts, 'rolling-restart', ['pool:*'])
+  expect(rolled.map(({ host, name, text }) => `${host} ${name} ${text}`)).toEqual([
+    'east pool:pool_0 restarted',
+    'east pool:pool_1 restarted',
+    'west pool:pool_0 restarted',
+    'west pool:pool_1 restarted',
+  ])
+  await one.kill()
+  const ended = await all(hosts, 'rolling-restart', ['pool:*'])
+  expect(ended.map(({ host, text }) => `${host} ${text.slice(0, 11)}`)).toEqual(
+    ['east unreachable', 'west not begun'].map((line) => line.slice(0, 16)),
+  )
+})
