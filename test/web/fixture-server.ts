@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import type { ActionAnswer, TaskRow } from '../../src/dashboard/api.ts'
 import * as fleet from './fleet-facts.ts'
+import * as hosts from './host-facts.ts'
 import { log } from './process-facts.ts'
 import { taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
 
@@ -111,7 +112,7 @@ export class FixtureServer {
     if (room === 'workers' && name !== undefined) return fleet.worker(now, name)
     if (room === 'queues' && name !== undefined && part === 'dead') return fleet.dead(now, name)
     if (room === 'processes' && name === 'log') return log(url.searchParams)
-    const facts = (fleet as Record<string, unknown>)[room ?? '']
+    const facts = ({ ...fleet, ...hosts } as Record<string, unknown>)[room ?? '']
     return typeof facts === 'function' && name === undefined ? (facts as (nowMs: number) => unknown)(now) : undefined
   }
 

@@ -76,11 +76,14 @@ function replan(): void {
     isPlanned = false
     const wanted = [...entries.values()]
     stream.want({
-      topics: [...new Set(wanted.map(({ topic }) => topic))].toSorted(),
+      // Batches go on whatever page is shown, and a page that shows nothing live still shows whether data would flow.
+      topics: [...new Set<Topic>(['jobs', ...wanted.map(({ topic }) => topic)])].toSorted(),
       params: Object.assign({}, ...wanted.map(({ params }) => params)) as Params,
     })
   })
 }
+
+replan()
 
 // What came while nobody listened is asked for once somebody looks again.
 let wasAway = false
