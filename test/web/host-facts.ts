@@ -1,41 +1,5 @@
-import type { AuditList, JobList, ProcessList } from '../../src/dashboard/api.ts'
+import type { AuditList, JobList } from '../../src/dashboard/api.ts'
 import { HARMFUL } from './task-facts.ts'
-
-export function processes(nowMs: number): ProcessList {
-  const one = (host: string, group: string, name: string, state: string) => ({
-    host,
-    group,
-    name,
-    state,
-    description:
-      state === 'RUNNING' ? 'pid 812, uptime 3 days, 4:11:02' : 'Exited too quickly (process log may have details)',
-    pid: state === 'RUNNING' ? 812 : null,
-    startMs: nowMs - 270_000_000,
-    stopMs: null,
-    exitStatus: state === 'FATAL' ? 1 : null,
-    error: state === 'FATAL' ? HARMFUL : null,
-    history: [
-      { atMs: nowMs - 80_000_000, state: 'RUNNING' },
-      { atMs: nowMs - 30_000_000, state: 'STARTING' },
-      { atMs: nowMs - 29_900_000, state },
-    ],
-  })
-  return {
-    asOfMs: nowMs,
-    hosts: [
-      { name: 'web-01', tags: ['web'] },
-      { name: 'web-02', tags: ['web'] },
-      { name: 'web-07', tags: [], unreachable: { sinceMs: nowMs - 180_000, why: 'connect ETIMEDOUT' } },
-    ],
-    processes: [
-      one('web-01', 'mail', 'mail_00', 'RUNNING'),
-      one('web-01', 'mail', 'mail_01', 'RUNNING'),
-      one('web-02', 'mail', 'mail_00', 'FATAL'),
-      one('web-02', 'gateway', 'gateway', 'RUNNING'),
-      one('web-07', 'mail', 'mail_00', 'UNKNOWN'),
-    ],
-  }
-}
 
 export function audit(nowMs: number): AuditList {
   return {
