@@ -6,6 +6,9 @@ import { Redactor } from './redact.ts'
 /** Most that one piece has, in bytes: who reads slowly asks for the next one when this one is there. */
 const MOST_BYTES = 256 * 1024
 
+/** `group:process`; no path, blank, pattern or control character. */
+const NAME = /^[^\s/\\*\p{Cc}]+:[^\s/\\*\p{Cc}]+$/u
+
 /** Reads of logs that run at a time; each may wait for its host. */
 const MOST_READS = 20
 
@@ -17,12 +20,12 @@ export const processLog: DashboardPart = (server, { sources: { hosts }, options 
   const redactor = new Redactor(options.redact)
   let reads = 0
   server.get('/api/v1/processes/log', async (request): Promise<LogPiece> => {
-    const { target = '', channel = 'stdout', length, offset } = request.query as Record<string, string | undefined>
+    const { target, channel, length, offset } = single(request.query)
     const [host = '', ...rest] = target.split(':')
     const process = rest.join(':')
     const isKnown = hosts?.hosts.some(({ name }) => name === host) ?? false
     // What goes to a host is the name of one of its processes, and no path, blank or pattern.
-    if (!hosts || !isKnown || !/^[^\s/\\*]+:[^\s/\\*]+$/.test(process) || process.split(':').includes('..')) {
+    if (!hosts || !isKnown || !NAME.test(process) || process.split(':').includes('..')) {
       throw new LovageError('DASHBOARD_UNKNOWN', { what: 'process', name: target.slice(0, 200) })
     }
     if (channel !== 'stdout' && channel !== 'stderr') throw invalid('channel', channel, 'Write stdout or stderr')
@@ -37,6 +40,12 @@ export const processLog: DashboardPart = (server, { sources: { hosts }, options 
       reads--
     }
   })
+}
+
+/** What is asked for once; what comes twice is left out. */
+function single(query: unknown): { target: string; channel: string; length?: string; offset?: string } {
+  const texts = Object.entries(query as object).filter(([, value]) => typeof value === 'string')
+  return { target: '', channel: 'stdout', ...(Object.fromEntries(texts) as Record<string, string>) }
 }
 
 function whole(option: string, text: string, most: number): number {
