@@ -22,6 +22,9 @@ const ACTIONS: Readonly<Record<ActionName, Action>> = {
   ...PROCESS_ACTIONS,
 }
 
+/** Ten thousand names fit in. */
+const MOST_BODY = 2 ** 20
+
 /** `POST /api/v1/actions/<name>`, each written down with what came of it. */
 export const actions: DashboardPart = (server, context) => {
   const { options, clock } = context
@@ -32,7 +35,7 @@ export const actions: DashboardPart = (server, context) => {
   context.onStop(() => jobs.stop())
   server.get('/api/v1/jobs', list)
 
-  server.post('/api/v1/actions/:name', async (request): Promise<ActionAnswer> => {
+  server.post('/api/v1/actions/:name', { bodyLimit: MOST_BODY }, async (request): Promise<ActionAnswer> => {
     const { name } = request.params as { name: string }
     const known = Object.hasOwn(ACTIONS, name) ? (name as ActionName) : undefined
     if (known === undefined) {

@@ -19,7 +19,7 @@ const MOST_READS = 20
 export const processLog: DashboardPart = (server, { sources: { hosts }, options }) => {
   const redactor = new Redactor(options.redact)
   let reads = 0
-  server.get('/api/v1/processes/log', async (request): Promise<LogPiece> => {
+  server.get('/api/v1/processes/log', {}, async (request): Promise<LogPiece> => {
     const { target, channel, length, offset } = single(request.query)
     const [host = '', ...rest] = target.split(':')
     const process = rest.join(':')
