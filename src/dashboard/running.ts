@@ -45,6 +45,7 @@ export class Running {
     const redactor = new Redactor(options.redact)
     this.index = new KnownTasks({
       ...options,
+      clock,
       queueOf: (worker) => this.#fleet.queueOf(worker),
       actionsOf,
       redact: (field, text, name) => redacted(redactor, field, text, name),
@@ -77,11 +78,6 @@ export class Running {
       provide: (topic, read) => this.#topics.provide(topic, read),
       onStop: (end) => void this.#ends.push(end),
     }
-  }
-
-  /** Gateways have been heard of. */
-  get hasGateways(): boolean {
-    return this.#fleet.gateways.size > 0
   }
 
   routes(server: FastifyInstance): void {

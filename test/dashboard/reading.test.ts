@@ -7,7 +7,7 @@ import { lovage } from '../../src/app/app.ts'
 import { systemClock, sleep } from '../../src/base/clock.ts'
 import type { Overview } from '../../src/dashboard/api.ts'
 import type { QueueList, WorkerDetail, WorkerList } from '../../src/dashboard/api-fleet.ts'
-import type { TaskDetail, TaskList } from '../../src/dashboard/api-tasks.ts'
+import type { TaskDetail, TaskList, Why } from '../../src/dashboard/api-tasks.ts'
 import { type Dashboard, dashboard } from '../../src/dashboard/dashboard.ts'
 import { worker } from '../../src/worker/worker.ts'
 
@@ -99,6 +99,12 @@ describe('what the dashboard tells of a worker and its tasks', () => {
     expect(task.events.map(({ type }) => type)).toEqual(['task-sent', 'task-received', 'task-started', 'task-failed'])
     expect(task.stretches.map(({ kind }) => kind)).toEqual(['queued', 'prefetched', 'running'])
     expect(await get('tasks/no-such-task', 404)).toMatchObject({ code: 'DASHBOARD_UNKNOWN' })
+  })
+
+  it('says why a task is not running', async () => {
+    const why = await get<Why>(`tasks/${ids.add}/why`)
+    expect(why.id).toBe(ids.add)
+    expect(why.reasons.length).toBeGreaterThan(0)
   })
 
   it('tells of workers what they answer', async () => {

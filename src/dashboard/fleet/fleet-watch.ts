@@ -64,6 +64,10 @@ export class FleetWatch implements FleetReader {
     return this.#heardAtMs
   }
 
+  get hasGateways(): boolean {
+    return this.gateways.size > 0
+  }
+
   get staleBecause(): string | undefined {
     return this.#with.staleBecause()
   }

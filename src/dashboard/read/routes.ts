@@ -2,8 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { LovageError } from '../../base/errors.ts'
 import { deadQueueOf, listDead } from '../../broker/dead-letters.ts'
 import type { DeadList, WorkerDetail } from '../api-fleet.ts'
+import type { Why } from '../api-tasks.ts'
 import type { DashboardContext } from '../context.ts'
 import type { FleetWatch } from '../fleet/fleet-watch.ts'
+import { explain } from '../why.ts'
 import type { Hosts } from './hosts.ts'
 import type { Timetable } from './timetable.ts'
 import { type Asked, type Topics, wholeOf } from './topics.ts'
@@ -42,10 +44,23 @@ export function readRoutes(server: FastifyInstance, context: DashboardContext, p
     return hosts.list()
   })
   server.get('/api/v1/tasks/:id', (request) => topics.task(nameOf(request, 'id')))
+  server.get('/api/v1/tasks/:id/why', (request) => whyOf(context, nameOf(request, 'id')))
   server.get('/api/v1/workers/:name', (request) => workerOf(fleet, nameOf(request, 'name')))
   server.get('/api/v1/queues/:name/dead', (request) => {
     const limit = wholeOf('limit', askedOf(request)['limit'], 1, MOST_LETTERS) ?? 100
     return deadList(context, nameOf(request, 'name'), limit)
+  })
+}
+
+/** Why it is not running, or what became of it. */
+function whyOf({ app, clock, tasks, fleet, sources }: DashboardContext, id: string): Promise<Why> {
+  const picture = tasks.picture(id)
+  const nodes = fleet.workers.filter(({ status }) => status === 'online').map(({ name }) => name)
+  return explain(app, id, {
+    clock,
+    schedules: sources.schedules,
+    ...(picture && { picture }),
+    ...(nodes.length > 0 && { nodes }),
   })
 }
 

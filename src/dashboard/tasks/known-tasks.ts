@@ -1,11 +1,16 @@
+import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
 import type { HeardEvent } from '../../fleet/listener.ts'
-import type { TaskDetail, TaskRow } from '../api-tasks.ts'
+import type { TaskPicture } from '../../fleet/task-picture.ts'
+import type { TaskDetail, TaskList, TaskRow } from '../api-tasks.ts'
 import type { TaskReader } from '../context.ts'
+import { parseFilter } from '../filter/parse.ts'
+import { runQuery } from '../filter/query.ts'
 import { Rates } from '../traffic/rates.ts'
 import { Series } from '../traffic/series.ts'
 import { Waits } from '../traffic/waits.ts'
+import { pictureOf } from './picture-of.ts'
 import { type Redact, takeEvent } from './take-event.ts'
 import { detailOf, rowOf } from './task-rows.ts'
 import { type TableLimits, TaskTable } from './task-table.ts'
@@ -19,6 +24,7 @@ export interface WorkerCounts {
 
 /** What an index is told besides events. */
 export interface KnownOptions extends TableLimits {
+  readonly clock: Clock
   /** The queue that a worker reads, if it reads one only: Celery's events do not say where a task came from. */
   readonly queueOf: (worker: string) => string | undefined
   /** What may be done with a task now. */
@@ -81,8 +87,22 @@ export class KnownTasks implements TaskReader {
     return { ...detail, asOfMs: detail.updatedMs, actions: this.#options.actionsOf(detail) }
   }
 
+  /** It, in the words of its events. */
+  picture(id: string): TaskPicture | undefined {
+    const slot = this.table.find(id)
+    return slot === undefined ? undefined : pictureOf(this.table, slot)
+  }
+
   *rows(): Generator<TaskRow, void, undefined> {
     for (const slot of this.table.slots()) yield rowOf(this.table, slot)
+  }
+
+  async query(
+    filter: string,
+    { limit, before }: { readonly limit: number; readonly before?: string },
+  ): Promise<Omit<TaskList, 'asOfMs'>> {
+    const page = { limit, facets: false, before: before === undefined ? undefined : Number(before) }
+    return runQuery(this.table, { ...page, filter: parseFilter(filter) }, this.#options.clock)
   }
 
   /** What a worker has done since this dashboard listens. */

@@ -228,7 +228,8 @@ export function eventsOf(table: TaskTable, slot: number): KeptEvent[] {
   return all.filter(({ atMs }) => !Number.isNaN(atMs))
 }
 
-const ENDS: Readonly<Record<string, string>> = {
+/** The event that each state ends with. */
+export const ENDS: Readonly<Record<string, string>> = {
   SUCCESS: 'task-succeeded',
   FAILURE: 'task-failed',
   RETRY: 'task-retried',
