@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   status: { summary: 'show which workers are there', load: () => import('./status.ts') },
   inspect: { summary: 'ask workers what they do', load: () => import('./inspect.ts') },
   control: { summary: 'tell workers what to do', load: () => import('./control.ts') },
+  drain: { summary: 'have workers finish what they have in hand', load: () => import('./drain.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },
   migrate: { summary: 'print the settings of a celeryconfig.py as ours', load: () => import('./migrate.ts') },
   doctor: { summary: 'check what is configured, reachable and wrong', load: () => import('./doctor.ts') },
