@@ -87,6 +87,16 @@ export const BROKER_FEATURES = {
       memory: [true, 'kept in memory'],
     },
   },
+  listsDelayed: {
+    title: 'what waits for its time can be listed, counted and dropped',
+    needs: 'a broker that can list what waits for its time',
+    kinds: {
+      amqp: [false, 'the server keeps it together, whatever queue it is for; who listened to events knows'],
+      redis: [true, ''],
+      embedded: [true, ''],
+      memory: [true, ''],
+    },
+  },
   heldForEver: {
     title: 'a message may be held for as long as its task runs',
     needs: 'a broker that takes no message back for its age',

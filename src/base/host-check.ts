@@ -10,11 +10,7 @@ const REMEMBERED = 256
  * Makes the check of the `Host` header. Without it any web page could reach a server on this machine through a name of
  * its own that points to 127.0.0.1 (DNS rebinding).
  *
-<<<<<<<< HEAD:src/base/host-check.ts
- * `allowed`: see `allowedHosts` of the gateway and the dashboard. `host` is the address that is listened on.
-========
  * `allowed`: see `allowedHosts` of gateway and dashboard. `host` is the address that is listened on.
->>>>>>>> main:src/base/http-hosts.ts
  */
 export function hostCheck(allowed: readonly string[], host: string): (header: string | undefined) => boolean {
   const names = new Set([...LOCAL, isIP(host) === 6 ? `[${host}]` : host, ...allowed].map((name) => name.toLowerCase()))

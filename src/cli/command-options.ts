@@ -79,6 +79,12 @@ export function positive(text: string): number {
   return value
 }
 
+export function count(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be a whole number.')
+  return value
+}
+
 /** `10s`, `500ms`, or a bare number of seconds, as Celery's command line takes them. */
 export function wait(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000

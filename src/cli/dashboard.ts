@@ -1,6 +1,12 @@
+import { createInterface } from 'node:readline'
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
 import type { App } from '../app/app.ts'
+import { Unfit } from '../app/check.ts'
+import { systemClock } from '../base/clock.ts'
+import { LovageError } from '../base/errors.ts'
+import { hashPassword, hashToken, randomToken } from '../dashboard/auth-passwords.ts'
+import { type DashboardUser, parseUsers } from '../dashboard/auth-users.ts'
 import type { DashboardSources } from '../dashboard/dashboard.ts'
 import { printBanner } from './banner.ts'
 import { addServiceOptions, names, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
@@ -12,6 +18,13 @@ interface DashboardFlags extends ServiceOptions {
   readonly host?: string
   readonly allowedHost?: readonly string[]
   readonly data?: string
+  readonly usersFile?: string
+  readonly insecure?: boolean
+  readonly secureCookies?: boolean
+  readonly readOnly?: boolean
+  readonly unauthenticatedApi?: boolean
+  readonly hashPassword?: boolean
+  readonly newToken?: boolean
 }
 
 export function command(): Command {
@@ -32,17 +45,32 @@ export function command(): Command {
     .option('--host <address>', 'address to listen on; 0.0.0.0 is all of them (default: 127.0.0.1)')
     .addOption(new Option('--allowed-host <names>', 'names by which browsers may reach it besides').argParser(names))
     .option('--data <folder>', 'folder of its history (default: .lovage/dashboard)')
+    .addOption(
+      new Option('--users-file <path>', 'JSON file of who may log in: { "users": [...], "tokens": [...] }').env(
+        'LOVAGE_DASHBOARD_USERS_FILE',
+      ),
+    )
+    .option('--insecure', 'answer on an address that others reach too although nobody need log in')
+    .option('--secure-cookies', 'browsers send the cookie of a login over HTTPS alone: for a proxy that speaks it')
+    .option('--read-only', 'nothing can be changed from here')
+    .option('--unauthenticated-api', "answer Flower's paths although nobody need log in")
+    .option('--hash-password', 'read a password from standard input, print its hash, and end')
+    .option('--new-token', 'print a new API token and its hash, and end')
     .action((_options, self: Command) => run(optionsOf<DashboardFlags>(self)))
 }
 
 async function run(flags: DashboardFlags): Promise<void> {
-  const { port, host, allowedHost: allowedHosts, data } = flags
+  if (flags.hashPassword) return printHash()
+  if (flags.newToken) return printToken()
+  const { port, host, allowedHost: allowedHosts, data, usersFile } = flags
+  const { insecure, secureCookies, readOnly, unauthenticatedApi } = flags
+  const access = { users: usersOf(process.env), usersFile, insecure, secureCookies, readOnly, unauthenticatedApi }
   await runService(flags, async () => {
     const target = await loadTargetOrBroker(flags)
     const { app } = target
     assertShared(app.settings, 'A dashboard by itself', 'Use `lovage dev`, which runs all in one process')
     const { dashboard } = await import('../dashboard/dashboard.ts')
-    const made = dashboard(app, { port, host, allowedHosts, data }, await sourcesOf(app))
+    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(app))
     return {
       start: () => made.start(),
       announce: () => printBanner(target, { dashboards: [made] }),
@@ -59,4 +87,40 @@ export async function sourcesOf(app: App): Promise<DashboardSources> {
   if (app.settings.store === undefined) return {}
   const { schedules } = await import('../beat/beat.ts')
   return { schedules: schedules(app) }
+}
+
+/** `LOVAGE_DASHBOARD_USERS`: `ana:admin:scrypt:...`, one beside the other. */
+function usersOf({ LOVAGE_DASHBOARD_USERS: text }: NodeJS.ProcessEnv): readonly DashboardUser[] | undefined {
+  if (text === undefined || text === '') return undefined
+  try {
+    return parseUsers(text)
+  } catch (error) {
+    if (!(error instanceof Unfit)) throw error
+    const { message: problem, fix } = error
+    const option = 'LOVAGE_DASHBOARD_USERS'
+    throw new LovageError('OPTION_INVALID', { option, where: 'lovage dashboard', problem, fix }, { cause: error })
+  }
+}
+
+async function printHash(): Promise<void> {
+  if (process.stdin.isTTY) process.stderr.write('Password, then Enter (it is shown): ')
+  const lines = createInterface({ input: process.stdin })
+  for await (const password of lines) {
+    lines.close()
+    if (password === '') break
+    process.stdout.write(`${await hashPassword(password, systemClock)}\n`)
+    return
+  }
+  const fix = 'Write one line: printf %s "$PASSWORD" | lovage dashboard --hash-password'
+  throw new LovageError('OPTION_INVALID', {
+    option: '--hash-password',
+    where: 'lovage dashboard',
+    problem: 'has read no password',
+    fix,
+  })
+}
+
+function printToken(): void {
+  const token = randomToken(systemClock)
+  process.stdout.write(`${token}\n${hashToken(token)}\n`)
 }

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   beat: { summary: 'send tasks on time; see, pause and run what is scheduled', load: () => import('./beat.ts') },
   call: { summary: 'send one task and print its result', load: () => import('./call.ts') },
   result: { summary: 'print the result of a task that was sent before', load: () => import('./result.ts') },
+  why: { summary: 'say why a task is not running, or what became of it', load: () => import('./why.ts') },
   events: { summary: 'show what happens in the fleet, as it happens', load: () => import('./events.ts') },
   queues: { summary: 'show what waits, and who reads it', load: () => import('./queues.ts') },
   purge: { summary: 'drop all that waits in a queue', load: () => import('./purge.ts') },

@@ -10,13 +10,12 @@ import { listenError, urlOf } from '../base/http-address.ts'
 import { Lifecycle } from '../base/lifecycle.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
-import { version } from '../base/version.ts'
 import { embeddedHome } from '../broker/open.ts'
-import type { Session } from './api.ts'
 import { type DashboardContext, type DashboardSources, identityOf } from './context.ts'
 import { type DashboardOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { PARTS } from './parts.ts'
 import { openServer } from './server.ts'
+import { sessionOf } from './session.ts'
 import { WebFiles } from './web-files.ts'
 
 export type { DashboardOptions } from './options.ts'
@@ -93,11 +92,7 @@ export class Dashboard implements Service {
     const context = this.#context()
     try {
       server.get('/healthcheck', (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK'))
-      server.get('/api/v1/session', (request): Session => {
-        const { schedules, hosts } = context.sources
-        const has = { schedules: schedules !== undefined, gateways: false, processes: hosts !== undefined }
-        return { ...identityOf(request), version: version(), has }
-      })
+      server.get('/api/v1/session', (request) => sessionOf(context, identityOf(request)))
       for (const part of PARTS) await part(server, context)
       await server.listen({ host, port })
     } catch (error) {

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
-import { checkAll, duration, listOf, text, wait, whole, type Check, type Checks } from '../app/check.ts'
+import { checkAll, duration, flag, listOf, text, wait, whole, type Check, type Checks } from '../app/check.ts'
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
+import { type DashboardToken, type DashboardUser, tokens, users } from './auth-users.ts'
+import { redactOptions, type RedactOptions } from './redact-rules.ts'
 
 /** What `dashboard(app, options)` takes. Everything has a default. */
 export interface DashboardOptions {
@@ -27,6 +29,30 @@ export interface DashboardOptions {
   readonly pollInterval?: Duration
   /** Browser tabs that may be told of what happens at a time; more are refused with 503. Default 200. */
   readonly maxClients?: number
+  /** Who may log in; none, and no tokens: nobody need. Default: none. */
+  readonly users?: readonly DashboardUser[]
+  /** Programs that may ask. Default: none. */
+  readonly tokens?: readonly DashboardToken[]
+  /** A file of JSON with more of both: `{ "users": [...], "tokens": [...] }`. Default: none. */
+  readonly usersFile?: string
+  /** Answer on an address that others reach too although nobody need log in. Default false: it is refused. */
+  readonly insecure?: boolean
+  /** How long a login holds; two hours without a request end it in any case. Default `'12h'`. */
+  readonly sessionAge?: Duration
+  /** Browsers send the cookie of a login over HTTPS alone: for a proxy in front that speaks it. Default false. */
+  readonly secureCookies?: boolean
+  /** Pages of other origins that may act here: `'https://ops.example.com'`. Default: none but those of its own host. */
+  readonly allowedOrigins?: readonly string[]
+  /** Names and tasks whose arguments and results nobody sees, beside the usual names of secrets. Default: none. */
+  readonly redact?: RedactOptions
+  /** Largest size of the audit log, in bytes; the older half goes. Default 16 MiB. */
+  readonly auditBytes?: number
+  /** Nothing can be changed from here, by nobody. Default false. */
+  readonly readOnly?: boolean
+  /** Answer Flower's paths (`/api/workers`, ...) although nobody need log in. Default false, as in Flower. */
+  readonly unauthenticatedApi?: boolean
+  /** Answer `/metrics` to everybody although people must log in. Default false. */
+  readonly publicMetrics?: boolean
 }
 
 /** Options as everything reads them: complete, checked, frozen, times in milliseconds. */
@@ -43,6 +69,18 @@ export interface ResolvedOptions {
   readonly forgetAfterMs: number
   readonly pollIntervalMs: number
   readonly maxClients: number
+  readonly users: readonly DashboardUser[]
+  readonly tokens: readonly DashboardToken[]
+  readonly usersFile: string | undefined
+  readonly insecure: boolean
+  readonly sessionAgeMs: number
+  readonly secureCookies: boolean
+  readonly allowedOrigins: readonly string[]
+  readonly redact: RedactOptions
+  readonly auditBytes: number
+  readonly readOnly: boolean
+  readonly unauthenticatedApi: boolean
+  readonly publicMetrics: boolean
 }
 
 type Checked = {
@@ -65,6 +103,18 @@ const CHECKS: Checks<Checked> = {
   forgetAfter: duration,
   pollInterval: wait,
   maxClients: whole(1),
+  users,
+  tokens,
+  usersFile: folder,
+  insecure: flag,
+  sessionAge: wait,
+  secureCookies: flag,
+  allowedOrigins: listOf(text),
+  redact: redactOptions,
+  auditBytes: whole(64 * 1024),
+  readOnly: flag,
+  unauthenticatedApi: flag,
+  publicMetrics: flag,
 }
 
 /**
@@ -88,6 +138,18 @@ export function resolveOptions(given: DashboardOptions = {}): ResolvedOptions {
     forgetAfterMs: chosen.forgetAfter ?? 3_600_000,
     pollIntervalMs: chosen.pollInterval ?? 3_000,
     maxClients: chosen.maxClients ?? 200,
+    users: chosen.users ?? [],
+    tokens: chosen.tokens ?? [],
+    usersFile: chosen.usersFile,
+    insecure: chosen.insecure ?? false,
+    sessionAgeMs: chosen.sessionAge ?? 12 * 3_600_000,
+    secureCookies: chosen.secureCookies ?? false,
+    allowedOrigins: chosen.allowedOrigins ?? [],
+    redact: chosen.redact ?? {},
+    auditBytes: chosen.auditBytes ?? 16 * 2 ** 20,
+    readOnly: chosen.readOnly ?? false,
+    unauthenticatedApi: chosen.unauthenticatedApi ?? false,
+    publicMetrics: chosen.publicMetrics ?? false,
   })
 }
 

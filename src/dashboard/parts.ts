@@ -1,4 +1,5 @@
 import type { DashboardPart } from './context.ts'
+import { guard } from './guard.ts'
 
 /** Every part of the dashboard that is not the reading of it, in order: who lets people in comes first. */
-export const PARTS: readonly DashboardPart[] = []
+export const PARTS: readonly DashboardPart[] = [guard]

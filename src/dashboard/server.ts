@@ -30,14 +30,21 @@ const STATUS: Readonly<Record<string, number>> = {
   ARGUMENTS_INVALID: 400,
   BODY_INVALID: 400,
   URL_INVALID: 400,
+  LOGIN_NEEDED: 401,
+  LOGIN_FAILED: 401,
   ORIGIN_REFUSED: 403,
+  ROLE_NEEDED: 403,
+  ACTION_UNKNOWN: 404,
   DASHBOARD_UNKNOWN: 404,
   ROUTE_UNKNOWN: 404,
   SCHEDULE_UNKNOWN: 404,
   BODY_TOO_LARGE: 413,
   URL_TOO_LONG: 414,
+  ACTION_REFUSED: 409,
+  JSON_NEEDED: 415,
   MEDIA_TYPE_UNSUPPORTED: 415,
   HOST_REFUSED: 421,
+  LOGIN_WAIT: 429,
   CAPABILITY_MISSING: 501,
   BROKER_CLOSED: 503,
   BROKER_REFUSED: 503,
@@ -94,6 +101,7 @@ export function openServer(options: ResolvedOptions, web: WebFiles): FastifyInst
 /** An error as every part of the API answers it. */
 export function answerError(reply: FastifyReply, error: unknown): FastifyReply {
   const { status, body } = errorAnswer(error)
+  if (isLovageError(error, 'LOGIN_WAIT')) void reply.header('retry-after', String(error.details['retryAfterS']))
   return reply.code(status).header('cache-control', 'no-store').send(body)
 }
 

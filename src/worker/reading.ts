@@ -34,6 +34,8 @@ export class Reading {
   readonly #clock: Clock
   /** Name in the settings by name on the broker. */
   readonly #names = new Map<string, string>()
+  /** Queues that were read, and are no more because somebody said so; the first first. */
+  readonly #stopped = new Set<string>()
   /** Queues that are in the settings because they were asked for, the first first. */
   readonly #asked = new Set<string>()
 
@@ -79,16 +81,26 @@ export class Reading {
     }
   }
 
+  /** Queues that were read, and are no more because somebody said so. */
+  get stopped(): readonly string[] {
+    return [...this.#stopped]
+  }
+
   /** Queues that are known beside those that are read. */
   get known(): number {
     return this.#settings.queues.size
   }
 
-  /** It is read no more. Gives the way back, should it have to be read on. */
-  remove(own: string): () => void {
+  /** It is read no more; `isTold`: somebody said so. Gives the way back, should it have to be read on. */
+  remove(own: string, { isTold = false }: { readonly isTold?: boolean } = {}): () => void {
     const name = this.#names.get(own)
     this.#names.delete(own)
-    return () => void (name !== undefined && this.#names.set(own, name))
+    if (isTold) this.#stopped.add(own)
+    if (this.#stopped.size > MAX_QUEUES) this.#stopped.delete([...this.#stopped][0] as string)
+    return () => {
+      this.#stopped.delete(own)
+      if (name !== undefined) this.#names.set(own, name)
+    }
   }
 
   /** What the broker calls a queue that is read; undefined: it is not read. */
@@ -106,6 +118,7 @@ export class Reading {
   add(name: string): string {
     const own = ownName(queueOf(this.#settings, name, 'the worker'), () => this.#clock.uuid())
     this.#names.set(own, name)
+    this.#stopped.delete(own)
     return own
   }
 

@@ -137,7 +137,7 @@ export class Steering {
   async cancelConsumer(name: string): Promise<boolean> {
     const queue = this.reading.ownOf(name)
     if (queue === undefined) return false
-    const restore = this.reading.remove(queue)
+    const restore = this.reading.remove(queue, { isTold: true })
     try {
       await this.#steered?.read()
     } catch (error) {

@@ -1,9 +1,13 @@
 import { formatIso } from '../../protocol/iso-time.ts'
+import { leadsTo } from '../../protocol/leads-to.ts'
 import { MAX_REVOKED } from '../revoked.ts'
 import type { Work } from '../work.ts'
 import { type Command, type Commands, ok, type Panel, raised, texts } from './panel.ts'
 import { describedTask } from './task-attributes.ts'
 import { taskInfos } from './task-info.ts'
+
+/** Ids of one question that are looked for in all that is in hand. */
+const MOST_FOLLOWED = 10
 
 /** What Celery gives to all that is held for its time. */
 const HELD_PRIORITY = 6
@@ -38,7 +42,7 @@ const registered: Command = {
 
 const queryTask: Command = {
   needs: ['ids'],
-  run: (panel, { ids: given }) => {
+  run: (panel, { ids: given, follows }) => {
     const ids = texts(given)
     if (!ids || ids.length > MAX_REVOKED) return raised('ValueError', 'ids must be a list of ids')
     const wanted = new Set(ids)
@@ -49,8 +53,32 @@ const queryTask: Command = {
         works.filter(({ request }) => wanted.has(request.id)),
       ).map((info) => [info.id, [state, info]])
     // Celery calls `ready` what it has in hand and neither runs nor waits for a slot.
-    return Object.fromEntries([...found(held, 'ready'), ...found(waits, 'reserved'), ...found(runs, 'active')])
+    const all = [
+      ['ready', held],
+      ['reserved', waits],
+      ['active', runs],
+    ] as const
+    const told = Object.fromEntries(all.flatMap(([state, works]) => found(works, state)))
+    // Asked by ours only: Celery's clients know three states.
+    return follows === true ? { ...followers(panel, ids, all), ...told } : told
   },
+}
+
+/** Which of the ids are sent when a task in hand has ended: `[follows, that task, its state]`. */
+function followers(
+  panel: Panel,
+  ids: readonly string[],
+  all: readonly (readonly [string, readonly Work[]])[],
+): Record<string, unknown> {
+  const { acceptContent: accept } = panel.app.settings
+  const told: Record<string, unknown> = {}
+  for (const id of ids.slice(0, MOST_FOLLOWED)) {
+    for (const [state, works] of all) {
+      const before = works.find(({ request }) => leadsTo(request, id, accept))
+      if (before) told[id] = ['follows', taskInfos(panel, [before], true)[0], state]
+    }
+  }
+  return told
 }
 
 /** Questions about tasks. */

@@ -5,7 +5,7 @@ import type { Commands, Panel } from './panel.ts'
 /** What a worker has done and has in hand, as Celery's `Worker.stats` has it. */
 function stats(panel: Panel): unknown {
   const { app, clock, options, steering, tally } = panel
-  const { range } = steering
+  const { range, reading } = steering
   return {
     total: Object.fromEntries(tally.totals),
     pid: process.pid,
@@ -19,6 +19,8 @@ function stats(panel: Panel): unknown {
       autoscaler: { ...range, current: steering.pools[0]?.size ?? 0, qty: tally.counts.started },
     }),
     hostname: options.hostname,
+    // Ours alone: what it was told to read no more.
+    ...(reading.stopped.length > 0 && { paused_queues: reading.stopped }),
   }
 }
 
