@@ -19,6 +19,7 @@ interface Entry {
 /** Every command. A module is loaded only when its command is the one that was asked for. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
   dev: { summary: 'run all of it in one process, and again on each change', load: () => import('./dev.ts') },
+  up: { summary: 'keep every process of the configuration alive', load: () => import('./up.ts') },
   worker: { summary: 'run tasks from queues', load: () => import('./worker.ts') },
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
   dashboard: { summary: 'show the fleet as web pages', load: () => import('./dashboard.ts') },

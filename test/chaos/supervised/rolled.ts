@@ -130,7 +130,11 @@ export async function rollGroup(options: RolledOptions): Promise<RolledGroup> {
   } finally {
     await app.close()
     supervisor.signal('SIGTERM')
-    await supervisor.ended(PATIENCE).finally(() => supervisor.kill())
+    try {
+      await supervisor.ended(PATIENCE)
+    } finally {
+      await supervisor.kill()
+    }
   }
 }
 
