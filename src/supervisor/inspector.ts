@@ -126,10 +126,9 @@ export class Inspector {
 
   #info(process: Subprocess): ProcessInfo {
     const { config, group, channels, status } = process
-    const named = {
-      ...{ name: config.name, group },
-      ...{ stdoutLogfile: channels.path('stdout') ?? '', stderrLogfile: channels.path('stderr') ?? '' },
-    }
+    const stdoutLogfile = channels.path('stdout') ?? ''
+    const stderrLogfile = channels.path('stderr') ?? ''
+    const named = { name: config.name, group, stdoutLogfile, stderrLogfile }
     return processInfo(named, status, this.supervisor.clock, this.#note(process))
   }
 

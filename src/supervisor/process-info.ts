@@ -24,8 +24,10 @@ export function processInfo(
   note = '',
 ): ProcessInfo {
   const { state, pid, spawnError, exitStatus } = status
+  // No spread here: each answer has one of these for each process, and V8 is ten times slower with it.
   return {
-    ...{ name, group },
+    name,
+    group,
     start: seconds(status.startedAtMs),
     stop: seconds(status.stoppedAtMs),
     now: seconds(clock.now()),

@@ -93,11 +93,15 @@ function typed(value: RpcValue): string {
   if (typeof value === 'boolean') return `<boolean>${value ? 1 : 0}</boolean>`
   if (typeof value === 'number') return writeNumber(value)
   if (value === null) return '<nil/>'
-  if (Array.isArray(value)) return `<array><data>\n${value.map(writeValue).join('')}</data></array>`
-  const members = Object.entries(value).map(([name, member]) => {
-    return `<member>\n<name>${escaped(name)}</name>\n${writeValue(member as RpcValue)}</member>\n`
-  })
-  return `<struct>\n${members.join('')}</struct>`
+  let text = ''
+  if (Array.isArray(value)) {
+    for (const one of value as readonly RpcValue[]) text += writeValue(one)
+    return `<array><data>\n${text}</data></array>`
+  }
+  for (const [name, member] of Object.entries(value)) {
+    text += `<member>\n<name>${escaped(name)}</name>\n${writeValue(member as RpcValue)}</member>\n`
+  }
+  return `<struct>\n${text}</struct>`
 }
 
 function writeNumber(value: number): string {
@@ -112,6 +116,10 @@ const MARKS: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>'
 /** What XML has no place for, as a process may well write it, would make the whole answer unreadable. */
 const UNSAYABLE = /[^\P{Cc}\t\n\r\u007f-\u009f]|[\ufffe\uffff]|\p{Cs}/gu
 
+/** Nearly all texts are so: with nothing in them that is to be written otherwise. */
+const PLAIN = /^[\t\n\r\u0020-%'-;=?-~]*$/
+
 function escaped(text: string): string {
+  if (PLAIN.test(text)) return text
   return text.replace(/[&<>]/g, (mark) => MARKS[mark] as string).replace(UNSAYABLE, '\ufffd')
 }
