@@ -125,7 +125,12 @@ export class Advancing {
     const { backend, insist } = this.#options
     const { id } = outcome
     const act = (): Promise<void> => backend.put(outcome, { replyTo, correlationId: id })
-    await insist('result could not be stored', { id }, act, { isFinal: isLovageError })
+    try {
+      await insist('result could not be stored', { id }, act, { isFinal })
+    } catch (error) {
+      // Nobody can be told, and what this task came to is something else.
+      if (!isFinal(error)) throw error
+    }
   }
 
   async #count(parts: readonly Part[], request: TaskRequest): Promise<void> {

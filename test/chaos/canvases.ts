@@ -3,7 +3,7 @@ import { type BrokerModel, type SimulateOptions, type SimulatedSurroundings, sle
 import { CanvasCalls, CanvasTasks, endOf, evaluate, hasError, plain, randomCanvas } from '../property/canvas-model.ts'
 
 /** Canvases of one schedule. */
-const CANVASES = 2
+export const CANVASES = 2
 
 interface Made {
   readonly app: ReturnType<typeof lovage>

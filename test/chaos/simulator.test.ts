@@ -7,7 +7,7 @@ import { PLANTED_LATER_SCRIPTS, PLANTED_SCRIPTS } from './planted-scripts.ts'
 import { KILLERS, SHOP } from './trade.ts'
 
 const SCHEDULES = 1_600
-const REDIS_SCHEDULES = 230
+const REDIS_SCHEDULES = 250
 const LATER_SCHEDULES = 120
 /** Faults that only a Redis has. */
 const OF_REDIS = ['pause', 'demote']

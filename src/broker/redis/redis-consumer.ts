@@ -162,7 +162,8 @@ export class RedisConsumer implements Consumer, Reader {
   }
 
   #pump(): void {
-    while (this.#isRung && this.#isOpen && this.#link && !this.#pause && this.#takings.size < ABREAST) {
+    // One that is lost and not yet taken from us fails at once, and would be asked for ever without any time to hear of it.
+    while (this.#isRung && this.#isOpen && this.#link?.isOpen && !this.#pause && this.#takings.size < ABREAST) {
       const most = this.#most()
       // What is on its way rings again when it is here.
       this.#isRung = this.#takings.size > 0 || (most > 0 && this.#isBusy)
