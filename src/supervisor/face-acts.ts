@@ -50,7 +50,7 @@ export async function act(
     case 'signal':
       if (signal === undefined) throw faultError('BAD_SIGNAL')
       return all ? on.signalAllProcesses(signal) : one(on.signalProcess(name, signal))
-    case 'stdin':
+    default:
       if (chars === undefined) throw faultError('INCORRECT_PARAMETERS', 'chars is missing')
       return one(on.sendProcessStdin(name, chars))
   }
