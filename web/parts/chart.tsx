@@ -78,7 +78,13 @@ function optionsFor(latest: { current: ChartProps }, element: HTMLElement): Opti
   const axis = { stroke: resolve('--ink-2'), grid, ticks: { show: false }, font: '11px system-ui, sans-serif' }
   const series: Series[] = lines.map(({ name, color }) => {
     const stroke = resolve(color)
-    return { label: name, stroke, width: 1.5, points: { show: false }, ...(isStacked ? { fill: resolve(color, true) } : {}) }
+    return {
+      label: name,
+      stroke,
+      width: 1.5,
+      points: { show: false },
+      ...(isStacked ? { fill: resolve(color, true) } : {}),
+    }
   })
   return {
     width: Math.max(1, element.clientWidth),
