@@ -21,6 +21,7 @@ const Task = lazy(() => import('./pages/task.tsx'))
 const Workers = lazy(() => import('./pages/workers.tsx'))
 const Worker = lazy(() => import('./pages/worker.tsx'))
 const Queues = lazy(() => import('./pages/queues.tsx'))
+const Queue = lazy(() => import('./pages/queue.tsx'))
 const Schedules = lazy(() => import('./pages/schedules.tsx'))
 const Gateway = lazy(() => import('./pages/gateway.tsx'))
 const Processes = lazy(() => import('./pages/processes.tsx'))
@@ -48,7 +49,7 @@ function Pages() {
       <Route path="/workers" component={Workers} />
       <Route path="/workers/:name" component={Worker} />
       <Route path="/queues" component={Queues} />
-      <Route path="/queues/:name" component={Queues} />
+      <Route path="/queues/:name" component={Queue} />
       <Route path="/schedules" component={Schedules} />
       <Route path="/gateway" component={Gateway} />
       <Route path="/processes" component={Processes} />

@@ -123,7 +123,13 @@ export class Dashboard implements Service {
       options: this.#options,
       sources: { schedules, hosts },
       data,
-      tasks: { size: 0, get: () => undefined, detail: () => undefined, rows: () => [] },
+      tasks: {
+        size: 0,
+        get: () => undefined,
+        detail: () => undefined,
+        rows: () => [],
+        query: async () => ({ rows: [], before: null, matching: 0, held: 0 }),
+      },
       fleet: {
         asOfMs: this.#clock.now(),
         workers: [],

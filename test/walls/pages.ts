@@ -1,7 +1,7 @@
 import { importsOf, localImportsOf, textOf, treeOf, walk, type SourceFile, type Violation } from './source.ts'
 
 /** What the server and its pages share: shapes. */
-const SHAPES = /^src\/dashboard\/(action-)?api\.ts$/
+const SHAPES = /^src\/dashboard\/(action-api|api|api-tasks|api-fleet)\.ts$/
 
 /** The one file of `web/` that runs in Node: it tells how the pages are built. */
 const BUILD = 'web/vite.config.ts'

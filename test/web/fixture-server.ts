@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import type { ActionAnswer, TaskRow } from '../../src/dashboard/api.ts'
 import * as fleet from './fleet-facts.ts'
+import * as hosts from './host-facts.ts'
+import { log } from './process-facts.ts'
 import { taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -107,15 +109,10 @@ export class FixtureServer {
       const row = this.tasks.find(({ id }) => id === name)
       return row && (part === 'why' ? taskWhy(row) : taskDetail(row, this.tasks, now))
     }
-    if (room === 'workers' && name !== undefined) {
-      const worker = fleet.workers(now).workers.find((one) => one.name === name)
-      const tasks = [{ name: 'mail.send', rateLimit: '10/m', timeLimit: null }]
-      return (
-        worker && { ...worker, tasks, prefetch: 16, stats: { total: { 'mail.send': 41 } }, conf: { broker: '***' } }
-      )
-    }
-    if (room === 'queues' && part === 'dead') return { queue: name, total: 0, letters: [] }
-    const facts = (fleet as Record<string, unknown>)[room ?? '']
+    if (room === 'workers' && name !== undefined) return fleet.worker(now, name)
+    if (room === 'queues' && name !== undefined && part === 'dead') return fleet.dead(now, name)
+    if (room === 'processes' && name === 'log') return log(url.searchParams)
+    const facts = ({ ...fleet, ...hosts } as Record<string, unknown>)[room ?? '']
     return typeof facts === 'function' && name === undefined ? (facts as (nowMs: number) => unknown)(now) : undefined
   }
 

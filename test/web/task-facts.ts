@@ -24,6 +24,10 @@ export function drawing(seed: number): () => number {
 const hex = (draw: () => number, digits: number): string =>
   Array.from({ length: digits }, () => Math.floor(draw() * 16).toString(16)).join('')
 
+/** An id as Celery makes them. */
+export const taskId = (draw: () => number): string =>
+  `${hex(draw, 8)}-${hex(draw, 4)}-4${hex(draw, 3)}-a${hex(draw, 3)}-${hex(draw, 12)}`
+
 /** Tasks of the last hour, the newest first. */
 export function taskRows(count: number, nowMs: number): TaskRow[] {
   const draw = drawing(7)

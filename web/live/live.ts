@@ -50,6 +50,14 @@ class Entry implements Live<unknown> {
     } catch (error) {
       this.error.value = refusalOf(error)
     }
+    replan()
+  }
+
+  /** What the server refuses to answer it would refuse to stream, and the whole stream with it. */
+  get isStreamed(): boolean {
+    const status = this.error.peek()?.status ?? 0
+    const isRefused = status >= 400 && status < 500 && status !== 401
+    return !isRefused && (this.data.peek() !== undefined || this.error.peek() !== undefined)
   }
 }
 
@@ -74,13 +82,16 @@ function replan(): void {
   isPlanned = true
   queueMicrotask(() => {
     isPlanned = false
-    const wanted = [...entries.values()]
+    const wanted = [...entries.values()].filter((entry) => entry.isStreamed)
     stream.want({
-      topics: [...new Set(wanted.map(({ topic }) => topic))].toSorted(),
+      // Batches go on whatever page is shown, and a page that shows nothing live still shows whether data would flow.
+      topics: [...new Set<Topic>(['jobs', ...wanted.map(({ topic }) => topic)])].toSorted(),
       params: Object.assign({}, ...wanted.map(({ params }) => params)) as Params,
     })
   })
 }
+
+replan()
 
 // What came while nobody listened is asked for once somebody looks again.
 let wasAway = false

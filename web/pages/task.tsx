@@ -1,9 +1,196 @@
-import { Empty, Page } from '../parts/page.tsx'
+import { Ban, Pencil, RotateCcw, Skull } from 'lucide-preact'
+import { useRoute } from 'preact-iso'
+import type { ComponentChildren } from 'preact'
+import type { TaskDetail } from '../../src/dashboard/api.ts'
+import { useLive } from '../live/live.ts'
+import { Anatomy } from '../parts/anatomy.tsx'
+import { Copy } from '../parts/copy.tsx'
+import { clock, duration, exactly, shortId } from '../parts/numbers.ts'
+import { Page, Panel } from '../parts/page.tsx'
+import { Age, State } from '../parts/state.tsx'
+import { doToTasks, retryEdited } from './task-actions.ts'
+import { codeFor } from './task-code.ts'
+import { TaskFamily } from './task-family.tsx'
+import { filterLink } from './task-filter.ts'
+import { TaskWhy } from './task-why.tsx'
+
+const WAITING = /^(PENDING|SENT|RECEIVED|RETRY)$/
+const SETTLED = /^(SUCCESS|FAILURE|REVOKED|REJECTED)$/
+
+function Actions({ task }: { task: TaskDetail }) {
+  const { id } = task
+  const name = task.name ?? id
+  const has = (verb: string): boolean => task.actions.some((one) => one === verb || one === `task-${verb}`)
+  const whose = `${name} ${shortId(id)}`
+  return (
+    <>
+      {has('retry') && (
+        <>
+          <button type="button" onClick={() => void doToTasks('retry', [id], whose)}>
+            <RotateCcw size={14} aria-hidden="true" /> Retry
+          </button>
+          <button type="button" onClick={() => void retryEdited(id, name)}>
+            <Pencil size={14} aria-hidden="true" /> Retry with other arguments
+          </button>
+        </>
+      )}
+      {has('revoke') && (
+        <button type="button" onClick={() => void doToTasks('revoke', [id], whose)}>
+          <Ban size={14} aria-hidden="true" /> Revoke
+        </button>
+      )}
+      {has('terminate') && (
+        <button type="button" onClick={() => void doToTasks('terminate', [id], whose)}>
+          <Skull size={14} aria-hidden="true" /> Terminate
+        </button>
+      )}
+      <Copy text={codeFor(task)} label="Copy as code" word="Copy as code" />
+    </>
+  )
+}
+
+/** A text in full; long ones scroll. */
+function Text({ title, text, isBad = false }: { title: string; text: string | null; isBad?: boolean }) {
+  if (text === null) return null
+  return (
+    <Panel title={title} kind="text" aside={<Copy text={text} label={`Copy ${title.toLowerCase()}`} />}>
+      <pre class={isBad ? 'bad' : ''} tabIndex={0} aria-label={title}>
+        {text}
+      </pre>
+    </Panel>
+  )
+}
+
+/** `{ current, total }` is what most tell; whatever else is shown as it is. */
+function Progress({ progress }: { progress: unknown }) {
+  if (progress === null || progress === undefined) return null
+  const { current, total } = progress as { current?: unknown; total?: unknown }
+  return (
+    <Panel title="Progress" kind="text">
+      {typeof current === 'number' && typeof total === 'number' && total > 0 && (
+        <p class="pad">
+          <progress max={total} value={current} aria-label="Progress" /> {current} of {total}
+        </p>
+      )}
+      <pre tabIndex={0} aria-label="Progress as told">
+        {JSON.stringify(progress, undefined, 2)}
+      </pre>
+    </Panel>
+  )
+}
+
+function Facts({ task }: { task: TaskDetail }) {
+  const link = (key: string, value: string | null): ComponentChildren =>
+    value === null ? null : <a href={filterLink({ [key]: value })}>{value}</a>
+  const time = (ms: number | null): ComponentChildren =>
+    ms === null ? null : (
+      <>
+        {exactly(ms)}{' '}
+        <span class="faint">
+          (<Age at={ms} ago />)
+        </span>
+      </>
+    )
+  const rows: readonly (readonly [string, ComponentChildren])[] = [
+    ['Queue', task.queue && <a href={`/queues/${encodeURIComponent(task.queue)}`}>{task.queue}</a>],
+    ['Worker', task.worker && <a href={`/workers/${encodeURIComponent(task.worker)}`}>{task.worker}</a>],
+    ['Name', link('name', task.name)],
+    ['Retries', task.retries > 0 ? task.retries : null],
+    ['Waited', task.waitMs === null ? null : duration(task.waitMs)],
+    ['Ran', task.runMs === null ? null : duration(task.runMs)],
+    ['Sent', time(task.sentMs)],
+    ['Started', time(task.startedMs)],
+    ['Ended', time(task.endedMs)],
+    ['Due', time(task.etaMs)],
+    ['Expires', time(task.expiresMs)],
+    ['Sent by', task.client],
+    ['Exchange', task.exchange],
+    ['Routing key', task.routingKey],
+    ['Parent', task.parentId && <a href={`/tasks/${encodeURIComponent(task.parentId)}`}>{shortId(task.parentId)}</a>],
+    [
+      'Root',
+      task.rootId && task.rootId !== task.id && (
+        <a href={`/tasks/${encodeURIComponent(task.rootId)}`}>{shortId(task.rootId)}</a>
+      ),
+    ],
+  ]
+  return (
+    <Panel title="Facts">
+      <dl class="facts">
+        {rows.flatMap(([word, value]) =>
+          value ? (
+            <div key={word}>
+              <dt>{word}</dt>
+              <dd>{value}</dd>
+            </div>
+          ) : (
+            []
+          ),
+        )}
+      </dl>
+    </Panel>
+  )
+}
+
+function Events({ events }: { events: TaskDetail['events'] }) {
+  return (
+    <Panel title="Events">
+      <ol class="events">
+        {events.map(({ type, atMs, worker }, index) => (
+          <li key={`${atMs}${type}${index}`}>
+            <time dateTime={new Date(atMs).toISOString()} title={exactly(atMs)}>
+              {clock(atMs)}
+            </time>
+            <b>{type}</b>
+            <span class="faint">{worker}</span>
+          </li>
+        ))}
+      </ol>
+    </Panel>
+  )
+}
 
 export default function Task() {
+  const { params } = useRoute()
+  const id = params['id'] ?? ''
+  const live = useLive<TaskDetail>('task', { task: id }, `tasks/${encodeURIComponent(id)}`)
+  const task = live.data.value
+  const name = task?.name ?? 'Task'
   return (
-    <Page title="Task">
-      <Empty title="Nothing is shown here yet." />
+    <Page title={name} live={live} aside={task && <Actions task={task} />}>
+      {task && (
+        <>
+          <p class="ident">
+            <State of={task.state} />
+            <code>{id}</code>
+            <Copy text={id} label="Copy the id" />
+          </p>
+          <Anatomy stretches={task.stretches} state={task.state} />
+          <div class="columns">
+            <div class="stack">
+              {task.state !== 'SUCCESS' && task.state !== 'STARTED' && (
+                <TaskWhy
+                  key={id}
+                  id={id}
+                  state={task.state}
+                  isWaiting={WAITING.test(task.state) || !SETTLED.test(task.state)}
+                />
+              )}
+              <Progress progress={task.progress} />
+              <Text title="Error" text={task.error} isBad />
+              <Text title="Traceback" text={task.traceback} />
+              <Text title="Arguments" text={task.args} />
+              {task.kwargs !== '{}' && <Text title="Named arguments" text={task.kwargs} />}
+              <Text title="Result" text={task.result} />
+            </div>
+            <div class="stack">
+              <Facts task={task} />
+              <TaskFamily family={task.family} id={id} />
+              <Events events={task.events} />
+            </div>
+          </div>
+        </>
+      )}
     </Page>
   )
 }

@@ -67,8 +67,9 @@ function optionsFor(latest: { current: ChartProps }, element: HTMLElement): Opti
   const { lines, isStacked, height = 180 } = latest.current
   const style = getComputedStyle(element)
   // Colours of the style sheet may be light-dark(): a canvas wants what they come to.
-  const resolve = (name: string): string => {
-    element.style.color = `var(${name})`
+  const resolve = (name: string, softly = false): string => {
+    // Softly, and yet not transparent: stacked areas cover each other.
+    element.style.color = softly ? `color-mix(in oklab, var(${name}) 42%, var(--card))` : `var(${name})`
     const color = style.color
     element.style.color = ''
     return color
@@ -77,7 +78,13 @@ function optionsFor(latest: { current: ChartProps }, element: HTMLElement): Opti
   const axis = { stroke: resolve('--ink-2'), grid, ticks: { show: false }, font: '11px system-ui, sans-serif' }
   const series: Series[] = lines.map(({ name, color }) => {
     const stroke = resolve(color)
-    return { label: name, stroke, width: 1.5, points: { show: false }, ...(isStacked ? { fill: stroke } : {}) }
+    return {
+      label: name,
+      stroke,
+      width: 1.5,
+      points: { show: false },
+      ...(isStacked ? { fill: resolve(color, true) } : {}),
+    }
   })
   return {
     width: Math.max(1, element.clientWidth),

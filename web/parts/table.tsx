@@ -36,6 +36,8 @@ export interface TableProps<Row> {
   /** It scrolls inside of the page, draws only what is seen, and asks for more at its end. */
   readonly isLong?: boolean
   onEnd?(): void
+  /** How far down it is scrolled, in pixels. */
+  onScrolled?(top: number): void
   /** Instead of rows, where there are none. */
   readonly empty?: ComponentChildren
 }
@@ -120,6 +122,7 @@ export function Table<Row>(props: TableProps<Row>) {
     <div
       ref={scroller}
       class={`table ${isLong ? 'long' : ''}`}
+      onScroll={(event) => props.onScrolled?.(event.currentTarget.scrollTop)}
       tabIndex={isLong ? 0 : undefined}
       role={isLong ? 'group' : undefined}
       aria-label={isLong ? `${label}, scrolls` : undefined}

@@ -2,6 +2,7 @@ import { CircleUser, Keyboard, LogOut, Moon, Pause, Play, Search, Sun, SunMoon }
 import { useLocation } from 'preact-iso'
 import { post, session } from '../live/fetching.ts'
 import { connection, isPaused } from '../live/stream.ts'
+import { hasWord, toggleWord } from '../pages/task-filter.ts'
 import { openHelp } from './help.tsx'
 import { openPalette } from './palette.tsx'
 import { theme, turnTheme } from './theme.ts'
@@ -34,19 +35,19 @@ const RANGED = /^\/(tasks)?$/
 
 function RangeChoice() {
   const { path } = useLocation()
-  const { set } = useUrlState()
-  const chosen = useRange()
+  const { values, set } = useUrlState()
+  const range = useRange()
   if (!RANGED.test(path)) return null
+  // The list of tasks has one filter, and its time is a word of it.
+  const q = path === '/tasks' ? (values['q'] ?? '') : undefined
+  const isChosen = (one: string): boolean => (q === undefined ? one === range : hasWord(q, 'newer', one))
+  const choose = (one: string): void =>
+    set(q === undefined ? { range: one } : { q: toggleWord(q, 'newer', one) }, { push: true })
   return (
     <div class="choice" role="group" aria-label="Time range">
-      {RANGES.map((range) => (
-        <button
-          type="button"
-          key={range}
-          aria-pressed={range === chosen}
-          onClick={() => set({ range }, { push: true })}
-        >
-          {range}
+      {RANGES.map((one) => (
+        <button type="button" key={one} aria-pressed={isChosen(one)} onClick={() => choose(one)}>
+          {one}
         </button>
       ))}
     </div>

@@ -1,0 +1,45 @@
+// What no topic tells whole: asked for at once, and again and again while the page is live.
+import { useSignal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import { serverNow } from './clock.ts'
+import { get, refusalOf, type Refusal } from './fetching.ts'
+import type { Live } from './live.ts'
+import { connection } from './stream.ts'
+
+const EVERY_MS = 5_000
+
+/** `GET path`, repeated while the page is live; as a `Live`, for pages to stand on. */
+export function useFetched<T extends object>(path: string, everyMs: number = EVERY_MS): Live<T> {
+  const data = useSignal<T | undefined>(undefined)
+  const error = useSignal<Refusal | undefined>(undefined)
+  const atMs = useSignal<number | undefined>(undefined)
+  const reload = useMemo(
+    () => async (): Promise<void> => {
+      try {
+        const got = await get<T>(path)
+        data.value = got
+        error.value = undefined
+        atMs.value = serverNow()
+      } catch (thrown) {
+        error.value = refusalOf(thrown)
+      }
+    },
+    [path],
+  )
+  useEffect(() => {
+    data.value = undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let isOver = false
+    // One question after the other, however slow the answers are.
+    const again = async (): Promise<void> => {
+      if (data.peek() === undefined || connection.peek() === 'live') await reload()
+      if (!isOver) timer = setTimeout(() => void again(), everyMs)
+    }
+    void again()
+    return () => {
+      isOver = true
+      clearTimeout(timer)
+    }
+  }, [path, everyMs])
+  return useMemo(() => ({ data, error, atMs, reload }), [reload])
+}

@@ -1,0 +1,32 @@
+// What the counts of waits say in one number.
+
+/** How long the given share (0 to 1) of what was counted waited at most; null: nothing was counted, or it has no bound. */
+export function waited(counts: readonly number[], boundsMs: readonly number[], share: number): number | null {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  if (total === 0) return null
+  let passed = 0
+  for (const [bucket, count] of counts.entries()) {
+    passed += count
+    // The last bucket has no upper bound: it waited longer than the one before it.
+    if (passed >= total * share) return boundsMs[bucket] ?? boundsMs.at(-1) ?? null
+  }
+  return null
+}
+
+/** In how long the queue is empty, in words: `now`, `58s`, `never (+12/s)`. */
+export function drainWords(
+  queue: {
+    readonly ready: number | null
+    readonly inRate: number
+    readonly outRate: number
+    readonly drainMs: number | null
+  },
+  durationOf: (ms: number) => string,
+): { readonly text: string; readonly isBad: boolean } {
+  if (queue.ready === null) return { text: '–', isBad: false }
+  if (queue.ready === 0) return { text: 'empty', isBad: false }
+  if (queue.drainMs !== null) return { text: queue.drainMs < 1_000 ? 'now' : durationOf(queue.drainMs), isBad: false }
+  const more = queue.inRate - queue.outRate
+  if (more > 0) return { text: `never (+${more < 9.95 ? more.toFixed(1) : Math.round(more)}/s)`, isBad: true }
+  return { text: queue.outRate === 0 ? 'stands still' : '–', isBad: queue.outRate === 0 }
+}

@@ -1,0 +1,41 @@
+// The words of the filter, as far as pages write them; what they mean only the server knows.
+
+/** A word that means exactly this value: in quotes, without which a part of it would do. States have no parts. */
+function wordFor(key: string, value: string): string {
+  const isPlain = key === 'state' || key === 'newer' || key === 'older'
+  return `${key}:${isPlain ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`}`
+}
+
+/** A link to the tasks that match: `filterLink({ state: 'FAILURE', name: 'mail.send' })`. */
+export function filterLink(wanted: Readonly<Record<string, string>>): string {
+  const q = Object.entries(wanted)
+    .map(([key, value]) => wordFor(key, value))
+    .join(' ')
+  return `/tasks?q=${encodeURIComponent(q)}`
+}
+
+/** The words of a filter, quotes kept. */
+export function wordsOf(q: string): string[] {
+  return q.match(/(?:"(?:\\.|[^"\\])*"?|[^\s"])+/g) ?? []
+}
+
+/** Whether a filter has this word. */
+export function hasWord(q: string, key: string, value: string): boolean {
+  return wordsOf(q).includes(wordFor(key, value))
+}
+
+/** The filter with that word put in, in the place of others of the same key, or taken out where it is there. */
+export function toggleWord(q: string, key: string, value: string): string {
+  const word = wordFor(key, value)
+  const words = wordsOf(q)
+  const rest = words.filter((one) => !one.startsWith(`${key}:`))
+  return (words.includes(word) ? rest : [...rest, word]).join(' ')
+}
+
+/** The filter narrowed to a stretch of time: ages, since that is what it knows. */
+export function narrowed(q: string, fromMs: number, toMs: number, nowMs: number): string {
+  const words = wordsOf(q).filter((word) => !/^(newer|older):/.test(word))
+  const seconds = (ms: number): string => `${Math.max(0, Math.round((nowMs - ms) / 1_000))}s`
+  const older = nowMs - toMs > 1_000 ? [`older:${seconds(toMs)}`] : []
+  return [...words, `newer:${seconds(fromMs)}`, ...older].join(' ')
+}
