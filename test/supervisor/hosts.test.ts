@@ -1,81 +1,16 @@
-import { createHash } from 'node:crypto'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
-import { HttpFaces } from '../../src/supervisor/http-faces.ts'
 import { exitCodeOfView, mergeAnswers } from '../../src/supervisor/host-views.ts'
 import type { HostVerb } from '../../src/supervisor/host-verbs.ts'
 import { gravest, Hosts, type Host, type HostResult, type HostsOptions } from '../../src/supervisor/hosts.ts'
 import { run as runCommand } from '../cli/lovage.ts'
 import { hostSource } from '../../src/cli/host-source.ts'
 import { describeWith } from '../services/available.ts'
-import { startChild } from '../services/child.ts'
-import { freePort } from '../services/ports.ts'
 import { temporaryFolder } from '../services/reaper.ts'
-import { PATIENCE } from './ctl-scene.ts'
-import { supervise } from './supervised.ts'
-
-const SECRET = 's3:cret'
-const WHO = `username=admin\npassword=${SECRET}\n`
-const HASHED = `username=admin\npassword={SHA}${createHash('sha1').update(SECRET).digest('hex')}\n`
-const PROGRAMS = [
-  '[program:cat]\ncommand=cat\nstartsecs=0\n',
-  '[program:manual]\ncommand=cat\nautostart=false\nstartsecs=0\n',
-  '[program:pool]\ncommand=sh -c "echo hello from the pool; exec cat"\nstartsecs=0\nnumprocs=2\nprocess_name=pool_%(process_num)d\n',
-].join('')
-const FRESH = '[program:fresh]\ncommand=cat\nstartsecs=0\n'
-
-interface Site extends Host {
-  readonly isOurs: boolean
-  /** Writes its configuration again, with these programs too. */
-  write(more: string): void
-  kill(): Promise<void>
-}
-
-/** Those that end in 2 are reached over TCP, and know the password only by its SHA-1. */
-async function placeOf(name: string): Promise<{ url: string; server: string }> {
-  if (name.endsWith('2')) {
-    const address = `127.0.0.1:${await freePort()}`
-    return { url: `http://${address}`, server: `[inet_http_server]\nport=${address}\n${HASHED}` }
-  }
-  const socket = join(temporaryFolder('host'), 's.sock')
-  return { url: `unix://${socket}`, server: `[unix_http_server]\nfile=${socket}\n${WHO}` }
-}
-
-async function ours(name: string): Promise<Site> {
-  const { url, server } = await placeOf(name)
-  const text = `${PROGRAMS}${server}`
-  const { supervisor, operator, write, until } = await supervise(text)
-  const faces = new HttpFaces(supervisor.config.servers, operator)
-  onTestFinished(() => faces.stop())
-  await faces.start()
-  await until('cat', 'RUNNING')
-  const stop = (): Promise<void> => faces.stop()
-  return { ...siteOf(name, url), isOurs: true, write: (more) => write(`${text}${more}`), kill: stop }
-}
-
-async function theirs(name: string): Promise<Site> {
-  const folder = temporaryFolder('host')
-  const file = join(folder, 'supervisord.conf')
-  const { url, server } = await placeOf(name)
-  const write = (more: string): void => {
-    const own = `[supervisord]\nlogfile=${folder}/main.log\npidfile=${folder}/pid\nchildlogdir=${folder}\nuser=root\n`
-    const rpc = `[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n`
-    writeFileSync(file, `${own}${rpc}${server}${PROGRAMS}${more}`)
-  }
-  write('')
-  const child = startChild('supervisord', ['-n', '-c', file], { cwd: folder })
-  const kill = async (): Promise<void> => void (await child.kill())
-  onTestFinished(kill)
-  await child.line('success: pool_1 entered RUNNING state', PATIENCE)
-  return { ...siteOf(name, url), isOurs: false, write, kill }
-}
-
-function siteOf(name: string, url: string): Host {
-  return { name, url, username: 'admin', password: SECRET, tags: [name.slice(0, 4)] }
-}
+import { FRESH, ours, SECRET, siteOf, theirs } from './host-sites.ts'
 
 /** Takes connections, and never says a word. */
 async function mute(name: string): Promise<Host> {
