@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { App } from '../app/app.ts'
 import type { Clock } from '../base/clock.ts'
 import type { HeardEvent } from '../fleet/listener.ts'
-import type { Freshness, QueueRow, Role, TaskDetail, TaskRow, Topic, WorkerDetail, WorkerRow } from './api.ts'
+import type { TaskPicture } from '../fleet/task-picture.ts'
+import type { Freshness, QueueRow, Role, TaskDetail, TaskList, TaskRow, Topic, WorkerDetail, WorkerRow } from './api.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { HostSource, ScheduleSource } from './sources.ts'
 
@@ -25,12 +26,21 @@ export interface TaskReader {
   readonly size: number
   get(id: string): TaskRow | undefined
   detail(id: string): TaskDetail | undefined
+  /** It, in the words of its events. */
+  picture(id: string): TaskPicture | undefined
   /** The newest first, until the reader stops. What it is given changes no more. */
   rows(): Iterable<TaskRow>
+  /**
+   * Those that a filter matches, the newest first, a page at a time.
+   * @throws LovageError `FILTER_INVALID`
+   */
+  query(filter: string, page: { readonly limit: number; readonly before?: string }): Promise<Omit<TaskList, 'asOfMs'>>
 }
 
 /** Workers and queues as they are known here. */
 export interface FleetReader extends Freshness {
+  /** Gateways have been heard of. */
+  readonly hasGateways: boolean
   readonly workers: readonly WorkerRow[]
   readonly queues: readonly QueueRow[]
   worker(name: string): WorkerDetail | undefined

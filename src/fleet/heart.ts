@@ -20,7 +20,7 @@ export interface HeartOptions {
 }
 
 /** What a node says it runs, as Celery's events have it. */
-const SOFTWARE = { sw_ident: 'lovage', sw_ver: ownVersion(), sw_sys: type() } as const
+export const SOFTWARE = { sw_ident: 'lovage', sw_ver: ownVersion(), sw_sys: type() } as const
 
 /** Says that a worker is alive, every few seconds (celery/worker/heartbeat.py). */
 export class Heart {

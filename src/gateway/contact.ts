@@ -17,13 +17,16 @@ export class Contact {
   readonly #app: App
   readonly #clock: Clock
   readonly #outage: Outage
+  readonly #onReached: (broker: Broker) => void
   readonly #ended = new AbortController()
   #unwatch: (() => void) | undefined
 
-  constructor(app: App, clock: Clock, outage: Outage) {
+  /** `onReached`: the broker is there for the first time. */
+  constructor(app: App, clock: Clock, outage: Outage, onReached: (broker: Broker) => void) {
     this.#app = app
     this.#clock = clock
     this.#outage = outage
+    this.#onReached = onReached
   }
 
   /**
@@ -52,7 +55,9 @@ export class Contact {
   }
 
   #reached(broker: Broker): void {
-    if (!this.#ended.signal.aborted) this.#unwatch = this.#outage.watch(broker)
+    if (this.#ended.signal.aborted) return
+    this.#unwatch = this.#outage.watch(broker)
+    this.#onReached(broker)
   }
 
   async #again(): Promise<void> {

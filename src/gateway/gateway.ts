@@ -15,6 +15,7 @@ import { deskOf } from './desk.ts'
 import { Events } from './events.ts'
 import { handlerAnswer } from './handler.ts'
 import { Outage, Readiness } from './health.ts'
+import { type Herald, heraldOf, watching } from './herald.ts'
 import { Metrics } from './metrics.ts'
 import { Mount } from './mount.ts'
 import { aboutTask, openApi, type OpenApi, type RouteAbout } from './openapi.ts'
@@ -71,6 +72,7 @@ export class Gateway implements Service {
   readonly #routes: ServedRoute[] = []
   readonly #readiness: Readiness
   readonly #metrics: Metrics | undefined
+  readonly #herald: Herald | undefined
   readonly #outage: Outage
   readonly #events: Events
   #options: ResolvedOptions
@@ -91,6 +93,7 @@ export class Gateway implements Service {
     this.#longestWaitMs = this.#options.timeoutMs
     this.#outage = new Outage(clock, app.settings.publishTimeoutMs)
     this.#metrics = this.#options.metrics ? new Metrics(app, () => this.#desk.inFlight) : undefined
+    this.#herald = heraldOf(this, { app, clock, intervalMs: this.#options.eventIntervalMs })
     this.mount = new Mount({
       side: () => this.#opened(),
       routes: () => this.#served(),
@@ -229,10 +232,14 @@ export class Gateway implements Service {
   /** For who takes requests from another server: that one does not start us. */
   #opened(): HttpSide {
     if (!this.#contact && !this.#http) {
-      const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
+      const contact = (this.#contact = this.#newContact())
       contact.make(false).catch((error: unknown) => log('error', 'gateway', 'no broker', { error: messageOf(error) }))
     }
     return this.#side()
+  }
+
+  #newContact(): Contact {
+    return new Contact(this.#app, this.#clock, this.#outage, (broker) => this.#herald?.start(broker))
   }
 
   #side(): HttpSide {
@@ -240,7 +247,7 @@ export class Gateway implements Service {
       options: this.#options,
       clock: this.#clock,
       routes: this.#served(),
-      observe: this.#metrics?.observe,
+      ...watching(this.#metrics, this.#herald),
       longestWaitMs: this.#longestWaitMs + this.#app.settings.publishTimeoutMs,
     })
     return this.#http
@@ -248,7 +255,7 @@ export class Gateway implements Service {
 
   async #open(): Promise<void> {
     const { host, port, requireBroker, tls } = this.#options
-    const contact = (this.#contact = new Contact(this.#app, this.#clock, this.#outage))
+    const contact = (this.#contact = this.#newContact())
     if (requireBroker) await contact.make(true)
     const http = this.#side()
     try {
@@ -274,12 +281,13 @@ export class Gateway implements Service {
     this.#contact?.end()
     this.#contact = undefined
     await this.#starting?.catch(() => {})
+    const isTold = this.#herald?.stop()
     const http = this.#http
     this.#starting = this.#http = this.#url = undefined
     this.#events.close()
     await http?.close()
     this.#desk.refusal?.stop()
-    if (http) await this.#desk.abandoning.close()
+    await Promise.all([http && this.#desk.abandoning.close(), isTold])
   }
 }
 

@@ -59,6 +59,11 @@ export interface GatewayOptions {
   readonly bodyLimit?: number
   /** Answer `GET /metrics` with counts for Prometheus. Default false: they tell of the inside. */
   readonly metrics?: boolean
+  /**
+   * How often it tells of itself and of its routes by events, for the dashboard; 0: never. Default `'5s'`. See
+   * docs/guide-gateway-operations.md.
+   */
+  readonly eventInterval?: Duration
   /** Tell clients the type and message of a task's error. Default false: they see the task id only. */
   readonly exposeErrors?: boolean
   /** How long `stop()` lets requests in flight finish before it cuts them. Default `'10s'`. */
@@ -100,6 +105,7 @@ export interface ResolvedOptions {
   readonly refuseLate: boolean
   readonly bodyLimit: number
   readonly metrics: boolean
+  readonly eventIntervalMs: number
   readonly exposeErrors: boolean
   readonly gracePeriodMs: number
   readonly headersTimeoutMs: number
@@ -139,6 +145,7 @@ const CHECKS: Checks<Checked> = {
   refuseLate: flag,
   bodyLimit: whole(1),
   metrics: flag,
+  eventInterval: duration,
   exposeErrors: flag,
   gracePeriod: duration,
   headersTimeout: wait,
@@ -176,6 +183,7 @@ export function resolveOptions(given: GatewayOptions = {}): ResolvedOptions {
     refuseLate: chosen.refuseLate ?? false,
     bodyLimit: chosen.bodyLimit ?? 2 ** 20,
     metrics: chosen.metrics ?? false,
+    eventIntervalMs: chosen.eventInterval ?? 5_000,
     exposeErrors: chosen.exposeErrors ?? false,
     gracePeriodMs: chosen.gracePeriod ?? 10_000,
     // Node refuses headers that may take longer than the request they belong to.

@@ -64,6 +64,8 @@ export interface HttpParts {
   readonly routes: readonly ServedRoute[]
   /** Longest time that a route may keep its client waiting, in milliseconds. */
   readonly longestWaitMs: number
+  /** Told of each request whose headers are read. */
+  readonly begun?: ((exchange: Exchange) => void) | undefined
   /** Told of each request that has ended. */
   readonly observe?: ((exchange: Exchange) => void) | undefined
 }
@@ -72,7 +74,7 @@ export interface HttpParts {
 export type OpenHttp = (parts: HttpParts) => HttpSide
 
 /** Builds the server; it does not listen yet. */
-export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, observe }) => {
+export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, begun, observe }) => {
   const connections = new Connections()
   const hostAllowed = hostCheck(options.allowedHosts, options.host)
   const origins = originCheck(options.allowedOrigins)
@@ -83,6 +85,7 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, obse
     const exchange = new Exchange(request, reply.raw, clock)
     ;(request as Exchanged).exchange = exchange
     exchange.route = request.routeOptions?.url
+    begun?.(exchange)
     const { socket } = request.raw
     connections.begin(socket, reply.raw)
     reply.raw.once('close', () => {

@@ -49,17 +49,23 @@ export async function openBoard(
   const ask = (path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const { port } = new URL(board.url ?? '')
-      const sent = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', (part: string) => (text += part))
-        response.on('end', () => {
-          const answer = { status: response.statusCode ?? 0, headers: response.headers, text }
-          resolve({ ...answer, json: text.startsWith('{') ? (JSON.parse(text) as unknown) : undefined })
-        })
-      })
+      const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body)
+      // Node leaves it out of methods that it thinks have no body.
+      const length = text === undefined ? {} : { 'content-length': String(Buffer.byteLength(text)) }
+      const sent = request(
+        { host: '127.0.0.1', port, path, method, headers: { ...length, ...headers } },
+        (response) => {
+          let read = ''
+          response.setEncoding('utf8')
+          response.on('data', (part: string) => (read += part))
+          response.on('end', () => {
+            const answer = { status: response.statusCode ?? 0, headers: response.headers, text: read }
+            resolve({ ...answer, json: read.startsWith('{') ? (JSON.parse(read) as unknown) : undefined })
+          })
+        },
+      )
       sent.on('error', reject)
-      sent.end(body === undefined || typeof body === 'string' ? body : JSON.stringify(body))
+      sent.end(text)
     })
   return {
     app,
