@@ -94,8 +94,7 @@ export function TopBar() {
     <header class="topbar">
       <button type="button" class="seek" onClick={openPalette}>
         <Search size={15} aria-hidden="true" />
-        <span>Search or command</span>
-        <kbd>Ctrl K</kbd>
+        <span>Search or command</span> <kbd>Ctrl K</kbd>
       </button>
       <RangeChoice />
       <Flow />
