@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { Option, type Command } from 'commander'
 import type { ControlConfig } from '../supervisor/configuration.ts'
@@ -7,6 +8,7 @@ import { readControlConfiguration } from '../supervisor/read-configuration.ts'
 import { names, newCommand, wait } from './command-options.ts'
 import { ConsoleSession } from './ctl-console.ts'
 import { findConfiguration, PLACES } from './find-configuration.ts'
+import { upHome } from './up-home.ts'
 
 const HOSTS_TIMEOUT_MS = 5_000
 
@@ -88,6 +90,10 @@ function controlOf({ configuration, serverurl }: CtlOptions): ControlConfig {
   const read = (file: string): ControlConfig =>
     readControlConfiguration(file, { env: process.env, host: hostname(), temporary: tmpdir() })
   if (configuration !== undefined) return read(configuration)
+  const { socket } = upHome()
+  if (serverurl === undefined && existsSync(socket)) {
+    return { serverurl: `unix://${socket}`, username: null, password: null, prompt: 'lovage' }
+  }
   try {
     return read(findConfiguration())
   } catch (error) {

@@ -19,6 +19,7 @@ interface Entry {
 /** Every command. A module is loaded only when its command is the one that was asked for. */
 const COMMANDS: Readonly<Record<string, Entry>> = {
   dev: { summary: 'run all of it in one process, and again on each change', load: () => import('./dev.ts') },
+  up: { summary: 'keep every process of the configuration alive', load: () => import('./up.ts') },
   worker: { summary: 'run tasks from queues', load: () => import('./worker.ts') },
   gateway: { summary: 'answer HTTP requests with the results of tasks', load: () => import('./gateway.ts') },
   dashboard: { summary: 'show the fleet as web pages', load: () => import('./dashboard.ts') },
@@ -34,6 +35,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   status: { summary: 'show which workers are there', load: () => import('./status.ts') },
   inspect: { summary: 'ask workers what they do', load: () => import('./inspect.ts') },
   control: { summary: 'tell workers what to do', load: () => import('./control.ts') },
+  drain: { summary: 'have workers finish what they have in hand', load: () => import('./drain.ts') },
   dead: { summary: 'list, show, requeue or drop dead letters', load: () => import('./dead.ts') },
   migrate: { summary: 'print the settings of a celeryconfig.py as ours', load: () => import('./migrate.ts') },
   doctor: { summary: 'check what is configured, reachable and wrong', load: () => import('./doctor.ts') },

@@ -11,11 +11,16 @@ import { complaintOf } from './complaint.ts'
 import { EXIT } from './exit.ts'
 
 export interface RunOptions {
-  readonly file: string
-  /** What wins over the configuration. */
-  readonly given: Partial<SupervisorConfig>
+  /** Reads the configuration, as it is then. */
+  readonly read: () => SupervisorConfig
   /** `foreground` writes its log to stdout too; `daemon` is in the background already. */
   readonly mode: 'foreground' | 'silent' | 'daemon'
+  /** A second signal is sent on to what still ends. */
+  readonly twice?: boolean
+  /** Takes what the programs write. */
+  readonly onOutput?: (name: string, bytes: Buffer) => void
+  /** Called when all programs are begun. */
+  readonly onStarted?: (config: SupervisorConfig) => void
 }
 
 /** Reads the configuration as it is now. */
@@ -25,18 +30,17 @@ export function readHere(file: string, given: Partial<SupervisorConfig>): Superv
 
 /** Runs until a signal, or who speaks to it, ends it; after a restart with the configuration as it is then. */
 export async function runSupervisor(options: RunOptions): Promise<void> {
-  const { file, given, mode } = options
-  const reread = (): SupervisorConfig => readHere(file, given)
+  const { read: reread, mode, twice = false, onOutput, onStarted } = options
   keepWithoutStreams()
   try {
     let config = reread()
     becomeUser(config)
     if (mode === 'daemon') settleInBackground(config)
-    const signals = new Signals(reread)
+    const signals = new Signals(reread, twice)
     let how: Ending
     for (;;) {
       const supervisor = new Supervisor({
-        ...{ config, reread, env: process.env },
+        ...{ config, reread, env: process.env, onOutput },
         echo: mode === 'foreground' ? (line) => void process.stdout.write(line) : undefined,
       })
       // They listen before any program starts, which may well ask; where one cannot, nothing is started.
@@ -46,6 +50,7 @@ export async function runSupervisor(options: RunOptions): Promise<void> {
       try {
         const isWritten = await begin(supervisor, config)
         if (signals.isShutdown) supervisor.leave('shutdown')
+        onStarted?.(config)
         if (process.connected) process.send?.({ started: true })
         how = await supervisor.ended
         if (isWritten) removePidfile(config.pidfile)
@@ -95,9 +100,11 @@ class Signals {
   isShutdown = false
   #supervisor: Supervisor | undefined
   readonly #reread: () => SupervisorConfig
+  readonly #twice: boolean
 
-  constructor(reread: () => SupervisorConfig) {
+  constructor(reread: () => SupervisorConfig, twice: boolean) {
     this.#reread = reread
+    this.#twice = twice
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) process.on(signal, () => this.#shutdown(signal))
     process.on('SIGHUP', () => this.#restart())
     process.on('SIGUSR2', () => void this.#reopen())
@@ -108,6 +115,10 @@ class Signals {
   }
 
   #shutdown(signal: string): void {
+    if (this.isShutdown && this.#twice) {
+      this.#supervisor?.log.write('warn', `received ${signal} again: what still runs is told again`)
+      for (const process of this.#supervisor?.processes ?? []) process.signal(process.config.stopsignal)
+    }
     this.isShutdown = true
     this.#supervisor?.log.write('warn', `received ${signal} indicating exit request`)
     void this.#supervisor?.stop()

@@ -71,9 +71,10 @@ all and end, SIGHUP stops all and starts with the configuration as it is then, S
 async function run(options: SuperviseOptions): Promise<void> {
   const file = options.configuration ?? findConfiguration()
   const given = givenBy(options)
-  const config = readHere(file, given)
-  if (options.daemonized) return runSupervisor({ file, given, mode: 'daemon' })
-  if (config.nodaemon) return runSupervisor({ file, given, mode: config.silent ? 'silent' : 'foreground' })
+  const read = (): SupervisorConfig => readHere(file, given)
+  const config = read()
+  if (options.daemonized) return runSupervisor({ read, mode: 'daemon' })
+  if (config.nodaemon) return runSupervisor({ read, mode: config.silent ? 'silent' : 'foreground' })
   process.exitCode = await daemonize()
 }
 

@@ -36,7 +36,25 @@ export function readConfiguration(path: string, place: ConfigPlace): SupervisorC
   if (!reader.ini.has('supervisord')) {
     throw reader.invalid('supervisord', undefined, 'is missing', 'Add the section, if only its heading')
   }
-  return { ...readOwn(reader, warnings, place.temporary), file: reader.file, warnings, ignored: ignored(reader) }
+  return settled(reader, place, warnings)
+}
+
+/** Sections and their options, as a configuration file has them. */
+export type ConfigSections = Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>
+
+/** As {@link readConfiguration}, of what is in memory; `file` is what errors call it, and its directory is `%(here)s`. */
+export function configurationOf(given: ConfigSections, file: string, place: ConfigPlace): SupervisorConfig {
+  const here = dirname(resolve(file))
+  const sections = { supervisord: {}, ...given }
+  const ini: Ini = new Map(
+    Object.entries(sections).map(([name, options]) => {
+      const entries = Object.entries(options).map(
+        ([option, value]) => [option.toLowerCase(), { value: String(value), file, line: 1, here }] as const,
+      )
+      return [name, { name, file, line: 1, entries: new Map(entries) }]
+    }),
+  )
+  return settled(readerOf(ini, resolve(file), place), place, [])
 }
 
 /** Reads `[supervisorctl]` alone, whatever the rest is like. Throws as {@link readConfiguration}. */
@@ -44,16 +62,24 @@ export function readControlConfiguration(path: string, place: ConfigPlace): Cont
   return readControl(readSections(path, place, []))
 }
 
-function readSections(path: string, { env, host }: ConfigPlace, warnings: string[]): SectionReader {
+function settled(reader: SectionReader, { temporary }: ConfigPlace, warnings: string[]): SupervisorConfig {
+  return { ...readOwn(reader, warnings, temporary), file: reader.file, warnings, ignored: ignored(reader) }
+}
+
+function readSections(path: string, place: ConfigPlace, warnings: string[]): SectionReader {
   const file = resolve(path)
-  const here = dirname(file)
   const ini: Ini = new Map()
-  readIni(contents(file), file, here, ini)
-  const variables = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
-  const expansions: Expansions = { here, host_node_name: host, ...named(variables) }
-  const reader = new SectionReader(ini, file, env['HOME'] ?? '~', expansions)
+  readIni(contents(file), file, dirname(file), ini)
+  const reader = readerOf(ini, file, place)
   readIncluded(reader, warnings)
   return reader
+}
+
+function readerOf(ini: Ini, file: string, { env, host }: ConfigPlace): SectionReader {
+  const here = dirname(file)
+  const variables = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const expansions: Expansions = { here, host_node_name: host, ...named(variables) }
+  return new SectionReader(ini, file, env['HOME'] ?? '~', expansions)
 }
 
 function named(variables: readonly (readonly [string, string])[]): Record<string, string> {

@@ -13,16 +13,18 @@ export interface SinkOptions {
   readonly log: MainLog
   /** The process itself: its channels are made before it. */
   readonly find: () => Subprocess
+  readonly onOutput: ((name: string, bytes: Buffer) => void) | undefined
 }
 
 /** Who is told of what a process writes: its pool, who listens to events, the log at level debug. */
-export function sinkOf(channel: LogChannel, { config, pool, events, log, find }: SinkOptions): OutputSink {
+export function sinkOf(channel: LogChannel, { config, pool, events, log, find, onOutput }: SinkOptions): OutputSink {
   const { eventsEnabled, captureMaxbytes } = config[channel]
   const upper = channel === 'stdout' ? 'STDOUT' : 'STDERR'
   const isCopied = log.isLogged('debug')
   const tellsReady = config.ready?.kind === 'log'
   const onLogged = (bytes: Buffer): void => {
     if (tellsReady) find().heard(bytes)
+    onOutput?.(config.name, bytes)
     if (isCopied) log.write('debug', `'${config.name}' ${channel} output:\n${bytes.toString()}`)
     if (eventsEnabled) events.notify(`PROCESS_LOG_${upper}`, outputPayload(find(), bytes, channel))
   }
@@ -32,6 +34,6 @@ export function sinkOf(channel: LogChannel, { config, pool, events, log, find }:
       captureMaxbytes > 0
         ? (bytes) => events.notify(`PROCESS_COMMUNICATION_${upper}`, outputPayload(find(), bytes))
         : undefined,
-    onLogged: eventsEnabled || isCopied || tellsReady ? onLogged : undefined,
+    onLogged: eventsEnabled || isCopied || tellsReady || onOutput ? onLogged : undefined,
   }
 }

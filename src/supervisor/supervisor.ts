@@ -32,6 +32,8 @@ export interface SupervisorOptions {
   readonly clock?: Clock
   /** Takes each line of the supervisor's own log too, with its end. */
   readonly echo?: ((line: string) => void) | undefined
+  /** Takes what the programs write, both channels. */
+  readonly onOutput?: ((name: string, bytes: Buffer) => void) | undefined
 }
 
 /** Why a supervisor has ended. */
@@ -63,13 +65,15 @@ export class Supervisor implements Service, Keeper {
   readonly #stateFile: StateFile
   readonly #listeners = new Set<StateListener>()
   readonly #ticks: Ticks
+  readonly #onOutput: SupervisorOptions['onOutput']
   #pipes: Pipes | undefined
   #state: SupervisorState = 'RUNNING'
   #end!: (how: Ending) => void
   #starting: Promise<void> | undefined
   #ending: Promise<void> | undefined
 
-  constructor({ config, reread, env, clock = systemClock, echo }: SupervisorOptions) {
+  constructor({ config, reread, env, clock = systemClock, echo, onOutput }: SupervisorOptions) {
+    this.#onOutput = onOutput
     this.#config = config
     this.latest = config
     this.reread = reread
@@ -245,7 +249,7 @@ export class Supervisor implements Service, Keeper {
 
   async #makeProcess(config: ProcessConfig, group: string, pool: ListenerPool | undefined): Promise<Subprocess> {
     const { childlogdir: folder, identifier, stripAnsi } = this.#config
-    const sink = { config, pool, events: this.events, log: this.log, find: () => made }
+    const sink = { config, pool, events: this.events, log: this.log, find: () => made, onOutput: this.#onOutput }
     const channels = await Channels.make({
       ...{ config, pipes: this.pipes, logFiles: this.logFiles, stripAnsi },
       auto: { folder, identifier, unique: () => this.clock.uuid().slice(0, 8) },
