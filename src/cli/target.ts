@@ -116,6 +116,10 @@ async function targetOfConfig(
   for (const [name, process] of Object.entries(config.processes)) {
     processes[name] = process
     if (process.run === 'worker') continue
+    if (process.run === 'dashboard') {
+      if (process.hosts !== undefined) processes[name] = { ...process, hosts: from(process.hosts) }
+      continue
+    }
     const module = from(process.module)
     processes[name] = { ...process, module }
     if (process.run === 'gateway' ? gateways : beats) files.add(module)
