@@ -12,6 +12,9 @@ import {
   type Check,
   type Checks,
 } from './check.ts'
+import { resolveHosts, type HostProcesses, type ResolvedHost } from './config-hosts.ts'
+
+export type { HostProcesses } from './config-hosts.ts'
 
 /** A process that runs tasks. */
 export interface WorkerProcess {
@@ -53,8 +56,6 @@ export interface DashboardProcess {
   readonly port?: number
   /** Address to listen on. Default `127.0.0.1`. */
   readonly host?: string
-  /** File of the hosts whose supervisors it shows, as `lovage ctl --hosts` reads it. Relative to the configuration file. */
-  readonly hosts?: string
 }
 
 /** One process of a deployment. */
@@ -68,6 +69,8 @@ export interface LovageConfig {
   readonly tasks?: readonly string[]
   /** The processes, by name. Default: one worker. */
   readonly processes?: Readonly<Record<string, ProcessConfig>>
+  /** Supervisors that are looked at and steered from here: `lovage ctl --hosts`, the dashboard. Default: none. */
+  readonly hosts?: readonly HostProcesses[]
   /** Commands that `lovage dev` shows at its start, for people who see the project for the first time. Default: none. */
   readonly tryIt?: readonly TryIt[]
 }
@@ -87,6 +90,7 @@ export interface ResolvedConfig {
   readonly app: string
   readonly tasks: readonly string[]
   readonly processes: Readonly<Record<string, ProcessConfig>>
+  readonly hosts: readonly ResolvedHost[]
   readonly tryIt: readonly TryIt[]
 }
 
@@ -124,7 +128,6 @@ const DASHBOARD: Checks<Checked<DashboardProcess>> = {
   run: oneOf('dashboard'),
   port: whole(0, 65_535),
   host: text,
-  hosts: text,
 }
 
 const anyObject: Check<Record<string, unknown>> = (value) => {
@@ -145,6 +148,7 @@ interface CheckedConfig {
   app: string
   tasks: readonly string[]
   processes: Record<string, unknown>
+  hosts: readonly unknown[]
   tryIt: readonly TryIt[]
 }
 
@@ -152,6 +156,8 @@ const CONFIG: Checks<CheckedConfig> = {
   app: text,
   tasks: listOf(text),
   processes: anyObject,
+  // Each entry is checked by itself, under a name that tells which it is.
+  hosts: listOf((value) => value),
   tryIt: listOf(tried),
 }
 
@@ -173,13 +179,15 @@ export function resolveConfig(raw: unknown, { file }: { file: string }): Resolve
       'Write export default defineConfig({ ... })',
     )
   }
-  const { app, tasks = [], processes = { worker: { run: 'worker' } }, tryIt = [] } = checkAll(raw, CONFIG, under(''))
+  const checked = checkAll(raw, CONFIG, under(''))
+  const { app, tasks = [], processes = { worker: { run: 'worker' } }, tryIt = [] } = checked
   if (app === undefined) throw invalid('app', 'is missing', "Name the module that exports app: app: './tasks.ts'")
   const resolved: Record<string, ProcessConfig> = {}
   for (const [name, process] of Object.entries(processes)) {
     resolved[name] = resolveProcess(process, `processes.${name}`, under(`processes.${name}.`), invalid)
   }
-  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved), tryIt: Object.freeze(tryIt) })
+  const hosts = Object.freeze(resolveHosts(checked.hosts ?? [], under))
+  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved), hosts, tryIt: Object.freeze(tryIt) })
 }
 
 function resolveProcess(

@@ -74,8 +74,8 @@ async function run(name: string | undefined, flags: DashboardFlags, self: Comman
     assertShared(app.settings, 'A dashboard by itself', 'Use `lovage dev`, which runs all in one process')
     const { dashboard } = await import('../dashboard/dashboard.ts')
     const configured = chosenProcess(target, 'dashboard', name, self)
-    const { port = configured?.port, host = configured?.host, hosts = configured?.hosts } = flags
-    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(app, hosts))
+    const { port = configured?.port, host = configured?.host, hosts } = flags
+    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(target, hosts))
     return {
       start: () => made.start(),
       announce: () => printBanner(target, { dashboards: [made] }),

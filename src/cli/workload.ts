@@ -85,14 +85,15 @@ export async function gatewaysOf(target: Target, { port, host }: ListenOptions):
 }
 
 /** The dashboards of a target; one, where it names none: whoever tries things out wants to see them. */
-async function dashboardsOf({ app, processes }: Target): Promise<Dashboard[]> {
+async function dashboardsOf(target: Target): Promise<Dashboard[]> {
+  const { app, processes } = target
   const { dashboard } = await import('../dashboard/dashboard.ts')
   const { sourcesOf } = await import('./dashboard-sources.ts')
   const configured = Object.values(processes).filter((process) => process.run === 'dashboard')
   const made: Dashboard[] = []
-  for (const { port, host, hosts } of configured.length > 0 ? configured : [{ run: 'dashboard' as const }]) {
+  for (const { port, host } of configured.length > 0 ? configured : [{ run: 'dashboard' as const }]) {
     const wanted = port ?? portOf(process.env['LOVAGE_DASHBOARD_PORT'])
-    made.push(dashboard(app, { port: wanted, host }, await sourcesOf(app, hosts)))
+    made.push(dashboard(app, { port: wanted, host }, await sourcesOf(target)))
   }
   return made
 }
