@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { didYouMean, Unfit } from '../app/check.ts'
 import { LovageError, messageOf } from '../base/errors.ts'
 import { ACTION_ROLES, type ActionName } from './action-api.ts'
@@ -35,7 +36,7 @@ export const actions: DashboardPart = (server, context) => {
   context.onStop(() => jobs.stop())
   server.get('/api/v1/jobs', list)
 
-  server.post('/api/v1/actions/:name', { bodyLimit: MOST_BODY }, async (request): Promise<ActionAnswer> => {
+  const act = async (request: FastifyRequest): Promise<ActionAnswer> => {
     const { name } = request.params as { name: string }
     const known = Object.hasOwn(ACTIONS, name) ? (name as ActionName) : undefined
     if (known === undefined) {
@@ -63,7 +64,8 @@ export const actions: DashboardPart = (server, context) => {
       await write(isRefused ? 'refused' : 'failed', messageOf(error))
       throw error
     }
-  })
+  }
+  server.route({ method: 'POST', url: '/api/v1/actions/:name', bodyLimit: MOST_BODY, handler: act })
 }
 
 function readInput(action: ActionName, body: unknown): unknown {

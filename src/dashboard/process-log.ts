@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { LovageError } from '../base/errors.ts'
 import type { LogPiece } from './action-api.ts'
 import type { DashboardPart } from './context.ts'
@@ -19,7 +20,7 @@ const MOST_READS = 20
 export const processLog: DashboardPart = (server, { sources: { hosts }, options }) => {
   const redactor = new Redactor(options.redact)
   let reads = 0
-  server.get('/api/v1/processes/log', {}, async (request): Promise<LogPiece> => {
+  const read = async (request: FastifyRequest): Promise<LogPiece> => {
     const { target, channel, length, offset } = single(request.query)
     const [host = '', ...rest] = target.split(':')
     const process = rest.join(':')
@@ -39,7 +40,8 @@ export const processLog: DashboardPart = (server, { sources: { hosts }, options 
     } finally {
       reads--
     }
-  })
+  }
+  server.route({ method: 'GET', url: '/api/v1/processes/log', handler: read })
 }
 
 /** What is asked for once; what comes twice is left out. */

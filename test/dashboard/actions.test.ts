@@ -6,45 +6,12 @@ import { systemClock } from '../../src/base/clock.ts'
 import { deadLetter } from '../../src/broker/dead-letters.ts'
 import { ACTION_ROLES } from '../../src/dashboard/action-api.ts'
 import type { AuditEntry, Job } from '../../src/dashboard/api.ts'
-import { Jobs } from '../../src/dashboard/jobs.ts'
-import type { HostSource, ScheduleSource } from '../../src/dashboard/sources.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
+import { asked, hosts, lets, schedules } from './fake-sources.ts'
 import { type Board, openBoard, PASSWORD, threeUsers, TOKEN, TOKENS } from './open-board.ts'
 
 const WORKER = 'w1@board'
 const LONG = { timeout: 30_000 }
-
-/** Two schedules, one of which there is not. */
-const asked: string[] = []
-const schedules: ScheduleSource = {
-  list: async () => [],
-  next: async () => [],
-  pause: async (name) => void asked.push(`pause ${name}`),
-  resume: async (name) => void asked.push(`resume ${name}`),
-  run: async (name) => void asked.push(`run ${name}`),
-}
-
-/** A host whose process `bad` does not start, and `slow` waits to be let. */
-const lets: (() => void)[] = []
-const hosts: HostSource = {
-  hosts: [{ name: 'web-01', tags: [] }],
-  status: async () => [],
-  async *run(verb, [name = '']) {
-    asked.push(`${verb} ${name}`)
-    if (name.endsWith(':slow')) await new Promise<void>((resolve) => lets.push(resolve))
-    yield {
-      host: 'web-01',
-      name,
-      text: name.endsWith(':bad') ? 'ERROR (spawn error)' : `${verb}ed`,
-      isError: name.endsWith(':bad'),
-    }
-  },
-  tail: async (_host, process, channel, offset) => ({
-    text: offset > 0 ? 'more\n' : `${process} ${channel}\npassword=hunter2\n<script>alert(1)</script>\n`,
-    offset: 40,
-    overflow: false,
-  }),
-}
 
 let app: App
 let board: Board
@@ -305,21 +272,4 @@ describe('every action', () => {
     expect((await board.post(path, '{"__proto__":{"target":"x"}}', as('ana'))).status).toBe(400)
     expect((await board.post(path, '', as('ana'))).status).toBe(400)
   })
-})
-
-it('jobs are bounded', async () => {
-  const jobs = new Jobs(systemClock, () => {})
-  const plan = { title: 't', by: 'ana', targets: ['a'], atOnce: 1, stopOnFailure: false }
-  for (let at = 0; at < 60; at++) {
-    await new Promise<void>((resolve) => {
-      jobs.start({ ...plan, run: async () => ({ isError: false, text: '' }), onOver: () => resolve() })
-    })
-  }
-  expect(jobs.list()).toHaveLength(50)
-  const never = (): Promise<never> => new Promise(() => {})
-  for (let at = 0; at < 10; at++) jobs.start({ ...plan, run: never })
-  expect(() => jobs.start({ ...plan, run: never })).toThrow('ten others run')
-  expect(() => jobs.start({ ...plan, targets: Array.from({ length: 10_001 }, String), run: never })).toThrow(
-    'more than',
-  )
 })
