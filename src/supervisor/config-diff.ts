@@ -148,20 +148,11 @@ function texts(given: Readonly<Record<string, unknown>>): Options {
 
 function readyText(ready: ReadyConfig | null): string {
   if (ready === null) return 'startsecs'
-  switch (ready.kind) {
-    case 'exit':
-      return 'exit'
-    case 'tcp':
-      return `tcp://${ready.host}:${ready.port}`
-    case 'unix':
-      return `unix://${ready.path}`
-    case 'http':
-      return ready.url
-    case 'log':
-      return `log:${ready.pattern}`
-    case 'command':
-      return `command:${ready.command}`
-  }
+  if (ready.kind === 'tcp') return `tcp://${ready.host}:${ready.port}`
+  if (ready.kind === 'unix') return `unix://${ready.path}`
+  if (ready.kind === 'http') return ready.url
+  if (ready.kind === 'log') return `log:${ready.pattern}`
+  return ready.kind === 'exit' ? 'exit' : `command:${ready.command}`
 }
 
 const SECRET = /pass|pwd|secret|token|key|credential|auth|dsn|cookie/i
