@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { App } from '../app/app.ts'
 import type { Clock } from '../base/clock.ts'
 import type { HeardEvent } from '../fleet/listener.ts'
+import type { TaskPicture } from '../fleet/task-picture.ts'
 import type { Freshness, QueueRow, Role, TaskDetail, TaskList, TaskRow, Topic, WorkerDetail, WorkerRow } from './api.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { HostSource, ScheduleSource } from './sources.ts'
@@ -25,6 +26,8 @@ export interface TaskReader {
   readonly size: number
   get(id: string): TaskRow | undefined
   detail(id: string): TaskDetail | undefined
+  /** It, in the words of its events. */
+  picture(id: string): TaskPicture | undefined
   /** The newest first, until the reader stops. What it is given changes no more. */
   rows(): Iterable<TaskRow>
   /**

@@ -127,6 +127,7 @@ export class Dashboard implements Service {
         size: 0,
         get: () => undefined,
         detail: () => undefined,
+        picture: () => undefined,
         rows: () => [],
         query: async () => ({ rows: [], before: null, matching: 0, held: 0 }),
       },
