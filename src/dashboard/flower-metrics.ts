@@ -116,7 +116,8 @@ export class FlowerMetrics {
     if (type === 'worker-heartbeat' && typeof active === 'number') node.executing = active
   }
 
-  #hearTask({ type, hostname, heardAtMs, fields }: HeardEvent): void {
+  #hearTask(event: HeardEvent): void {
+    const { type, hostname, heardAtMs, fields } = event
     const { uuid, runtime } = fields
     if (typeof uuid !== 'string') return
     const known = this.#context.tasks.get(uuid)
