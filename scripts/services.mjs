@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl' | 'nginx' | 'supervisor'} Need */
+/** @typedef {'rabbitmq' | 'redis' | 'celery' | 'openssl' | 'nginx' | 'supervisor' | 'chromium'} Need */
 
 /**
  * @typedef {object} Service
@@ -43,10 +43,15 @@ export const SERVICES = {
     why: 'its supervisorctl drives our supervisor, and our commands drive it',
     packages: ['supervisor'],
   },
+  chromium: {
+    what: 'Chromium',
+    why: "the dashboard's pages are opened, looked at and pressed",
+    packages: ['chromium'],
+  },
 }
 
 /** @type {readonly Need[]} */
-export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl', 'nginx', 'supervisor']
+export const NEEDS = ['rabbitmq', 'redis', 'celery', 'openssl', 'nginx', 'supervisor', 'chromium']
 
 /** The folder of RabbitMQ's own scripts; the one on the PATH changes user and directory. */
 const RABBITMQ_FOLDERS = [
@@ -88,6 +93,7 @@ const PROBES = {
   openssl: () => findCommand('openssl') !== undefined,
   nginx: () => findCommand('nginx') !== undefined,
   supervisor: () => findCommand('supervisord') !== undefined && findCommand('supervisorctl') !== undefined,
+  chromium: () => findCommand('chromium') !== undefined,
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ResultBackend } from '../backend/backend.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, PublishTogether } from '../broker/broker.ts'
 import { type Chords, keptChords } from '../canvas/chords.ts'
 import type { Call } from '../canvas/plan.ts'
 import { queueChords } from '../canvas/queue-chords.ts'
@@ -9,9 +9,10 @@ import type { Store } from '../store/store.ts'
 import { assertChords, countsInQueues, keepsMarks } from './capabilities.ts'
 import { type Place, sendable } from './outgoing.ts'
 import type { Registry } from './registry.ts'
-import type { Client, Sender } from './send.ts'
+import type { Client, PublishWithOthers, Sender } from './send.ts'
 import type { Settings } from './settings.ts'
 import type { ResolvedTaskOptions } from './task-options.ts'
+import { sendTogether } from './together.ts'
 
 /** What sending canvases stands on. */
 export interface CanvasSendsOptions {
@@ -44,11 +45,16 @@ export class CanvasSends {
     return this.deliver({ ...call, options: { ...call.options, once: true } }, around)
   }
 
+  /** Brings tasks to the broker in one step, but for those that are for later. Rejects as `applyAsync` does. */
+  deliverTogether(calls: readonly Call[], around: Partial<Place>, together: PublishTogether): Promise<void> {
+    return sendTogether(calls, together, (call, withOthers) => this.deliver(call, around, withOthers))
+  }
+
   /** Brings one task to the broker. Rejects as `applyAsync` does. */
-  deliver(call: Call, around?: Partial<Place>): Promise<void> {
+  deliver(call: Call, around?: Partial<Place>, withOthers?: PublishWithOthers): Promise<void> {
     const { registry, settings, defaults, sender } = this.#options
     const task = sendable(call.task, registry.get(call.task)?.options ?? defaults, settings)
-    return sender.deliver(task, call, around)
+    return sender.deliver(task, call, around, withOthers)
   }
 
   /** Chords are counted in queues: what opens one has to say how many members it has. */

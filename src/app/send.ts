@@ -8,6 +8,7 @@ import type { LamportClock } from '../fleet/lamport.ts'
 import { pack } from '../protocol/compression.ts'
 import type { Serialized } from '../protocol/serializer.ts'
 import { isBare, NO_EMBED } from '../protocol/signature.ts'
+import type { Message } from '../protocol/message.ts'
 import { encodeTask, serializeBody, type TaskRequest } from '../protocol/task-message.ts'
 import { AsyncResult, type Waiting } from './async-result.ts'
 import { checkCallOptions, type CheckedCallOptions } from './call-options.ts'
@@ -52,6 +53,9 @@ const ONCE = 'A task that is sent with once'
 const MAX_DECLARED = 10_000
 
 type Publish = (to: Destination) => Promise<void>
+
+/** Publishes one message in one step with others. */
+export type PublishWithOthers = (message: Message, to: Destination) => Promise<void>
 
 /** What a call is sent by. */
 export type Sends = Pick<Sender, 'send'> & Composes & { readonly stream: StreamGround }
@@ -151,8 +155,16 @@ export class Sender {
     return new AsyncResult<Result>({ id, task: task.name, isIgnored, expiresAtMs, expectation }, this.#waiting)
   }
 
-  /** Brings a task of a canvas to the broker. Whoever wants to know how it ends listens for that before. */
-  async deliver(task: Sendable, call: Call, around: Partial<Place> = {}): Promise<void> {
+  /**
+   * Brings a task of a canvas to the broker. Whoever wants to know how it ends listens for that before.
+   * @param withOthers Used for what is due at once, and not when that has found no queue.
+   */
+  async deliver(
+    task: Sendable,
+    call: Call,
+    around: Partial<Place> = {},
+    withOthers?: PublishWithOthers,
+  ): Promise<void> {
     const { args, kwargs, embed, id, rootId, parentId, group, groupIndex, replyTo = '' } = call
     const options = readCallOptions(call.options, task.name)
     if (options.once && !keepsMarks(this.#settings)) assertStore(this.#settings, ONCE)
@@ -169,7 +181,7 @@ export class Sender {
     // Dropped by the broker unseen, it would leave what follows it waiting for ever: a worker is to say that it has expired.
     const mayVanish = isBare(embed) && around.isAwaited !== true
     const sending = mayVanish ? going : { ...going, expirationMs: undefined }
-    await this.#publish(broker, this.#publishing(broker, request, sending), going.route)
+    await this.#publish(broker, this.#publishing(broker, request, sending, withOthers), going.route)
     this.counts.sent++
     this.#sentEvents?.tell(broker, request, going.route)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
@@ -188,9 +200,19 @@ export class Sender {
     return outgoing(task, args, kwargs, call, { ...around, mark, written, nowMs: this.#clock.now() })
   }
 
-  #publishing(broker: Broker, request: TaskRequest, { route, expirationMs, dueAtMs: atMs }: Outgoing): Publish {
+  #publishing(
+    broker: Broker,
+    request: TaskRequest,
+    { route, expirationMs, dueAtMs: atMs }: Outgoing,
+    withOthers?: PublishWithOthers,
+  ): Publish {
     const message = encodeTask(request, { expirationMs, deliveryMode: route.deliveryMode })
-    return (to) => publishAt(broker, message, to, { atMs, nowMs: this.#clock.now() })
+    let first = atMs === undefined ? withOthers : undefined
+    return (to) => {
+      const publish = first
+      first = undefined
+      return publish ? publish(message, to) : publishAt(broker, message, to, { atMs, nowMs: this.#clock.now() })
+    }
   }
 
   /** Returns at once what the broker returns, as long as the queue is known to be there. */

@@ -180,8 +180,21 @@ export interface DelayedMessage {
   readonly message: Message
 }
 
-/** Looks at one message that waits. `false`: it wants to see no more. */
-export type Visit = (delivery: Delivery) => void | false | Promise<void | false>
+/** A message, and where it is to go. */
+export interface Posting {
+  readonly message: Message
+  readonly to: Destination
+}
+
+/**
+ * Publishes messages in one step: all of them or none, whoever dies but the broker. Resolves when it holds them, with those
+ * that no queue has taken. Where it throws as `publish` does, they are there or they are not, all; what is in the hands of
+ * the visitor comes back to the queue behind them, never before. Nothing of that is to be settled after it.
+ */
+export type PublishTogether = (postings: readonly Posting[]) => Promise<readonly Posting[]>
+
+/** Looks at one message that waits. `false`: it wants to see no more. `together` is there on RabbitMQ. */
+export type Visit = (delivery: Delivery, together?: PublishTogether) => void | false | Promise<void | false>
 
 export interface QueueDepth {
   readonly queue: string

@@ -1,8 +1,17 @@
 import type { ChordPart, ResultGroups } from '../backend/groups.ts'
+import type { PublishTogether } from '../broker/broker.ts'
 import type { ResultTree } from '../protocol/result-tree.ts'
 
-/** What is done with the parts of a chord, all of them. `tree`: what the group is made of, where Python has kept that. */
-export type Gathered = (parts: readonly ChordPart[], tree: ResultTree | undefined) => Promise<void>
+/**
+ * What is done with the parts of a chord, all of them.
+ * @param tree What the group is made of, where Python has kept that.
+ * @param together Publishes what follows in one step with the end of the chord, where that can be.
+ */
+export type Gathered = (
+  parts: readonly ChordPart[],
+  tree: ResultTree | undefined,
+  together?: PublishTogether,
+) => Promise<void>
 
 /** Where the members of chords are counted. Everything may be asked for again: it comes to the same. */
 export interface Chords {

@@ -3,7 +3,7 @@ import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { isLovageError } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import type { Broker, BrokerAdmin, Delivery } from '../broker/broker.ts'
+import type { Broker, BrokerAdmin, Delivery, Posting, PublishTogether } from '../broker/broker.ts'
 import { JSON_TYPE } from '../protocol/content.ts'
 import { decodeJson, encodeJson, type JsonTypes } from '../protocol/json.ts'
 import { payloadText } from '../protocol/outcome.ts'
@@ -41,6 +41,8 @@ interface Contents {
   readonly added: Set<string>
   readonly parts: Map<string, ChordPart & { readonly index: number }>
   messages: number
+  /** What follows the chord has been sent. */
+  isSent: boolean
 }
 
 /**
@@ -48,7 +50,9 @@ interface Contents {
  * message says how many members there are; each end of a member is one more, and so is each member that is added. Whoever
  * puts one in looks at how many there are, and, when they may be all, reads them: while one process does, the others find
  * the first message gone. So the last who puts a part in, or who comes after it with its task, sees all of them. The body
- * is sent while the parts are in hand, and then the queue is deleted.
+ * is sent while the parts are in hand, in one step with a last message that says so, and then the queue is deleted. That
+ * message is not kept on disk: where the broker itself dies, of which it is not known what it has kept, the body is rather
+ * sent again than not at all.
  */
 export function queueChords({ broker, admin, clock, expiresMs, types }: QueueChordsOptions): Chords {
   const ageMs = expiresMs > 0 ? Math.min(Math.ceil(expiresMs), LONGEST_MS) : LONGEST_MS
@@ -60,9 +64,8 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     for (const oldest of needed.keys()) if (needed.size > MOST_KNOWN) needed.delete(oldest)
   }
   const put = async (groupId: string, text: string): Promise<void> => {
-    const body = Buffer.from(text)
-    const message = { headers: {}, body, contentType: JSON_TYPE, contentEncoding: 'utf-8', deliveryMode: 2 } as const
-    await broker.publish(message, { exchange: '', routingKey: queueOf(groupId) })
+    const { message, to } = posting(groupId, text, 2)
+    await broker.publish(message, to)
   }
   /** False: there is no such chord, any more or at all. */
   const putIfOpen = async (groupId: string, text: string): Promise<boolean> => {
@@ -76,20 +79,26 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
       return false
     }
   }
+  const hasMore = async (groupId: string): Promise<boolean> =>
+    ((await admin.depth(queueOf(groupId)))?.messages ?? 0) > 0
   const isWorthALook = async (groupId: string, least: number): Promise<boolean> => {
     const depth = await admin.depth(queueOf(groupId))
     return depth !== undefined && depth.messages >= least
   }
   /** Reads the chord, and acts if all are in. `busy`: somebody else has its first message. */
   const look = async (groupId: string, isPatient: boolean, act: Gathered): Promise<'done' | 'busy' | 'incomplete'> => {
-    const contents: Contents = { size: undefined, added: new Set(), parts: new Map(), messages: 0 }
+    const contents: Contents = { size: undefined, added: new Set(), parts: new Map(), messages: 0, isSent: false }
     let isDone = false
     try {
-      await admin.visit(queueOf(groupId), Infinity, async (delivery) => {
+      await admin.visit(queueOf(groupId), Infinity, async (delivery, together) => {
         read(delivery, contents)
-        if (contents.size === undefined && isPatient) return false
-        if (!isComplete(contents)) return undefined
-        await act(inOrder(contents), undefined)
+        if (!contents.isSent) {
+          if (contents.size === undefined && isPatient) return false
+          if (!isComplete(contents)) return undefined
+          // Who has sent what follows, and has died since, has said so in the last message.
+          if (together && (await hasMore(groupId))) return undefined
+          await act(inOrder(contents), undefined, together && withMark(together, groupId))
+        }
         await admin.deleteQueue(queueOf(groupId))
         isDone = true
         return false
@@ -136,6 +145,20 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
   }
 }
 
+function posting(groupId: string, text: string, deliveryMode: 1 | 2): Posting {
+  const body = Buffer.from(text)
+  const message = { headers: {}, body, contentType: JSON_TYPE, contentEncoding: 'utf-8', deliveryMode } as const
+  return { message, to: { exchange: '', routingKey: queueOf(groupId) } }
+}
+
+/** What is published so says that it was. */
+function withMark(together: PublishTogether, groupId: string): PublishTogether {
+  return async (postings) => {
+    const mark = posting(groupId, encodeJson({ sent: true }), 1)
+    return (await together([...postings, mark])).filter((one) => one !== mark)
+  }
+}
+
 /** The queue of a chord. */
 function queueOf(groupId: string): string {
   return `lovage.chord.${groupId}`
@@ -156,7 +179,8 @@ function read({ message }: Delivery, contents: Contents): void {
       index: typeof index === 'number' ? index : Infinity,
     })
   } else if (isRecord(value)) {
-    const { size, added } = value
+    const { size, added, sent } = value
+    if (sent === true) contents.isSent = true
     if (typeof size === 'number') contents.size ??= size
     if (typeof added === 'string') contents.added.add(added)
   }

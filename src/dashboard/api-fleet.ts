@@ -90,6 +90,8 @@ export interface DeadList {
   readonly queue: string
   readonly total: number
   readonly letters: readonly {
+    /** Its id and reason: what names it where it is requeued or dropped. */
+    readonly key?: string
     readonly id: string | null
     readonly task: string | null
     readonly code: string

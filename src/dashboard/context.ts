@@ -39,6 +39,8 @@ export interface TaskReader {
 
 /** Workers and queues as they are known here. */
 export interface FleetReader extends Freshness {
+  /** Gateways have been heard of. */
+  readonly hasGateways: boolean
   readonly workers: readonly WorkerRow[]
   readonly queues: readonly QueueRow[]
   worker(name: string): WorkerDetail | undefined

@@ -11,9 +11,10 @@ import { Lifecycle } from '../base/lifecycle.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { embeddedHome } from '../broker/open.ts'
-import { type DashboardContext, type DashboardSources, identityOf } from './context.ts'
+import { type DashboardSources, identityOf } from './context.ts'
 import { type DashboardOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { PARTS } from './parts.ts'
+import { type Basis, Running } from './running.ts'
 import { openServer } from './server.ts'
 import { sessionOf } from './session.ts'
 import { WebFiles } from './web-files.ts'
@@ -39,7 +40,7 @@ export class Dashboard implements Service {
   #options: ResolvedOptions
   #server: FastifyInstance | undefined
   #url: string | undefined
-  #ends: (() => void | Promise<void>)[] = []
+  #running: Running | undefined
 
   /** @throws LovageError `OPTION_INVALID` */
   constructor(app: App, options?: DashboardOptions, around: DashboardSurroundings = {}) {
@@ -89,11 +90,13 @@ export class Dashboard implements Service {
   async #open(): Promise<void> {
     const { host, port } = this.#options
     const server = openServer(this.#options, new WebFiles(this.#around.web))
-    const context = this.#context()
+    const running = (this.#running = new Running(this.#basis()))
+    const { context } = running
     try {
       server.get('/healthcheck', (_request, reply) => reply.type('text/plain; charset=utf-8').send('OK'))
       server.get('/api/v1/session', (request) => sessionOf(context, identityOf(request)))
       for (const part of PARTS) await part(server, context)
+      running.routes(server)
       await server.listen({ host, port })
     } catch (error) {
       await this.#close()
@@ -103,47 +106,24 @@ export class Dashboard implements Service {
     this.#server = server
     this.#url = urlOf(server.server.address() as AddressInfo, host, false)
     log('info', 'dashboard', 'listening', { url: this.#url })
+    await running.begin()
   }
 
   async #close(): Promise<void> {
     const server = this.#server
-    this.#server = this.#url = undefined
+    const running = this.#running
+    this.#server = this.#url = this.#running = undefined
+    running?.endStreams()
     await server?.close()
-    for (const end of this.#ends.splice(0).toReversed()) await end()
+    await running?.end()
   }
 
-  #context(): DashboardContext {
-    const { schedules, hosts } = this.#around
+  #basis(): Basis {
     const data = this.#options.data ?? join(homeOf(this.#app), 'dashboard')
     mkdirSync(dirname(data), { recursive: true, mode: 0o700 })
     mkdirSync(data, { recursive: true, mode: 0o700 })
-    return {
-      app: this.#app,
-      clock: this.#clock,
-      options: this.#options,
-      sources: { schedules, hosts },
-      data,
-      tasks: {
-        size: 0,
-        get: () => undefined,
-        detail: () => undefined,
-        picture: () => undefined,
-        rows: () => [],
-        query: async () => ({ rows: [], before: null, matching: 0, held: 0 }),
-      },
-      fleet: {
-        asOfMs: this.#clock.now(),
-        workers: [],
-        queues: [],
-        worker: () => undefined,
-        refresh: async () => {},
-        answers: () => undefined,
-      },
-      onEvents: () => () => {},
-      changed: () => {},
-      provide: () => {},
-      onStop: (end) => void this.#ends.push(end),
-    }
+    const { schedules, hosts } = this.#around
+    return { app: this.#app, clock: this.#clock, options: this.#options, data, sources: { schedules, hosts } }
   }
 }
 

@@ -38,7 +38,8 @@ export type TaskMoment = 'sent' | 'received' | 'started' | 'succeeded' | 'failed
 /** Of longer texts the beginning is kept: what one event holds, ten thousand tasks would hold in memory. */
 const MOST_TEXT = 16 * 1024
 
-const STATES: Readonly<Record<TaskMoment, State>> = {
+/** The state that each moment brings. */
+export const STATES: Readonly<Record<TaskMoment, State>> = {
   sent: 'PENDING',
   received: 'RECEIVED',
   started: 'STARTED',
@@ -137,7 +138,7 @@ const NOTHING_TOLD: Omit<TaskPicture, 'uuid'> = {
 }
 
 /** The event happened before the one that the state comes from. After a retry all begins anew. */
-function isBefore(state: State, now: State): boolean {
+export function isBefore(state: State, now: State): boolean {
   return state !== 'RETRY' && now !== 'RETRY' && precedence(state) > precedence(now)
 }
 

@@ -22,6 +22,7 @@ export interface EventTaker {
 /** Gives each event to those that have asked for it. */
 export class Events {
   readonly #takers = new Set<EventTaker>()
+  readonly #watchers = new Set<(name: EventName) => void>()
   #serial = 0
 
   add(taker: EventTaker): void {
@@ -30,6 +31,12 @@ export class Events {
 
   remove(taker: EventTaker): void {
     this.#takers.delete(taker)
+  }
+
+  /** Calls `watcher` with the name of each event; the returned function ends that. */
+  watch(watcher: (name: EventName) => void): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
   }
 
   /** Whether anybody would be told. */
@@ -42,6 +49,7 @@ export class Events {
     for (const taker of this.#takers) {
       if (taker.config.events?.some((wanted) => covers(wanted, name))) taker.accept(event)
     }
+    for (const watcher of this.#watchers) watcher(name)
   }
 }
 

@@ -9,12 +9,20 @@ const CHUNK = 64 * 1_024
 /**
  * What is in a log, and what comes to it from now on, until `signal` aborts. A rotated log is followed into its new file;
  * one that was emptied says so.
+ * @param from where to begin; default: so near the end as supervisord does
  */
-export async function* followLog(path: string, clock: Clock, signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* followLog(
+  path: string,
+  clock: Clock,
+  signal: AbortSignal,
+  from?: number,
+): AsyncGenerator<Buffer> {
   let file = await open(path, 'r')
   try {
     let { size, ino } = await file.stat()
     let at = size >= FIRST_BYTES ? size - FIRST_BYTES : 0
+    // A log that has become shorter meanwhile is all new.
+    if (from !== undefined) at = from <= size ? from : 0
     while (!signal.aborted) {
       for await (const chunk of rest(file, at, signal)) {
         at += chunk.length

@@ -8,18 +8,23 @@ import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { ServerConfig } from './configuration.ts'
+import { addApi } from './face-api.ts'
 import { isForeignHost, isForeignOrigin, passwordCheck } from './face-access.ts'
 import { FaceRouter, Refused, sendText, type FaceHandler } from './face-router.ts'
 import { followLog } from './follow-log.ts'
 import { listenOn } from './listen.ts'
 import type { Operations } from './operations.ts'
 import { callRpc } from './rpc.ts'
+import { addPage } from './face-page.ts'
+import type { StateFeed } from './state-feed.ts'
 import { isFault, readCall, RpcInvalid, writeFault, writeResult, type RpcCall, type RpcValue } from './xml-rpc.ts'
 
 /** What a face of a supervisor stands on. */
 export interface HttpFaceOptions {
   readonly config: ServerConfig
   readonly operations: Operations
+  /** Of all faces of one supervisor. */
+  readonly feed: StateFeed
   readonly clock?: Clock
 }
 
@@ -34,7 +39,7 @@ const PLAIN = 'text/plain;charset=utf-8'
 
 /**
  * One server of a supervisor, on TCP or on a Unix socket: XML-RPC under `/RPC2`, logs that go on under `/logtail` and
- * `/mainlogtail`, `/ok.html` for those who look whether it lives. Behind the password of its section, where there is one.
+ * `/mainlogtail`, `/ok.html` for those who look whether it lives, JSON under `/api/v1`, a page under `/`. Behind the password of its section, where there is one.
  * Nothing is changed by GET. On Node's own server: a framework would be a third of the memory of a supervisor.
  */
 export class HttpFace implements Service {
@@ -108,7 +113,7 @@ export class HttpFace implements Service {
   }
 
   #routes(): FaceRouter {
-    const { operations } = this.#options
+    const { operations, feed } = this.#options
     const router = new FaceRouter(BODY_LIMIT)
     const rpc: FaceHandler = ({ body }, response) => answerCall(operations, body, response)
     // supervisord takes whatever begins so.
@@ -122,6 +127,8 @@ export class HttpFace implements Service {
     const followProcess: FaceHandler = ({ params }, response) => this.#followProcess(params, response)
     router.get('/logtail/:name', followProcess)
     router.get('/logtail/:name/:channel', followProcess)
+    addApi(router, { operations, feed, follow: (...what) => this.#follow(...what) })
+    addPage(router, operations, this.#clock)
     return router
   }
 
@@ -137,14 +144,14 @@ export class HttpFace implements Service {
     return this.#follow(path, response)
   }
 
-  async #follow(path: string | undefined, response: ServerResponse): Promise<void> {
+  async #follow(path: string | undefined, response: ServerResponse, from?: number): Promise<void> {
     const found = path === undefined ? undefined : await stat(path).catch(() => undefined)
     if (path === undefined || !found) throw new Refused(404)
     const ended = new AbortController()
     response.once('close', () => ended.abort())
     const signal = AbortSignal.any([ended.signal, this.#gone.signal])
     // Few chunks ahead of who reads: it may read slowly, or not at all.
-    const stream = Readable.from(followLog(path, this.#clock, signal), { highWaterMark: 2 })
+    const stream = Readable.from(followLog(path, this.#clock, signal, from), { highWaterMark: 2 })
     // An empty log is answered at once too.
     response.writeHead(200, {
       'content-type': PLAIN,

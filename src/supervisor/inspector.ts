@@ -96,6 +96,13 @@ export class Inspector {
     )
   }
 
+  onChange(listener: Parameters<Operations['onChange']>[0]): () => void {
+    return this.supervisor.events.watch((name) => {
+      if (name.startsWith('PROCESS_GROUP_')) listener('groups')
+      else if (name === 'SUPERVISOR_STATE_CHANGE_STOPPING') listener('supervisor')
+    })
+  }
+
   protected assertUp(): void {
     if (this.supervisor.state !== 'RUNNING') throw faultError('SHUTDOWN_STATE')
   }

@@ -113,4 +113,6 @@ export interface Operations {
   onProcessState(
     listener: (change: { name: string; group: string; from: ProcessState; to: ProcessState }) => void,
   ): () => void
+  /** Called when a group has come or gone, and when the supervisor begins to end; the returned function ends that. */
+  onChange(listener: (what: 'groups' | 'supervisor') => void): () => void
 }

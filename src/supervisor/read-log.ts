@@ -35,6 +35,24 @@ export async function readTail(path: string | undefined, offset: number, length:
   }
 }
 
+/**
+ * What has come to a log since `offset`, at most `length` bytes from its end. supervisord's tail repeats what was read
+ * before, and says nothing of a log that has become shorter.
+ */
+export async function tailSince(
+  tail: (offset: number, length: number) => Promise<LogTail>,
+  offset: number,
+  length: number,
+): Promise<LogTail> {
+  const from = Math.max(0, offset)
+  const read = await tail(from, length)
+  // It was emptied, or rotated: all of it is new.
+  if (read.offset < from) return tail(0, length)
+  if (read.overflow) return read
+  const bytes = Buffer.from(read.text)
+  return { ...read, text: bytes.subarray(Math.max(0, bytes.length - (read.offset - from))).toString() }
+}
+
 type Read = (from: number, wanted: number) => Promise<string>
 
 async function withFile<T>(path: string | undefined, use: (read: Read, size: number) => Promise<T>): Promise<T> {

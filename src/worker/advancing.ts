@@ -1,12 +1,14 @@
 import type { CanvasSends } from '../app/canvas-sends.ts'
+import type { Place } from '../app/outgoing.ts'
 import type { Registry } from '../app/registry.ts'
 import type { ResultBackend } from '../backend/backend.ts'
 import type { ChordPart } from '../backend/groups.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
+import type { PublishTogether } from '../broker/broker.ts'
 import { advance, type Consequences, type Ending, NOTHING, type Part, type Surroundings } from '../canvas/advance.ts'
 import { failChord, type FullChord, join } from '../canvas/join.ts'
-import { type Call, sizeSaid } from '../canvas/plan.ts'
+import { type Call, type ChordSize, sizeSaid } from '../canvas/plan.ts'
 import { failureOf } from '../protocol/failure.ts'
 import { DEADLINE_HEADER, deadlineOf } from '../protocol/headers.ts'
 import { traceOfMessage } from '../protocol/trace-context.ts'
@@ -101,21 +103,23 @@ export class Advancing {
 
   /** @param isCopy They may have been sent before, by who is no more. */
   async #send({ chords, calls }: Consequences, request: TaskRequest, isCopy = false): Promise<void> {
-    const { canvas, insist } = this.#options
-    const { id, task } = request
-    if (chords.length > 0) {
-      const counted = await canvas.chords('A chord')
-      const open = async (): Promise<void> => {
-        for (const { groupId, size } of chords) await counted.open(groupId, size)
-      }
-      await insist('size of a chord could not be stored', { id, task }, open)
-    }
+    await this.#open(chords, request)
     for (const batch of batches(calls)) await Promise.all(batch.map((call) => this.#deliver(call, request, isCopy)))
   }
 
-  #deliver(call: Call, { stamps, stampedHeaders, custom }: TaskRequest, isCopy: boolean): Promise<void> {
+  async #open(chords: readonly ChordSize[], { id, task }: TaskRequest): Promise<void> {
+    if (chords.length === 0) return
     const { canvas, insist } = this.#options
-    const around = { stamps, stampedHeaders, deadlineMs: deadlineOf(custom), trace: traceOfMessage(custom) }
+    const counted = await canvas.chords('A chord')
+    const open = async (): Promise<void> => {
+      for (const { groupId, size } of chords) await counted.open(groupId, size)
+    }
+    await insist('size of a chord could not be stored', { id, task }, open)
+  }
+
+  #deliver(call: Call, request: TaskRequest, isCopy: boolean): Promise<void> {
+    const { canvas, insist } = this.#options
+    const around = placeBehind(request)
     const about = { id: call.id, task: call.task, after: call.parentId }
     const act = (): Promise<void> => (isCopy ? canvas.deliverCopy(call, around) : canvas.deliver(call, around))
     return insist('what follows a task could not be sent', about, act, { isFinal })
@@ -152,7 +156,7 @@ export class Advancing {
     const count = async (): Promise<void> => {
       const all = await chords.addPart(groupId, outcome, index, size)
       if (all === undefined) return
-      await chords.gather(groupId, all, (parts, tree) => this.#complete(chord, parts, tree, request))
+      await chords.gather(groupId, all, (...gathered) => this.#complete(chord, request, ...gathered))
     }
     try {
       await insist('part of a chord could not be counted', about, count, { isFinal })
@@ -165,15 +169,23 @@ export class Advancing {
   /** Sends the body of a chord whose parts are all in, or ends it. */
   async #complete(
     chord: FullChord,
+    request: TaskRequest,
     parts: readonly ChordPart[],
     tree: ResultTree | undefined,
-    request: TaskRequest,
+    together: PublishTogether | undefined,
   ): Promise<void> {
     const around = this.#around(request)
     try {
       const following = join(chord, parts, around, tree)
-      await this.#send(following, request, true)
-      await this.#carryOut({ ...following, chords: [], calls: [] }, request)
+      const others = { ...following, chords: [], calls: [] }
+      if (!together || following.calls.length === 0) {
+        await this.#send(following, request, true)
+        return await this.#carryOut(others, request)
+      }
+      // All that may be done twice comes first: behind the one step nothing is done again.
+      await this.#open(following.chords, request)
+      await this.#carryOut(others, request)
+      await this.#options.canvas.deliverTogether(following.calls, placeBehind(request), together)
     } catch (error) {
       if (!isFinal(error)) throw error
       log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
@@ -191,6 +203,11 @@ export class Advancing {
         log('error', 'worker', 'what follows a task is no canvas', { id, task, error: error.message }),
     }
   }
+}
+
+/** Where what follows a task stands. */
+function placeBehind({ stamps, stampedHeaders, custom }: TaskRequest): Partial<Place> {
+  return { stamps, stampedHeaders, deadlineMs: deadlineOf(custom), trace: traceOfMessage(custom) }
 }
 
 function* batches<T>(all: readonly T[]): Generator<readonly T[]> {

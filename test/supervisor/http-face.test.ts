@@ -1,62 +1,35 @@
 import { once } from 'node:events'
 import { appendFile, truncate } from 'node:fs/promises'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { HttpFaces } from '../../src/supervisor/http-faces.ts'
 import { writeCall } from '../../src/supervisor/xml-rpc.ts'
-import { freePort } from '../services/ports.ts'
 import { temporaryFolder } from '../services/reaper.ts'
-import { supervise, type Supervised } from './supervised.ts'
+import { faceScene, RIGHT } from './face-scene.ts'
 
-interface Asked {
-  readonly method?: string
-  readonly headers?: Record<string, string>
-  readonly body?: string
-}
-
-interface Scene extends Supervised {
-  readonly socket: string
-  readonly faces: HttpFaces
-  open(path: string, asked?: Asked & { over?: 'tcp' | 'socket' }): Promise<IncomingMessage>
-  status(path: string, asked?: Asked & { over?: 'tcp' | 'socket' }): Promise<number | undefined>
-}
-
-const RIGHT = { authorization: `Basic ${Buffer.from('admin:s3:cret').toString('base64')}` }
-
-async function scene(programs = '[program:cat]\ncommand=cat\nstartsecs=0\n', inet = ''): Promise<Scene> {
-  const socket = join(temporaryFolder('face'), 's.sock')
-  const port = await freePort()
-  const who = 'username=admin\npassword=s3:cret\n'
-  const servers = `[inet_http_server]\nport=127.0.0.1:${port}\n${who}${inet}[unix_http_server]\nfile=${socket}\n${who}`
-  const supervised = await supervise(`${programs}${servers}`)
-  const faces = new HttpFaces(supervised.supervisor.config.servers, supervised.operator)
-  onTestFinished(() => faces.stop())
-  await faces.start()
-  const open: Scene['open'] = async (path, { method = 'GET', headers = RIGHT, body, over = 'tcp' } = {}) => {
-    const where = over === 'tcp' ? { host: '127.0.0.1', port } : { socketPath: socket }
-    const asked = request({ ...where, path, method, headers, agent: false })
-    asked.end(body)
-    const [response] = (await once(asked, 'response')) as [IncomingMessage]
-    onTestFinished(() => void response.destroy())
-    return response
-  }
-  const status: Scene['status'] = async (path, asked) => {
-    const response = await open(path, asked)
-    response.destroy()
-    return response.statusCode
-  }
-  return { ...supervised, socket, faces, open, status }
-}
-
-const PATHS = ['/RPC2', '/ok.html', '/mainlogtail', '/logtail/cat', '/logtail/cat/stderr', '/', '/nosuch'] as const
+const PATHS = [
+  '/RPC2',
+  '/ok.html',
+  '/mainlogtail',
+  '/logtail/cat',
+  '/logtail/cat/stderr',
+  '/',
+  '/tail',
+  '/tail/cat/stdout',
+  '/page.css',
+  '/page.js',
+  '/api/v1/state',
+  '/api/v1/processes',
+  '/api/v1/events',
+  '/nosuch',
+] as const
 
 test('refuses everything without the right password', async () => {
-  const { status, operator } = await scene()
+  const { status, operator } = await faceScene()
   const body = writeCall('supervisor.stopProcess', ['cat'])
   const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
   const wrong = [undefined, 'Basic', 'Bearer s3:cret', basic('admin'), basic('admin:'), basic('admin:s3'), basic(':')]
@@ -72,11 +45,13 @@ test('refuses everything without the right password', async () => {
 })
 
 test('changes nothing by GET', async () => {
-  const { status, seen } = await scene()
+  const { status, seen } = await faceScene()
   const before = [...seen]
   for (const path of PATHS) await status(path)
   for (const action of ['stop', 'restart', 'clearlog']) {
-    expect(await status(`/index.html?processname=cat&action=${action}`)).toBe(404)
+    expect(await status(`/index.html?processname=cat&action=${action}`)).toBe(200)
+    expect(await status(`/act?name=cat&act=${action}`)).toBe(404)
+    expect(await status(`/api/v1/processes/cat/${action}`)).toBe(404)
   }
   for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
     const body = method === 'GET' ? undefined : writeCall('supervisor.stopProcess', ['cat'])
@@ -87,7 +62,7 @@ test('changes nothing by GET', async () => {
 })
 
 test('refuses names that are not of this machine, and pages of other origins', async () => {
-  const { status } = await scene(undefined, 'allowed_hosts=web.example.com, other\n')
+  const { status } = await faceScene(undefined, 'allowed_hosts=web.example.com, other\n')
   const host = (name: string): Promise<number | undefined> => status('/ok.html', { headers: { ...RIGHT, host: name } })
   for (const name of [
     'evil.example.com',
@@ -113,7 +88,7 @@ test('refuses names that are not of this machine, and pages of other origins', a
 })
 
 test('refuses what is no call, or too much', async () => {
-  const { status } = await scene()
+  const { status } = await faceScene()
   const post = (body: string): Promise<number | undefined> => status('/RPC2', { method: 'POST', body })
   expect(await post('hello')).toBe(400)
   expect(await post('')).toBe(400)
@@ -128,7 +103,7 @@ test('refuses what is no call, or too much', async () => {
 })
 
 test('follows a log of which 50 MB come with flat memory, however slowly it is read', async () => {
-  const { open, folder } = await scene(`[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile=%(here)s/cat.log\n`)
+  const { open, folder } = await faceScene(`[program:cat]\ncommand=cat\nstartsecs=0\nstdout_logfile=%(here)s/cat.log\n`)
   const megabyte = Buffer.alloc(2 ** 20, 'x\n')
   const response = await open('/logtail/cat')
   expect(response.headers).toMatchObject({ 'x-accel-buffering': 'no', 'content-type': 'text/plain;charset=utf-8' })
@@ -151,7 +126,7 @@ test('follows a log of which 50 MB come with flat memory, however slowly it is r
 
 test('follows a log into its next file, and says when it was emptied', async () => {
   const rotating = 'command=cat\nstartsecs=0\nstdout_logfile=%(here)s/cat.log\nstdout_logfile_maxbytes=1000\n'
-  const { open, operator, folder } = await scene(`[program:cat]\n${rotating}stdout_logfile_backups=2\n`)
+  const { open, operator, folder } = await faceScene(`[program:cat]\n${rotating}stdout_logfile_backups=2\n`)
   const response = await open('/logtail/cat/stdout')
   let text = ''
   response.on('data', (chunk: Buffer) => void (text += chunk.toString()))
@@ -167,7 +142,7 @@ test('follows a log into its next file, and says when it was emptied', async () 
 })
 
 test('ends the logs that are followed when it stops, and cuts off who sends no end', async () => {
-  const { open, faces, socket } = await scene()
+  const { open, faces, socket } = await faceScene()
   const response = await open('/mainlogtail')
   const ended = once(response.resume(), 'end')
   const slow = connect(socket)
@@ -181,7 +156,7 @@ test('ends the logs that are followed when it stops, and cuts off who sends no e
 })
 
 test('listens on a socket with its mode, in place of one that was left, but not of anything else', async () => {
-  const { socket, supervisor, operator } = await scene()
+  const { socket, supervisor, operator } = await faceScene()
   expect(statSync(socket).mode & 0o777).toBe(0o700)
   const again = new HttpFaces(supervisor.config.servers, operator)
   await expect(again.start()).rejects.toMatchObject({ code: 'SUPERVISOR_CANNOT_LISTEN' })

@@ -5,8 +5,12 @@ import { extname, join } from 'node:path'
 import type { ActionAnswer, TaskRow } from '../../src/dashboard/api.ts'
 import * as fleet from './fleet-facts.ts'
 import * as hosts from './host-facts.ts'
-import { log } from './process-facts.ts'
+import { gateways } from './gateway-facts.ts'
+import { log, processes } from './process-facts.ts'
+import { dead, queues } from './queue-facts.ts'
+import { schedules } from './schedule-facts.ts'
 import { taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
+import { worker, workers } from './worker-facts.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -18,6 +22,18 @@ const TYPES: Readonly<Record<string, string>> = {
 /** The policy under which the pages must work: no script or style in the page itself, nothing from elsewhere. */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+/** What `GET <topic>` answers. */
+const LISTS: Readonly<Record<string, (nowMs: number) => unknown>> = {
+  overview: fleet.overview,
+  workers,
+  queues,
+  schedules,
+  gateways,
+  processes,
+  audit: hosts.audit,
+  jobs: hosts.jobs,
+}
 
 /** What a page asked to be done. */
 interface Acted {
@@ -109,11 +125,10 @@ export class FixtureServer {
       const row = this.tasks.find(({ id }) => id === name)
       return row && (part === 'why' ? taskWhy(row) : taskDetail(row, this.tasks, now))
     }
-    if (room === 'workers' && name !== undefined) return fleet.worker(now, name)
-    if (room === 'queues' && name !== undefined && part === 'dead') return fleet.dead(now, name)
+    if (room === 'workers' && name !== undefined) return worker(now, name)
+    if (room === 'queues' && name !== undefined && part === 'dead') return dead(now, name)
     if (room === 'processes' && name === 'log') return log(url.searchParams)
-    const facts = ({ ...fleet, ...hosts } as Record<string, unknown>)[room ?? '']
-    return typeof facts === 'function' && name === undefined ? (facts as (nowMs: number) => unknown)(now) : undefined
+    return name === undefined ? LISTS[room ?? '']?.(now) : undefined
   }
 
   async #post(path: string, request: IncomingMessage, send: (status: number, body: unknown) => void): Promise<void> {

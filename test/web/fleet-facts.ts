@@ -1,12 +1,6 @@
 import type { Bucket, Overview, Session } from '../../src/dashboard/api.ts'
 import { drawing, HARMFUL } from './task-facts.ts'
 
-export { gateways } from './gateway-facts.ts'
-export { processes } from './process-facts.ts'
-export { dead, queues } from './queue-facts.ts'
-export { schedules } from './schedule-facts.ts'
-export { worker, workers } from './worker-facts.ts'
-
 export const SESSION: Session = {
   user: 'ana',
   role: 'admin',

@@ -5,6 +5,7 @@ import { Empty, Page } from '../parts/page.tsx'
 import { State, type Tone } from '../parts/state.tsx'
 import { Table, useNarrow, type Column } from '../parts/table.tsx'
 import { tasksHref } from './fleet-links.tsx'
+import './fleet.css'
 import './gateway.css'
 
 type Gateway = GatewayList['gateways'][number]

@@ -89,7 +89,7 @@ function Failing({ failing, range }: { failing: Facts['failing']; range: string 
               <span class="faint" title={one.error}>
                 {one.error}
               </span>
-              <Meter share={one.count / top} tone="bad" label={`${many(one.count, 'failure')}`} />
+              <Meter share={one.count / top} tone="bad" label={many(one.count, 'failure')} />
               <b class="number">{count(one.count)}</b>
               <span class="number faint" title="Of all runs of that name">
                 {percent(one.share)}

@@ -14,6 +14,7 @@ import { BatchDialog } from './process-batch.tsx'
 import { entriesOf, sectionsOf, VIEWS, type Entry, type Section, type Verb } from './process-groups.ts'
 import { ProcessLog } from './process-log.tsx'
 import { ProcessSection, Verbs } from './process-section.tsx'
+import './fleet.css'
 import './processes.css'
 
 /** Up to so many rows everything is unfolded; beyond, what needs a look. */

@@ -11,6 +11,7 @@ import { DeadLetters } from './dead-letters.tsx'
 import { Names, tasksHref, workerHref } from './fleet-links.tsx'
 import { waited } from './queue-waits.ts'
 import { Cannots, Consumers, Drain, Oldest, thinned, Told } from './queues.tsx'
+import './fleet.css'
 import './queues.css'
 
 const Chart = lazy(() => import('../parts/chart.tsx'))

@@ -9,6 +9,7 @@ import { Table, useNarrow, type Column } from '../parts/table.tsx'
 import { useUrlState } from '../shell/url-state.ts'
 import { queueHref, tasksHref } from './fleet-links.tsx'
 import { drainWords } from './queue-waits.ts'
+import './fleet.css'
 import './queues.css'
 
 /** Waiting longer than this wants a look. */

@@ -12,9 +12,9 @@ export async function inWords(schedule: string): Promise<string | null> {
   }
   if (schedule.trim().split(/\s+/).length !== 5) return null
   // Loaded where there is a crontab to be told: nobody else waits for it.
-  const { toString } = await import('cronstrue')
+  const { default: cronstrue } = await import('cronstrue')
   try {
-    return toString(schedule, { use24HourTimeFormat: true, verbose: false })
+    return cronstrue.toString(schedule, { use24HourTimeFormat: true, verbose: false })
   } catch {
     // Written in a way that this reader does not know, though the scheduler does.
     return null

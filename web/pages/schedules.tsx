@@ -13,6 +13,7 @@ import { useUrlState } from '../shell/url-state.ts'
 import { taskHref, tasksHref } from './fleet-links.tsx'
 import { DAY_MS, ribbonWords, ticksOf } from './schedule-ticks.ts'
 import { inWords } from './schedule-words.ts'
+import './fleet.css'
 import './schedules.css'
 
 type Schedule = ScheduleList['schedules'][number]

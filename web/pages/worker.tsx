@@ -12,6 +12,7 @@ import { Age, State } from '../parts/state.tsx'
 import { SlotLegend } from '../parts/slot-legend.tsx'
 import { queueHref, taskHref, tasksHref } from './fleet-links.tsx'
 import * as actions from './worker-actions.ts'
+import './fleet.css'
 import './workers.css'
 
 /** Of what runs, so many are listed; the grid shows all. */

@@ -11,6 +11,7 @@ import { Table, useNarrow, type Column } from '../parts/table.tsx'
 import { useUrlState } from '../shell/url-state.ts'
 import { Names, queueHref, tasksHref, workerHref } from './fleet-links.tsx'
 import { addQueue, autoscale, cancelQueue, grow, shrink, shutDown } from './worker-actions.ts'
+import './fleet.css'
 import './workers.css'
 
 /** From here on a loop is late enough for people to feel it. */

@@ -21,8 +21,8 @@ import { Declared } from '../declared.ts'
 import { tell } from '../tell.ts'
 import { AmqpDelays } from './amqp-delays.ts'
 import { AmqpConsumer, type ConsumerHost } from './amqp-consumer.ts'
-import { AmqpDelivery, type Hold } from './amqp-delivery.ts'
 import type { AmqpOptions } from './amqp-options.ts'
+import { visitQueue } from './amqp-visit.ts'
 import { Desk } from './desk.ts'
 import { type Link, type LinkChannel, LinkError } from './link.ts'
 import { linkKeeper } from './link-keeper.ts'
@@ -240,27 +240,15 @@ export class AmqpBroker implements Broker {
     const { clock, connectTimeoutMs, url } = this.#options
     const inTime = <T>(answer: Promise<T>): Promise<T> =>
       deadline(clock, answer, connectTimeoutMs, () => this.#noAnswer())
+    const { maxMessageBytes } = this.#options
+    const publish = (message: Message, to: Destination): Promise<void> => this.publish(message, to)
     const link = await this.#keeper.connected(connectTimeoutMs)
-    let channel: LinkChannel | undefined
-    let visited = 0
     try {
-      // A channel of its own: its end gives back, each to its place, what the visitor leaves.
-      channel = await inTime(link.openChannel({}))
-      const hold: Hold = { channel, unsettled: 0, onSettled: () => {} }
-      while (visited < limit) {
-        const got = await inTime(channel.get(queue))
-        if (!got) break
-        visited++
-        hold.unsettled++
-        if ((await visit(new AmqpDelivery(got, queue, hold))) === false) break
-      }
+      return await visitQueue(link, queue, limit, visit, { inTime, publish, maxMessageBytes })
     } catch (error) {
       const known = topologyError(error, `queue ${queue}`, url.redacted)
       throw known instanceof LinkError ? this.#noAnswer() : known
-    } finally {
-      if (channel) await inTime(channel.close()).catch(() => {})
     }
-    return visited
   }
 
   async #ask<T>(entity: string, work: (channel: LinkChannel) => Promise<T>): Promise<T> {

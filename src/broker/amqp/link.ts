@@ -46,6 +46,10 @@ export interface LinkEvents {
 export interface LinkChannel {
   readonly isOpen: boolean
   confirmSelect(): Promise<void>
+  /** From now on what is published and settled counts when it is committed. */
+  txSelect(): Promise<void>
+  /** What was published is safe when it resolves. */
+  txCommit(): Promise<void>
   /** @throws LovageError `ENCODE_FAILED`; then nothing was written. */
   publish(message: Message, to: Destination, mandatory: boolean): void
   declareExchange(spec: ExchangeSpec): Promise<void>

@@ -79,6 +79,14 @@ class WireChannel implements LinkChannel {
     await this.#channel.call('confirm.select', {})
   }
 
+  async txSelect(): Promise<void> {
+    await this.#channel.call('tx.select', {})
+  }
+
+  async txCommit(): Promise<void> {
+    await this.#channel.call('tx.commit', {})
+  }
+
   publish(message: Message, { exchange, routingKey }: Destination, mandatory: boolean): void {
     this.#channel.publish({ exchange, routingKey, mandatory, properties: propertiesOf(message), body: message.body })
   }

@@ -49,6 +49,8 @@ export class RabbitChannel {
   /** Published, not confirmed: whether they can be. */
   readonly #unconfirmed = new Map<number, boolean>()
   #isFlushPlanned = false
+  /** Published and not committed, where that is asked for. */
+  #uncommitted: (() => number)[] | undefined
 
   constructor(server: RabbitServer, connection: object, sink: ChannelSink) {
     this.server = server
@@ -74,7 +76,21 @@ export class RabbitChannel {
     this.#isConfirming = true
   }
 
+  txSelect(): void {
+    this.#uncommitted = []
+  }
+
+  /** Returns how long it takes until all is safe. */
+  txCommit(): number {
+    return Math.max(0, ...(this.#uncommitted ?? []).splice(0).map((publish) => publish()))
+  }
+
   publish(message: Message, to: Destination, mandatory: boolean): void {
+    if (this.#uncommitted) {
+      const onUnroutable = (): void => void (mandatory && this.sink.returned(message, to))
+      this.#uncommitted.push(() => this.server.publish(message, to, onUnroutable))
+      return
+    }
     const tag = ++this.#lastPublished
     if (this.#isConfirming) this.#unconfirmed.set(tag, false)
     const safeInMs = this.server.publish(message, to, () => mandatory && this.sink.returned(message, to))

@@ -51,6 +51,17 @@ export class RabbitLinkChannel implements LinkChannel {
     return this.#ask((peer) => peer.confirmSelect())
   }
 
+  txSelect(): Promise<void> {
+    return this.#ask((peer) => peer.txSelect())
+  }
+
+  async txCommit(): Promise<void> {
+    await this.#ask(
+      (peer) => peer.txCommit(),
+      (safeInMs) => safeInMs,
+    )
+  }
+
   publish(message: Message, to: Destination, mandatory: boolean): void {
     if (!this.isOpen) throw this.#problem ?? new LinkError('connection', 'the connection was closed')
     this.#tell((peer) => peer.publish(message, to, mandatory))
@@ -133,17 +144,21 @@ export class RabbitLinkChannel implements LinkChannel {
     return true
   }
 
-  #ask<T>(act: (peer: RabbitChannel) => T): Promise<T> {
+  /** @param delayMs how long the server takes until it answers */
+  #ask<T>(act: (peer: RabbitChannel) => T, delayMs?: (answer: T) => number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.isOpen) return reject(this.#problem ?? new LinkError('connection', 'the connection was closed'))
       this.#asked.add(reject)
       this.#link.toServer(() =>
         this.#onServer((peer) => {
           const answer = act(peer)
-          this.#hear(() => {
-            this.#asked.delete(reject)
-            resolve(answer)
-          })
+          const tell = (): void =>
+            this.#hear(() => {
+              this.#asked.delete(reject)
+              resolve(answer)
+            })
+          if (delayMs) this.#link.net.server.later(delayMs(answer), tell)
+          else tell()
         }),
       )
     })

@@ -3,7 +3,15 @@ import { currentTaskIfAny } from '../../app/current-task.ts'
 import { Ignore, Reject } from '../../app/control-flow.ts'
 import type { RegisteredTask } from '../../app/registry.ts'
 import type { Expectation, ReplyAddress, ResultBackend } from '../../backend/backend.ts'
-import type { Broker, BrokerDelays, Delivery, PublishOptions } from '../../broker/broker.ts'
+import type {
+  Broker,
+  BrokerAdmin,
+  BrokerDelays,
+  Delivery,
+  Posting,
+  PublishOptions,
+  PublishTogether,
+} from '../../broker/broker.ts'
 import type { Message } from '../../protocol/message.ts'
 import { isReady, type Outcome } from '../../protocol/outcome.ts'
 import type { FaultKit } from './faults.ts'
@@ -51,8 +59,29 @@ export function watchBroker(broker: Broker, { process, ledger, kit }: Watching):
         },
       })
     },
+    get admin() {
+      return broker.admin && watchAdmin(broker.admin, process, ledger)
+    },
     declare: (topology) => process.gate(broker.declare(topology)),
     probe: (timeoutMs) => process.gate(broker.probe(timeoutMs)),
+  })
+}
+
+/** What is published in one step is written down as well. */
+function watchAdmin(admin: BrokerAdmin, process: SimulatedProcess, ledger: Ledger): BrokerAdmin {
+  const watched = (together: PublishTogether): PublishTogether => {
+    return async (postings) => {
+      const ids = ({ message }: Posting): string[] => [taskIdOf(message)].filter((id) => id !== undefined)
+      for (const one of postings) for (const id of ids(one)) ledger.sending(process.name, one.message, id)
+      const left = await process.gate(together(postings))
+      const taken = postings.filter((one) => !left.includes(one))
+      for (const id of taken.flatMap(ids)) ledger.confirmed(process.name, id)
+      return left
+    }
+  }
+  return overlay<BrokerAdmin>(admin, {
+    visit: (queue, limit, visit) =>
+      admin.visit(queue, limit, (delivery, together) => visit(delivery, together && watched(together))),
   })
 }
 

@@ -64,12 +64,17 @@ export async function killWhileChordsRun(
     await app.client()
     await fleet.start(workers)
     let next = 0
+    let killed = 0
+    // So many that some are under way at each kill, and that there are some left for the last.
+    const isTooSoon = (): boolean => next > (chords * (killed + 1)) / (kills + 1) + AT_ONCE / 2
     const lane = async (): Promise<void> => {
-      while (next < chords) await one(next++)
+      while (next < chords) {
+        if (isTooSoon()) await sleep(systemClock, 2)
+        else await one(next++)
+      }
     }
     const running = Promise.all(Array.from({ length: Math.min(AT_ONCE, chords) }, lane))
     running.catch(() => {})
-    let killed = 0
     for (; killed < kills && done < chords; killed++) {
       // At any moment between two kills, which are spread over all chords.
       const goal = Math.floor((chords * (killed + random())) / (kills + 1))

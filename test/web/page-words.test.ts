@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest'
+import { ACTION_ROLES } from '../../src/dashboard/action-api.ts'
+import { EMPTY_LOG, grown, MOST_LINES, painter, plain } from '../../web/pages/log-lines.ts'
+import { drainWords, waited } from '../../web/pages/queue-waits.ts'
+import { inWords } from '../../web/pages/schedule-words.ts'
+import { FOR_ADMINS } from '../../web/parts/action-roles.ts'
+
+it('pages offer to admins alone what the server lets them alone do', () => {
+  const admins = Object.entries(ACTION_ROLES).filter(([, role]) => role === 'admin')
+  expect(FOR_ADMINS.toSorted()).toEqual(admins.map(([name]) => name).toSorted())
+})
+
+describe('a schedule in words', () => {
+  it.each([
+    ['30 2 * * mon-fri', 'At 02:30, Monday through Friday'],
+    ['*/10 * * * *', 'Every 10 minutes'],
+    ['every 15m', 'Every 15 minutes'],
+    ['every 1h', 'Every hour'],
+    ['sunset at 31.23, 121.47', null],
+    ['never', null],
+    ['61 99 * * *', null],
+  ])('%s', async (schedule, words) => {
+    expect(await inWords(schedule)).toBe(words)
+  })
+})
+
+describe('how long tasks waited', () => {
+  const bounds = [10, 100, 1_000]
+  it('is the bound below which that share of them fell', () => {
+    expect(waited([50, 45, 5, 0], bounds, 0.5)).toBe(10)
+    expect(waited([50, 45, 5, 0], bounds, 0.95)).toBe(100)
+    expect(waited([0, 0, 0, 9], bounds, 0.5)).toBe(1_000)
+    expect(waited([0, 0, 0, 0], bounds, 0.5)).toBeNull()
+  })
+  it.each([
+    [{ ready: 0, inRate: 3, outRate: 1, drainMs: null }, 'empty', false],
+    [{ ready: 40, inRate: 3, outRate: 9, drainMs: 58_000 }, '58000', false],
+    [{ ready: 40, inRate: 3, outRate: 99, drainMs: 60 }, 'now', false],
+    [{ ready: 40, inRate: 43, outRate: 31, drainMs: null }, 'never (+12/s)', true],
+    [{ ready: 40, inRate: 0, outRate: 0, drainMs: null }, 'stands still', true],
+    [{ ready: null, inRate: 0, outRate: 0, drainMs: null }, '–', false],
+  ])('and when the queue %o is empty', (queue, text, isBad) => {
+    expect(drainWords(queue, String)).toEqual({ text, isBad })
+  })
+})
+
+describe('a log', () => {
+  it('grows by pieces that end in the middle of a line', () => {
+    let log = EMPTY_LOG
+    for (const piece of ['one\ntw', 'o', '\nthree\n', '', 'four']) log = grown(log, piece)
+    expect(log).toEqual({ lines: ['one', 'two', 'three', 'four'], isOpen: true, dropped: 0 })
+  })
+  it('keeps its end, and says how much it has let go', () => {
+    const log = grown(grown(EMPTY_LOG, 'first\n'), 'x\n'.repeat(MOST_LINES + 9))
+    expect(log.lines).toHaveLength(MOST_LINES)
+    expect(log.dropped).toBe(10)
+  })
+  it('cuts a line that would fill the page', () => {
+    expect(grown(EMPTY_LOG, 'x'.repeat(100_000)).lines[0]?.length).toBeLessThan(5_000)
+  })
+  it('is read in its colours, and without where there is no reader yet', async () => {
+    const line = '14:02 \u001b[1;31mERROR\u001b[0m <b>no</b> \u001b[2Jtable'
+    expect(plain(line)).toEqual([{ text: '14:02 ERROR <b>no</b> table', look: '' }])
+    const paint = await painter()
+    const runs = paint(line)
+    expect(runs.map(({ text }) => text).join('')).toBe('14:02 ERROR <b>no</b> table')
+    expect(runs.find(({ text }) => text === 'ERROR')?.look).toBe('ansi-red ansi-bold')
+  })
+})
