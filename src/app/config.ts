@@ -12,6 +12,9 @@ import {
   type Check,
   type Checks,
 } from './check.ts'
+import { resolveHosts, type HostProcesses, type ResolvedHost } from './config-hosts.ts'
+
+export type { HostProcesses } from './config-hosts.ts'
 
 /** A process that runs tasks. */
 export interface WorkerProcess {
@@ -57,6 +60,8 @@ export interface LovageConfig {
   readonly tasks?: readonly string[]
   /** The processes, by name. Default: one worker. */
   readonly processes?: Readonly<Record<string, ProcessConfig>>
+  /** Supervisors that are looked at and steered from here: `lovage ctl --hosts`, the dashboard. Default: none. */
+  readonly hosts?: readonly HostProcesses[]
   /** Commands that `lovage dev` shows at its start, for people who see the project for the first time. Default: none. */
   readonly tryIt?: readonly TryIt[]
 }
@@ -76,6 +81,7 @@ export interface ResolvedConfig {
   readonly app: string
   readonly tasks: readonly string[]
   readonly processes: Readonly<Record<string, ProcessConfig>>
+  readonly hosts: readonly ResolvedHost[]
   readonly tryIt: readonly TryIt[]
 }
 
@@ -127,6 +133,7 @@ interface CheckedConfig {
   app: string
   tasks: readonly string[]
   processes: Record<string, unknown>
+  hosts: readonly unknown[]
   tryIt: readonly TryIt[]
 }
 
@@ -134,6 +141,8 @@ const CONFIG: Checks<CheckedConfig> = {
   app: text,
   tasks: listOf(text),
   processes: anyObject,
+  // Each entry is checked by itself, under a name that tells which it is.
+  hosts: listOf((value) => value),
   tryIt: listOf(tried),
 }
 
@@ -155,13 +164,15 @@ export function resolveConfig(raw: unknown, { file }: { file: string }): Resolve
       'Write export default defineConfig({ ... })',
     )
   }
-  const { app, tasks = [], processes = { worker: { run: 'worker' } }, tryIt = [] } = checkAll(raw, CONFIG, under(''))
+  const checked = checkAll(raw, CONFIG, under(''))
+  const { app, tasks = [], processes = { worker: { run: 'worker' } }, tryIt = [] } = checked
   if (app === undefined) throw invalid('app', 'is missing', "Name the module that exports app: app: './tasks.ts'")
   const resolved: Record<string, ProcessConfig> = {}
   for (const [name, process] of Object.entries(processes)) {
     resolved[name] = resolveProcess(process, `processes.${name}`, under(`processes.${name}.`), invalid)
   }
-  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved), tryIt: Object.freeze(tryIt) })
+  const hosts = Object.freeze(resolveHosts(checked.hosts ?? [], under))
+  return Object.freeze({ file, app, tasks, processes: Object.freeze(resolved), hosts, tryIt: Object.freeze(tryIt) })
 }
 
 function resolveProcess(

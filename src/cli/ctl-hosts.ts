@@ -5,7 +5,7 @@ import { hostPattern } from '../supervisor/host-names.ts'
 import { HOST_VERBS, type HostVerb } from '../supervisor/host-verbs.ts'
 import { gravest, Hosts, type Host, type HostResult } from '../supervisor/hosts.ts'
 import { columns, harmless } from './paint.ts'
-import { readHosts, warningsOf } from './read-hosts.ts'
+import { hostsOf, warningsOf } from './read-hosts.ts'
 
 export interface CtlHostsOptions {
   /** The file. */
@@ -22,7 +22,7 @@ const BATCH = new Set(['start', 'stop', 'restart', 'rolling-restart', 'signal', 
 /** Does one verb on the hosts of a file; the exit code. */
 export async function runOnHosts(words: readonly string[], options: CtlHostsOptions): Promise<number> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`)
-  const all = readHosts(options.hosts)
+  const all = await hostsOf(options.hosts)
   for (const warning of warningsOf(options.hosts, all)) process.stderr.write(`${warning}\n`)
   const hosts = new Hosts(taggedOf(all, options), { timeoutMs: options.timeout })
   const [verb = 'status', ...names] = words

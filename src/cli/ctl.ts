@@ -44,7 +44,7 @@ one it has a prompt. Verbs: ${Object.keys(VERBS)
     .addOption(new Option('-p, --password <word>', 'the password'))
     .addOption(new Option('-i, --interactive', 'have a prompt after the verb too'))
     .addOption(
-      new Option('--hosts <file>', 'a file of hosts: the verb is done on all of them').conflicts([
+      new Option('--hosts <file>', 'a file of hosts, or lovage.config.ts: the verb is done on all of them').conflicts([
         ...['configuration', 'serverurl', 'username', 'password', 'interactive'],
       ]),
     )

@@ -1,7 +1,6 @@
 import { createInterface } from 'node:readline'
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
-import type { App } from '../app/app.ts'
 import { Unfit } from '../app/check.ts'
 import { systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
@@ -10,8 +9,9 @@ import { type DashboardUser, parseUsers } from '../dashboard/auth-users.ts'
 import type { DashboardSources } from '../dashboard/dashboard.ts'
 import { printBanner } from './banner.ts'
 import { addServiceOptions, names, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
+import { hostSource } from './host-source.ts'
 import { runService } from './run-service.ts'
-import { loadTargetOrBroker } from './target.ts'
+import { loadTargetOrBroker, type Target } from './target.ts'
 
 interface DashboardFlags extends ServiceOptions {
   readonly port?: number
@@ -70,7 +70,7 @@ async function run(flags: DashboardFlags): Promise<void> {
     const { app } = target
     assertShared(app.settings, 'A dashboard by itself', 'Use `lovage dev`, which runs all in one process')
     const { dashboard } = await import('../dashboard/dashboard.ts')
-    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(app))
+    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(target))
     return {
       start: () => made.start(),
       announce: () => printBanner(target, { dashboards: [made] }),
@@ -82,11 +82,18 @@ async function run(flags: DashboardFlags): Promise<void> {
   })
 }
 
-/** What the dashboard shows of schedules, where there is a store that has them. */
-export async function sourcesOf(app: App): Promise<DashboardSources> {
-  if (app.settings.store === undefined) return {}
-  const { schedules } = await import('../beat/beat.ts')
-  return { schedules: schedules(app) }
+/** What the dashboard shows of schedules, where there is a store that has them, and of the hosts of the configuration. */
+export async function sourcesOf({ app, hosts }: Pick<Target, 'app' | 'hosts'>): Promise<DashboardSources> {
+  const sources: { -readonly [Name in keyof DashboardSources]: DashboardSources[Name] } = {}
+  if (app.settings.store !== undefined) {
+    const { schedules } = await import('../beat/beat.ts')
+    sources.schedules = schedules(app)
+  }
+  if (hosts.length > 0) {
+    const { Hosts } = await import('../supervisor/hosts.ts')
+    sources.hosts = hostSource(new Hosts(hosts))
+  }
+  return sources
 }
 
 /** `LOVAGE_DASHBOARD_USERS`: `ana:admin:scrypt:...`, one beside the other. */

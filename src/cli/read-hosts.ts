@@ -1,10 +1,29 @@
 import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type YAMLMap } from 'yaml'
+import type { Unfit } from '../app/check.ts'
+import { hostNameProblem, hostUrlProblem } from '../app/config-hosts.ts'
 import { LovageError } from '../base/errors.ts'
 import type { Host } from '../supervisor/hosts.ts'
 
 const OPTIONS = ['name', 'url', 'username', 'password', 'tags']
-const NAME = /^[^\s:*,]+$/
+
+/**
+ * The hosts of a file: those of a `lovage.config.ts`, or a list in YAML.
+ * @throws LovageError as {@link readHosts} and `loadConfig`
+ */
+export async function hostsOf(file: string): Promise<readonly Host[]> {
+  if (!/\.[cm]?[jt]s$/.test(file)) return readHosts(file)
+  const { loadConfig } = await import('./target.ts')
+  const { hosts } = await loadConfig(resolve(file))
+  if (hosts.length > 0) return hosts
+  throw invalid(
+    file,
+    'the file',
+    'names no hosts',
+    "Write hosts: [{ name: 'web1', url: 'http://10.0.0.1:9001' }] in it",
+  )
+}
 
 /**
  * Reads a file of hosts: a list, or a list under `hosts:`.
@@ -75,9 +94,9 @@ class EntryReader {
     }
     const [name, url] = [this.#text('name'), this.#text('url')]
     if (name === undefined) throw this.wrong('name', 'is missing', 'Write name: web1')
-    if (!NAME.test(name)) throw this.wrong('name', 'has a space, a colon, a comma or a star in it', 'Take them out')
+    this.#check('name', hostNameProblem(name))
     if (url === undefined) throw this.wrong('url', 'is missing', 'Write url: http://host:9001, or unix:///path')
-    this.#checkUrl(url)
+    this.#check('url', hostUrlProblem(url))
     const [username, password] = [this.#text('username'), this.#text('password')]
     if (password !== undefined && username === undefined) {
       throw this.wrong('username', 'is missing where there is a password', 'Write username: too')
@@ -95,6 +114,10 @@ class EntryReader {
   ): LovageError {
     const subject = `host ${this.#number}${option === undefined ? '' : `: ${option}`}`
     return invalid(this.#at(startOf(node)), subject, problem, fix)
+  }
+
+  #check(option: string, problem: Unfit | undefined): void {
+    if (problem) throw this.wrong(option, problem.message, problem.fix)
   }
 
   #node(option: string | undefined): Node | undefined {
@@ -116,16 +139,6 @@ class EntryReader {
     const tags = values.filter((value) => typeof value === 'string' && value !== '') as string[]
     if (tags.length < values.length) throw this.wrong('tags', 'is no list of texts', 'Write tags: [web, eu]')
     return tags
-  }
-
-  #checkUrl(url: string): void {
-    const fix = 'Write http://host:9001, or unix:///path'
-    if (/^unix:\/\/\/./.test(url)) return
-    const parsed = /^http:\/\/./.test(url) && URL.canParse(url) ? new URL(url) : undefined
-    if (!parsed) throw this.wrong('url', 'is no http:// or unix:// address', fix)
-    if (parsed.username !== '' || parsed.password !== '') {
-      throw this.wrong('url', 'has a password in it', 'Write username: and password: instead')
-    }
   }
 }
 

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { App, lovage } from '../app/app.ts'
 import { resolveConfig, type ProcessConfig, type ResolvedConfig, type TryIt } from '../app/config.ts'
+import type { ResolvedHost } from '../app/config-hosts.ts'
 import { loadModule, loadModules, type LoadedModule } from '../app/load-module.ts'
 import { LovageError } from '../base/errors.ts'
 import type { CommonOptions } from './command-options.ts'
@@ -16,6 +17,8 @@ export interface Target {
   readonly source: string
   /** The processes of the configuration, with absolute paths; one worker where there is none. */
   readonly processes: Readonly<Record<string, ProcessConfig>>
+  /** The supervisors of the configuration. */
+  readonly hosts: readonly ResolvedHost[]
   readonly tryIt: readonly TryIt[]
   /** The files that define the tasks: the app's, and those beside it. */
   readonly taskFiles: readonly string[]
@@ -89,6 +92,7 @@ export async function loadTargetOrBroker(
       app: lovage('cli'),
       source: 'LOVAGE_BROKER_URL',
       processes: {},
+      hosts: [],
       tryIt: [],
       taskFiles: [],
       modules: new Map(),
@@ -124,7 +128,7 @@ async function targetOfConfig(
   const loaded = await loadModules([...files])
   const modules = new Map([...files].map((file, index) => [file, loaded[index] as LoadedModule]))
   const app = appOf(modules.get(appFile) as LoadedModule, appFile)
-  return { app, source: config.file, processes, tryIt: config.tryIt, taskFiles, modules }
+  return { app, source: config.file, processes, hosts: config.hosts, tryIt: config.tryIt, taskFiles, modules }
 }
 
 async function targetOfModule({ file, exportName }: TargetFiles, included: readonly string[]): Promise<Target> {
@@ -132,7 +136,7 @@ async function targetOfModule({ file, exportName }: TargetFiles, included: reado
   const loaded = await loadModules(taskFiles)
   const modules = new Map(taskFiles.map((each, index) => [each, loaded[index] as LoadedModule]))
   const app = appOf(loaded[0] as LoadedModule, file, exportName)
-  return { app, source: file, processes: { worker: { run: 'worker' } }, tryIt: [], taskFiles, modules }
+  return { app, source: file, processes: { worker: { run: 'worker' } }, hosts: [], tryIt: [], taskFiles, modules }
 }
 
 /** Whether there is something to load; what is named and not there is an error of its own. */

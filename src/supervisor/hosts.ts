@@ -1,12 +1,13 @@
 import { systemClock, type Clock } from '../base/clock.ts'
-import { isLovageError, messageOf } from '../base/errors.ts'
+import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { CTL_EXIT } from './ctl-session.ts'
 import { faultOf } from './faults.ts'
 import type { HostTalk, Said } from './host-act.ts'
 import { HOST_VERBS, NOT_BEGUN, type HostVerb } from './host-verbs.ts'
 import { hostPattern, type HostPattern } from './host-names.ts'
 import type { HostAnswer, Unreachable } from './host-views.ts'
-import type { ProcessInfo } from './operations.ts'
+import type { LogChannel, LogTail, ProcessInfo } from './operations.ts'
+import { tailSince } from './read-log.ts'
 import { RpcClient } from './rpc-client.ts'
 import { sideBySide } from './side-by-side.ts'
 
@@ -59,6 +60,29 @@ export class Hosts {
       const who = { username: username ?? null, password: password ?? null }
       this.#clients.set(name, new RpcClient({ url, ...who, timeoutMs, waitMs, clock: this.#clock }))
     }
+  }
+
+  /** Their names and tags. */
+  get hosts(): readonly Pick<Host, 'name' | 'tags'>[] {
+    return this.#hosts.map(({ name, tags }) => ({ name, tags }))
+  }
+
+  /**
+   * What has come to a log of a process (`group:process`) since `offset`, at most `length` bytes from its end; `offset`
+   * of the answer is where to go on.
+   * @throws LovageError `SUPERVISOR_FAULT`, `SUPERVISOR_UNREACHABLE`, `SUPERVISOR_REFUSED`, `SUPERVISOR_HOSTS_INVALID`
+   */
+  async tail(host: string, process: string, channel: LogChannel, offset: number, length: number): Promise<LogTail> {
+    if (!this.#clients.has(host)) {
+      const fix = `Use one of: ${this.#hosts.map(({ name }) => name).join(', ')}`
+      throw new LovageError('SUPERVISOR_HOSTS_INVALID', { at: 'tail', subject: host, problem: 'is no host', fix })
+    }
+    const method = channel === 'stdout' ? 'tailProcessStdoutLog' : 'tailProcessStderrLog'
+    const tail = async (from: number, most: number): Promise<LogTail> => {
+      const [text, size, overflow] = await this.#ask<[string, number, boolean]>(host, method, process, from, most)
+      return { text, offset: size, overflow }
+    }
+    return tailSince(tail, offset, length)
   }
 
   /** What all hosts say of their processes, or of those that `names` mean, in the order of the hosts. Never throws. */

@@ -10,6 +10,7 @@ const NOW = Date.UTC(2026, 10, 21, 12)
 const NOTHING: Facts = {
   id: 'an-id-of-a-task',
   nowMs: NOW,
+  task: undefined,
   broker: { url: 'amqp://localhost' },
   heard: undefined,
   result: undefined,
@@ -34,6 +35,7 @@ const count = fc.integer({ min: 0, max: 5 })
 
 const worker = fc.record({
   name,
+  isOurs: fc.boolean(),
   slots: maybe(count),
   running: maybe(count),
   queues: fc.array(name, { maxLength: 3 }),
@@ -45,6 +47,7 @@ const worker = fc.record({
 const facts: fc.Arbitrary<Facts> = fc.record({
   id: name,
   nowMs: fc.constant(NOW),
+  task: maybe(name),
   broker: fc.record(
     {
       url: name,

@@ -5,6 +5,11 @@ import { systemClock } from '../../src/base/clock.ts'
 import { type Why, type WhyOptions, explain } from '../../src/dashboard/why.ts'
 import { chain, currentTask, lovage } from '../../src/index.ts'
 import type { GivenSettings } from '../../src/app/settings.ts'
+import { LamportClock } from '../../src/fleet/lamport.ts'
+import { type HeardEvent, Listener } from '../../src/fleet/listener.ts'
+import { Mailbox } from '../../src/fleet/mailbox.ts'
+import { Picture } from '../../src/fleet/picture.ts'
+import type { TaskPicture } from '../../src/fleet/task-picture.ts'
 import type { Message } from '../../src/protocol/message.ts'
 import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
 import { until } from '../../src/testing/broker/scene.ts'
@@ -25,6 +30,7 @@ const FULL = { maxLength: 1, arguments: { 'x-overflow': 'reject-publish' } }
 /** One broker with tasks in every state that `why` tells apart; each is made once, and asked for as often as wanted. */
 export class Stage {
   readonly app: App
+  readonly picture = new Picture()
   readonly #place: Place
   readonly #ends: (() => unknown)[] = []
   readonly #workers = new Map<string, Worker>()
@@ -41,7 +47,16 @@ export class Stage {
   application(change: Partial<Place> = {}, settings: GivenSettings = {}): App {
     const queues = [...QUEUES.map((name) => ({ name })), { name: 'full', ...FULL }]
     const { broker, backend, store } = { ...this.#place, ...change }
-    const given = { broker, backend, store, queues, defaultQueue: 'free', connectTimeout: '20s', ...settings } as const
+    const given = {
+      broker,
+      backend,
+      store,
+      queues,
+      defaultQueue: 'free',
+      connectTimeout: '20s',
+      sendSentEvent: true,
+      ...settings,
+    } as const
     const app = lovage('why', given, { env: {} })
     app.task('why.add', (x: number, y: number) => x + y)
     app.task('why.hold', { trackStarted: true }, () => this.#gate)
@@ -63,6 +78,34 @@ export class Stage {
     this.#ends.push(() => one.stop('cold'))
     await one.start()
     this.#workers.set(name, one)
+  }
+
+  /** A worker that has its connection, and never answers: as one whose event loop is blocked. */
+  async stall(name: string, queue: string): Promise<void> {
+    await this.work(name, [queue], { remoteControl: false })
+    const { broker } = await this.app.client()
+    const { lamport, pidbox } = this.app
+    const answer = (): Promise<never> => new Promise<never>(() => {})
+    const mailbox = new Mailbox({ broker, hostname: name, lamport, pidbox, answer })
+    this.#ends.push(() => mailbox.stop())
+    await mailbox.start()
+  }
+
+  /** Hears the events of all from now on. */
+  async listen(): Promise<void> {
+    const { broker } = await this.app.client()
+    const onEvents = (events: readonly HeardEvent[]): void => {
+      for (const event of events) this.picture.hear(event)
+    }
+    const listener = new Listener({ broker, lamport: new LamportClock(), onEvents })
+    this.#ends.push(() => listener.stop())
+    await listener.start()
+  }
+
+  /** What was heard of a task, once something was. */
+  async heard(id: string): Promise<TaskPicture> {
+    await until(`${id} is heard of`, () => this.picture.task(id) !== undefined)
+    return this.picture.task(id) as TaskPicture
   }
 
   /** Names of the workers that answer. */
@@ -140,4 +183,4 @@ export class Stage {
   }
 }
 
-export const QUEUES = ['free', 'busy', 'next', 'silent', 'nobody', 'paused'] as const
+export const QUEUES = ['free', 'busy', 'next', 'silent', 'stalled', 'nobody', 'paused'] as const

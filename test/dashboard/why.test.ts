@@ -96,6 +96,11 @@ const CAUSES: readonly Cause[] = [
     text: /^silent@here has begun it.* and does not answer.*: it is unacknowledged, and comes again/,
   },
   {
+    code: 'WORKER_STALLED',
+    make: async (stage) => stage.send('why.hold', 'stalled'),
+    text: /^silent-stalled@here has it.*; it is connected to the broker, and does not answer\.$/,
+  },
+  {
     code: 'QUEUE_PAUSED',
     make: async (stage) => {
       await stage.app.control.cancelConsumer('paused', { reply: true, limit: 3, timeout: '20s' })
@@ -181,6 +186,8 @@ function told(name: string, needs: readonly Need[], meet: () => Promise<Meeting>
         stage.work('busy@here', ['busy'], { prefetch: 3 }),
         stage.work('next@here', ['next'], { prefetch: 1 }),
         stage.work('silent@here', ['silent'], { remoteControl: false }),
+        stage.stall('silent-stalled@here', 'stalled'),
+        stage.listen(),
       ])
     }, 120_000)
     afterAll(() => stage?.end(), 60_000)
@@ -195,12 +202,25 @@ function told(name: string, needs: readonly Need[], meet: () => Promise<Meeting>
             what: 'whether it waits with the broker for its time',
             because: expect.stringContaining('cannot list it'),
           })
+          // Who has heard its sender knows all the same.
+          const picture = await stage.heard(id)
+          const heard = await explain(stage.app, id, { nodes: stage.nodes, timeoutMs: 5_000, ...options, picture })
+          expect(heard.reasons[0]).toMatchObject({ code, text: expect.stringMatching(/as its sender said\.$/) })
           return
         }
         const why = await stage.why(id, code, options, text)
         expect(why.reasons[0]).toMatchObject({ code, text: expect.stringMatching(text) })
       })
     }
+
+    test('what nobody else can read is said to be unknown', { timeout: 60_000 }, async () => {
+      const id = await stage.send('why.add', 'free', {}, [1, 2])
+      await stage.settled(id)
+      const apart = stage.application({ backend: 'rpc://' })
+      const why = await explain(apart, id, { nodes: stage.nodes, timeoutMs: 5_000 })
+      expect(why.reasons[0]).toMatchObject({ code: 'UNKNOWN_ID', certainty: 'likely' })
+      expect(why.unknown).toContainEqual({ what: 'its result', because: 'over rpc:// only who sent it can read it' })
+    })
 
     test('BROKER_UNREACHABLE', { timeout: 60_000 }, async () => {
       const lost = stage.application({ broker: place.away }, { connectTimeout: '1s' })

@@ -3,64 +3,14 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
-import { HttpFaces } from '../../src/supervisor/http-faces.ts'
 import { exitCodeOfView, mergeAnswers } from '../../src/supervisor/host-views.ts'
 import type { HostVerb } from '../../src/supervisor/host-verbs.ts'
 import { gravest, Hosts, type Host, type HostResult, type HostsOptions } from '../../src/supervisor/hosts.ts'
 import { run as runCommand } from '../cli/lovage.ts'
+import { hostSource } from '../../src/cli/host-source.ts'
 import { describeWith } from '../services/available.ts'
-import { startChild } from '../services/child.ts'
 import { temporaryFolder } from '../services/reaper.ts'
-import { PATIENCE } from './ctl-scene.ts'
-import { supervise } from './supervised.ts'
-
-const SECRET = 's3:cret'
-const WHO = `username=admin\npassword=${SECRET}\n`
-const PROGRAMS = [
-  '[program:cat]\ncommand=cat\nstartsecs=0\n',
-  '[program:manual]\ncommand=cat\nautostart=false\nstartsecs=0\n',
-  '[program:pool]\ncommand=sh -c "echo hello from the pool; exec cat"\nstartsecs=0\nnumprocs=2\nprocess_name=pool_%(process_num)d\n',
-].join('')
-const FRESH = '[program:fresh]\ncommand=cat\nstartsecs=0\n'
-
-interface Site extends Host {
-  readonly isOurs: boolean
-  /** Writes its configuration again, with these programs too. */
-  write(more: string): void
-  kill(): Promise<void>
-}
-
-async function ours(name: string): Promise<Site> {
-  const socket = join(temporaryFolder('host'), 's.sock')
-  const text = `${PROGRAMS}[unix_http_server]\nfile=${socket}\n${WHO}`
-  const { supervisor, operator, write, until } = await supervise(text)
-  const faces = new HttpFaces(supervisor.config.servers, operator)
-  onTestFinished(() => faces.stop())
-  await faces.start()
-  await until('cat', 'RUNNING')
-  const stop = (): Promise<void> => faces.stop()
-  return { ...siteOf(name, socket), isOurs: true, write: (more) => write(`${text}${more}`), kill: stop }
-}
-
-async function theirs(name: string): Promise<Site> {
-  const folder = temporaryFolder('host')
-  const [file, socket] = [join(folder, 'supervisord.conf'), join(folder, 's.sock')]
-  const write = (more: string): void => {
-    const own = `[supervisord]\nlogfile=${folder}/main.log\npidfile=${folder}/pid\nchildlogdir=${folder}\nuser=root\n`
-    const rpc = `[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n`
-    writeFileSync(file, `${own}${rpc}[unix_http_server]\nfile=${socket}\n${WHO}${PROGRAMS}${more}`)
-  }
-  write('')
-  const child = startChild('supervisord', ['-n', '-c', file], { cwd: folder })
-  const kill = async (): Promise<void> => void (await child.kill())
-  onTestFinished(kill)
-  await child.line('success: pool_1 entered RUNNING state', PATIENCE)
-  return { ...siteOf(name, socket), isOurs: false, write, kill }
-}
-
-function siteOf(name: string, socket: string): Host {
-  return { name, url: `unix://${socket}`, username: 'admin', password: SECRET, tags: [name.slice(0, 4)] }
-}
+import { FRESH, ours, SECRET, siteOf, theirs } from './host-sites.ts'
 
 /** Takes connections, and never says a word. */
 async function mute(name: string): Promise<Host> {
@@ -68,7 +18,7 @@ async function mute(name: string): Promise<Host> {
   const server = createServer((connection) => void connection.on('error', () => {}))
   await new Promise<void>((resolve) => void server.listen(socket, resolve))
   onTestFinished(() => void server.close())
-  return siteOf(name, socket)
+  return siteOf(name, `unix://${socket}`)
 }
 
 /** Deadlines that pass when they are told to. */
@@ -127,6 +77,28 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     await expect
       .poll(async () => told(await all(hosts, 'tail', ['*:pool:pool_1'])), { timeout: 40_000 })
       .toEqual(each((name) => `${name}:pool:pool_1 hello from the pool\n`))
+
+    // As the dashboard asks.
+    const source = hostSource(hosts)
+    expect(source.hosts).toEqual(names.map((name) => ({ name, tags: [name.slice(0, 4)] })))
+    for (const name of names) {
+      const whole = { text: 'hello from the pool\n', offset: 20, overflow: false }
+      expect(await source.tail(name, 'pool:pool_0', 'stdout', 0, 100)).toEqual(whole)
+      expect(await source.tail(name, 'pool:pool_0', 'stdout', 11, 100)).toEqual({ ...whole, text: 'the pool\n' })
+      expect(await source.tail(name, 'pool:pool_0', 'stdout', 20, 100)).toEqual({ ...whole, text: '' })
+      expect(await source.tail(name, 'pool:pool_0', 'stdout', 0, 5)).toEqual({
+        ...whole,
+        text: 'pool\n',
+        overflow: true,
+      })
+      expect(await source.tail(name, 'pool:pool_0', 'stderr', 0, 5)).toEqual({ text: '', offset: 0, overflow: false })
+      await expect(source.tail(name, 'nosuch', 'stdout', 0, 5)).rejects.toMatchObject({ code: 'SUPERVISOR_FAULT' })
+    }
+    await expect(source.tail('none', 'cat', 'stdout', 0, 5)).rejects.toThrow(/no host/)
+    const outcomes: unknown[] = []
+    for await (const outcome of source.run('start', ['ours2:*:*', 'ours2:cat:cat'])) outcomes.push(outcome)
+    expect(outcomes).toContainEqual({ host: 'ours2', name: 'manual:manual', text: 'started', isError: false })
+    expect(told(await all(hosts, 'stop', ['manual']))).toContain('ours2:manual:manual stopped')
 
     // Batches.
     expect(told(await all(hosts, 'start', ['manual']))).toEqual(each((name) => `${name}:manual:manual started`))
@@ -223,6 +195,16 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     )
     expect(seen.text).toMatch(/\nthem3 {2}unreachable since \d{4}-\S+Z: /)
     expect(seen.text).not.toContain(SECRET)
+    const config = join(temporaryFolder('hosts'), 'lovage.config.js')
+    const given = JSON.stringify(
+      sites.map(({ name, url, tags }) => ({ name, url, tags, username: 'admin', password: SECRET })),
+    )
+    writeFileSync(config, `export default { app: './app.js', hosts: ${given} }\n`, { mode: 0o600 })
+    const versions2 = await runCommand(['ctl', '--hosts', config, '--timeout', '20s', '--tag', 'ours', 'version'])
+    expect(versions2.text.split('\n').toSorted()).toEqual([
+      expect.stringMatching(/^ours1: 4\.2\.5/),
+      expect.stringMatching(/^ours2: 4\.2\.5/),
+    ])
     const stopped = await ctl('--tag', 'ours', 'stop', 'cat')
     expect({ ...stopped, text: stopped.text.split('\n').toSorted() }).toEqual({
       code: 0,

@@ -164,6 +164,7 @@ export class FixtureServer {
     response.writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
       'content-security-policy': POLICY,
+      'cache-control': file.includes('assets') ? 'max-age=3600, immutable' : 'no-cache',
     })
     response.end(readFileSync(file))
   }

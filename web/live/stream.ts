@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { serverNow } from './clock.ts'
 import { EventCutter } from './event-stream.ts'
-import { query, refusalOf, request, session } from './fetching.ts'
+import { query, request, session } from './fetching.ts'
 
 /**
  * `live`: data flows. `paused`: the user has stopped it. `hidden`: the tab is not seen. `broken`: the connection is lost
@@ -24,6 +24,7 @@ const FIRST_WAIT_MS = 500
 const LONGEST_WAIT_MS = 15_000
 /** The server sends at least a comment each 10 s: silence for longer is a dead connection. */
 const SILENCE_MS = 25_000
+const LESSENING_MS = 3_000
 
 interface Wanted {
   readonly topics: readonly string[]
@@ -43,6 +44,7 @@ export class Stream {
   #abort: AbortController | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #watchdog: ReturnType<typeof setTimeout> | undefined
+  #lessening: ReturnType<typeof setTimeout> | undefined
   #lastId: string | undefined
   #failures = 0
   #hasLived = false
@@ -55,9 +57,20 @@ export class Stream {
     addEventListener('online', () => this.retry())
   }
 
-  /** What is on the page now; the same as before changes nothing. */
+  /**
+   * What is on the page now. The same as before changes nothing; what is less waits a while, since a page that goes makes
+   * place for one that comes.
+   */
   want(wanted: Wanted): void {
+    clearTimeout(this.#lessening)
     if (JSON.stringify(wanted) === JSON.stringify(this.#wanted)) return
+    const isLess = wanted.topics.every((topic) => this.#wanted.topics.includes(topic))
+    const isSame = Object.entries(wanted.params).every(([name, value]) => this.#wanted.params[name] === value)
+    if (isLess && isSame) this.#lessening = setTimeout(() => this.#take(wanted), LESSENING_MS)
+    else this.#take(wanted)
+  }
+
+  #take(wanted: Wanted): void {
     this.#wanted = wanted
     this.#lastId = undefined
     this.#close()
@@ -162,6 +175,3 @@ export class Stream {
     this.#timer = setTimeout(() => this.#open(), waitMs)
   }
 }
-
-/** Why a request of the stream failed, for the banner's details. */
-export const reasonOf = (error: unknown): string => refusalOf(error).message

@@ -37,19 +37,11 @@ export interface Question {
 }
 
 interface Asked extends Question {
-  readonly carry: ((answers: Answers) => Promise<ActionAnswer>) | undefined
-  resolve(value: { answers: Answers; answer?: ActionAnswer } | undefined): void
+  readonly carry: (answers: Answers) => Promise<ActionAnswer>
+  resolve(answer: ActionAnswer | undefined): void
 }
 
 const asked = signal<Asked | undefined>(undefined)
-
-/** Asks; undefined: the user does not want to. */
-export async function confirm(question: Question): Promise<Answers | undefined> {
-  const given = await new Promise<{ answers: Answers } | undefined>((resolve) => {
-    asked.value = { ...question, carry: undefined, resolve }
-  })
-  return given?.answers
-}
 
 /**
  * Asks, carries out `POST actions/<action>`, and tells what came of it. A refusal is shown in the dialog, so that what was
@@ -62,11 +54,11 @@ export async function confirmAct<Name extends ActionName>(
 ): Promise<ActionAnswer | undefined> {
   const carry = (answers: Answers): Promise<ActionAnswer> =>
     act(action, typeof body === 'function' ? body(answers) : body)
-  const given = await new Promise<{ answer?: ActionAnswer } | undefined>((resolve) => {
+  const answer = await new Promise<ActionAnswer | undefined>((resolve) => {
     asked.value = { ...question, carry, resolve }
   })
-  if (given?.answer) tell(given.answer)
-  return given?.answer
+  if (answer) tell(answer)
+  return answer
 }
 
 /** Carries out an action that needs no question, and tells what came of it. */
@@ -102,16 +94,15 @@ function ConfirmDialog({ question }: { question: Asked }) {
   const [isBusy, setBusy] = useState(false)
   const problems = fields.flatMap(({ name, check }) => check?.(answers[name] ?? '') ?? [])
 
-  const close = (value: Parameters<Asked['resolve']>[0]): void => {
+  const close = (value: ActionAnswer | undefined): void => {
     asked.value = undefined
     question.resolve(value)
   }
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()
-    if (!carry) return close({ answers })
     setBusy(true)
     try {
-      close({ answers, answer: await carry(answers) })
+      close(await carry(answers))
     } catch (error) {
       setRefusal(refusalOf(error))
       setBusy(false)

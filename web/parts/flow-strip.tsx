@@ -201,7 +201,7 @@ function FlowBox({ box, place }: { box: Box; place: { x: number; y: number; widt
   const { name, note, href, tone, share } = box
   const { x, y, width } = place
   return (
-    <a href={href} class={`box ${tone ? `tone-${tone}` : ''}`} aria-label={`${name}: ${note}`}>
+    <a href={href} class={`box ${tone ? `tone-${tone}` : ''}`}>
       <title>{`${name}: ${note}`}</title>
       <rect x={x} y={y} width={width} height={BOX_HEIGHT} rx="6" />
       {share !== undefined && (

@@ -1,5 +1,5 @@
 // States are a word, a shape and a colour: never a colour alone.
-import { age, clock, exactly } from './numbers.ts'
+import { age, exactly } from './numbers.ts'
 import { now } from '../live/clock.ts'
 
 export type Tone = 'ok' | 'bad' | 'warn' | 'run' | 'wait' | 'off'
@@ -79,16 +79,6 @@ export function Age({ at, ago = false }: { at: number | null | undefined; ago?: 
     <time dateTime={new Date(at).toISOString()} title={exactly(at)}>
       {text}
       {ago && passed >= 1_000 ? ' ago' : ''}
-    </time>
-  )
-}
-
-/** A time of day; the whole of it on hover. */
-export function At({ ms }: { ms: number | null | undefined }) {
-  if (ms === null || ms === undefined) return <span class="faint">–</span>
-  return (
-    <time dateTime={new Date(ms).toISOString()} title={exactly(ms)}>
-      {clock(ms)}
     </time>
   )
 }

@@ -92,7 +92,7 @@ export function TopBar() {
   const Theme = theme.value === 'light' ? Sun : theme.value === 'dark' ? Moon : SunMoon
   return (
     <header class="topbar">
-      <button type="button" class="seek" aria-label="Search or command Ctrl K" onClick={openPalette}>
+      <button type="button" class="seek" onClick={openPalette}>
         <Search size={15} aria-hidden="true" />
         <span>Search or command</span> <kbd>Ctrl K</kbd>
       </button>

@@ -30,10 +30,3 @@ export function useRange(): Range {
   const { values } = useUrlState()
   return RANGES.find((range) => range === values['range']) ?? '1h'
 }
-
-export const RANGE_MS: Readonly<Record<Range, number>> = {
-  '15m': 900_000,
-  '1h': 3_600_000,
-  '6h': 21_600_000,
-  '24h': 86_400_000,
-}

@@ -46,7 +46,8 @@ export async function askWorkers(app: App, id: string, options: AskOptions): Pro
     const runs = listOf<TaskInfo>(active[name])
     return workerFacts(name, { stats: stats[name], queues: queues[name], registered: registered[name], runs })
   })
-  const hand = await handOf(app, found, active, options)
+  const others = workers.filter(({ isOurs }) => !isOurs).map(({ name }) => name)
+  const hand = (await handOf(app, found, active, options)) ?? (await heldBy(app, id, others, options))
   return { workers, hand, parent: hand ? undefined : parentOf(found), queues: declared.flatMap(declaredQueue) }
 }
 
@@ -107,6 +108,24 @@ async function handOf(
   return own ? { ...hand, etaMs: timeOf(own.eta) } : { ...hand, place: 'reserved' }
 }
 
+/** Python's workers leave what waits for its time out of `query_task`. */
+async function heldBy(
+  app: App,
+  id: string,
+  names: readonly string[],
+  { timeoutMs: timeout }: AskOptions,
+): Promise<HandFacts | undefined> {
+  if (names.length === 0) return undefined
+  const answers = await app.control.inspect({ timeout, destination: names }).scheduled()
+  for (const [worker, held] of Object.entries(answers)) {
+    const own = listOf<ScheduledInfo>(held).find(({ request }) => request?.id === id)
+    if (!own) continue
+    const task = String(own.request.type ?? own.request.name)
+    return { worker, place: 'scheduled', task, etaMs: timeOf(own.eta), ahead: [] }
+  }
+  return undefined
+}
+
 function aheadOf(runs: unknown): HandFacts['ahead'] {
   return listOf<TaskInfo>(runs)
     .map(({ id, type, name, time_start: since }) => {
@@ -140,7 +159,7 @@ interface Answers {
 
 function workerFacts(name: string, { stats, queues, registered, runs }: Answers): WorkerFacts {
   const pool = isRecord(stats) && isRecord(stats['pool']) ? stats['pool'] : {}
-  const { 'max-concurrency': slots, running } = pool
+  const { 'max-concurrency': slots, running, implementation } = pool
   const tasks = Array.isArray(registered) ? registered.filter((one) => typeof one === 'string') : undefined
   const rates = (tasks ?? []).flatMap((text) => {
     const rate = /\brate_limit=([^\s\]]+)/.exec(text)?.[1]
@@ -148,6 +167,7 @@ function workerFacts(name: string, { stats, queues, registered, runs }: Answers)
   })
   return {
     name,
+    isOurs: typeof implementation === 'string' && implementation.startsWith('lovage:'),
     slots: typeof slots === 'number' ? slots : undefined,
     running: typeof running === 'number' ? running : runs.length,
     queues: listOf<unknown>(queues).flatMap((queue) => declaredQueue(queue).map((one) => one.name)),

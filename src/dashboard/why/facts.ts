@@ -6,6 +6,8 @@ export interface Facts {
   /** The id that was asked for; or the name of a schedule or of its task. */
   readonly id: string
   readonly nowMs: number
+  /** Its name, where it is known before a message of it is found. */
+  readonly task: string | undefined
   readonly broker: BrokerFacts
   /** What its events have told, where somebody listened. */
   readonly heard: HeardFacts | undefined
@@ -69,6 +71,8 @@ export interface ResultFacts {
 
 export interface WorkerFacts {
   readonly name: string
+  /** One of Lovage's, which tells of all that it has in hand. Python's do not of what waits for its rate limit. */
+  readonly isOurs: boolean
   /** Tasks at a time; undefined: it does not say. */
   readonly slots: number | undefined
   readonly running: number | undefined

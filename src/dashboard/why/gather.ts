@@ -13,6 +13,7 @@ import type { ScheduleSource } from '../sources.ts'
 import { askAgain, type Asked, askRevoked, askWorkers } from './ask-workers.ts'
 import type { Facts, HeardFacts, ResultFacts, ScheduleEntry, SilentFacts } from './facts.ts'
 import { type Candidate, type Looked, lookIntoQueues } from './look-queues.ts'
+import { listed } from './words.ts'
 import { heardFacts, resultFacts } from './read-facts.ts'
 
 /** What helps to find a task. All may be left out. */
@@ -51,6 +52,7 @@ export async function gather(app: App, id: string, options: WhyOptions): Promise
   return {
     id,
     nowMs: clock.now(),
+    task: gathering.task,
     broker: { url: redactUrl(app.settings.broker), ...(problem && { problem }) },
     heard,
     result,
@@ -87,6 +89,11 @@ class Gathering {
     this.#id = id
     this.#options = options
     this.heard = heard
+  }
+
+  /** Its name, where it is known before a message of it is found. */
+  get task(): string | undefined {
+    return this.#options.task ?? this.heard?.name ?? this.ticket?.task
   }
 
   async run(): Promise<void> {
@@ -165,6 +172,12 @@ class Gathering {
     const outcome = await client.backend.get(this.#id)
     if (outcome) return void (this.result = resultFacts(outcome))
     this.asked = { ...this.asked, ...(await askAgain(this.#app, this.#id, this.#patience)) }
+    if (this.asked.hand || this.task !== undefined) return
+    for (const { name, isOurs, rates } of this.asked.workers) {
+      if (isOurs || rates.size === 0) continue
+      const because = `${name} is Python’s, which does not tell of that; it has limits for ${listed([...rates.keys()])}`
+      this.unknown.push({ what: 'whether a rate limit holds it (name it with --task)', because })
+    }
   }
 
   /** Workers that must have it, or should be there, and did not answer. */
@@ -191,7 +204,7 @@ class Gathering {
   /** Where it may wait, the likeliest first. */
   #candidates(): Candidate[] {
     const { settings, registry } = this.#app
-    const task = this.#options.task ?? this.heard?.name ?? this.ticket?.task
+    const { task } = this
     const own = [this.#options.queue, this.heard?.queue, task === undefined ? undefined : this.#routed(task)]
     const its = own.filter((name) => name !== undefined)
     const ofTasks = registry.names().map((name) => registry.get(name)?.options.queue)

@@ -92,6 +92,10 @@ class Look {
     const looked = wants && depth ? await this.#waiting(name, ready) : 0
     const isFull = most !== undefined && ready >= most
     const { consumers = 0 } = depth ?? {}
+    if (this.#options.broker.kind === 'redis' && depth && consumers === 0 && ready > 0) {
+      const because = 'on Redis they are not counted: a worker of Python’s is known when it answers'
+      this.#unknown.push({ what: `whether workers of Python’s that do not answer read ${name}`, because })
+    }
     this.#queues.push({ name, isThere: depth !== undefined, ready, consumers, looked, isFull, isIts })
     if (!wants || this.#message) return
     if (depth) await this.#delayed(name)

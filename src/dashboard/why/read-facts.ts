@@ -45,6 +45,8 @@ export function oneLine(text: string): string {
 /** What its events have told. */
 export function heardFacts(task: TaskPicture): HeardFacts {
   const { state, name, queue, worker, retries, at } = task
+  const expiresMs = timeOf(task.expires)
+  const atMs = task.timestamp > 0 ? task.timestamp * 1_000 : undefined
   const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1_000)
   return {
     state,
@@ -54,10 +56,12 @@ export function heardFacts(task: TaskPicture): HeardFacts {
     retries,
     error: task.exception === undefined ? undefined : oneLine(task.exception),
     etaMs: timeOf(task.eta),
-    expiresMs: timeOf(task.expires),
+    expiresMs,
     sentMs: ms(at.sent),
     startedMs: ms(at.started),
-    atMs: task.timestamp > 0 ? task.timestamp * 1_000 : undefined,
+    atMs,
+    // The event says whether it was revoked or had expired, and the picture does not keep that.
+    hasExpired: state === 'REVOKED' && expiresMs !== undefined && atMs !== undefined && expiresMs <= atMs,
   }
 }
 

@@ -12,7 +12,7 @@ export function elsewhere(facts: Facts): Found[] {
   const planned = facts.schedules.map((entry) => scheduled(entry, facts))
   if (broker.problem) return [cutOff(facts), ...heardOf(facts), ...planned]
   if (hand || message || dead) return []
-  return [...parent(facts), ...heldBySilent(facts), ...heardOf(facts), ...planned, ...noWay(facts)]
+  return [...parent(facts), ...limited(facts), ...heldBySilent(facts), ...heardOf(facts), ...planned, ...noWay(facts)]
 }
 
 function cutOff({ broker: { url, problem } }: Facts): Found {
@@ -42,6 +42,18 @@ function parent({ parent: before }: Facts): Found[] {
   }
   const text = `It is sent when ${named(task ?? 'the task')} ${named(id)} has ended, which ${places[where]}.`
   return [{ code: 'WAITING_FOR_PARENT', text, certainty: 'certain', evidence: `lovage why ${id}` }]
+}
+
+/** Python's workers tell nothing of a task that waits for its rate limit: it is in no queue, and in no hand. */
+function limited({ task, workers, heard, result }: Facts): Found[] {
+  if (task === undefined || result || (heard && !['PENDING', 'RECEIVED'].includes(heard.state))) return []
+  const holders = workers.filter(({ isOurs, rates }) => !isOurs && rates.has(task))
+  const [first] = holders
+  if (!first) return []
+  const who = listed(holders.map(({ name }) => name))
+  const text = `It is in no queue, and ${who} start${holders.length === 1 ? 's' : ''} ${named(task)} no more often than ${first.rates.get(task)}: it waits there for its turn.`
+  const evidence = `lovage inspect registered rate_limit -d ${first.name}`
+  return [{ code: 'RATE_LIMITED', text, certainty: 'likely', evidence }]
 }
 
 /** A worker that does not answer must have it, or may. */

@@ -1,0 +1,95 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { EventCutter } from '../../web/live/event-stream.ts'
+import { describeWith } from '../services/available.ts'
+import { temporaryFolder } from '../services/temporary-folder.ts'
+import { buildPages, openBrowser, openPage } from './browser.ts'
+import { overview } from './fleet-facts.ts'
+import { FixtureServer } from './fixture-server.ts'
+
+describe('events are cut from a stream', () => {
+  const whole = 'id: 7.1\r\nevent: tasks\r\ndata: {"a":\r\ndata: 1}\r\n\r\n: here\n\nevent: hello\ndata: {}\n\n'
+
+  it.each([1, 2, 3, 7, whole.length])('that comes in pieces of %i', (size) => {
+    const cutter = new EventCutter()
+    const found = []
+    for (let at = 0; at < whole.length; at += size) found.push(...cutter.cut(whole.slice(at, at + size)))
+    expect(found).toEqual([
+      { name: 'tasks', data: '{"a":\n1}', id: '7.1' },
+      { name: 'hello', data: '{}', id: '7.1' },
+    ])
+  })
+})
+
+describeWith(['chromium'], 'the stream of a tab', () => {
+  let browser: Browser
+  let server: FixtureServer
+  const folder = temporaryFolder()
+
+  beforeAll(async () => {
+    await buildPages(folder)
+    server = new FixtureServer(folder, 300)
+    await server.start()
+    browser = await openBrowser()
+  }, 60_000)
+  afterAll(async () => {
+    await browser?.close()
+    await server?.stop()
+  })
+
+  const withRate = (sent: number) => {
+    const facts = overview(Date.now())
+    return { ...facts, rates: { ...facts.rates, sent } }
+  }
+
+  it('brings what is new; is one for all of a page, and asks for what is on it', async () => {
+    const { context, page, faults } = await openPage(browser)
+    await page.goto(`${server.url}/?range=6h`)
+    await page.locator('.flow.is-live').waitFor()
+    await expect.poll(() => server.streams.at(-1)?.url.searchParams.get('topics')).toBe('jobs,overview')
+    expect(server.streams.at(-1)?.url.searchParams.get('range')).toBe('6h')
+    server.push('overview', withRate(4_711))
+    await page.getByText('4,711/s').first().waitFor()
+    const opened = server.streams.length
+    await page.keyboard.press('g')
+    await page.keyboard.press('t')
+    await page.getByRole('heading', { name: 'Tasks' }).waitFor()
+    await expect.poll(() => server.streams.at(-1)?.url.searchParams.get('topics')).toBe('jobs,tasks')
+    expect(server.streams.length).toBe(opened + 1)
+    expect(faults).toEqual([])
+    await context.close()
+  }, 60_000)
+
+  it('lost, is said to be so with the age of the data; comes back by itself, resumes, and says so', async () => {
+    const { context, page, faults } = await openPage(browser)
+    await page.goto(server.url)
+    await page.locator('.flow.is-live').waitFor()
+    await expect.poll(() => server.streams.at(-1)?.url.searchParams.get('topics')).toBe('jobs,overview')
+    server.push('overview', withRate(11))
+    await page.getByText('11/s').first().waitFor()
+    await server.stop()
+    await page.getByText(/data as of \d\d:\d\d:\d\d/).waitFor()
+    await page.locator('.page.is-stale').waitFor()
+    await server.start()
+    await page.getByText('Reconnected').waitFor()
+    expect(server.streams.at(-1)?.lastId).toBeDefined()
+    expect(await page.locator('.banner').count()).toBe(0)
+    expect(await page.locator('.is-stale').count()).toBe(0)
+    server.push('overview', withRate(12))
+    await page.getByText('12/s').first().waitFor()
+    expect(faults.filter((fault) => !/ERR_/.test(fault))).toEqual([])
+    await context.close()
+  }, 60_000)
+
+  it('stopped by hand nothing moves; let go, what came meanwhile is there', async () => {
+    const { context, page } = await openPage(browser)
+    await page.goto(server.url)
+    await page.locator('.flow.is-live').waitFor()
+    await page.keyboard.press('p')
+    await page.locator('.flow.is-paused').waitFor()
+    expect(await page.locator('.banner').count()).toBe(0)
+    await page.keyboard.press('p')
+    await page.locator('.flow.is-live').waitFor()
+    await context.close()
+  }, 60_000)
+})
