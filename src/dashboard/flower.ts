@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isLovageError, messageOf } from '../base/errors.ts'
-import { log } from '../base/log.ts'
+import { messageOf } from '../base/errors.ts'
 import { mayAct } from './auth-users.ts'
 import { type DashboardContext, type DashboardPart, identityOf } from './context.ts'
 import { abort, sendCalls, taskResult } from './flower-calls.ts'
@@ -10,6 +9,7 @@ import { listTasks, searchProblem, taskOf } from './flower-tasks.ts'
 import { FlowerWorkers } from './flower-workers.ts'
 import { writeDown } from './guard.ts'
 import { Redactor } from './redact.ts'
+import { answerError } from './server.ts'
 
 /** As Flower says it. */
 const UNAUTHENTICATED =
@@ -32,7 +32,7 @@ export const flower: DashboardPart = async (server, context) => {
   await server.register(async (api) => {
     api.removeAllContentTypeParsers()
     api.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-    api.setErrorHandler((error, _request, reply) => void answerError(reply, error))
+    api.setErrorHandler((error, _request, reply) => void answerRefusal(reply, error))
     const get = (path: string, answer: Answer): void => route(api, context, 'GET', path, answer)
     const post = (path: string, answer: Answer): void => route(api, context, 'POST', path, answer)
 
@@ -95,14 +95,11 @@ function route(
   api.route({ method, url: `/api/${path}`, handler })
 }
 
-function answerError(reply: FastifyReply, error: unknown): FastifyReply {
+function answerRefusal(reply: FastifyReply, error: unknown): FastifyReply {
   if (error instanceof FlowerRefusal) return flowerText(reply, error.status, error.message)
   const search = searchProblem(error)
   if (search) return flowerJson(reply.code(400), search)
-  const { statusCode = 500 } = error as { statusCode?: number }
-  if (statusCode < 500) return flowerText(reply, statusCode, messageOf(error))
-  log('error', 'dashboard', 'a request failed', { error: messageOf(error) })
-  return flowerText(reply, isLovageError(error) ? 503 : 500, messageOf(error))
+  return answerError(reply, error)
 }
 
 /** Depths of the queues that are read. */
@@ -110,7 +107,7 @@ async function lengths({ app }: DashboardContext, workers: FlowerWorkers): Promi
   const names = await workers.queues()
   const { broker } = await app.client()
   const asked = names.length > 0 ? names : [app.settings.defaultQueue]
-  const depths = await Promise.all(asked.map((name) => broker.admin?.depth(name)))
+  const depths = await Promise.all(asked.map(async (name) => broker.admin?.depth(name)))
   return depths.flatMap((depth) => (depth ? [{ name: depth.queue, messages: depth.messages }] : []))
 }
 
