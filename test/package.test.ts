@@ -20,6 +20,7 @@ import { beat, every } from 'lovage/beat'
 import { defineConfig } from 'lovage/config'
 import { dashboard } from 'lovage/dashboard'
 import { gateway } from 'lovage/gateway'
+import { supervise } from 'lovage/supervisor'
 import { brokerSuite, VirtualClock } from 'lovage/testing'
 import { worker } from 'lovage/worker'
 
@@ -34,10 +35,11 @@ const known = isLovageError(new LovageError('BROKER_CLOSED'), 'BROKER_CLOSED')
 const drum = beat(app, { often: every('1h', add.s(1, 2)) })
 const board = dashboard(app, { port: 0 })
 const hand = worker(app)
+const keeper = supervise({ 'program:cat': { command: 'cat' } }, { env: {} })
 await hand.start()
 const answer: number = await add.delay(20, 22).get({ timeout: '10s' })
 await hand.stop()
-console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.app, door: typeof door.start, board: typeof board.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
+console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.app, door: typeof door.start, board: typeof board.start, keeper: typeof keeper.start, suite: typeof brokerSuite, known, now: new VirtualClock({ startMs: 7 }).now(), wrong: typeof wrong }))
 await app.close()
 `
 
@@ -108,6 +110,7 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
         drum: 'function',
         door: 'function',
         board: 'function',
+        keeper: 'function',
         suite: 'function',
         known: true,
         now: 7,

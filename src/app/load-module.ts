@@ -13,6 +13,7 @@ export const DOORS = [
   'lovage/worker',
   'lovage/beat',
   'lovage/gateway',
+  'lovage/supervisor',
   'lovage/dashboard',
   'lovage/opentelemetry',
   'lovage/config',

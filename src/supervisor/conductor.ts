@@ -12,12 +12,12 @@ import type { Supervisor } from './supervisor.ts'
 /** Starts, stops and restarts what is asked for, each after what it has to wait for. */
 export class Conductor extends Inspector {
   readonly #stops: Stops
-  readonly #restarts: Restarts
+  protected readonly restarts: Restarts
 
   constructor(supervisor: Supervisor) {
     super(supervisor)
     this.#stops = new Stops(supervisor)
-    this.#restarts = new Restarts(supervisor, (name) => this.startProcess(name, true))
+    this.restarts = new Restarts(supervisor, (name) => this.startProcess(name, true))
   }
 
   async startProcess(name: string, wait = true): Promise<true | ProcessResult[]> {
@@ -96,14 +96,14 @@ export class Conductor extends Inspector {
 
   async restartProcess(name: string, force = false): Promise<true> {
     this.assertUp()
-    await this.#restarts.one(this.process(name), force)
+    await this.restarts.one(this.process(name), force)
     return true
   }
 
   async rollingRestart(name: string, force = false, told?: (result: ProcessResult) => void): Promise<ProcessResult[]> {
     this.assertUp()
     const { group, process } = this.find(name)
-    return this.#restarts.rolling(group.config.name, process ? [process] : group.byPriority, force, told)
+    return this.restarts.rolling(group.config.name, process ? [process] : group.byPriority, force, told)
   }
 
   /** All of them at once, in order; each has a result of its own. Those that `is` does not hold for are left out. */

@@ -1,5 +1,6 @@
 import { faultOf } from './faults.ts'
 import { CTL_EXIT, nameOf, sayFault, type CtlSession, type Verb } from './ctl-session.ts'
+import { applyDiff, showDiff } from './ctl-diff.ts'
 import type { ConfigInfo, ProcessInfo, ProcessResult } from './operations.ts'
 
 type Changes = readonly [added: string[], changed: string[], removed: string[]]
@@ -12,7 +13,7 @@ const takesNone =
     session.exitCode = CTL_EXIT.failed
   }
 
-const reread = takesNone('reread', async (session) => {
+const rereadPlain = takesNone('reread', async (session) => {
   const changes = await readChanges(session)
   if (!changes) return
   const words = ['available', 'changed', 'disappeared']
@@ -20,6 +21,11 @@ const reread = takesNone('reread', async (session) => {
   for (const line of lines.toSorted()) session.say(line)
   if (lines.length === 0) session.say('No config updates to processes')
 })
+
+const reread: Verb = async (session, args) => {
+  if (args.length === 1 && args[0] === '--diff') return void (await showDiff(session))
+  return rereadPlain(session, args)
+}
 
 /** undefined: it said why there are none to be had. */
 async function readChanges(session: CtlSession): Promise<Changes | undefined> {
@@ -60,6 +66,11 @@ const remove: Verb = async (session, names) => {
 }
 
 export const update: Verb = async (session, args) => {
+  if (args.includes('--diff'))
+    return applyDiff(
+      session,
+      args.filter((arg) => arg !== '--diff'),
+    )
   const changes = await readChanges(session)
   if (!changes) return
   const [added, changed, removed] = changes

@@ -1,3 +1,4 @@
+import type { GroupChange } from './config-diff.ts'
 import type { ProcessState, SupervisorState } from './states.ts'
 
 /** One process, as `getAllProcessInfo` of supervisord tells it. Times in whole seconds since 1970; 0: never. */
@@ -71,6 +72,13 @@ export interface Operations {
   restart(): true
   /** Reads the configuration again and tells how it differs from what runs. Changes nothing that runs. */
   reloadConfig(): Promise<ConfigChanges>
+  /** Reads the configuration again and tells each option that differs, secrets as `***`. Changes nothing that runs. */
+  configDiff(): Promise<GroupChange[]>
+  /**
+   * Has a group be as `configDiff` has told, and nothing else: `fingerprint` is the one it told. Processes that are so
+   * already go on.
+   */
+  applyGroup(name: string, fingerprint: string): Promise<ProcessResult[]>
   addProcessGroup(name: string): Promise<true>
   removeProcessGroup(name: string): Promise<true>
   /** With `wait`, resolves when it is RUNNING. */

@@ -1,9 +1,12 @@
 import { messageOf } from '../base/errors.ts'
 import type { GroupConfig } from './configuration.ts'
 import { Conductor } from './conductor.ts'
-import { faultError } from './faults.ts'
+import { fingerprintOf, groupChanges, type GroupChange } from './config-diff.ts'
+import { faultError, FAULTS } from './faults.ts'
 import type { ConfigChanges, Operations, ProcessResult } from './operations.ts'
+import { regroup } from './regroup.ts'
 import { resultOf } from './restarts.ts'
+import { checkRunnable } from './runnable.ts'
 import { isSignallable } from './states.ts'
 import type { Ending, Supervisor } from './supervisor.ts'
 import type { Subprocess } from './subprocess.ts'
@@ -68,6 +71,36 @@ export class Operator extends Conductor implements Operations {
     return true
   }
 
+  async configDiff(): Promise<GroupChange[]> {
+    this.assertUp()
+    const latest = this.#reread()
+    this.supervisor.latest = latest
+    return groupChanges(this.#running(), latest.groups)
+  }
+
+  async applyGroup(name: string, fingerprint: string): Promise<ProcessResult[]> {
+    this.assertUp()
+    const { supervisor } = this
+    const wanted = supervisor.latest.groups.find((group) => group.name === name)
+    if (fingerprintOf(wanted) !== fingerprint) {
+      throw faultError('FAILED', `the configuration of ${name} is another than was shown`)
+    }
+    const active = supervisor.groups.get(name)
+    if (!active && !wanted) throw faultError('BAD_NAME', name)
+    if (active && wanted?.kind === 'program' && active.config.kind === 'program') {
+      checkRunnable({ ...supervisor.config, groups: [wanted] }, supervisor.env['PATH'] ?? '')
+      const stop = ({ fullName }: Subprocess): Promise<unknown> => this.stopProcess(fullName)
+      return regroup(wanted, { supervisor, restarts: this.restarts, stop })
+    }
+    const stopped = active ? await this.stopProcessGroup(name) : []
+    if (stopped.some(({ status }) => status !== FAULTS.SUCCESS.code)) return stopped
+    if (active) await this.removeProcessGroup(name)
+    if (wanted) await this.addProcessGroup(name)
+    const processes = [...((wanted ? supervisor.groups.get(name) : active)?.processes.values() ?? [])]
+    const description = wanted ? (active ? 'replaced' : 'added') : 'removed'
+    return processes.map((process) => ({ ...resultOf(process, undefined), description }))
+  }
+
   signalProcess(name: string, signal: string): true | ProcessResult[] {
     this.assertUp()
     const { group, process } = this.find(name)
@@ -129,6 +162,10 @@ export class Operator extends Conductor implements Operations {
     this.assertUp()
     this.supervisor.leave(how)
     return true
+  }
+
+  #running(): GroupConfig[] {
+    return [...this.supervisor.groups.values()].map(({ config }) => config)
   }
 
   #reread(): Supervisor['latest'] {

@@ -5,6 +5,17 @@ const FORCE = { takes: ['boolean'], least: 0 } as const
 
 /** What supervisord has no method for. The names have `lovage.` before them. */
 export const LOVAGE_METHODS: Readonly<Record<string, RpcMethod>> = {
+  configDiff: method(
+    'array',
+    'Reads the configuration again and tells how it differs from what runs, option by option. Changes nothing.',
+    (on) => on.configDiff(),
+  ),
+  applyGroup: method(
+    'array',
+    'Has a group be as configDiff has told; takes its fingerprint from there.',
+    (on, name: string, fingerprint: string) => on.applyGroup(name, fingerprint),
+    { takes: ['string', 'string'] },
+  ),
   restartProcess: method(
     'boolean',
     'Drains a process, stops it, starts it, and answers when it is ready; with force also where it could not be drained.',

@@ -1,8 +1,11 @@
+import type { Timer } from '../base/clock.ts'
 import { faultError } from './faults.ts'
 import type { ProcessStatus } from './machine.ts'
 import { isRunning, isStopped } from './states.ts'
 import type { Subprocess } from './subprocess.ts'
 import type { Supervisor } from './supervisor.ts'
+
+const TELL_WAITING_MS = 3_000
 
 /** Longest wait for a guard. */
 const GUARD_MS = 60_000
@@ -71,4 +74,16 @@ export async function endNow(process: Subprocess): Promise<void> {
   process.apply({ type: 'giveUp' })
   process.apply({ type: 'stop' })
   await process.until(({ state }) => isStopped(state))
+}
+
+/** Says again and again who is still waited for, until it is cancelled. */
+export function tellWaiting({ clock, groups, log }: Pick<Supervisor, 'clock' | 'groups' | 'log'>): Timer {
+  let timer: Timer | undefined
+  const tell = (): void => {
+    const names = [...groups.values()].flatMap(({ unstopped }) => unstopped.map(({ config }) => config.name))
+    if (names.length > 0) log.write('info', `waiting for ${names.join(', ')} to die`)
+    timer = clock.after(TELL_WAITING_MS, tell)
+  }
+  tell()
+  return { cancel: () => timer?.cancel() }
 }

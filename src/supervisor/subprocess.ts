@@ -41,10 +41,10 @@ export interface Keeper {
 
 /** One process of the configuration: its state, its child while it has one, and its logs. */
 export class Subprocess {
-  readonly config: ProcessConfig
   readonly group: string
   readonly channels: Channels
   readonly #keeper: Keeper
+  #config: ProcessConfig
   #status: ProcessStatus = NEVER_STARTED
   #child: ChildProcess | undefined
   #timer: Timer | undefined
@@ -53,7 +53,7 @@ export class Subprocess {
   #draining: { pid: number; end: AbortController; ended: Promise<string | undefined> } | undefined
 
   constructor(config: ProcessConfig, group: string, channels: Channels, keeper: Keeper) {
-    this.config = config
+    this.#config = config
     this.group = group
     this.channels = channels
     this.#keeper = keeper
@@ -65,6 +65,15 @@ export class Subprocess {
         this.look()
       },
     })
+  }
+
+  get config(): ProcessConfig {
+    return this.#config
+  }
+
+  /** Goes on by another configuration, which says nothing else of what was started. */
+  retune(config: ProcessConfig): void {
+    this.#config = config
   }
 
   get status(): ProcessStatus {

@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os'
 import { rm } from 'node:fs/promises'
-import { systemClock, type Clock, type Timer } from '../base/clock.ts'
+import { systemClock, type Clock } from '../base/clock.ts'
 import type { Service } from '../base/service.ts'
 import { clearAutoLogs } from './auto-logs.ts'
 import { Channels } from './channels.ts'
@@ -20,7 +20,7 @@ import { StateFile } from './state-file.ts'
 import type { SupervisorState } from './states.ts'
 import { Subprocess, type Keeper } from './subprocess.ts'
 import { afterDependents } from './order.ts'
-import { endNow } from './stops.ts'
+import { endNow, tellWaiting } from './stops.ts'
 import { Ticks } from './ticks.ts'
 import { WaitingStarts } from './waiting-starts.ts'
 
@@ -40,8 +40,6 @@ export interface SupervisorOptions {
 export type Ending = 'shutdown' | 'restart'
 
 export type StateListener = (change: { process: Subprocess; change: StateChange }) => void
-
-const TELL_WAITING_MS = 3_000
 
 /**
  * Keeps the processes of one configuration. It has ended, `ended` tells how, when all of them have; for a restart another
@@ -187,6 +185,14 @@ export class Supervisor implements Service, Keeper {
     return true
   }
 
+  /** Has a group consist of these processes, as far as they are of `config` in its order. */
+  regroup(config: GroupConfig, made: readonly Subprocess[]): void {
+    const at = ({ config: { name } }: Subprocess): number => config.processes.findIndex((each) => each.name === name)
+    const processes = made.toSorted((a, b) => at(a) - at(b))
+    const running = { ...config, processes: processes.map((process) => process.config) }
+    this.groups.set(config.name, new Group(running, processes, undefined))
+  }
+
   /** Begins to stop all, group after group, that with the highest number first. What has begun to end goes on ending. */
   leave(how: Ending): void {
     if (this.#ending) return
@@ -235,7 +241,7 @@ export class Supervisor implements Service, Keeper {
     const pool =
       config.kind === 'eventlistener' ? new ListenerPool(config, this.#config.identifier, this.log) : undefined
     const made: Subprocess[] = []
-    for (const each of config.processes) made.push(await this.#makeProcess(each, config.name, pool))
+    for (const each of config.processes) made.push(await this.makeProcess(each, config.name, pool))
     if (this.groups.has(config.name)) {
       // Somebody else has added it meanwhile.
       await Promise.all(made.map(({ channels }) => channels.close()))
@@ -247,7 +253,8 @@ export class Supervisor implements Service, Keeper {
     return group
   }
 
-  async #makeProcess(config: ProcessConfig, group: string, pool: ListenerPool | undefined): Promise<Subprocess> {
+  /** A process with its pipes and logs, of no group yet. */
+  async makeProcess(config: ProcessConfig, group: string, pool?: ListenerPool): Promise<Subprocess> {
     const { childlogdir: folder, identifier, stripAnsi } = this.#config
     const sink = { config, pool, events: this.events, log: this.log, find: () => made, onOutput: this.#onOutput }
     const channels = await Channels.make({
@@ -262,7 +269,7 @@ export class Supervisor implements Service, Keeper {
   async #leave(how: Ending): Promise<void> {
     this.events.notify('SUPERVISOR_STATE_CHANGE_STOPPING', '')
     this.#ticks.stop()
-    const tell = this.#tellWaiting()
+    const tell = tellWaiting(this)
     this.starts.cancelAll()
     const endOf = afterDependents(this.processes, endNow)
     for (const group of this.groupsByPriority.toReversed()) {
@@ -279,17 +286,6 @@ export class Supervisor implements Service, Keeper {
 
   #begin(group: Group): void {
     for (const process of group.beginners) this.starts.begin(process)
-  }
-
-  #tellWaiting(): Timer {
-    let timer: Timer | undefined
-    const tell = (): void => {
-      const names = [...this.groups.values()].flatMap(({ unstopped }) => unstopped.map(({ config }) => config.name))
-      if (names.length > 0) this.log.write('info', `waiting for ${names.join(', ')} to die`)
-      timer = this.clock.after(TELL_WAITING_MS, tell)
-    }
-    tell()
-    return { cancel: () => timer?.cancel() }
   }
 
   async #close(): Promise<void> {
