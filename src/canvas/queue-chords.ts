@@ -133,9 +133,9 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
       const least = needed.get(groupId) ?? 1 + (size ?? 0)
       return (await isWorthALook(groupId, least)) ? least : undefined
     },
-    async gather(groupId, least, act) {
+    async gather(groupId, least, act, holds = () => true) {
       // Two who begin at once may each have some of the messages. What they have goes back before they look again.
-      for (let attempt = 0, isWorthIt = true; isWorthIt; attempt++) {
+      for (let attempt = 0, isWorthIt = true; isWorthIt && holds(); attempt++) {
         const came = await look(groupId, attempt < PATIENT, act)
         if (came === 'done') return
         if (attempt > 0 || came === 'busy') await sleep(clock, backoffMs(attempt, BACKOFF, clock.random()))

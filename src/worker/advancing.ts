@@ -39,6 +39,13 @@ export interface AdvancingOptions {
   readonly insist: Insist
 }
 
+/** A task that has ended, and is not settled yet. */
+interface Settling {
+  readonly request: TaskRequest
+  /** Its message is still in our hands. */
+  readonly holds: () => boolean
+}
+
 /** Has come what follows a task that has ended: callbacks, the rest of its chain, the body of its chord. */
 export class Advancing {
   readonly #options: AdvancingOptions
@@ -65,11 +72,12 @@ export class Advancing {
    * result is stored, so that this lists what was sent; all else comes after it. What cannot be sent makes it a failure.
    */
   async settle(
-    request: TaskRequest,
+    settling: Settling,
     given: Outcome,
     embed: Embed,
     store: (outcome: Outcome) => Promise<void> | undefined,
   ): Promise<void> {
+    const { request } = settling
     let outcome = given
     let following = NOTHING
     if (outcome.state === 'SUCCESS') {
@@ -85,11 +93,12 @@ export class Advancing {
     }
     const children = [...(outcome.children ?? []), ...following.children]
     await store(children.length > 0 ? { ...outcome, children } : outcome)
-    if (outcome.state === 'SUCCESS') await this.#count(following.parts, request)
-    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), request)
+    if (outcome.state === 'SUCCESS') await this.#count(following.parts, settling)
+    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), settling)
   }
 
-  async #carryOut(consequences: Consequences, request: TaskRequest): Promise<void> {
+  async #carryOut(consequences: Consequences, settling: Settling): Promise<void> {
+    const { request } = settling
     const { id, task } = request
     try {
       await this.#send(consequences, timeless(request))
@@ -98,7 +107,7 @@ export class Advancing {
       log('error', 'worker', 'error callback cannot be sent', { id, task, error: messageOf(error) })
     }
     for (const batch of batches(consequences.endings)) await Promise.all(batch.map((ending) => this.#put(ending)))
-    await this.#count(consequences.parts, request)
+    await this.#count(consequences.parts, settling)
   }
 
   /** @param isCopy They may have been sent before, by who is no more. */
@@ -137,11 +146,12 @@ export class Advancing {
     }
   }
 
-  async #count(parts: readonly Part[], request: TaskRequest): Promise<void> {
-    for (const part of parts) await this.#countOne(part, request)
+  async #count(parts: readonly Part[], settling: Settling): Promise<void> {
+    for (const part of parts) await this.#countOne(part, settling)
   }
 
-  async #countOne({ groupId, index, outcome, body, rootId }: Part, request: TaskRequest): Promise<void> {
+  async #countOne({ groupId, index, outcome, body, rootId }: Part, settling: Settling): Promise<void> {
+    const { request, holds } = settling
     const { canvas, insist } = this.#options
     const chord = { groupId, body, lastId: outcome.id, rootId }
     const around = this.#around(request)
@@ -151,45 +161,46 @@ export class Advancing {
     if (!chords) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
       log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
-      return this.#carryOut(failChord(chord, failureOf(error), around), request)
+      return this.#carryOut(failChord(chord, failureOf(error), around), settling)
     }
     const count = async (): Promise<void> => {
       const all = await chords.addPart(groupId, outcome, index, size)
       if (all === undefined) return
-      await chords.gather(groupId, all, (...gathered) => this.#complete(chord, request, ...gathered))
+      await chords.gather(groupId, all, (...gathered) => this.#complete(chord, settling, ...gathered), holds)
     }
     try {
       await insist('part of a chord could not be counted', about, count, { isFinal })
     } catch (error) {
       if (!isFinal(error)) throw error
-      await this.#carryOut(failChord(chord, failureOf(error), around), request)
+      await this.#carryOut(failChord(chord, failureOf(error), around), settling)
     }
   }
 
   /** Sends the body of a chord whose parts are all in, or ends it. */
   async #complete(
     chord: FullChord,
-    request: TaskRequest,
+    settling: Settling,
     parts: readonly ChordPart[],
     tree: ResultTree | undefined,
     together: PublishTogether | undefined,
   ): Promise<void> {
+    const { request } = settling
     const around = this.#around(request)
     try {
       const following = join(chord, parts, around, tree)
       const others = { ...following, chords: [], calls: [] }
       if (!together || following.calls.length === 0) {
         await this.#send(following, request, true)
-        return await this.#carryOut(others, request)
+        return await this.#carryOut(others, settling)
       }
       // All that may be done twice comes first: behind the one step nothing is done again.
       await this.#open(following.chords, request)
-      await this.#carryOut(others, request)
+      await this.#carryOut(others, settling)
       await this.#options.canvas.deliverTogether(following.calls, placeBehind(request), together)
     } catch (error) {
       if (!isFinal(error)) throw error
       log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
-      await this.#carryOut(failChord(chord, failureOf(error), around), request)
+      await this.#carryOut(failChord(chord, failureOf(error), around), settling)
     }
   }
 
