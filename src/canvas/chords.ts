@@ -34,10 +34,8 @@ export interface Chords {
   /**
    * Gives `act` all parts, in their order, if all are in and nobody has ended the chord, and ends it when that is done.
    * When this process dies in between, the chord is still there for who asks next.
-   * @param holds Whether the task that has ended comes again when this process dies. Where it does not, it has come again
-   * already, and who has it may have asked while this process had the parts in hand: nobody would ask after it.
    */
-  gather(groupId: string, size: number, act: Gathered, holds?: () => boolean): Promise<void>
+  gather(groupId: string, size: number, act: Gathered): Promise<void>
 }
 
 /** Chords that are counted with the results, or in a store. */

@@ -39,13 +39,6 @@ export interface AdvancingOptions {
   readonly insist: Insist
 }
 
-/** A task that has ended, and is not settled yet. */
-interface Settling {
-  readonly request: TaskRequest
-  /** Its message is still in our hands. */
-  readonly holds: () => boolean
-}
-
 /** Has come what follows a task that has ended: callbacks, the rest of its chain, the body of its chord. */
 export class Advancing {
   readonly #options: AdvancingOptions
@@ -72,12 +65,11 @@ export class Advancing {
    * result is stored, so that this lists what was sent; all else comes after it. What cannot be sent makes it a failure.
    */
   async settle(
-    settling: Settling,
+    request: TaskRequest,
     given: Outcome,
     embed: Embed,
     store: (outcome: Outcome) => Promise<void> | undefined,
   ): Promise<void> {
-    const { request } = settling
     let outcome = given
     let following = NOTHING
     if (outcome.state === 'SUCCESS') {
@@ -93,12 +85,11 @@ export class Advancing {
     }
     const children = [...(outcome.children ?? []), ...following.children]
     await store(children.length > 0 ? { ...outcome, children } : outcome)
-    if (outcome.state === 'SUCCESS') await this.#count(following.parts, settling)
-    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), settling)
+    if (outcome.state === 'SUCCESS') await this.#count(following.parts, request)
+    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), request)
   }
 
-  async #carryOut(consequences: Consequences, settling: Settling): Promise<void> {
-    const { request } = settling
+  async #carryOut(consequences: Consequences, request: TaskRequest): Promise<void> {
     const { id, task } = request
     try {
       await this.#send(consequences, timeless(request))
@@ -107,7 +98,7 @@ export class Advancing {
       log('error', 'worker', 'error callback cannot be sent', { id, task, error: messageOf(error) })
     }
     for (const batch of batches(consequences.endings)) await Promise.all(batch.map((ending) => this.#put(ending)))
-    await this.#count(consequences.parts, settling)
+    await this.#count(consequences.parts, request)
   }
 
   /** @param isCopy They may have been sent before, by who is no more. */
@@ -146,12 +137,11 @@ export class Advancing {
     }
   }
 
-  async #count(parts: readonly Part[], settling: Settling): Promise<void> {
-    for (const part of parts) await this.#countOne(part, settling)
+  async #count(parts: readonly Part[], request: TaskRequest): Promise<void> {
+    for (const part of parts) await this.#countOne(part, request)
   }
 
-  async #countOne({ groupId, index, outcome, body, rootId }: Part, settling: Settling): Promise<void> {
-    const { request, holds } = settling
+  async #countOne({ groupId, index, outcome, body, rootId }: Part, request: TaskRequest): Promise<void> {
     const { canvas, insist } = this.#options
     const chord = { groupId, body, lastId: outcome.id, rootId }
     const around = this.#around(request)
@@ -161,46 +151,45 @@ export class Advancing {
     if (!chords) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
       log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
-      return this.#carryOut(failChord(chord, failureOf(error), around), settling)
+      return this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
     const count = async (): Promise<void> => {
       const all = await chords.addPart(groupId, outcome, index, size)
       if (all === undefined) return
-      await chords.gather(groupId, all, (...gathered) => this.#complete(chord, settling, ...gathered), holds)
+      await chords.gather(groupId, all, (...gathered) => this.#complete(chord, request, ...gathered))
     }
     try {
       await insist('part of a chord could not be counted', about, count, { isFinal })
     } catch (error) {
       if (!isFinal(error)) throw error
-      await this.#carryOut(failChord(chord, failureOf(error), around), settling)
+      await this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
   }
 
   /** Sends the body of a chord whose parts are all in, or ends it. */
   async #complete(
     chord: FullChord,
-    settling: Settling,
+    request: TaskRequest,
     parts: readonly ChordPart[],
     tree: ResultTree | undefined,
     together: PublishTogether | undefined,
   ): Promise<void> {
-    const { request } = settling
     const around = this.#around(request)
     try {
       const following = join(chord, parts, around, tree)
       const others = { ...following, chords: [], calls: [] }
       if (!together || following.calls.length === 0) {
         await this.#send(following, request, true)
-        return await this.#carryOut(others, settling)
+        return await this.#carryOut(others, request)
       }
       // All that may be done twice comes first: behind the one step nothing is done again.
       await this.#open(following.chords, request)
-      await this.#carryOut(others, settling)
+      await this.#carryOut(others, request)
       await this.#options.canvas.deliverTogether(following.calls, placeBehind(request), together)
     } catch (error) {
       if (!isFinal(error)) throw error
       log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
-      await this.#carryOut(failChord(chord, failureOf(error), around), settling)
+      await this.#carryOut(failChord(chord, failureOf(error), around), request)
     }
   }
 
