@@ -49,8 +49,17 @@ export interface BeatProcess {
   readonly count?: number
 }
 
+/** A process that shows the fleet as web pages. `lovage dev` has one in any case. */
+export interface DashboardProcess {
+  readonly run: 'dashboard'
+  /** Port to listen on; 0 takes a free one. Default 5555. */
+  readonly port?: number
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly host?: string
+}
+
 /** One process of a deployment. */
-export type ProcessConfig = WorkerProcess | GatewayProcess | BeatProcess
+export type ProcessConfig = WorkerProcess | GatewayProcess | BeatProcess | DashboardProcess
 
 /** `lovage.config.ts`: what runs. */
 export interface LovageConfig {
@@ -90,7 +99,7 @@ export function defineConfig(config: LovageConfig): LovageConfig {
   return config
 }
 
-const KINDS: readonly ProcessConfig['run'][] = ['worker', 'gateway', 'beat']
+const KINDS: readonly ProcessConfig['run'][] = ['worker', 'gateway', 'beat', 'dashboard']
 
 type Checked<T> = { [Name in keyof T]-?: NonNullable<T[Name]> }
 
@@ -113,6 +122,12 @@ const BEAT: Checks<Checked<BeatProcess>> = {
   run: oneOf('beat'),
   module: text,
   count: whole(1),
+}
+
+const DASHBOARD: Checks<Checked<DashboardProcess>> = {
+  run: oneOf('dashboard'),
+  port: whole(0, 65_535),
+  host: text,
 }
 
 const anyObject: Check<Record<string, unknown>> = (value) => {
@@ -186,9 +201,12 @@ function resolveProcess(
   }
   const { run } = given as { run?: unknown }
   if (run === 'worker') return { ...checkAll(given, WORKER, complaints), run }
+  if (run === 'dashboard') return { ...checkAll(given, DASHBOARD, complaints), run }
   if (run !== 'gateway' && run !== 'beat') {
-    const near = typeof run === 'string' ? didYouMean(run, KINDS) : "Write run: 'worker', run: 'gateway' or run: 'beat'"
-    const problem = run === undefined ? 'is missing' : `must be 'worker', 'gateway' or 'beat', and is ${shown(run)}`
+    const words = KINDS.map((kind) => `'${kind}'`).join(', ')
+    const near =
+      typeof run === 'string' ? didYouMean(run, KINDS) : `Write ${KINDS.map((kind) => `run: '${kind}'`).join(' or ')}`
+    const problem = run === undefined ? 'is missing' : `must be one of ${words}, and is ${shown(run)}`
     throw complaints.invalid('run', problem, near)
   }
   const noModule = (): Error =>

@@ -2,14 +2,13 @@ import { backendHas, brokerHas } from '../app/capabilities.ts'
 import { redactUrl } from '../base/redact.ts'
 import { embeddedHome } from '../broker/open.ts'
 import type { App } from '../app/app.ts'
-import type { Dashboard } from '../dashboard/dashboard.ts'
 import type { Worker } from '../worker/worker.ts'
 import { columns, paintFor, type Paint } from './paint.ts'
 import { shortPath, type Target } from './target.ts'
 import { version } from '../base/version.ts'
 import type { Workload } from './workload.ts'
 
-type Shown = Pick<Workload, 'gateways' | 'workers' | 'beats'> & { readonly dashboards: readonly Dashboard[] }
+type Shown = Pick<Workload, 'gateways' | 'workers' | 'beats' | 'dashboards'>
 
 /** Tells on stdout what runs where, and what to try. */
 export function printBanner(

@@ -6,18 +6,19 @@ import { systemClock } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { hashPassword, hashToken, randomToken } from '../dashboard/auth-passwords.ts'
 import { type DashboardUser, parseUsers } from '../dashboard/auth-users.ts'
-import type { DashboardSources } from '../dashboard/dashboard.ts'
 import { printBanner } from './banner.ts'
 import { addServiceOptions, names, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
-import { hostSource } from './host-source.ts'
+import { chosenProcess } from './chosen-process.ts'
+import { sourcesOf } from './dashboard-sources.ts'
 import { runService } from './run-service.ts'
-import { loadTargetOrBroker, type Target } from './target.ts'
+import { loadTargetOrBroker } from './target.ts'
 
 interface DashboardFlags extends ServiceOptions {
   readonly port?: number
   readonly host?: string
   readonly allowedHost?: readonly string[]
   readonly data?: string
+  readonly hosts?: string
   readonly usersFile?: string
   readonly insecure?: boolean
   readonly secureCookies?: boolean
@@ -37,6 +38,7 @@ export function command(): Command {
       'LOVAGE_BROKER_URL=amqp://guest:guest@localhost:5672/ lovage dashboard',
     ]),
   )
+    .argument('[name]', 'name of a dashboard in the configuration')
     .addOption(
       new Option('--port <number>', 'port to listen on; 0 takes a free one (default: 5555)')
         .env('LOVAGE_DASHBOARD_PORT')
@@ -56,13 +58,14 @@ export function command(): Command {
     .option('--unauthenticated-api', "answer Flower's paths although nobody need log in")
     .option('--hash-password', 'read a password from standard input, print its hash, and end')
     .option('--new-token', 'print a new API token and its hash, and end')
-    .action((_options, self: Command) => run(optionsOf<DashboardFlags>(self)))
+    .option('--hosts <file>', 'hosts whose supervisors it shows, as lovage ctl --hosts reads them')
+    .action((name: string | undefined, _options, self: Command) => run(name, optionsOf<DashboardFlags>(self), self))
 }
 
-async function run(flags: DashboardFlags): Promise<void> {
+async function run(name: string | undefined, flags: DashboardFlags, self: Command): Promise<void> {
   if (flags.hashPassword) return printHash()
   if (flags.newToken) return printToken()
-  const { port, host, allowedHost: allowedHosts, data, usersFile } = flags
+  const { allowedHost: allowedHosts, data, usersFile } = flags
   const { insecure, secureCookies, readOnly, unauthenticatedApi } = flags
   const access = { users: usersOf(process.env), usersFile, insecure, secureCookies, readOnly, unauthenticatedApi }
   await runService(flags, async () => {
@@ -70,7 +73,9 @@ async function run(flags: DashboardFlags): Promise<void> {
     const { app } = target
     assertShared(app.settings, 'A dashboard by itself', 'Use `lovage dev`, which runs all in one process')
     const { dashboard } = await import('../dashboard/dashboard.ts')
-    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(target))
+    const configured = chosenProcess(target, 'dashboard', name, self)
+    const { port = configured?.port, host = configured?.host, hosts } = flags
+    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(target, hosts))
     return {
       start: () => made.start(),
       announce: () => printBanner(target, { dashboards: [made] }),
@@ -80,20 +85,6 @@ async function run(flags: DashboardFlags): Promise<void> {
       },
     }
   })
-}
-
-/** What the dashboard shows of schedules, where there is a store that has them, and of the hosts of the configuration. */
-export async function sourcesOf({ app, hosts }: Pick<Target, 'app' | 'hosts'>): Promise<DashboardSources> {
-  const sources: { -readonly [Name in keyof DashboardSources]: DashboardSources[Name] } = {}
-  if (app.settings.store !== undefined) {
-    const { schedules } = await import('../beat/beat.ts')
-    sources.schedules = schedules(app)
-  }
-  if (hosts.length > 0) {
-    const { Hosts } = await import('../supervisor/hosts.ts')
-    sources.hosts = hostSource(new Hosts(hosts))
-  }
-  return sources
 }
 
 /** `LOVAGE_DASHBOARD_USERS`: `ana:admin:scrypt:...`, one beside the other. */

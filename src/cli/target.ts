@@ -119,7 +119,7 @@ async function targetOfConfig(
   const files = new Set(taskFiles)
   for (const [name, process] of Object.entries(config.processes)) {
     processes[name] = process
-    if (process.run === 'worker') continue
+    if (process.run === 'worker' || process.run === 'dashboard') continue
     const module = from(process.module)
     processes[name] = { ...process, module }
     if (process.run === 'gateway' ? gateways : beats) files.add(module)

@@ -39,7 +39,7 @@ export function upSections({ file, processes, home, lovage, more }: UpOptions): 
     supervisorctl: { serverurl: plain(`unix://${socket}`), prompt: 'lovage' },
   }
   for (const [name, config] of Object.entries(processes)) {
-    const count = config.run === 'gateway' ? 1 : (config.count ?? 1)
+    const count = config.run === 'gateway' || config.run === 'dashboard' ? 1 : (config.count ?? 1)
     // Words of ours are literal, but for the number of the process.
     const process_name = count === 1 ? plain(name) : `${plain(name)}_%(process_num)d`
     const { args, keys } = programOf(config, { process_name, file, lovage })

@@ -2,8 +2,10 @@ import { relative } from 'node:path'
 import type { Beat } from '../beat/beat.ts'
 import { brokerHas } from '../app/capabilities.ts'
 import type { GatewayProcess, WorkerProcess } from '../app/config.ts'
-import { LovageError } from '../base/errors.ts'
+import { isLovageError, LovageError } from '../base/errors.ts'
+import { log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
+import type { Dashboard } from '../dashboard/dashboard.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import type { Worker } from '../worker/worker.ts'
 import { beatsOf } from './beat-choice.ts'
@@ -16,6 +18,7 @@ export interface Workload {
   readonly gateways: readonly Gateway[]
   readonly workers: readonly Worker[]
   readonly beats: readonly Beat[]
+  readonly dashboards: readonly Dashboard[]
   start(): Promise<void>
   /** Ends requests, then tasks, then connections. Resolves with how many messages went with this process's memory. */
   stop(): Promise<number>
@@ -38,9 +41,11 @@ export async function prepareWorkload(target: Target, listen: ListenOptions): Pr
   for (const choice of workerChoicesOf(target)) workers.push(await makeWorker(app, choice))
   const beats = beatsOf(target)
   // Gateways first: a port that is taken is known before a task has begun.
-  const services: readonly Service[] = [...gateways, ...workers, ...beats]
+  const dashboards = await dashboardsOf(target)
+  const services: readonly Service[] = [...gateways, ...dashboards.map(anywhere), ...workers, ...beats]
   return {
     gateways,
+    dashboards,
     workers,
     beats,
     async start() {
@@ -56,6 +61,8 @@ export async function prepareWorkload(target: Target, listen: ListenOptions): Pr
       // Requests in flight wait for tasks, so the workers must outlive the gateways.
       await Promise.all([...gateways, ...beats].map((service) => service.stop()))
       await Promise.all(workers.map((worker) => worker.stop()))
+      // To the last it shows what ends.
+      await Promise.all(dashboards.map((dashboard) => dashboard.stop()))
       const lost = await waitingInMemory(target)
       await app.close()
       return lost
@@ -77,7 +84,41 @@ export async function gatewaysOf(target: Target, { port, host }: ListenOptions):
   return made
 }
 
-/** Every worker of the configuration, as often as it asks for. */
+/** The dashboards of a target; one, where it names none: whoever tries things out wants to see them. */
+async function dashboardsOf(target: Target): Promise<Dashboard[]> {
+  const { app, processes } = target
+  const { dashboard } = await import('../dashboard/dashboard.ts')
+  const { sourcesOf } = await import('./dashboard-sources.ts')
+  const configured = Object.values(processes).filter((process) => process.run === 'dashboard')
+  const made: Dashboard[] = []
+  for (const { port, host } of configured.length > 0 ? configured : [{ run: 'dashboard' as const }]) {
+    const wanted = port ?? portOf(process.env['LOVAGE_DASHBOARD_PORT'])
+    made.push(dashboard(app, { port: wanted, host }, await sourcesOf(target)))
+  }
+  return made
+}
+
+function portOf(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : undefined
+}
+
+/** A dashboard whose port is taken says so, and takes a free one: it must not keep the rest from running. */
+function anywhere(dashboard: Dashboard): Service {
+  return {
+    async start() {
+      try {
+        await dashboard.start()
+      } catch (error) {
+        if (!isLovageError(error, 'PORT_IN_USE')) throw error
+        log('warn', 'dashboard', 'its port is taken: it takes a free one', { ...error.details })
+        await dashboard.listenOn({ port: 0 }).start()
+      }
+    },
+    stop: () => dashboard.stop(),
+  }
+}
+
+/** Every worker of the configuration, as often as it asks for; the dashboard beside them is told of their tasks. */
 export function workerChoicesOf(target: Target): WorkerChoice[] {
   const choices: WorkerChoice[] = []
   for (const [name, config] of Object.entries(target.processes)) {
@@ -89,6 +130,7 @@ export function workerChoicesOf(target: Target): WorkerChoice[] {
         concurrency,
         pool,
         module: target.taskFiles,
+        events: true,
         hostname: `${count > 1 ? `${name}-${nth}` : name}@%h`,
       })
     }

@@ -8,7 +8,9 @@ export class Capture {
   #isInside = false
   /** The end of the last chunk, which may be the beginning of a tag. */
   #held: Buffer = Buffer.alloc(0)
+  /** Has room to grow: to join each piece to those before would take time with the square of their number. */
   #message: Buffer = Buffer.alloc(0)
+  #length = 0
 
   /** @param maxbytes of a longer message the end is kept */
   constructor(maxbytes: number, onMessage: (bytes: Buffer) => void) {
@@ -34,8 +36,9 @@ export class Capture {
       rest = rest.subarray(at + tag.length)
       this.#isInside = !this.#isInside
       if (this.#isInside) continue
-      this.#onMessage(this.#message)
+      this.#onMessage(Buffer.from(this.#message.subarray(Math.max(0, this.#length - this.#maxbytes), this.#length)))
       this.#message = Buffer.alloc(0)
+      this.#length = 0
     }
   }
 
@@ -46,9 +49,22 @@ export class Capture {
     return held
   }
 
-  #add(part: Buffer): void {
-    const message = Buffer.concat([this.#message, part])
-    this.#message = Buffer.from(message.subarray(Math.max(0, message.length - this.#maxbytes)))
+  #add(given: Buffer): void {
+    const part = given.subarray(Math.max(0, given.length - this.#maxbytes))
+    if (this.#length + part.length > this.#message.length) this.#makeRoom(part.length)
+    part.copy(this.#message, this.#length)
+    this.#length += part.length
+  }
+
+  /** As much as is kept goes on, with room for as much again: each byte is copied a few times at most. */
+  #makeRoom(more: number): void {
+    const from = Math.max(0, this.#length - this.#maxbytes)
+    const kept = this.#message.subarray(from, this.#length)
+    this.#length = kept.length
+    const room = Math.max(1_024, Math.min(2 * this.#maxbytes, 2 * (kept.length + more)))
+    const next = Buffer.alloc(Math.max(room, kept.length + more))
+    kept.copy(next)
+    this.#message = next
   }
 }
 

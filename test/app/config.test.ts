@@ -45,7 +45,7 @@ test.each([
   [{ app: 'a', processes: { web: 'gateway' } }, /Setting processes\.web .* must be an object, and is "gateway"/],
   [
     { app: 'a', processes: { web: {} } },
-    /Setting processes\.web\.run .* is missing\. Write run: 'worker', run: 'gateway' or run: 'beat'/,
+    /Setting processes\.web\.run .* is missing\. Write run: 'worker' or run: 'gateway' or run: 'beat' or run: 'dashboard'/,
   ],
   [{ app: 'a', processes: { web: { run: 'gatway' } } }, /processes\.web\.run .* is "gatway"\. Did you mean gateway\?/],
   [{ app: 'a', processes: { web: { run: 'gateway' } } }, /Setting processes\.web\.module .* is missing/],

@@ -53,6 +53,7 @@ describe('lovage dev with the hello example', () => {
     expect(banner).toMatch(/worker +.*pool async, \d+ at once, reads celery/)
     expect(banner).toContain(`gateway  http://127.0.0.1:${port}`)
     // oxlint-disable-next-line no-control-regex
+    expect(banner).toMatch(/dashboard +http:\/\/127\.0\.0\.1:\d+/)
     expect(banner).not.toMatch(/\u001b/)
   })
 

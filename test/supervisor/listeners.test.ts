@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Capture } from '../../src/supervisor/capture.ts'
+import type { GroupConfig } from '../../src/supervisor/configuration.ts'
+import { Events } from '../../src/supervisor/events.ts'
+import { Ticks } from '../../src/supervisor/ticks.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { stripAnsi } from '../../src/supervisor/strip-ansi.ts'
 import { supervise, type Supervised } from './supervised.ts'
 
@@ -154,6 +158,45 @@ test('of a message that is too long the end is kept', () => {
   const capture = new Capture(4, (bytes) => messages.push(bytes.toString()))
   capture.take(Buffer.from('<!--XSUPERVISOR:BEGIN-->123456789<!--XSUPERVISOR:END-->'))
   expect(messages).toEqual(['6789'])
+})
+
+test('a message that comes byte by byte is kept as it is, and its end alone where it is too long', () => {
+  const messages: string[] = []
+  const capture = new Capture(5_000, (bytes) => messages.push(bytes.toString('latin1')))
+  const text = Buffer.from(Array.from({ length: 300_000 }, (_, i) => 48 + ((i * 7) % 10)))
+  for (const length of [0, 1, 4_999, 5_000, 5_001, 12_345, 300_000]) {
+    capture.take(Buffer.from('<!--XSUPERVISOR:BEGIN-->'))
+    for (let i = 0; i < length; i++) capture.take(text.subarray(i, i + 1))
+    capture.take(Buffer.from('<!--XSUPERVISOR:END-->'))
+    expect(messages.pop()).toBe(text.subarray(Math.max(0, length - 5_000), length).toString('latin1'))
+  }
+})
+
+test('each 5 seconds, minute and hour of the calendar are told once, also after a clock that has jumped', async () => {
+  const clock = new VirtualClock({ startMs: Date.UTC(2026, 0, 1, 11, 58, 58, 300) })
+  const told: string[] = []
+  const events = new Events()
+  const config = { events: ['TICK'] } as unknown as GroupConfig
+  events.add({ config, accept: ({ name, payload }) => void told.push(`${name} ${payload.toString()}`) })
+  const ticks = new Ticks(clock, events)
+  ticks.start()
+  clock.advance(1_699)
+  expect(told).toEqual([])
+  const at = (hours: number, minutes: number, seconds = 0): string =>
+    `when:${Date.UTC(2026, 0, 1, hours, minutes, seconds) / 1_000}`
+  clock.advance(1)
+  expect(told.splice(0)).toEqual([`TICK_5 ${at(11, 59)}`, `TICK_60 ${at(11, 59)}`])
+  clock.advance(55_000)
+  expect(told.splice(0)).toEqual(Array.from({ length: 11 }, (_, i) => `TICK_5 ${at(11, 59, 5 * (i + 1))}`))
+  clock.advance(5_000)
+  expect(told.splice(0)).toEqual([`TICK_5 ${at(12, 0)}`, `TICK_60 ${at(12, 0)}`, `TICK_3600 ${at(12, 0)}`])
+  clock.advance(3_600_000)
+  const hour = told.splice(0)
+  const count = (name: string): number => hour.filter((each) => each.startsWith(`${name} `)).length
+  expect([count('TICK_5'), count('TICK_60'), count('TICK_3600')]).toEqual([720, 60, 1])
+  ticks.stop()
+  clock.advance(60_000)
+  expect(told).toEqual([])
 })
 
 test('colours are taken out', () => {
