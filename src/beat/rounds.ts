@@ -36,6 +36,9 @@ const PAUSE = { baseMs: 500, maxMs: 30_000 }
 /** How often a tick that was sent is written down anew when others change the entry meanwhile. */
 const TRIES = 10
 
+/** Until somebody looks again at an entry that this beat cannot read: far less than what makes a tick a missed one. */
+const UNREAD_MS = 5_000
+
 /** Longer waits than this, for what was due before, come from a clock that was set back. */
 const ODD_MS = 60_000
 
@@ -122,7 +125,7 @@ export class Rounds {
     const { ledger, app, clock } = this.#options
     const entry = ledger.read(taken)
     // Left to who can read it.
-    if (!entry) return void (await ledger.list.put(taken.id, { atMs: nowMs + ODD_MS, ifVersion: taken.version }))
+    if (!entry) return void (await ledger.list.put(taken.id, { atMs: nowMs + UNREAD_MS, ifVersion: taken.version }))
     const { name, timetable } = entry
     let { state } = entry
     let runs: boolean | undefined

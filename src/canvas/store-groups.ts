@@ -106,8 +106,12 @@ export function storeGroups(store: Store, { expiresMs, types, clock }: StoreGrou
     async addPart(groupId, { id, state, result }, index) {
       const head = encodeJson({ id, state, index: index ?? null } satisfies KeptPart)
       const text = `[${head}, ${payloadText(result, { types })}]`
-      await partsOf(store, groupId).append(text, { ttlMs, maxEntries: MOST_PARTS })
-      const { value } = await store.count(partsKey(groupId), { ttlMs, member: id, renew: true })
+      // One behind the other on one connection, and waited for as one. Where the first is lost and the second is not, this
+      // part is asked for again: until then who gathers finds too few, and leaves the chord alone.
+      const [, { value }] = await Promise.all([
+        partsOf(store, groupId).append(text, { ttlMs, maxEntries: MOST_PARTS }),
+        store.count(partsKey(groupId), { ttlMs, member: id, renew: true }),
+      ])
       const counted = await count(groupId, value)
       if (!counted.isComplete) await renew(groupId)
       return counted

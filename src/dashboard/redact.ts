@@ -85,6 +85,26 @@ export class Redactor {
     return this.#ruleOf(task)?.result ? REDACTED : this.value(value)
   }
 
+  /** What a worker says of itself, and of tasks that it has: `{ name, args, kwargs }`, as values or as text. */
+  told(value: unknown): unknown {
+    return this.#value(value, 0, (members) => {
+      const { name, args, kwargs } = members
+      if (typeof name !== 'string' || args === undefined || kwargs === undefined) return members
+      const rule = this.#ruleOf(name)
+      if (typeof args === 'string' || typeof kwargs === 'string') {
+        return { ...members, ...this.task({ name, args: String(args), kwargs: String(kwargs) }) }
+      }
+      const isHidden = (at: number): boolean =>
+        rule?.args === true || (Array.isArray(rule?.args) && rule.args.includes(at))
+      const named = Object.entries(kwargs as object).map(([key, member]: [string, unknown]) => {
+        const hides = rule?.kwargs === true || (Array.isArray(rule?.kwargs) && rule.kwargs.includes(key))
+        return [key, hides ? REDACTED : member]
+      })
+      const placed = Array.isArray(args) ? args.map((item: unknown, at) => (isHidden(at) ? REDACTED : item)) : args
+      return { ...members, args: placed, kwargs: Object.fromEntries(named) as unknown }
+    })
+  }
+
   /**
    * Any text, Python's repr of a value among them: what follows the name of a secret (`'password': ...`, `token=...`),
    * passwords in URLs, and what follows `Bearer` and `Basic` is replaced. A text that was cut is no harder.
@@ -98,14 +118,18 @@ export class Redactor {
     return this.#value(value, 0)
   }
 
-  #value(value: unknown, level: number): unknown {
+  #value(
+    value: unknown,
+    level: number,
+    look: (members: Record<string, unknown>) => Record<string, unknown> = (members) => members,
+  ): unknown {
     if (typeof value === 'string') return this.text(value)
     if (typeof value !== 'object' || value === null) return value
     if (level >= MOST_LEVELS) return REDACTED
-    if (Array.isArray(value)) return value.map((item) => this.#value(item, level + 1))
-    const members = Object.entries(value).map(([name, member]) => {
+    if (Array.isArray(value)) return value.map((item) => this.#value(item, level + 1, look))
+    const members = Object.entries(look(value as Record<string, unknown>)).map(([name, member]) => {
       const isHidden = this.#isSecret(name) && member !== null && typeof member !== 'boolean'
-      return [name, isHidden ? REDACTED : this.#value(member, level + 1)]
+      return [name, isHidden ? REDACTED : this.#value(member, level + 1, look)]
     })
     return Object.fromEntries(members) as unknown
   }

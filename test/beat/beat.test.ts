@@ -89,6 +89,20 @@ describe('a beat', () => {
     expect(shop.calls.filter(({ args: [x] }) => x === 2)).toHaveLength(2)
   })
 
+  it('puts an entry of a later version off for seconds, for who can read it', async () => {
+    const shop = await newShop()
+    const { clock, app, add } = shop
+    await shop.startBeat({ tick: every('10s', add.s(1, 1)) })
+    const ledger = await openLedger(app, { clock })
+    await ledger.list.put('later', { atMs: clock.now(), value: '{"version": 2}' })
+    await clock.play(1_000)
+    const later = (await ledger.list.list()).find(({ id }) => id === 'later')
+    const inMs = (later?.atMs ?? 0) - clock.now()
+    expect([inMs > 0, inMs <= 5_000, later?.value]).toEqual([true, true, '{"version": 2}'])
+    await clock.play(9_000)
+    expect(shop.times).toEqual([10])
+  })
+
   it('begins with what its code says, and leaves what was changed at run time until the code has changed', async () => {
     const shop = await newShop()
     const { clock, app, add } = shop

@@ -1,5 +1,6 @@
 import type { App } from '../../app/app.ts'
-import type { ByNode, Inspect, ScheduledInfo, TaskInfo } from '../../app/inspect.ts'
+import type { NodeReply } from '../../app/control.ts'
+import { type ByNode, Inspect, type ScheduledInfo, type TaskInfo } from '../../app/inspect.ts'
 import { isRecord } from '../../protocol/signature.ts'
 import type { HandFacts, ParentFacts, WorkerFacts } from './facts.ts'
 import { timeOf } from './read-facts.ts'
@@ -8,8 +9,8 @@ import { timeOf } from './read-facts.ts'
 export interface AskOptions {
   /** It ends when nobody has answered for so long. */
   readonly timeoutMs: number
-  /** As many answers are enough; undefined: all that come in time. */
-  readonly most: number | undefined
+  /** When all of these have answered, nobody waits for more. None: all that come in time. */
+  readonly nodes: readonly string[]
 }
 
 /** A queue as a worker declares it. */
@@ -64,8 +65,29 @@ export async function askRevoked(app: App, id: string, options: AskOptions): Pro
   return Object.keys(revoked).filter((name) => listOf<string>(revoked[name]).includes(id))
 }
 
-function inspector(app: App, { timeoutMs, most }: AskOptions): Inspect {
-  return app.control.inspect({ timeout: timeoutMs, ...(most !== undefined && most > 0 && { limit: most }) })
+function inspector(app: App, options: AskOptions): Inspect {
+  return new Inspect((command, given) => answersTo(app, command, given, options))
+}
+
+/** Counting answers would not do: one that nobody expects may be quicker than one that is expected. */
+function answersTo(
+  app: App,
+  command: string,
+  given: Readonly<Record<string, unknown>>,
+  { timeoutMs: timeout, nodes }: AskOptions,
+): Promise<readonly NodeReply[]> {
+  const missing = new Set(nodes)
+  const asking = { arguments: given, reply: true, timeout } as const
+  if (missing.size === 0) return app.control.broadcast(command, asking)
+  return new Promise((resolve, reject) => {
+    const replies: NodeReply[] = []
+    const onReply = (reply: NodeReply): void => {
+      replies.push(reply)
+      missing.delete(reply.hostname)
+      if (missing.size === 0) resolve([...replies])
+    }
+    app.control.broadcast(command, { ...asking, onReply }).then(resolve, reject)
+  })
 }
 
 type FoundByNode = ByNode<Readonly<Record<string, readonly unknown[]>>>

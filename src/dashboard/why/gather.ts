@@ -10,7 +10,7 @@ import type { TaskPicture } from '../../fleet/task-picture.ts'
 import { isReady } from '../../protocol/outcome.ts'
 import { isRecord } from '../../protocol/signature.ts'
 import type { ScheduleSource } from '../sources.ts'
-import { askAgain, type Asked, askRevoked, askWorkers } from './ask-workers.ts'
+import { askAgain, type Asked, type AskOptions, askRevoked, askWorkers } from './ask-workers.ts'
 import type { Facts, HeardFacts, ResultFacts, ScheduleEntry, SilentFacts } from './facts.ts'
 import { type Candidate, type Looked, lookIntoQueues } from './look-queues.ts'
 import { listed } from './words.ts'
@@ -196,9 +196,9 @@ class Gathering {
     }
   }
 
-  get #patience(): { timeoutMs: number; most: number | undefined } {
-    const { timeoutMs = 1_000, nodes } = this.#options
-    return { timeoutMs, most: nodes?.length }
+  get #patience(): AskOptions {
+    const { timeoutMs = 1_000, nodes = [] } = this.#options
+    return { timeoutMs, nodes }
   }
 
   /** Where it may wait, the likeliest first. */

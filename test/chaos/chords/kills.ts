@@ -66,7 +66,8 @@ export async function killWhileChordsRun(
     let next = 0
     let killed = 0
     // So many that some are under way at each kill, and that there are some left for the last.
-    const isTooSoon = (): boolean => next > (chords * (killed + 1)) / (kills + 1) + AT_ONCE / 2
+    const isTooSoon = (): boolean =>
+      killed < kills && next >= Math.min(chords - 1, (chords * (killed + 1)) / (kills + 1) + AT_ONCE / 2)
     const lane = async (): Promise<void> => {
       while (next < chords) {
         if (isTooSoon()) await sleep(systemClock, 2)
