@@ -121,7 +121,7 @@ async function sendAgain({ context }: ActionGround, id: string, given: Partial<K
       : (queue ?? routingKey)
         ? { queue: queue ?? (routingKey as string) }
         : {}
-  const sent = await context.app.sendTask(row.name, args, kwargs, { ...to, headers: { 'x-lovage-again': id } })
+  const sent = await context.app.sendTask(row.name, args, kwargs, { ...to, headers: { 'retry-of': id } })
   context.changed('tasks')
   return `sent again as ${sent.id}`
 }

@@ -4,6 +4,7 @@ import type { Topic } from './api.ts'
 import type { DashboardContext, DashboardSources } from './context.ts'
 import { Ear } from './fleet/ear.ts'
 import { FleetWatch } from './fleet/fleet-watch.ts'
+import { History } from './history/history.ts'
 import { LiveHub } from './live/live-hub.ts'
 import { Hosts } from './read/hosts.ts'
 import { askedOf, readRoutes } from './read/routes.ts'
@@ -29,6 +30,7 @@ export class Running {
   readonly context: DashboardContext
   readonly #clock: Basis['clock']
   readonly #ear: Ear
+  readonly #history: History
   readonly #fleet: FleetWatch
   readonly #timetable: Timetable
   readonly #hosts: Hosts
@@ -49,6 +51,13 @@ export class Running {
       queueOf: (worker) => this.#fleet.queueOf(worker),
       actionsOf,
       redact: (field, text, name) => redacted(redactor, field, text, name),
+    })
+    this.#history = new History({
+      folder: basis.data,
+      clock,
+      index: this.index,
+      maxBytes: options.historyBytes,
+      ageMs: options.historyAgeMs,
     })
     this.#ear = new Ear(app, clock, (events) => this.#hear(events))
     const changed = (topic: Topic): void => this.#hub.changed(topic)
@@ -90,6 +99,11 @@ export class Running {
   async begin(): Promise<void> {
     this.#hub.begin()
     this.#fleet.begin()
+    // What was heard before comes in behind what is heard from now on.
+    const restored = this.#history.begin()
+    void restored.then(() => {
+      for (const topic of ['tasks', 'task', 'overview'] as const) this.#hub.changed(topic)
+    })
     await this.#ear.begin()
   }
 
@@ -102,6 +116,7 @@ export class Running {
     this.#hub.end()
     this.#fleet.end()
     await this.#ear.end()
+    await this.#history.end()
     for (const end of this.#ends.splice(0).toReversed()) await end()
   }
 

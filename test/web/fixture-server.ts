@@ -9,7 +9,7 @@ import { gateways } from './gateway-facts.ts'
 import { log, processes } from './process-facts.ts'
 import { dead, queues } from './queue-facts.ts'
 import { schedules } from './schedule-facts.ts'
-import { taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
+import { HARMFUL, taskDetail, taskList, taskRows, taskWhy } from './task-facts.ts'
 import { worker, workers } from './worker-facts.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -35,6 +35,8 @@ const LISTS: Readonly<Record<string, (nowMs: number) => unknown>> = {
   jobs: hosts.jobs,
 }
 
+const HARM_IN_JSON = JSON.stringify(HARMFUL).slice(1, -1)
+
 /** What a page asked to be done. */
 interface Acted {
   readonly name: string
@@ -49,6 +51,8 @@ export class FixtureServer {
   readonly streams: { readonly url: URL; readonly lastId: string | undefined }[] = []
   /** What the next actions answer. */
   answer: ActionAnswer = { ok: true, text: 'Done.' }
+  /** Stands where texts would do harm as markup; undefined: the harmful text itself. */
+  insteadOfHarm: string | undefined
   /** Whether one must log in: as `ana`, with `secret`. */
   hasLogin = false
   #isLoggedIn = false
@@ -97,7 +101,9 @@ export class FixtureServer {
     if (!url.pathname.startsWith('/api/v1/')) return this.#file(url.pathname, response)
     const path = url.pathname.slice('/api/v1/'.length)
     const send = (status: number, body: unknown): void => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+      const text = JSON.stringify(body)
+      const shown = this.insteadOfHarm === undefined ? text : text.replaceAll(HARM_IN_JSON, this.insteadOfHarm)
+      response.writeHead(status, { 'content-type': 'application/json' }).end(shown)
     }
     if (request.method === 'POST') return this.#post(path, request, send)
     if (this.hasLogin && !this.#isLoggedIn) {

@@ -21,7 +21,7 @@ export function jobs(nowMs: number): JobList {
     jobs: [
       {
         id: 'job-1',
-        title: 'Retry 12 tasks',
+        title: 'restart 3 processes',
         by: 'ana',
         atMs: nowMs,
         isOver: false,

@@ -5,7 +5,7 @@ export const queueHref = (name: string): string => `/queues/${encodeURIComponent
 export const taskHref = (id: string): string => `/tasks/${encodeURIComponent(id)}`
 
 /** A value of a filter, as the filter language takes it: quoted, where it must be. */
-const quoted = (value: string): string => (/^[\w.@-]+$/.test(value) ? value : `"${value.replaceAll('"', '\\"')}"`)
+const quoted = (value: string): string => (/^[\w.@-]+$/.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`)
 
 /** The list of the tasks for which all of this is so: `tasksHref({ worker, state: 'STARTED' })`. */
 export function tasksHref(filter: Readonly<Record<string, string>>): string {

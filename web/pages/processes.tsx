@@ -11,7 +11,7 @@ import { Empty, Page } from '../parts/page.tsx'
 import { toast } from '../shell/toasts.tsx'
 import { useUrlState } from '../shell/url-state.ts'
 import { BatchDialog } from './process-batch.tsx'
-import { entriesOf, sectionsOf, VIEWS, type Entry, type Section, type Verb } from './process-groups.ts'
+import { entriesOf, idOf, sectionsOf, VIEWS, type Entry, type Section, type Verb } from './process-groups.ts'
 import { ProcessLog } from './process-log.tsx'
 import { ProcessSection, Verbs } from './process-section.tsx'
 import './fleet.css'
@@ -36,6 +36,7 @@ export default function ProcessesPage() {
   const view = VIEWS.find((each) => each === values['view']) ?? 'group'
   const filter = values['q'] ?? ''
   const sections = useMemo(() => (list ? sectionsOf(list, view, filter) : []), [list, view, filter])
+  const ids = useMemo(() => new Set(list?.processes.map(idOf)), [list])
   const shown = sections.reduce((sum, { entries }) => sum + entries.length, 0)
   const isAllowed = mayAct('process')
   // What was selected and is filtered away is not acted upon.
@@ -90,7 +91,7 @@ export default function ProcessesPage() {
       }
     >
       <div class="processes">
-        <Jobs />
+        <Jobs ids={ids} />
         {isAllowed && chosen.length > 0 && (
           <div class="bar selection">
             <b>{many(chosen.length, 'process', 'processes')} selected</b>
@@ -154,12 +155,16 @@ function current(list: ProcessList, entries: readonly Entry[]): Entry[] {
 }
 
 /** Batches that go on, and those that ended a while ago until they are closed. */
-function Jobs() {
+function Jobs({ ids }: { ids: ReadonlySet<string> }) {
   const jobs = useLive<JobList>('jobs')
   const closed = useSignal<ReadonlySet<string>>(new Set())
   const newest = jobs.data.value?.jobs ?? []
   const since = (jobs.atMs.value ?? 0) - JOB_SHOWN_MS
-  const shown = newest.filter(({ id, isOver, atMs }) => !closed.value.has(id) && (!isOver || atMs > since)).slice(0, 3)
+  const shown = newest
+    .filter(({ id, isOver, atMs }) => !closed.value.has(id) && (!isOver || atMs > since))
+    // Batches of tasks are shown with the tasks.
+    .filter(({ items }) => items.some(({ target }) => ids.has(target)))
+    .slice(0, 3)
   return (
     <>
       {shown.map((job) => (

@@ -49,7 +49,7 @@ const COLUMNS: readonly Column<WorkerRow>[] = [
   {
     key: 'name',
     title: 'Worker',
-    width: 'minmax(11rem, 1.4fr)',
+    width: 'minmax(9rem, 1.3fr)',
     phone: 'minmax(0, 1fr)',
     cell: (worker) => <Name worker={worker} />,
   },
@@ -66,7 +66,7 @@ const COLUMNS: readonly Column<WorkerRow>[] = [
   {
     key: 'slots',
     title: 'Slots',
-    width: 'minmax(12rem, 2fr)',
+    width: 'minmax(10rem, 2fr)',
     cell: (worker) => <SlotGrid slots={worker.slots} active={worker.active} />,
   },
   {
@@ -123,7 +123,7 @@ const COLUMNS: readonly Column<WorkerRow>[] = [
   {
     key: 'beat',
     title: 'Heartbeats',
-    width: '10rem',
+    width: '9.4rem',
     cell: ({ heartbeats }) => <Heartbeats beats={heartbeats} />,
   },
 ]

@@ -61,6 +61,10 @@ function columnsOf(flow: Flow, rates: Overview['rates']): readonly (readonly Box
         tone: '',
       })),
       ...restBox(senders.rest, 's:', 'senders', '/tasks'),
+      // Only those tell of what they send who were asked to (task_send_sent_event); tasks come all the same.
+      ...(flow.senders.length === 0
+        ? [{ key: 's:', name: 'senders', note: 'tell nothing', href: '/tasks', rate: rates.started, tone: '' as const }]
+        : []),
     ],
     [
       ...queues.shown.map((one): Box => ({

@@ -2,9 +2,9 @@
 export function Heartbeats({ beats }: { beats: readonly (0 | 1)[] }) {
   if (beats.length === 0) return <span class="faint">–</span>
   const heard = beats.filter((beat) => beat === 1).length
-  const step = 2.5
+  const step = 2
   const bar = (beat: 0 | 1, index: number): string =>
-    beat === 1 ? `M${(index * step + 0.75).toFixed(2)} 1v12` : `M${(index * step + 0.75).toFixed(2)} 12v1`
+    beat === 1 ? `M${(index * step + 0.5).toFixed(2)} 1v12` : `M${(index * step + 0.5).toFixed(2)} 12v1`
   return (
     <svg
       class="heartbeats"
