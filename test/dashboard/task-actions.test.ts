@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type App, lovage } from '../../src/app/app.ts'
 import { currentTask } from '../../src/app/current-task.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { deadLetter } from '../../src/broker/dead-letters.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
 import { type Board, openBoard } from './open-board.ts'
 
@@ -71,6 +73,20 @@ it('does not send it with what is not known whole, or not shown', LONG, async ()
     expect((await board.ask(path)).text).not.toContain('hunter2')
   }
   expect((await board.ask('/api/v1/tasks?q=kwargs:hunter2')).json.matching).toBe(0)
+})
+
+it('shows no secret of what others tell either', LONG, async () => {
+  const { broker } = await app.client()
+  await broker.declare({ queues: [{ name: 'ill' }] })
+  await app.sendTask('shop.note', [1, 2], {}, { queue: 'ill' })
+  const reason = { code: 'TASK_UNKNOWN', message: 'db_password=hunter2 was wrong' }
+  await broker.admin?.visit(
+    'ill',
+    1,
+    async (delivery) => void (await deadLetter(broker, delivery, reason, systemClock)),
+  )
+  const { text } = await board.ask('/api/v1/queues/ill/dead')
+  expect(text).toContain('db_password=*** was wrong')
 })
 
 it('ends one that runs', LONG, async () => {
