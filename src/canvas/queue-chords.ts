@@ -22,6 +22,12 @@ const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 }
 /** Times that somebody else is left alone with it; after that all that is there is read, whatever comes first. */
 const PATIENT = 5
 
+/** Tries in all. By then a server has missed a process that is gone, and what that had in hand has come back. */
+const MOST_TRIES = 400
+
+/** With the first message in it, and one of a member. Fewer: somebody has the rest in hand, who may die, or be dead. */
+const LEAST = 2
+
 /** Whose messages go back to their places, whatever kind of queue the virtual host gives otherwise. */
 const CLASSIC = { 'x-queue-type': 'classic' }
 
@@ -83,7 +89,7 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     ((await admin.depth(queueOf(groupId)))?.messages ?? 0) > 0
   const isWorthALook = async (groupId: string, least: number): Promise<boolean> => {
     const depth = await admin.depth(queueOf(groupId))
-    return depth !== undefined && depth.messages >= least
+    return depth !== undefined && (depth.messages >= least || depth.messages < LEAST)
   }
   /** Reads the chord, and acts if all are in. `busy`: somebody else has its first message. */
   const look = async (groupId: string, isPatient: boolean, act: Gathered): Promise<'done' | 'busy' | 'incomplete'> => {
@@ -135,7 +141,7 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     },
     async gather(groupId, least, act) {
       // Two who begin at once may each have some of the messages. What they have goes back before they look again.
-      for (let attempt = 0, isWorthIt = true; isWorthIt; attempt++) {
+      for (let attempt = 0, isWorthIt = true; isWorthIt && attempt < MOST_TRIES; attempt++) {
         const came = await look(groupId, attempt < PATIENT, act)
         if (came === 'done') return
         if (attempt > 0 || came === 'busy') await sleep(clock, backoffMs(attempt, BACKOFF, clock.random()))

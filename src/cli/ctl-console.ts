@@ -1,7 +1,7 @@
-import { createInterface, type Interface } from 'node:readline'
 import { VERBS } from '../supervisor/ctl-verbs.ts'
 import type { CtlSession } from '../supervisor/ctl-session.ts'
 import { RpcClient } from '../supervisor/rpc-client.ts'
+import { Prompt } from './ctl-prompt.ts'
 
 export interface ConsoleOptions {
   readonly url: string
@@ -17,9 +17,7 @@ export class ConsoleSession implements CtlSession {
   exitCode = 0
   readonly isInteractive: boolean
   readonly #options: ConsoleOptions
-  #lines: Interface | undefined
-  #typed: AsyncIterator<string> | undefined
-  #waiting: Promise<string | undefined> | undefined
+  readonly #prompt = new Prompt([...Object.keys(VERBS), 'quit'])
 
   constructor(options: ConsoleOptions) {
     this.#options = options
@@ -37,7 +35,7 @@ export class ConsoleSession implements CtlSession {
 
   async ask(question: string): Promise<string> {
     process.stdout.write(question)
-    return (await this.#next()) ?? ''
+    return (await this.#prompt.next()) ?? ''
   }
 
   open(url: string): void {
@@ -48,19 +46,18 @@ export class ConsoleSession implements CtlSession {
     const interrupted = new AbortController()
     const end = (): void => {
       process.removeListener('SIGINT', end)
-      this.#lines?.removeListener('SIGINT', end)
+      release()
       interrupted.abort()
     }
     process.on('SIGINT', end)
-    // A terminal in raw mode tells the prompt alone.
-    this.#lines?.on('SIGINT', end)
+    const release = this.#prompt.onInterrupt(end)
     return interrupted.signal
   }
 
   async *typed(signal: AbortSignal): AsyncGenerator<string> {
     const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined)))
     for (;;) {
-      const line = signal.aborted ? undefined : await Promise.race([this.#next(), aborted])
+      const line = signal.aborted ? undefined : await Promise.race([this.#prompt.next(), aborted])
       if (line === undefined) return
       yield line
     }
@@ -69,39 +66,6 @@ export class ConsoleSession implements CtlSession {
   /** Takes lines until `quit` or the end of input. */
   async converse(take: (words: readonly string[]) => Promise<void>): Promise<void> {
     await take(['status'])
-    for (;;) {
-      process.stdout.write(`${this.#options.prompt}> `)
-      const line = await this.#next()
-      if (line === undefined) break
-      const words = line.split(/\s+/).filter((word) => word !== '')
-      if (words[0] === 'quit' || words[0] === 'exit') return this.#close()
-      await take(words)
-    }
-    this.say('')
-    this.#close()
+    await this.#prompt.converse(this.#options.prompt, take)
   }
-
-  #next(): Promise<string | undefined> {
-    if (!this.#lines) {
-      const { stdin: input, stdout } = process
-      const output = input.isTTY ? stdout : undefined
-      this.#lines = createInterface({ input, ...(output ? { output } : {}), completer: complete })
-      this.#typed = this.#lines[Symbol.asyncIterator]()
-    }
-    // Whoever has stopped waiting for a line leaves it to the next.
-    this.#waiting ??= (this.#typed as AsyncIterator<string>).next().then(({ done, value }) => {
-      this.#waiting = undefined
-      return done ? undefined : value
-    })
-    return this.#waiting
-  }
-
-  #close(): void {
-    this.#lines?.close()
-  }
-}
-
-function complete(line: string): [string[], string] {
-  const names = [...Object.keys(VERBS), 'quit'].filter((name) => name.startsWith(line))
-  return [names.map((name) => `${name} `), line]
 }

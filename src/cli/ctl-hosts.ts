@@ -4,6 +4,7 @@ import { exitCodeOfView, mergeAnswers, type HostView, type ViewBy } from '../sup
 import { hostPattern } from '../supervisor/host-names.ts'
 import { HOST_VERBS, type HostVerb } from '../supervisor/host-verbs.ts'
 import { gravest, Hosts, type Host, type HostResult } from '../supervisor/hosts.ts'
+import { Prompt } from './ctl-prompt.ts'
 import { columns, harmless } from './paint.ts'
 import { hostsOf, warningsOf } from './read-hosts.ts'
 
@@ -14,17 +15,29 @@ export interface CtlHostsOptions {
   readonly by: ViewBy
   readonly json?: boolean
   readonly timeout: number
+  /** A prompt follows. */
+  readonly interactive?: boolean
 }
 
 /** Those that change something are summed up. */
 const BATCH = new Set(['start', 'stop', 'restart', 'rolling-restart', 'signal', 'clear', 'update'])
 
-/** Does one verb on the hosts of a file; the exit code. */
+/** Does one verb on the hosts of a file, and with a prompt others after it; the exit code. */
 export async function runOnHosts(words: readonly string[], options: CtlHostsOptions): Promise<number> {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const all = await hostsOf(options.hosts)
   for (const warning of warningsOf(options.hosts, all)) process.stderr.write(`${warning}\n`)
   const hosts = new Hosts(taggedOf(all, options), { timeoutMs: options.timeout })
+  const exitCode = await doOnHosts(hosts, words, options)
+  if (!options.interactive) return exitCode
+  const prompt = new Prompt(['status', ...Object.keys(HOST_VERBS), 'quit'])
+  await prompt.converse('hosts', async (typed) => {
+    if (typed.length > 0) await doOnHosts(hosts, typed, options)
+  })
+  return CTL_EXIT.done
+}
+
+async function doOnHosts(hosts: Hosts, words: readonly string[], options: CtlHostsOptions): Promise<number> {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`)
   const [verb = 'status', ...names] = words
   if (verb === 'status') return tellStatus(hosts, names, options, say)
   if (!Object.hasOwn(HOST_VERBS, verb)) {

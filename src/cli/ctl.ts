@@ -45,7 +45,7 @@ one it has a prompt. Verbs: ${Object.keys(VERBS)
     .addOption(new Option('-i, --interactive', 'have a prompt after the verb too'))
     .addOption(
       new Option('--hosts <file>', 'a file of hosts, or lovage.config.ts: the verb is done on all of them').conflicts([
-        ...['configuration', 'serverurl', 'username', 'password', 'interactive'],
+        ...['configuration', 'serverurl', 'username', 'password'],
       ]),
     )
     .addOption(new Option('--tag <tag>', 'with --hosts: those with one of these tags (repeat or a,b)').argParser(names))
@@ -67,7 +67,13 @@ async function run(words: readonly string[], options: CtlOptions, self: Command)
   if (hosts !== undefined) {
     // The parser of the file is loaded for those alone who have one.
     const { runOnHosts } = await import('./ctl-hosts.ts')
-    const given = { hosts, by: by ?? 'host', timeout: timeout ?? HOSTS_TIMEOUT_MS, ...(json && { json }) }
+    const given = {
+      hosts,
+      by: by ?? 'host',
+      timeout: timeout ?? HOSTS_TIMEOUT_MS,
+      ...(json && { json }),
+      ...(options.interactive && { interactive: true }),
+    }
     process.exitCode = await runOnHosts(words, { ...given, ...(tag && { tag }) })
     return
   }

@@ -7,10 +7,19 @@ import { Door, type Means } from './auth.ts'
 import { mayAct } from './auth-users.ts'
 import { type DashboardContext, type DashboardPart, identify, identityOf } from './context.ts'
 import { isOfFlower } from './flower-paths.ts'
+import { Redactor } from './redact.ts'
 import { sessionOf } from './session.ts'
 
 /** What anybody may ask for without having said who they are; the pages themselves have nothing in them. */
 const OPEN = new Set(['GET /healthcheck', 'POST /api/v1/login', 'POST /api/v1/logout'])
+
+/** What workers, brokers and hosts tell of themselves, as values; of tasks secrets are taken out before they are kept. */
+const TOLD = new Set([
+  '/api/v1/workers/:name',
+  '/api/v1/queues/:name/dead',
+  '/api/v1/tasks/:id/why',
+  '/api/v1/processes',
+])
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -56,6 +65,11 @@ export const guard: DashboardPart = async (server, context) => {
     // Told so, browsers ask for name and password by themselves; the pages have a form for it.
     void reply.header('www-authenticate', 'Basic realm="flower"')
     await reply.code(401).type('text/plain; charset=utf-8').send('Access denied')
+  })
+
+  const redactor = new Redactor(options.redact)
+  server.addHook('preSerialization', (request, _reply, payload, done) => {
+    done(null, TOLD.has(request.routeOptions.url ?? '') ? redactor.value(payload) : payload)
   })
 
   server.post('/api/v1/login', { bodyLimit: 16 * 1024 }, async (request, reply) => {

@@ -183,8 +183,8 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   if (status === 500 && !request.destroyed) {
     log('error', 'supervisor', 'a request could not be answered', { why: messageOf(error) })
   }
-  // What it has sent and nobody has read must not be taken for its next request.
-  const headers = request.complete ? undefined : { connection: 'close' }
+  // A body without end is not waited for. Any other is read away: supervisorctl sends its own after the answer has begun.
+  const headers = status === 413 ? { connection: 'close' } : undefined
   sendText(response, PLAIN, `${message}\n`, { status, ...(headers && { headers }) })
 }
 

@@ -18,3 +18,11 @@ describe.each(['amqp', 'redis', 'embedded', 'memory'] as const)('random canvases
     expect(tasks).toBeGreaterThan(schedules)
   })
 })
+
+test.each([642, 422, 1060])(
+  'random canvases on amqp hold with seed %i, which has found a fault',
+  LONG,
+  async (seed) => {
+    expect((await simulate({ ...canvasesOn('amqp'), seed, schedules: 1 })).tasks).toBeGreaterThan(5)
+  },
+)

@@ -59,8 +59,9 @@ test(
       const second = await run(['up'], options)
       expect(second).toMatchObject({ code: 1, text: expect.stringContaining('SUPERVISOR_CANNOT') })
 
-      const rolled = await ctl('rolling-restart', 'worker:*')
-      expect(rolled).toEqual({ code: 0, text: 'worker:worker_0: restarted\nworker:worker_1: restarted' })
+      const rolling = lovage(['ctl', 'rolling-restart', 'worker:*'], options)
+      expect(await rolling.ended({ timeoutMs: 180_000 })).toMatchObject({ code: 0 })
+      expect(rolling.lines).toEqual(['worker:worker_0: restarted', 'worker:worker_1: restarted'])
 
       write(folder, { 'lovage.config.js': configOf(1, port) })
       expect(await ctl('reread')).toEqual({ code: 0, text: 'worker: changed' })

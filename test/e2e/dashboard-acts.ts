@@ -8,8 +8,9 @@ const workerPath = (name: string): string => `/workers/${encodeURIComponent(name
 /** Sent again, revoked and ended: by the page, and seen in the workers of both languages. */
 export async function actOnTasks(fleet: Fleet, hand: Hand): Promise<void> {
   const { app } = fleet
-  const seen = (worker: string, what: string, times: number) =>
-    expect.poll(() => fleet.ran(worker, what), PATIENCE).toBe(times)
+  const seen = async (worker: string, what: string, times: number): Promise<void> => {
+    await expect.poll(() => fleet.ran(worker, what), PATIENCE).toBe(times)
+  }
   for (const [worker, queue, prefix] of [
     [OURS, 'jobs', 'shop'],
     [THEIRS, 'py', 'py'],

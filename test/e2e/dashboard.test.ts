@@ -65,11 +65,16 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
       expect(hand.faults).toEqual([])
     })
 
-    it('acts on tasks', { timeout: LONG }, () => actOnTasks(fleet, hand))
-    it('acts on queues and dead letters', { timeout: LONG }, () => actOnQueues(fleet, hand))
-    it('acts on schedules', { timeout: LONG }, () => actOnSchedules(fleet, hand))
-    it('acts on processes of both supervisors', { timeout: LONG }, () => actOnProcesses(fleet, hand))
-    it('acts on workers, ours and Python’s', { timeout: LONG }, () => actOnWorkers(fleet, hand))
+    it.each([
+      ['tasks', actOnTasks],
+      ['queues and dead letters', actOnQueues],
+      ['schedules', actOnSchedules],
+      ['processes of both supervisors', actOnProcesses],
+      ['workers of both languages', actOnWorkers],
+    ] as const)('acts on %s', { timeout: LONG }, async (_what, act) => {
+      await act(fleet, hand)
+      expect(hand.faults).toEqual([])
+    })
 
     it('has written down what was done', { timeout: LONG }, async () => {
       const names = ['task-retry', 'task-revoke', 'task-terminate', 'queue-purge', 'dead-requeue', 'dead-drop']
@@ -114,6 +119,7 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
       await hand.go('/queues', /old: .*broker/)
       fleet.wire.mode = 'open'
       await page.locator('#main .stale').waitFor({ state: 'detached' })
+      expect(hand.faults).toEqual([])
     })
 
     it('lets a worker that is gone leave pages and metrics', { timeout: LONG }, async () => {

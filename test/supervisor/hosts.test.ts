@@ -6,10 +6,11 @@ import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { exitCodeOfView, mergeAnswers } from '../../src/supervisor/host-views.ts'
 import type { HostVerb } from '../../src/supervisor/host-verbs.ts'
 import { gravest, Hosts, type Host, type HostResult, type HostsOptions } from '../../src/supervisor/hosts.ts'
-import { run as runCommand } from '../cli/lovage.ts'
+import { lovage, run as runCommand } from '../cli/lovage.ts'
 import { hostSource } from '../../src/cli/host-source.ts'
 import { describeWith } from '../services/available.ts'
 import { temporaryFolder } from '../services/reaper.ts'
+import { PATIENCE } from './ctl-scene.ts'
 import { FRESH, ours, SECRET, siteOf, theirs } from './host-sites.ts'
 
 /** Takes connections, and never says a word. */
@@ -210,6 +211,11 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
       code: 0,
       text: ['2 done', 'ours1:cat:cat: stopped', 'ours2:cat:cat: stopped'],
     })
+    const prompt = lovage(['ctl', '--hosts', file, '--timeout', '20s', '--tag', 'ours', '-i', 'version'])
+    await prompt.line('ours2: 4.2.5', PATIENCE)
+    prompt.write('start ours1:cat:cat\n\nnonsense\nquit\n')
+    expect(await prompt.ended(PATIENCE)).toEqual({ code: 0, signal: null })
+    expect(prompt.lines.join('\n')).toMatch(/ours1:cat:cat: started\n1 done\n[^]*nonsense is no verb for many hosts/)
     const json = await ctl('--tag', 'them', '--json', 'signal', 'NOPE', 'cat')
     expect(json.code).toBe(4)
     const rows = json.text.split('\n').map((line) => JSON.parse(line) as HostResult)

@@ -96,13 +96,11 @@ function registeredOf(value: unknown): WorkerDetail['tasks'] {
     })
 }
 
-/**
- * `celery.concurrency.prefork:TaskPool` is what people call prefork, `lovage:threads` is threads. Celery before 5.3 does not
- * name it; of its pools prefork alone tells how it writes to its processes.
- */
+/** `celery.concurrency.prefork:TaskPool` is what people call prefork, `lovage:threads` is threads. */
 function poolName(pool: Readonly<Record<string, unknown>>): string | null {
   const text = textOf(pool['implementation'])
-  if (text === null) return 'put-guarded-by-semaphore' in pool ? 'prefork' : null
+  // Celery before 5.3 does not say which it is; each has something that the others have not.
+  if (text === null) return 'writes' in pool ? 'prefork' : 'threads' in pool ? 'threads' : null
   return /^lovage:(.+)$/.exec(text)?.[1] ?? /([\w-]+):\w+$/.exec(text)?.[1] ?? text
 }
 

@@ -64,11 +64,10 @@ export class History {
 
   #arm(): void {
     if (this.#isEnded) return
-    this.#timer = this.#options.clock.after(
-      WRITE_MS,
-      () => (this.#working = this.#write(false).then(() => this.#arm())),
-      { unref: true },
-    )
+    const write = (): void => {
+      this.#working = this.#write(false).then(() => this.#arm())
+    }
+    this.#timer = this.#options.clock.after(WRITE_MS, write, { unref: true })
   }
 
   async #restore(): Promise<void> {
