@@ -51,9 +51,9 @@ describe('lovage dev with the hello example', () => {
     expect(banner).toMatch(/app +hello, 3 tasks/)
     expect(banner).toMatch(/broker +embedded, in \.lovage: what waits outlives this process/)
     expect(banner).toMatch(/worker +.*pool async, \d+ at once, reads celery/)
-    expect(banner).toContain(`gateway  http://127.0.0.1:${port}`)
-    // oxlint-disable-next-line no-control-regex
+    expect(banner).toMatch(new RegExp(`gateway +http://127\\.0\\.0\\.1:${port}`))
     expect(banner).toMatch(/dashboard +http:\/\/127\.0\.0\.1:\d+/)
+    // oxlint-disable-next-line no-control-regex
     expect(banner).not.toMatch(/\u001b/)
   })
 

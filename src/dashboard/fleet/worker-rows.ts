@@ -30,7 +30,7 @@ export function workerRow(
     software: picture.software ?? null,
     version: picture.version ?? null,
     pid: numberOf(stats['pid']) ?? (picture.pid || null),
-    pool: poolName(pool['implementation']),
+    pool: poolName(pool),
     slots: slotsOf(pool),
     active: isOnline ? activeOf(answered.active) : [],
     reserved: lengthOf(answered.reserved),
@@ -97,16 +97,17 @@ function registeredOf(value: unknown): WorkerDetail['tasks'] {
 }
 
 /** `celery.concurrency.prefork:TaskPool` is what people call prefork, `lovage:threads` is threads. */
-function poolName(implementation: unknown): string | null {
-  const text = textOf(implementation)
-  if (text === null) return null
+function poolName(pool: Readonly<Record<string, unknown>>): string | null {
+  const text = textOf(pool['implementation'])
+  // Celery before 5.3 does not say which it is; each has something that the others have not.
+  if (text === null) return 'writes' in pool ? 'prefork' : 'threads' in pool ? 'threads' : null
   return /^lovage:(.+)$/.exec(text)?.[1] ?? /([\w-]+):\w+$/.exec(text)?.[1] ?? text
 }
 
 /** Celery's prefork keeps `max-concurrency` as it was at its start, whatever it grows to. */
 function slotsOf(pool: Readonly<Record<string, unknown>>): number | null {
   const processes = listOf(pool['processes']).length
-  const isPrefork = poolName(pool['implementation']) === 'prefork'
+  const isPrefork = poolName(pool) === 'prefork'
   return isPrefork && processes > 0 ? processes : numberOf(pool['max-concurrency'])
 }
 

@@ -8,9 +8,7 @@ const numbers = new Map(known.map((state, number) => [state, number]))
 const MOST = 255
 const OTHERS = 'OTHER'
 
-export const [PENDING, RECEIVED, STARTED, SUCCESS, FAILURE, RETRY, REVOKED, REJECTED] = [
-  0, 1, 2, 3, 4, 5, 6, 7,
-] as const
+export const [RECEIVED, STARTED, SUCCESS, FAILURE, RETRY, REVOKED, REJECTED] = [1, 2, 3, 4, 5, 6, 7] as const
 
 /** Whether one state is before another by Celery's rules: 0 not asked yet, 1 yes, 2 no. */
 const before = new Uint8Array(256 * 256)

@@ -85,7 +85,7 @@ export function stretchesOf(events: readonly KeptEvent[]): Stretch[] {
     if (open) all.push({ ...open, toMs: toMs === null ? null : Math.max(toMs, open.fromMs), attempt })
     open = undefined
   }
-  for (const { type, atMs } of events.toSorted((a, b) => a.atMs - b.atMs)) {
+  for (const { type, atMs } of inOrder(events)) {
     const kind = BEGINS[type]
     if (kind === undefined && !ENDINGS.has(type)) continue
     close(atMs)
@@ -94,6 +94,24 @@ export function stretchesOf(events: readonly KeptEvent[]): Stretch[] {
   }
   close(null)
   return all
+}
+
+/**
+ * By time; but a worker may have a message before its sender knows that the broker has it, and only then tells that it was
+ * sent.
+ */
+function inOrder(events: readonly KeptEvent[]): KeptEvent[] {
+  const sorted = events.toSorted((a, b) => a.atMs - b.atMs)
+  for (const [at, event] of sorted.entries()) {
+    if (event.type !== 'task-sent') continue
+    const before = sorted.slice(0, at)
+    const since = before.findLastIndex(({ type }) => type === 'task-retried') + 1
+    const received = before.findIndex(({ type }, nth) => nth >= since && type === 'task-received')
+    if (received < 0) continue
+    sorted.splice(at, 1)
+    sorted.splice(received, 0, { ...event, atMs: (before[received] as KeptEvent).atMs })
+  }
+  return sorted
 }
 
 const BEGINS: Readonly<Record<string, Stretch['kind']>> = {
