@@ -143,16 +143,16 @@ describe('logins', () => {
     const board = await openBoard({ users: await threeUsers() })
     try {
       const cookie = await cookieOf(board, 'vera')
-      const over = new Promise<void>((resolve, reject) => {
+      const over = new Promise<string>((resolve, reject) => {
         get(`${board.dashboard.url}/api/v1/live?topics=overview`, { headers: { cookie } }, (response) => {
           response.once('data', () => {
             void board.post('/api/v1/logout', {}, { cookie, origin: board.dashboard.url ?? '' })
           })
           response.resume()
-          response.once('close', resolve)
+          response.once('close', () => resolve('over'))
         }).on('error', reject)
       })
-      await over
+      expect(await over).toBe('over')
     } finally {
       await board.close()
     }
