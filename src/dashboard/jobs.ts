@@ -43,9 +43,12 @@ interface Running {
 export class Jobs {
   readonly #clock: Clock
   readonly #onChange: () => void
+  readonly #redact: (text: string) => string
   readonly #jobs = new Map<string, Running>()
 
-  constructor(clock: Clock, onChange: () => void) {
+  /** `redact` takes out of what came of an item what nobody may read. */
+  constructor(clock: Clock, onChange: () => void, redact: (text: string) => string = (text) => text) {
+    this.#redact = redact
     this.#clock = clock
     this.#onChange = onChange
   }
@@ -127,10 +130,10 @@ export class Jobs {
     try {
       const { isError, text } = await run(item.target)
       item.status = isError ? 'failed' : 'done'
-      item.text = text
+      item.text = this.#redact(text)
     } catch (error) {
       item.status = 'failed'
-      item.text = messageOf(error)
+      item.text = this.#redact(messageOf(error))
     }
     item.tookMs = Math.round(this.#clock.monotonic() - beganMs)
     this.#onChange()
