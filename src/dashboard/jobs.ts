@@ -29,6 +29,9 @@ export interface JobPlan {
 const MOST_KEPT = 50
 const MOST_RUNNING = 10
 
+/** All items of all jobs that are told of: pages are told them again each second in which one of them has changed. */
+const MOST_TOLD = 20_000
+
 /** Most that one job does. */
 export const MOST_ITEMS = 10_000
 
@@ -83,9 +86,12 @@ export class Jobs {
       isCancelled: false,
     }
     this.#jobs.set(id, running)
-    for (const [other, { isOver }] of this.#jobs) {
-      if (this.#jobs.size <= MOST_KEPT) break
-      if (isOver) this.#jobs.delete(other)
+    let kept = [...this.#jobs.values()].reduce((sum, { items }) => sum + items.length, 0)
+    for (const [other, { isOver, items }] of this.#jobs) {
+      if (this.#jobs.size <= MOST_KEPT && kept <= MOST_TOLD) break
+      if (!isOver) continue
+      this.#jobs.delete(other)
+      kept -= items.length
     }
     void this.#run(running, plan)
     this.#onChange()

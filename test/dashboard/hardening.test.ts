@@ -4,10 +4,14 @@ import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import prometheus from 'prom-client'
 import type { App } from '../../src/app/app.ts'
 import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { Attempts } from '../../src/dashboard/auth-attempts.ts'
 import { Sessions } from '../../src/dashboard/auth-sessions.ts'
+import type { DashboardContext } from '../../src/dashboard/context.ts'
+import { FlowerMetrics } from '../../src/dashboard/flower-metrics.ts'
+import { Jobs } from '../../src/dashboard/jobs.ts'
 import { QueueBook } from '../../src/dashboard/fleet/queue-book.ts'
 import { History } from '../../src/dashboard/history/history.ts'
 import { Segments } from '../../src/dashboard/history/segments.ts'
@@ -211,6 +215,43 @@ describe('actions', () => {
       await board.close()
     }
   }, 20_000)
+})
+
+describe('large fleets and batches', () => {
+  it('are read once for the metrics of all workers', async () => {
+    let readings = 0
+    const workers = Array.from({ length: 300 }, (_, at) => ({
+      name: `w${at}`,
+      status: at === 0 ? 'offline' : 'online',
+    }))
+    const fleet = {
+      get workers() {
+        readings++
+        return workers
+      },
+    }
+    const context = { clock: systemClock, options: { forgetAfterMs: 3_600_000 }, tasks: known(), fleet }
+    const ofFlower = new FlowerMetrics(context as unknown as DashboardContext)
+    ofFlower.hear(workers.map(({ name }) => ({ ...heard('worker-heartbeat', ''), hostname: name })))
+    const registry = new prometheus.Registry()
+    ofFlower.register(registry)
+    const text = await registry.metrics()
+    expect(text).toContain('flower_worker_online{worker="w0"} 0')
+    expect(text).toContain('flower_worker_online{worker="w299"} 1')
+    expect(readings).toBe(1)
+  })
+
+  it('leave the list of batches before it grows too long to be told each second', async () => {
+    const jobs = new Jobs(systemClock, () => {})
+    const targets = Array.from({ length: 9_000 }, (_, at) => String(at))
+    for (const title of ['first', 'second', 'third']) {
+      await new Promise<void>((resolve) => {
+        const run = async () => ({ isError: false, text: 'done' })
+        jobs.start({ title, by: 'ana', targets, run, atOnce: 100, stopOnFailure: false, onOver: () => resolve() })
+      })
+    }
+    expect(jobs.list().map(({ title }) => title)).toEqual(['third', 'second'])
+  })
 })
 
 describe('queues', () => {
