@@ -116,6 +116,10 @@ export async function actOnProcesses(fleet: Fleet, hand: Hand): Promise<void> {
     const last = () => lines.locator('div').last().innerText()
     const now = await last()
     await expect.poll(last, PATIENCE).not.toBe(now)
+    const first = async () => (await fleet.hosts.tail(host, 'clock', 'stdout', 0, 10_000)).text
+    expect(await first()).toContain('tick 1\n')
+    await hand.act('Clear', 'Clear')
+    await expect.poll(first, PATIENCE).not.toContain('tick 1\n')
     await hand.button('Close the log').click()
   }
 }

@@ -3,6 +3,8 @@ import { X } from 'lucide-preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { LogPiece } from '../../src/dashboard/action-api.ts'
 import { get, query, refusalOf } from '../live/fetching.ts'
+import { confirmAct } from '../parts/confirm.tsx'
+import { mayAct } from '../parts/may-act.ts'
 import { EMPTY_LOG, grown, painter, plain, type LogText, type Painter, type Run } from './log-lines.ts'
 
 type Channel = 'stdout' | 'stderr'
@@ -79,6 +81,18 @@ function marked(runs: readonly Run[], wanted: string): readonly (Run & { readonl
   })
 }
 
+const clear = (target: string) =>
+  confirmAct(
+    {
+      title: `Clear the logs of ${target}`,
+      text: 'What it has written so far, stdout and stderr, will be gone for good.',
+      verb: 'Clear',
+      isDanger: true,
+    },
+    'process',
+    { target: [target], verb: 'clear' },
+  )
+
 export interface ProcessLogProps {
   /** `host:group:process` */
   readonly target: string
@@ -124,6 +138,11 @@ export function ProcessLog({ target, onClose }: ProcessLogProps) {
           <span class="faint">
             {shown.length} of {log.lines.length} lines
           </span>
+        )}
+        {mayAct('process') && (
+          <button type="button" onClick={() => void clear(target)}>
+            Clear
+          </button>
         )}
         <button type="button" class="icon" aria-label="Close the log" onClick={onClose}>
           <X size={15} aria-hidden="true" />
