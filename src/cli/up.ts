@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { Option, type Command } from 'commander'
 import { assertShared } from '../app/capabilities.ts'
@@ -37,13 +37,14 @@ async function run(flags: UpFlags): Promise<void> {
   if (flags.print) return print(flags)
   const first = printed('inherit')
   if (first.status !== 0) {
-    // It has said why.
+    // Else it has said why.
+    if (first.status === null) throw invalid(flags, first.stderr)
     process.exitCode = EXIT.failed
     return
   }
   const { folder } = upHome()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  let next: SupervisorConfig | undefined = configOf(JSON.parse(first.stdout) as ConfigSections, flags)
+  let next: SupervisorConfig | undefined = configOf(JSON.parse(first.text) as ConfigSections, flags)
   const output = new OutputLines((line) => void process.stdout.write(line))
   await runSupervisor({
     mode: 'foreground',
@@ -69,29 +70,39 @@ async function print(flags: UpFlags): Promise<void> {
     ...{ file, processes, home: upHome(), lovage: [process.execPath, ...process.execArgv, script] },
     more: ['-l', loglevel, '--log-format', logFormat],
   })
-  process.stdout.write(`${JSON.stringify(sections)}\n`)
+  const text = Buffer.from(JSON.stringify(sections))
+  for (let at = 0; at < text.length;) at += writeSync(PRINTED, text, at)
 }
 
-function printed(stderr: 'inherit' | 'pipe'): { status: number | null; stdout: string; stderr: string } {
+/** Where it is printed: the user's modules may write to stdout themselves. */
+const PRINTED = 3
+
+function printed(stderr: 'inherit' | 'pipe'): { status: number | null; text: string; stderr: string } {
   const [script = '', ...args] = process.argv.slice(1)
-  const {
-    status,
-    stdout,
-    stderr: told,
-  } = spawnSync(process.execPath, [...process.execArgv, script, ...args, '--print'], {
-    ...{ encoding: 'utf8', timeout: LOAD_MS, maxBuffer: 16 * 1024 ** 2, stdio: ['ignore', 'pipe', stderr] },
+  const told = spawnSync(process.execPath, [...process.execArgv, script, ...args, '--print'], {
+    ...{ encoding: 'utf8', timeout: LOAD_MS, killSignal: 'SIGKILL', maxBuffer: 16 * 1024 ** 2 },
+    stdio: ['ignore', stderr === 'inherit' ? 'inherit' : 'ignore', stderr, 'pipe'],
   })
-  return { status, stdout: stdout ?? '', stderr: told ?? '' }
+  const { status, error, signal } = told
+  const isLate = (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+  const why = isLate ? `its modules have not loaded within ${LOAD_MS / 1_000} s` : (error?.message ?? String(signal))
+  return { status, text: told.output?.[PRINTED] ?? '', stderr: status === null ? why : (told.stderr ?? '') }
 }
 
 function reread(flags: UpFlags): ConfigSections {
-  const { status, stdout, stderr } = printed('pipe')
-  if (status === 0) return JSON.parse(stdout) as ConfigSections
-  throw new LovageError('SUPERVISOR_CONFIG_INVALID', {
-    at: findTarget(flags).file,
-    ...{ file: findTarget(flags).file, line: 1, section: '', option: '' },
+  const { status, text, stderr } = printed('pipe')
+  if (status === 0) return JSON.parse(text) as ConfigSections
+  throw invalid(flags, stderr)
+}
+
+function invalid(flags: UpFlags, why: string): LovageError {
+  const { file } = findTarget(flags)
+  const lines = why.trim().split('\n')
+  return new LovageError('SUPERVISOR_CONFIG_INVALID', {
+    at: file,
+    ...{ file, line: 1, section: '', option: '' },
     subject: 'the configuration',
-    problem: `cannot be used: ${stderr.trim().split('\n')[0] ?? ''}`,
+    problem: `cannot be used: ${(lines.find((line) => line.startsWith('✗ ')) ?? lines[0] ?? '').replace('✗ ', '')}`,
     fix: 'Correct it; what runs goes on as it was',
   })
 }

@@ -38,15 +38,15 @@ export const TASK_ACTIONS = {
           'Name one task, or leave args and kwargs out',
         )
       }
-      const each: Record<string, { ok: boolean; text: string }> = {}
+      const each = new Map<string, { ok: boolean; text: string }>()
       for (const id of ids) {
         try {
-          each[id] = { ok: true, text: await sendAgain(ground, id, { args, kwargs }) }
+          each.set(id, { ok: true, text: await sendAgain(ground, id, { args, kwargs }) })
         } catch (error) {
-          each[id] = { ok: false, text: messageOf(error) }
+          each.set(id, { ok: false, text: messageOf(error) })
         }
       }
-      return answerOf('Sent again', each)
+      return answerOf('Sent again', Object.fromEntries(each))
     },
   ),
   'task-revoke': action<'task-revoke'>({ target: nameOrNames }, (ground, { target }) =>

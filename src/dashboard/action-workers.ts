@@ -64,11 +64,17 @@ export const WORKER_ACTIONS = {
     steer(ground, 'Restart the pool', target, (to) => ground.context.app.control.poolRestart(to)),
   ),
   'worker-shutdown': action<'worker-shutdown'>({ target: nameOrNames }, async (ground, { target }) => {
+    const { context } = ground
     const names = listOfNames(target)
     // Who ends does not answer.
-    await ground.context.app.control.shutdown({ destination: names })
-    ground.context.changed('workers')
-    return { ok: true, text: `${names.join(', ')} will end when what runs there has` }
+    await context.app.control.shutdown({ destination: names })
+    context.changed('workers')
+    const each = names.map((worker) => {
+      const isThere = context.fleet.worker(worker)?.status === 'online'
+      const text = isThere ? 'will end when what runs there has' : 'was told to end, and nothing is heard of it'
+      return [worker, { ok: isThere, text }] as const
+    })
+    return answerOf('Shut down', Object.fromEntries(each))
   }),
 } satisfies Readonly<Record<string, Action>>
 

@@ -30,7 +30,11 @@ const MOST_BODY = 2 ** 20
 export const actions: DashboardPart = (server, context) => {
   const { options, clock } = context
   const redactor = new Redactor(options.redact)
-  const jobs = new Jobs(clock, () => context.changed('jobs'))
+  const jobs = new Jobs(
+    clock,
+    () => context.changed('jobs'),
+    (text) => redactor.text(text),
+  )
   const list = () => ({ jobs: jobs.list() })
   context.provide('jobs', list)
   context.onStop(() => jobs.stop())

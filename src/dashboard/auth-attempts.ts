@@ -17,6 +17,7 @@ const MOST_WAITING = 20
 
 interface Failures {
   count: number
+  /** By a clock that nobody sets: one that is set back would keep people out until it has caught up. */
   lastAtMs: number
 }
 
@@ -33,12 +34,12 @@ export class Attempts {
 
   /** Milliseconds until any of these may try again; 0: now. */
   waitMs(...keys: readonly string[]): number {
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     return Math.max(0, ...keys.map((key) => this.#openAtMs(key, nowMs) - nowMs))
   }
 
   failed(...keys: readonly string[]): void {
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     for (const key of keys) {
       const before = this.#failures.get(key)
       const count = before && nowMs < before.lastAtMs + FORGET_MS ? before.count : 0

@@ -4,6 +4,7 @@ import { hashToken, randomToken } from './auth-passwords.ts'
 /** Who has logged in, and until when that holds. */
 interface Session {
   readonly user: string
+  /** By a clock that nobody sets: a login must not hold for longer because the time was. */
   readonly endsAtMs: number
   usedAtMs: number
 }
@@ -34,7 +35,7 @@ export class Sessions {
 
   /** The text for the cookie of somebody who has just shown who they are. */
   begin(user: string): string {
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     for (const [key, session] of this.#sessions) if (isOver(session, nowMs)) this.#sessions.delete(key)
     if (this.#sessions.size >= MOST) {
       const [first] = this.#sessions.keys()
@@ -50,13 +51,19 @@ export class Sessions {
     const key = hashToken(token)
     const session = this.#sessions.get(key)
     if (!session) return undefined
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     this.#sessions.delete(key)
     if (isOver(session, nowMs)) return undefined
     session.usedAtMs = nowMs
     // Last in the map is who was here last.
     this.#sessions.set(key, session)
     return session.user
+  }
+
+  /** Whether somebody is logged in by it. Who only asks that has not used it. */
+  holds(token: string): boolean {
+    const session = this.#sessions.get(hashToken(token))
+    return session !== undefined && !isOver(session, this.#clock.monotonic())
   }
 
   end(token: string): void {

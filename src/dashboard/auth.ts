@@ -24,6 +24,8 @@ export type Means = 'cookie' | 'token' | 'password'
 export interface Caller {
   readonly identity: Identity
   readonly means: Means
+  /** Whether it still is so; not there: it is for as long as this runs. */
+  readonly holds?: () => boolean
 }
 
 /** Who may come in: by a session's cookie, an API token, or name and password with each request. */
@@ -59,19 +61,20 @@ export class Door {
   }
 
   /**
-   * Who asks; undefined: nobody who is known.
+   * Who asks; undefined: nobody who is known. `wrong` is told of a name whose password was not that.
    * @throws LovageError `LOGIN_WAIT`
    */
-  async callerOf(request: FastifyRequest): Promise<Caller | undefined> {
+  async callerOf(request: FastifyRequest, wrong?: (name: string) => Promise<void>): Promise<Caller | undefined> {
     const { authorization } = request.headers
     const [, scheme = '', shown = ''] = /^(\w+) +(\S+)$/.exec(authorization ?? '') ?? []
     if (scheme.toLowerCase() === 'bearer') return this.#byToken(shown)
-    if (scheme.toLowerCase() === 'basic') return this.#byPassword(shown, request.ip)
+    if (scheme.toLowerCase() === 'basic') return this.#byPassword(shown, request.ip, wrong)
     const cookie = cookieOf(request)
     const name = cookie && this.#sessions.userOf(cookie)
     // Who was taken out of the list is out; a role is that of now.
     const identity = name === undefined || name === '' ? undefined : this.#identityOf(name)
-    return identity && { identity, means: 'cookie' }
+    if (!identity || cookie === undefined) return undefined
+    return { identity, means: 'cookie', holds: () => this.#sessions.holds(cookie) }
   }
 
   /**
@@ -98,24 +101,35 @@ export class Door {
     return token && { identity: { user: token.name, role: token.role }, means: 'token' }
   }
 
-  async #byPassword(shown: string, ip: string): Promise<Caller | undefined> {
+  async #byPassword(
+    shown: string,
+    ip: string,
+    wrong: ((name: string) => Promise<void>) | undefined,
+  ): Promise<Caller | undefined> {
     const text = Buffer.from(shown, 'base64').toString()
     const colon = text.indexOf(':')
     if (colon < 0) return undefined
-    const identity = await this.#check(text.slice(0, colon), text.slice(colon + 1), ip)
+    const name = text.slice(0, colon)
+    const identity = await this.#check(name, text.slice(colon + 1), ip)
+    if (!identity) await wrong?.(name)
     return identity && { identity, means: 'password' }
   }
 
   async #check(name: string, password: string, ip: string): Promise<Identity | undefined> {
     const key = hashToken(`${this.#salt}:${name}:${password}`)
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     const known = this.#known.get(key)
     if (known && nowMs < known.untilMs) return this.#identityOf(known.name)
     const tried = [`name ${name.slice(0, 100)}`, `address ${ip}`]
     const waitMs = this.attempts.waitMs(...tried)
     if (waitMs > 0) throw wait(waitMs)
     const user = this.#accounts.users.find((each) => each.name === name)
-    const isRight = await this.attempts.check(() => isPassword(password, user?.password))
+    const isRight = await this.attempts.check(() => {
+      // Others may have failed while this one stood in line: a crowd of guesses must not get in side by side.
+      const stillMs = this.attempts.waitMs(...tried)
+      if (stillMs > 0) throw wait(stillMs)
+      return isPassword(password, user?.password)
+    })
     if (isRight === undefined) throw wait(1_000)
     if (!isRight || !user) {
       this.attempts.failed(...tried)

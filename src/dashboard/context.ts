@@ -86,7 +86,15 @@ export function identityOf(request: FastifyRequest): Identity {
   return known.get(request) ?? ANYBODY
 }
 
-/** Says who asks, from now on until the request ends. */
-export function identify(request: FastifyRequest, identity: Identity): void {
+/** Says who asks, from now on until the request ends. `holds`: whether that is still so, for answers that go on and on. */
+export function identify(request: FastifyRequest, identity: Identity, holds?: () => boolean): void {
   known.set(request, identity)
+  if (holds) holding.set(request, holds)
+}
+
+const holding = new WeakMap<FastifyRequest, () => boolean>()
+
+/** Whether who has asked may still be answered: they may have logged out since. */
+export function isStillIn(request: FastifyRequest): boolean {
+  return holding.get(request)?.() ?? true
 }

@@ -89,7 +89,7 @@ export class FlowerMetrics {
     gauge('flower_task_prefetch_time_seconds', what, ({ prefetchS }) => prefetchS)
     const waiting = 'Number of tasks of given type prefetched at a worker'
     gauge('flower_worker_prefetched_tasks', waiting, ({ prefetched }) => prefetched)
-    const ofNode = (name: string, help: string, value: (node: Node) => number | undefined): void => {
+    const ofNode = (name: string, help: string, reader: () => (node: Node) => number | undefined): void => {
       const made = new prometheus.Gauge({
         name,
         help,
@@ -97,6 +97,7 @@ export class FlowerMetrics {
         registers: [registry],
         collect: () => {
           made.reset()
+          const value = reader()
           for (const node of this.#nodes.values()) {
             const now = value(node)
             if (now !== undefined) made.set({ worker: node.name }, now)
@@ -104,9 +105,15 @@ export class FlowerMetrics {
         },
       })
     }
-    ofNode('flower_worker_online', 'Worker online status', (node) => this.#online(node))
+    ofNode('flower_worker_online', 'Worker online status', () => this.#online())
     const busy = 'Number of tasks currently executing at a worker'
-    ofNode('flower_worker_number_of_currently_executing_tasks', busy, ({ executing }) => executing)
+    ofNode(
+      'flower_worker_number_of_currently_executing_tasks',
+      busy,
+      () =>
+        ({ executing }) =>
+          executing,
+    )
   }
 
   #hearWorker({ type, hostname, heardAtMs, fields }: HeardEvent): void {
@@ -146,10 +153,14 @@ export class FlowerMetrics {
     return type === 'task-started' && this.#context.tasks.picture(uuid)?.eta !== undefined
   }
 
-  #online({ name, isOnline }: Node): number | undefined {
-    if (isOnline === undefined) return undefined
-    const known = this.#context.fleet.workers.find((worker) => worker.name === name)
-    return Number(isOnline && known?.status !== 'offline' && known?.status !== 'left')
+  /** Workers are read once for all nodes: each reading makes a row of every worker. */
+  #online(): (node: Node) => number | undefined {
+    const statuses = new Map(this.#context.fleet.workers.map(({ name, status }) => [name, status]))
+    return ({ name, isOnline }) => {
+      if (isOnline === undefined) return undefined
+      const status = statuses.get(name)
+      return Number(isOnline && status !== 'offline' && status !== 'left')
+    }
   }
 
   #node(name: string, heardAtMs: number): Node {

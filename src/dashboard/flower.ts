@@ -42,7 +42,8 @@ export const flower: DashboardPart = async (server, context) => {
       if (isFresh) await workers.ask()
       if (isStatus) return workers.status()
       const list = await workers.list(name, false)
-      if (name !== undefined && name !== '' && !(name in list)) throw new FlowerRefusal(404, `Unknown worker '${name}'`)
+      if (name !== undefined && name !== '' && !Object.hasOwn(list, name))
+        throw new FlowerRefusal(404, `Unknown worker '${name}'`)
       return list
     })
     get('tasks', (_subject, given) => listTasks(context, given))

@@ -49,11 +49,17 @@ export const guard: DashboardPart = async (server, context) => {
     return isSilent && means === 'cookie' ? new LovageError('ORIGIN_REFUSED', { origin: '(none)' }) : undefined
   }
 
+  const writeWrong = (request: FastifyRequest, name: string): Promise<void> => {
+    const entry = { user: name.slice(0, 100), action: 'login', target: '', options: {} }
+    const { message } = new LovageError('LOGIN_FAILED')
+    return audit.write({ ...entry, ...about(request, context), outcome: 'refused', text: message })
+  }
+
   server.addHook('onRequest', async (request, reply) => {
     const { method, routeOptions } = request
     const path = (request.raw.url ?? '').split(/[?#]/, 1)[0] ?? ''
-    const caller = door.isLocked ? await door.callerOf(request) : undefined
-    if (caller) identify(request, caller.identity)
+    const caller = door.isLocked ? await door.callerOf(request, (name) => writeWrong(request, name)) : undefined
+    if (caller) identify(request, caller.identity, caller.holds)
     const refusal = foreign(request, caller?.means)
     if (refusal) throw refusal
     if (!SAFE.has(method) && path.startsWith('/api/v1/') && !isJson(request)) throw new LovageError('JSON_NEEDED')
@@ -86,7 +92,7 @@ export const guard: DashboardPart = async (server, context) => {
       return sessionOf(context, identity)
     } catch (error) {
       if (error instanceof LovageError && error.code === 'LOGIN_FAILED') {
-        await audit.write({ ...entry, ...about(request, context), outcome: 'refused', text: error.message })
+        await writeWrong(request, user)
       }
       throw error
     }

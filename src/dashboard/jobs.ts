@@ -29,6 +29,9 @@ export interface JobPlan {
 const MOST_KEPT = 50
 const MOST_RUNNING = 10
 
+/** All items of all jobs that are told of: pages are told them again each second in which one of them has changed. */
+const MOST_TOLD = 20_000
+
 /** Most that one job does. */
 export const MOST_ITEMS = 10_000
 
@@ -43,9 +46,12 @@ interface Running {
 export class Jobs {
   readonly #clock: Clock
   readonly #onChange: () => void
+  readonly #redact: (text: string) => string
   readonly #jobs = new Map<string, Running>()
 
-  constructor(clock: Clock, onChange: () => void) {
+  /** `redact` takes out of what came of an item what nobody may read. */
+  constructor(clock: Clock, onChange: () => void, redact: (text: string) => string = (text) => text) {
+    this.#redact = redact
     this.#clock = clock
     this.#onChange = onChange
   }
@@ -80,9 +86,12 @@ export class Jobs {
       isCancelled: false,
     }
     this.#jobs.set(id, running)
-    for (const [other, { isOver }] of this.#jobs) {
-      if (this.#jobs.size <= MOST_KEPT) break
-      if (isOver) this.#jobs.delete(other)
+    let kept = [...this.#jobs.values()].reduce((sum, { items }) => sum + items.length, 0)
+    for (const [other, { isOver, items }] of this.#jobs) {
+      if (this.#jobs.size <= MOST_KEPT && kept <= MOST_TOLD) break
+      if (!isOver) continue
+      this.#jobs.delete(other)
+      kept -= items.length
     }
     void this.#run(running, plan)
     this.#onChange()
@@ -127,10 +136,10 @@ export class Jobs {
     try {
       const { isError, text } = await run(item.target)
       item.status = isError ? 'failed' : 'done'
-      item.text = text
+      item.text = this.#redact(text)
     } catch (error) {
       item.status = 'failed'
-      item.text = messageOf(error)
+      item.text = this.#redact(messageOf(error))
     }
     item.tookMs = Math.round(this.#clock.monotonic() - beganMs)
     this.#onChange()

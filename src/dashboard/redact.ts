@@ -52,6 +52,8 @@ export class Redactor {
   readonly #isSecret: (name: string) => boolean
   readonly #rules: readonly { readonly name: RegExp; readonly rule: TaskRedaction }[]
   readonly #byTask = new Map<string, TaskRedaction | undefined>()
+  /** All rules together: for a task whose name is not known, which may be any of them. */
+  readonly #strictest: TaskRedaction | undefined
 
   constructor({ keys = [], tasks = {} }: RedactOptions = {}) {
     const names = new RegExp([...USUAL, ...keys].map((key) => `^(?:${globSource(key.toLowerCase())})`).join('|'), 's')
@@ -60,6 +62,7 @@ export class Redactor {
       name: new RegExp(`^(?:${globSource(name)})`, 's'),
       rule: rule === true ? ALL : rule,
     }))
+    this.#strictest = this.#rules.length === 0 ? undefined : this.#rules.map(({ rule }) => rule).reduce(both)
   }
 
   /** What is shown of a task: the same fields, the secrets in them replaced. The same object where there are none. */
@@ -172,7 +175,7 @@ export class Redactor {
   }
 
   #ruleOf(task: string | null | undefined): TaskRedaction | undefined {
-    if (this.#rules.length === 0 || typeof task !== 'string') return undefined
+    if (typeof task !== 'string') return this.#strictest
     if (this.#byTask.has(task)) return this.#byTask.get(task)
     const rules = this.#rules.filter(({ name }) => name.test(task)).map(({ rule }) => rule)
     const rule = rules.length === 0 ? undefined : rules.reduce(both)

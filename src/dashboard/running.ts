@@ -64,7 +64,7 @@ export class Running {
     const staleBecause = (): string | undefined => this.#ear.staleBecause
     this.#fleet = new FleetWatch({ app, clock, options, index: this.index, staleBecause, changed })
     this.#timetable = new Timetable(sources.schedules, clock, this.index)
-    this.#hosts = new Hosts(sources.hosts, clock)
+    this.#hosts = new Hosts(sources.hosts, clock, (text) => redactor.text(text))
     this.#topics = new Topics({
       broker: app.settings.broker,
       clock,

@@ -156,10 +156,14 @@ function readyText(ready: ReadyConfig | null): string {
 }
 
 const SECRET = /pass|pwd|secret|token|key|credential|auth|dsn|cookie/i
-const SECRET_WORD = /((?:^|\s)-{0,2}[\w.-]*(?:pass|pwd|secret|token|key|credential)[\w.-]*(?:=|\s+))\S+/gi
+const SECRET_WORD =
+  /((?:^|[\s'"])-{0,2}[\w.-]*(?:pass|pwd|secret|token|key|credential)[\w.-]*(?:=|\s+))(?:"[^"]*"|'[^']*'|\S+)/gi
+/** Where a URL begins, also within a word: `BROKER=amqp://...`, `'amqp://...'`, `a://...,b://...`. */
+const URL_START = /(?<![a-z\d+.-])(?=[a-z][a-z\d+.-]*:\/\/)/i
 
 function redacted(option: string, text: string): string {
   if (text === 'none') return text
   if (option.startsWith('environment ') && SECRET.test(option.slice('environment '.length))) return '***'
-  return text.replace(SECRET_WORD, '$1***').split(' ').map(redactUrl).join(' ')
+  const words = text.replace(SECRET_WORD, '$1***').split(/(\s+)/)
+  return words.map((word) => word.split(URL_START).map(redactUrl).join('')).join('')
 }

@@ -23,6 +23,7 @@ export interface EventTaker {
 export class Events {
   readonly #takers = new Set<EventTaker>()
   readonly #watchers = new Set<(name: EventName) => void>()
+  readonly #regroupListeners = new Set<() => void>()
   #serial = 0
 
   add(taker: EventTaker): void {
@@ -37,6 +38,16 @@ export class Events {
   watch(watcher: (name: EventName) => void): () => void {
     this.#watchers.add(watcher)
     return () => void this.#watchers.delete(watcher)
+  }
+
+  /** Calls `listener` when a group that goes on has other processes, which is no event of supervisord's. */
+  onRegrouped(listener: () => void): () => void {
+    this.#regroupListeners.add(listener)
+    return () => void this.#regroupListeners.delete(listener)
+  }
+
+  regrouped(): void {
+    for (const listener of this.#regroupListeners) listener()
   }
 
   /** Whether anybody would be told. */

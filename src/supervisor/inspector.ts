@@ -97,10 +97,16 @@ export class Inspector {
   }
 
   onChange(listener: Parameters<Operations['onChange']>[0]): () => void {
-    return this.supervisor.events.watch((name) => {
+    const { events } = this.supervisor
+    const endRegrouped = events.onRegrouped(() => listener('groups'))
+    const endWatch = events.watch((name) => {
       if (name.startsWith('PROCESS_GROUP_')) listener('groups')
       else if (name === 'SUPERVISOR_STATE_CHANGE_STOPPING') listener('supervisor')
     })
+    return () => {
+      endRegrouped()
+      endWatch()
+    }
   }
 
   protected assertUp(): void {

@@ -14,6 +14,9 @@ import { readSignal } from './values.ts'
 
 /** Does what is asked of a supervisor, in supervisord's words. */
 export class Operator extends Conductor implements Operations {
+  /** Groups that are being changed. */
+  readonly #applied = new Set<string>()
+
   async clearLog(): Promise<true> {
     this.assertUp()
     const { log } = this.supervisor
@@ -85,6 +88,18 @@ export class Operator extends Conductor implements Operations {
     if (fingerprintOf(wanted) !== fingerprint) {
       throw faultError('FAILED', `the configuration of ${name} is another than was shown`)
     }
+    // Two at once would both make what is missing.
+    if (this.#applied.has(name)) throw faultError('FAILED', `${name} is being changed already`)
+    this.#applied.add(name)
+    try {
+      return await this.#applyTo(name, wanted)
+    } finally {
+      this.#applied.delete(name)
+    }
+  }
+
+  async #applyTo(name: string, wanted: GroupConfig | undefined): Promise<ProcessResult[]> {
+    const { supervisor } = this
     const active = supervisor.groups.get(name)
     if (!active && !wanted) throw faultError('BAD_NAME', name)
     if (active && wanted?.kind === 'program' && active.config.kind === 'program') {

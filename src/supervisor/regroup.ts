@@ -71,11 +71,18 @@ export async function regroup(wanted: GroupConfig, options: RegroupOptions): Pro
       await process.channels.close()
       return made
     }
-    supervisor.starts.cancel(process)
+    const wasWaiting = supervisor.starts.cancel(process)
     // What somebody has stopped stays so.
     const isStarted = process.status.state !== 'STOPPED'
     const done = isStarted ? 'restarted' : 'changed'
-    if (!(await noted(process, done, () => (isStarted ? restarts.one(process, false, replace) : replace())))) break
+    const act = async (): Promise<void> => {
+      if (isStarted) return restarts.one(process, false, replace)
+      const made = await replace()
+      if (wasWaiting) supervisor.starts.begin(made)
+    }
+    if (!(await noted(process, done, act))) break
   }
+  // What it depends on may be other processes now.
+  supervisor.starts.look()
   return results
 }

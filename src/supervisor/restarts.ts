@@ -1,10 +1,13 @@
 import { faultError, faultOf, FAULTS } from './faults.ts'
 import { messageOf } from '../base/errors.ts'
 import type { ProcessResult } from './operations.ts'
-import { isStopped } from './states.ts'
+import { isStopped, type ProcessState } from './states.ts'
 import { isWanted } from './stops.ts'
 import type { Subprocess } from './subprocess.ts'
 import type { Supervisor } from './supervisor.ts'
+
+/** What one becomes by a stop alone, and never by itself. */
+const BY_STOP: ReadonlySet<ProcessState> = new Set(['STOPPING', 'STOPPED', 'UNKNOWN'])
 
 /** Restarts that keep work going: drained first, over when it is ready again, one after the other. */
 export class Restarts {
@@ -88,6 +91,10 @@ export class Restarts {
   async #stop(process: Subprocess, force: boolean): Promise<void> {
     const { log } = this.#supervisor
     const why = await process.drain()
+    // Somebody has stopped it meanwhile: that is not to be undone.
+    if (BY_STOP.has(process.status.state)) {
+      throw faultError('ABNORMAL_TERMINATION', `${process.fullName} was told to stop while it was drained`)
+    }
     if (why !== undefined) {
       if (!force) throw faultError('FAILED', `${process.fullName} is not drained and goes on: ${why}`)
       log.write('warn', `${process.fullName} is stopped although it is not drained: ${why}`)

@@ -41,8 +41,10 @@ export class Stops {
   }
 
   async #ask(process: Subprocess, guard: string): Promise<void> {
-    const { ok, said } = await process.run(guard, GUARD_MS)
-    if (ok) return
+    const isAsked = (): boolean => !this.#supervisor.isLeaving && process.status.state !== 'STOPPING'
+    if (!isAsked()) return
+    const { ok, said } = await process.ask(guard, GUARD_MS)
+    if (ok || !isAsked()) return
     this.#supervisor.log.write('warn', `${process.fullName} is not stopped, its guard refuses: ${said}`)
     throw faultError('FAILED', `${process.fullName} is not stopped, its guard refuses: ${said}`)
   }

@@ -50,6 +50,8 @@ export class Subprocess {
   #timer: Timer | undefined
   readonly #waiting = new Set<() => void>()
   readonly #readiness: Readiness
+  /** Of its guards that are asked. */
+  readonly #guards = new Set<AbortController>()
   #draining: { pid: number; end: AbortController; ended: Promise<string | undefined> } | undefined
 
   constructor(config: ProcessConfig, group: string, channels: Channels, keeper: Keeper) {
@@ -107,6 +109,17 @@ export class Subprocess {
     return runCommand({ command, config, group, pid: this.#status.pid, env, serverurl, timeoutMs, signal, clock })
   }
 
+  /** Asks whether it may be stopped; not any more when it is stopped all the same. */
+  async ask(guard: string, timeoutMs: number): Promise<CommandEnd> {
+    const end = new AbortController()
+    this.#guards.add(end)
+    try {
+      return await this.run(guard, timeoutMs, end.signal)
+    } finally {
+      this.#guards.delete(end)
+    }
+  }
+
   /**
    * Has it finish what it has in hand, by its drain command. Resolves to why it has not; undefined: it has, or nothing of
    * it is left.
@@ -132,6 +145,8 @@ export class Subprocess {
 
   apply(given: ProcessEvent): void {
     const { clock, isLeaving } = this.#keeper
+    // Whoever has begun to wait before may come when nobody is left to stop it.
+    if (isLeaving && given.type === 'start') return
     const isRestart = given.type === 'due' && this.#status.state === 'BACKOFF'
     const event: ProcessEvent = isLeaving && isRestart ? { type: 'giveUp' } : given
     const rules = isLeaving ? { ...this.config, autorestart: false } : this.config
@@ -145,6 +160,7 @@ export class Subprocess {
     if (this.#draining && (this.#draining.pid !== this.#status.pid || this.#status.state === 'STOPPING')) {
       this.#draining.end.abort()
     }
+    if (isLeaving || this.#status.state === 'STOPPING') for (const end of this.#guards) end.abort()
     this.look()
   }
 

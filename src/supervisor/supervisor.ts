@@ -191,6 +191,7 @@ export class Supervisor implements Service, Keeper {
     const processes = made.toSorted((a, b) => at(a) - at(b))
     const running = { ...config, processes: processes.map((process) => process.config) }
     this.groups.set(config.name, new Group(running, processes, undefined))
+    this.events.regrouped()
   }
 
   /** Begins to stop all, group after group, that with the highest number first. What has begun to end goes on ending. */

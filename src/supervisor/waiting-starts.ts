@@ -7,7 +7,7 @@ import type { Supervisor } from './supervisor.ts'
 interface Waiting {
   /** Whoever asked for it, waiting for what comes of it; undefined: it is to start by itself, however late. */
   readonly asked: { resolve(): void; reject(error: unknown): void } | undefined
-  readonly late: Timer
+  late: Timer
 }
 
 /** After so long the log says whom a process still waits for. */
@@ -41,7 +41,8 @@ export class WaitingStarts {
 
   /**
    * Resolves when it may be started.
-   * @throws LovageError `SUPERVISOR_FAULT` FAILED when something that it depends on does not run and is not about to,
+   * @throws LovageError `SUPERVISOR_FAULT` FAILED when something that it depends on does not run and is not about to, or
+   * is not ready within its readywaitsecs,
    * ABNORMAL_TERMINATION when it was told to stop meanwhile
    */
   async until(process: Subprocess): Promise<void> {
@@ -59,8 +60,11 @@ export class WaitingStarts {
   /** It is not to be started any more; false: it was not about to. */
   cancel(process: Subprocess): boolean {
     const waiting = this.#take(process)
-    waiting?.asked?.reject(faultError('ABNORMAL_TERMINATION', process.fullName))
-    return waiting !== undefined
+    if (!waiting) return false
+    waiting.asked?.reject(faultError('ABNORMAL_TERMINATION', process.fullName))
+    // Others may wait for it.
+    this.look()
+    return true
   }
 
   cancelAll(): void {
@@ -97,7 +101,37 @@ export class WaitingStarts {
     log.write('info', `${process.fullName} waits for ${this.missing(process)}`)
     const tellLate = (): void =>
       log.write('warn', `${process.fullName} is not started yet: it waits for ${this.missing(process)}`)
-    this.#waiting.set(process, { asked, late: clock.after(LATE_MS, tellLate) })
+    const late = asked ? this.#patience(process) : clock.after(LATE_MS, tellLate)
+    this.#waiting.set(process, { asked, late })
+  }
+
+  /** Whoever has asked for it does not wait for ever for what it depends on. */
+  #patience(process: Subprocess): Timer {
+    const { clock } = this.#supervisor
+    const seconds = this.#dependencies(process).map(({ found }) => found?.config.readywaitsecs ?? 0)
+    return clock.after(Math.max(1, ...seconds) * 1_000, () => {
+      const waiting = this.#waiting.get(process)
+      if (!waiting) return
+      const lost = this.#dependencies(process).find(({ found }) => !found?.isReady && !(found && this.#mayCome(found)))
+      if (!lost) {
+        waiting.late = this.#patience(process)
+        return
+      }
+      this.#take(process)
+      const what = `${process.fullName} waits too long for ${this.#describe(lost.word, lost.found)}`
+      waiting.asked?.reject(faultError('FAILED', what))
+      // Others may wait for it.
+      this.look()
+    })
+  }
+
+  /** It has not been up for as long as it may need, or waits itself with somebody who is not told to wait for ever. */
+  #mayCome(process: Subprocess): boolean {
+    const waiting = this.#waiting.get(process)
+    if (waiting) return waiting.asked !== undefined
+    const { state, startedMs } = process.status
+    const isUp = state === 'STARTING' || state === 'RUNNING'
+    return isUp && this.#supervisor.clock.monotonic() < startedMs + process.config.readywaitsecs * 1_000
   }
 
   /** It does not run, and nothing will make it. */

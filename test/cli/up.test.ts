@@ -9,6 +9,8 @@ const TASKS = `
 import { lovage } from 'lovage'
 export const app = lovage('shop', { broker: 'embedded://' })
 export const add = app.task('shop.add', (x, y) => x + y)
+// As many a module does as it is loaded.
+console.log('tasks of the shop')
 `
 const GATEWAY = `
 import { gateway } from 'lovage/gateway'

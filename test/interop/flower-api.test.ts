@@ -213,7 +213,16 @@ describeWith(['redis', 'celery'], "Flower's API, asked as its scripts ask it, of
   })
 
   it("tells Flower's metrics beside ours", LONG, async () => {
-    const { text, headers } = await board.ask('/metrics', { headers: { authorization: `Bearer ${TOKEN}` } })
+    const ask = () => board.ask('/metrics', { headers: { authorization: `Bearer ${TOKEN}` } })
+    // How much a worker does it tells with its next heartbeat.
+    const { text, headers } = await vi.waitFor(
+      async () => {
+        const answer = await ask()
+        expect(answer.text).toContain('flower_worker_number_of_currently_executing_tasks{')
+        return answer
+      },
+      { timeout: 30_000, interval: 200 },
+    )
     expect(headers['content-type']).toMatch(/^text\/plain/)
     const captured = readFileSync(new URL('../fixtures/flower/metrics.txt', import.meta.url), 'utf8')
     const rows = (all: string) =>

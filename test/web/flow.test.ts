@@ -55,7 +55,9 @@ describeWith(['chromium'], 'the stream of a tab', () => {
     await page.keyboard.press('t')
     await page.getByRole('heading', { name: 'Tasks' }).waitFor()
     await expect.poll(() => server.streams.at(-1)?.url.searchParams.get('topics')).toBe('jobs,tasks')
-    expect(server.streams.length).toBe(opened + 1)
+    // A page that takes its time to come leaves a stream of what is on every page in between.
+    const since = server.streams.slice(opened).map(({ url }) => url.searchParams.get('topics'))
+    expect(since.filter((topics) => topics !== 'jobs')).toEqual(['jobs,tasks'])
     expect(faults).toEqual([])
     await context.close()
   }, 60_000)

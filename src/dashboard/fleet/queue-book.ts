@@ -7,6 +7,9 @@ import { deadQueueOf } from '../../broker/dead-letters.ts'
 const DEPTH_STEP_MS = 10_000
 const DEPTHS = 360
 
+/** Longest name of a queue, in bytes: what a short string of AMQP can hold. */
+const MOST_NAME = 255
+
 /** Queues that are known. */
 const MOST_QUEUES = 2_000
 
@@ -65,6 +68,8 @@ export class QueueBook {
 
   /** Somebody reads it, or sends into it. */
   name(queue: string): void {
+    // A name that no queue can have, in somebody's event, is nothing to ask a broker for.
+    if (queue === '' || Buffer.byteLength(deadQueueOf(queue)) > MOST_NAME) return
     const nowMs = this.#clock.now()
     const known = this.#queues.get(queue)
     if (known) {
@@ -114,20 +119,25 @@ export class QueueBook {
       if (!admin) throw new Error(`a broker of kind ${broker.kind} does not tell of its queues`)
       const canList = broker.delays?.list !== undefined
       const waiting = this.names()
+      const refused: string[] = []
+      const look = async (name: string): Promise<void> => {
+        const both = Promise.all([admin.depth(name), admin.depth(deadQueueOf(name))])
+        // One that the broker does not tell of says nothing of the others.
+        const told = both.catch((error: unknown) => {
+          if (broker.state !== 'connected') throw error
+          refused.push(`${name}: ${messageOf(error)}`)
+          return [] as const
+        })
+        const late = (): Error => new Error('the broker does not answer')
+        const [depth, dead] = await deadline(this.#clock, told, ASK_MS, late)
+        this.#keep(name, depth, dead?.messages ?? 0, canList)
+      }
       const worker = async (): Promise<void> => {
-        for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-          const [depth, dead] = await deadline(
-            this.#clock,
-            Promise.all([admin.depth(name), admin.depth(deadQueueOf(name))]),
-            ASK_MS,
-            () => new Error('the broker does not answer'),
-          )
-          this.#keep(name, depth, dead?.messages ?? 0, canList)
-        }
+        for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) await look(name)
       }
       await Promise.all(Array.from({ length: AT_ONCE }, worker))
       this.#asOfMs = this.#clock.now()
-      this.#staleBecause = undefined
+      this.#staleBecause = refused[0]
     } catch (error) {
       this.#staleBecause = messageOf(error)
     }

@@ -72,13 +72,22 @@ export class History {
 
   async #restore(): Promise<void> {
     const { index, clock } = this.#options
-    const saved = await readFile(this.#seriesFile, 'utf8').catch(() => '')
-    if (saved !== '') index.series.restore(JSON.parse(saved))
+    await this.#restoreSeries()
     let lines = 0
     for await (const line of this.#segments.read()) {
-      if (restoreRecord(index.table, line) === 'full') return
+      if (restoreRecord(index.table, line, index.redact) === 'full') return
       if (++lines % BATCH === 0) await this.#pause(clock)
       if (this.#isEnded) return
+    }
+  }
+
+  /** A power failure may have torn them: the tasks are there all the same. */
+  async #restoreSeries(): Promise<void> {
+    try {
+      const saved = await readFile(this.#seriesFile, 'utf8').catch(() => '')
+      if (saved !== '') this.#options.index.series.restore(JSON.parse(saved))
+    } catch (error) {
+      this.#complain('of its charts cannot be read', error)
     }
   }
 

@@ -66,9 +66,11 @@ export class Segments {
       await file.appendFile(batch)
       this.#length += batch.length
     } catch (error) {
-      // Half a batch may be there: nothing is written behind it.
-      this.#file = undefined
-      await file.close().catch(() => {})
+      // Half a batch may be there. Without it the next one goes here, so that a full disk is not filled with segments.
+      await file.truncate(this.#length).catch(async () => {
+        this.#file = undefined
+        await file.close().catch(() => {})
+      })
       throw error
     }
   }
@@ -80,8 +82,16 @@ export class Segments {
     const segments = await this.#segments()
     this.#number = Math.max(this.#number, segments.at(-1)?.number ?? 0) + 1
     const name = `${String(this.#number).padStart(10, '0')}.history`
-    const file = await open(join(this.#folder, name), 'wx', 0o600)
-    await file.appendFile(SEGMENT_HEADER)
+    const path = join(this.#folder, name)
+    // What is cut off again after a write that failed leaves no gap: each goes to the end.
+    const file = await open(path, 'ax', 0o600)
+    try {
+      await file.appendFile(SEGMENT_HEADER)
+    } catch (error) {
+      await file.close().catch(() => {})
+      await rm(path, { force: true }).catch(() => {})
+      throw error
+    }
     this.#file = file
     this.#length = SEGMENT_HEADER.length
     await this.#drop(segments)

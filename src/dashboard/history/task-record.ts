@@ -1,6 +1,7 @@
 import { isRecord } from '../../protocol/signature.ts'
 import { NAME_COLUMNS, TEXT_COLUMNS, TIME_COLUMNS } from '../tasks/columns.ts'
 import { stateNumber, stateText } from '../tasks/states.ts'
+import type { Redact } from '../tasks/take-event.ts'
 import type { KeptEvent, TaskTable } from '../tasks/task-table.ts'
 
 /** What an event that came first tells, and the live ones that were heard since do not tell again. */
@@ -29,15 +30,16 @@ export function recordOf(table: TaskTable, slot: number): string {
 
 /**
  * Puts a task of another run behind all that are held, or adds to one that has been heard of since what only its earlier
- * events told. `full`: there is no room for it. Lines must come the newest first.
+ * events told. `full`: there is no room for it. Lines must come the newest first. They were written by the rules of their
+ * day: `redact` takes out what those of today hide.
  */
-export function restoreRecord(table: TaskTable, line: string): 'taken' | 'known' | 'full' {
+export function restoreRecord(table: TaskTable, line: string, redact?: Redact): 'taken' | 'known' | 'full' {
   const record = parse(line)
   const id = record?.['id']
   if (!record || typeof id !== 'string' || id === '' || id.length > 255) return 'known'
   const held = table.find(id)
   if (held !== undefined) {
-    fill(table, held, record)
+    fill(table, held, record, redact)
     return 'known'
   }
   const slot = table.addOldest(id)
@@ -48,16 +50,23 @@ export function restoreRecord(table: TaskTable, line: string): 'taken' | 'known'
   for (const column of TIME_COLUMNS) columns[column][slot] = numberOf(record[column]) ?? NaN
   columns.updatedMs[slot] = numberOf(record['updatedMs']) ?? 0
   for (const column of NAME_COLUMNS) putName(table, column, slot, record)
-  for (const column of TEXT_COLUMNS) putText(table, column, slot, record)
+  for (const column of TEXT_COLUMNS) putText(table, column, slot, record, redact)
   const events = Array.isArray(record['events']) ? (record['events'] as unknown[]).filter(isEvent) : []
   if (events.length > 0) table.keepEvents(slot, events)
   return 'taken'
 }
 
-function fill(table: TaskTable, slot: number, record: Readonly<Record<string, unknown>>): void {
+function fill(
+  table: TaskTable,
+  slot: number,
+  record: Readonly<Record<string, unknown>>,
+  redact: Redact | undefined,
+): void {
   const { columns } = table
   for (const column of EARLY_NAMES) if ((columns[column][slot] as number) < 0) putName(table, column, slot, record)
-  for (const column of EARLY_TEXTS) if (columns[column][slot] === undefined) putText(table, column, slot, record)
+  for (const column of EARLY_TEXTS) {
+    if (columns[column][slot] === undefined) putText(table, column, slot, record, redact)
+  }
   for (const column of EARLY_TIMES) {
     if (Number.isNaN(columns[column][slot])) columns[column][slot] = numberOf(record[column]) ?? NaN
   }
@@ -78,9 +87,12 @@ function putText(
   column: (typeof TEXT_COLUMNS)[number],
   slot: number,
   record: Readonly<Record<string, unknown>>,
+  redact: Redact | undefined,
 ): void {
   const value = record[column]
-  if (typeof value === 'string') table.setText(column, slot, value)
+  if (typeof value !== 'string') return
+  const isOfTask = column !== 'rootId' && column !== 'parentId'
+  table.setText(column, slot, redact && isOfTask ? redact(column, value, table.nameText('name', slot)) : value)
 }
 
 function parse(line: string): Readonly<Record<string, unknown>> | undefined {

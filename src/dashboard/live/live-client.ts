@@ -9,13 +9,16 @@ const STUCK_MS = 60_000
 export class LiveClient {
   readonly topics: readonly Topic[]
   readonly asked: Asked
+  /** Whether who opened it may still be told. */
+  readonly holds: () => boolean
   readonly #response: ServerResponse
   /** The text of each topic that was sent last. */
   readonly #sent = new Map<Topic, string>()
   #wroteAtMs: number
   #readAtMs: number
 
-  constructor(response: ServerResponse, topics: readonly Topic[], asked: Asked, nowMs: number) {
+  constructor(response: ServerResponse, topics: readonly Topic[], asked: Asked, nowMs: number, holds: () => boolean) {
+    this.holds = holds
     this.#response = response
     this.topics = topics
     this.asked = asked

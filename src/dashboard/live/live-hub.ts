@@ -5,6 +5,7 @@ import { log } from '../../base/log.ts'
 import { version } from '../../base/version.ts'
 import { type Topic, TOPICS } from '../api.ts'
 import { parseFilter } from '../filter/parse.ts'
+import { isStillIn } from '../context.ts'
 import type { Asked, Topics } from '../read/topics.ts'
 import { LiveClient } from './live-client.ts'
 
@@ -96,7 +97,7 @@ export class LiveHub {
     raw.socket?.setNoDelay(true)
     raw.on('error', () => {})
     const nowMs = clock.now()
-    const client = new LiveClient(raw, topics, asked, nowMs)
+    const client = new LiveClient(raw, topics, asked, nowMs, () => isStillIn(request))
     this.#clients.add(client)
     raw.once('close', () => this.#clients.delete(client))
     const heard = this.#tickOf(request.headers['last-event-id'])
@@ -122,7 +123,11 @@ export class LiveHub {
     const tick = this.#tick++
     const looked = new Set<Topic>()
     for (const client of this.#clients) {
-      if (client.isStuck(nowMs)) client.cut()
+      // Who has logged out since, or was away for too long, is told nothing more.
+      if (!client.holds()) {
+        client.end()
+        this.#clients.delete(client)
+      } else if (client.isStuck(nowMs)) client.cut()
       else for (const topic of client.topics) looked.add(topic)
     }
     if (looked.size > 0) this.#options.looked(looked)

@@ -23,6 +23,7 @@ type Change = ProcessRow['history'][number]
 export class Hosts {
   readonly #source: HostSource | undefined
   readonly #clock: Clock
+  readonly #redact: (text: string) => string
   readonly #answers = new Map<string, HostFacts>()
   /** The last that is known of a host that does not answer. */
   readonly #known = new Map<string, readonly ProcessFacts[]>()
@@ -31,7 +32,8 @@ export class Hosts {
   #staleBecause: string | undefined = 'they were not asked yet'
   #asking: Promise<void> | undefined
 
-  constructor(source: HostSource | undefined, clock: Clock) {
+  constructor(source: HostSource | undefined, clock: Clock, redact: (text: string) => string = (text) => text) {
+    this.#redact = redact
     this.#source = source
     this.#clock = clock
   }
@@ -93,9 +95,13 @@ export class Hosts {
         () => new Error('hosts do not answer in time'),
       )
       for (const answer of answers) {
-        this.#answers.set(answer.host, answer)
-        if (answer.unreachable) continue
-        this.#known.set(answer.host, answer.processes)
+        const { unreachable } = answer
+        this.#answers.set(answer.host, {
+          ...answer,
+          ...(unreachable && { unreachable: { ...unreachable, why: this.#redact(unreachable.why) } }),
+        })
+        if (unreachable) continue
+        this.#known.set(answer.host, answer.processes.map(this.#shown))
         for (const process of answer.processes) this.#note(answer.host, process)
       }
       this.#asOfMs = this.#clock.now()
@@ -104,6 +110,13 @@ export class Hosts {
       this.#staleBecause = messageOf(error)
     }
   }
+
+  /** What a host says in words of its own may have a command and its arguments in it. */
+  readonly #shown = (facts: ProcessFacts): ProcessFacts => ({
+    ...facts,
+    description: this.#redact(facts.description),
+    spawnerr: this.#redact(facts.spawnerr),
+  })
 
   #note(host: string, { group, name, statename }: ProcessFacts): void {
     const key = `${host}:${group}:${name}`

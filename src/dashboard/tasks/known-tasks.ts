@@ -51,6 +51,11 @@ export class KnownTasks implements TaskReader {
     this.table = new TaskTable(options)
   }
 
+  /** What takes out of a text what nobody may read. */
+  get redact(): Redact | undefined {
+    return this.#options.redact
+  }
+
   get size(): number {
     return this.table.size
   }

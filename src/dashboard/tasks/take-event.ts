@@ -138,11 +138,12 @@ function takeFields(
   redact: Redact | undefined,
 ): void {
   const { columns } = table
+  // What may be shown of the texts depends on it, wherever it stands among them.
+  if (fields['name'] !== undefined) putName(table, 'name', slot, fields['name'])
   for (const field in fields) {
     const value = fields[field]
     if (value === null || value === undefined) continue
     switch (field) {
-      case 'name':
       case 'queue':
       case 'exchange':
         putName(table, field, slot, value)
