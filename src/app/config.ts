@@ -1,7 +1,9 @@
+import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
 import {
   checkAll,
   didYouMean,
+  duration,
   listOf,
   shortText,
   shown,
@@ -56,6 +58,8 @@ export interface DashboardProcess {
   readonly port?: number
   /** Address to listen on. Default `127.0.0.1`. */
   readonly host?: string
+  /** A worker, gateway or queue that nobody has heard of for so long leaves pages and metrics. Default `'1h'`. */
+  readonly forgetAfter?: Duration
 }
 
 /** One process of a deployment. */
@@ -128,6 +132,7 @@ const DASHBOARD: Checks<Checked<DashboardProcess>> = {
   run: oneOf('dashboard'),
   port: whole(0, 65_535),
   host: text,
+  forgetAfter: duration,
 }
 
 const anyObject: Check<Record<string, unknown>> = (value) => {

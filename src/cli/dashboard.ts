@@ -7,7 +7,15 @@ import { LovageError } from '../base/errors.ts'
 import { hashPassword, hashToken, randomToken } from '../dashboard/auth-passwords.ts'
 import { type DashboardUser, parseUsers } from '../dashboard/auth-users.ts'
 import { printBanner } from './banner.ts'
-import { addServiceOptions, names, newCommand, optionsOf, portNumber, type ServiceOptions } from './command-options.ts'
+import {
+  addServiceOptions,
+  names,
+  newCommand,
+  optionsOf,
+  portNumber,
+  wait,
+  type ServiceOptions,
+} from './command-options.ts'
 import { chosenProcess } from './chosen-process.ts'
 import { sourcesOf } from './dashboard-sources.ts'
 import { runService } from './run-service.ts'
@@ -18,6 +26,7 @@ interface DashboardFlags extends ServiceOptions {
   readonly host?: string
   readonly allowedHost?: readonly string[]
   readonly data?: string
+  readonly forgetAfter?: number
   readonly hosts?: string
   readonly usersFile?: string
   readonly insecure?: boolean
@@ -48,6 +57,12 @@ export function command(): Command {
     .addOption(new Option('--allowed-host <names>', 'names by which browsers may reach it besides').argParser(names))
     .option('--data <folder>', 'folder of its history (default: .lovage/dashboard)')
     .addOption(
+      new Option(
+        '--forget-after <duration>',
+        'workers, gateways and queues that nobody has heard of for so long leave pages and metrics (default: 1h)',
+      ).argParser(wait),
+    )
+    .addOption(
       new Option('--users-file <path>', 'JSON file of who may log in: { "users": [...], "tokens": [...] }').env(
         'LOVAGE_DASHBOARD_USERS_FILE',
       ),
@@ -74,8 +89,12 @@ async function run(name: string | undefined, flags: DashboardFlags, self: Comman
     assertShared(app.settings, 'A dashboard by itself', 'Use `lovage dev`, which runs all in one process')
     const { dashboard } = await import('../dashboard/dashboard.ts')
     const configured = chosenProcess(target, 'dashboard', name, self)
-    const { port = configured?.port, host = configured?.host, hosts } = flags
-    const made = dashboard(app, { port, host, allowedHosts, data, ...access }, await sourcesOf(target, hosts))
+    const { port = configured?.port, host = configured?.host, forgetAfter = configured?.forgetAfter, hosts } = flags
+    const made = dashboard(
+      app,
+      { port, host, allowedHosts, data, forgetAfter, ...access },
+      await sourcesOf(target, hosts),
+    )
     return {
       start: () => made.start(),
       announce: () => printBanner(target, { dashboards: [made] }),

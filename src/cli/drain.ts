@@ -17,7 +17,7 @@ interface DrainFlags extends CommonOptions {
 
 export function command(): Command {
   const description =
-    "Has workers, ours and Python's, read their queues no more, and ends when nothing runs there and nothing waits for a slot; where that takes too long they read their queues again. For drain= and stop_guard= of a supervisor."
+    "Has workers, ours and Python's, read their queues no more, and ends when nothing runs there and nothing waits for a slot; where that takes too long, or SIGINT or SIGTERM comes, they read their queues again. For drain= and stop_guard= of a supervisor."
   return addCommonOptions(
     newCommand('drain', description, [
       'lovage drain worker@host',
@@ -44,10 +44,13 @@ async function run(nodes: readonly string[], options: DrainFlags): Promise<void>
   assertBroker('processes', app.settings, 'lovage drain', '`lovage dev` ends what runs before it ends')
   const endLog = await writeLog({ loglevel: 'warn', logFormat: 'text' })
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const end = new AbortController()
+  // Workers that read nothing any more would be left behind; a second signal ends us all the same.
+  for (const signal of check ? [] : (['SIGINT', 'SIGTERM'] as const)) process.once(signal, () => end.abort())
   try {
     const why = check
       ? await reasonToStay(app, nodes, silenceMs)
-      : await drainNodes(app, nodes, { timeoutMs, silenceMs, say })
+      : await drainNodes(app, nodes, { timeoutMs, silenceMs, say, signal: end.signal })
     if (why === undefined) return
     process.exitCode = EXIT.failed
     // On one line: a supervisor tells the last.

@@ -16,6 +16,8 @@ export interface DrainOptions {
   /** Longest silence of the workers, for each question. */
   readonly silenceMs: number
   readonly say: (line: string) => void
+  /** Gives up: their queues are read again. */
+  readonly signal?: AbortSignal
   readonly clock?: Clock
 }
 
@@ -34,7 +36,7 @@ export async function drainNodes(
   nodes: readonly string[],
   options: DrainOptions,
 ): Promise<string | undefined> {
-  const { timeoutMs, silenceMs: timeout, say, clock = systemClock } = options
+  const { timeoutMs, silenceMs: timeout, say, signal, clock = systemClock } = options
   const until = clock.monotonic() + timeoutMs
   const inspect = app.control.inspect({ destination: nodes, timeout })
   let queues = queuesOf(await inspect.activeQueues())
@@ -42,6 +44,7 @@ export async function drainNodes(
   while (nodes.some((node) => !queues.has(node))) {
     const silent = nodes.filter((node) => !queues.has(node))
     if (clock.monotonic() >= until) return `${silent.join(', ')} does not answer`
+    if (signal?.aborted) return 'told to give up'
     await sleep(clock, PAUSE_MS)
     queues = new Map([...queues, ...queuesOf(await inspect.activeQueues())])
   }
@@ -52,7 +55,7 @@ export async function drainNodes(
     }
   }
   let inHand = 'something'
-  for (let looks = 0; clock.monotonic() < until; await sleep(clock, PAUSE_MS)) {
+  for (let looks = 0; clock.monotonic() < until && !signal?.aborted; await sleep(clock, PAUSE_MS)) {
     const [active, reserved] = [await inspect.active({ safe: true }), await inspect.reserved()]
     const silent = nodes.filter((node) => !active[node] || !reserved[node])
     const count = [...Object.values(active), ...Object.values(reserved)].reduce((sum, tasks) => sum + tasks.length, 0)
@@ -62,7 +65,8 @@ export async function drainNodes(
     if (looks >= LOOKS) return undefined
   }
   for (const [node, read] of queues) for (const queue of read) await readAgain(app, node, queue, timeout)
-  return `${inHand} after ${timeoutMs / 1_000} s; its queues are read again`
+  const when = signal?.aborted ? 'when told to give up' : `after ${timeoutMs / 1_000} s`
+  return `${inHand} ${when}; its queues are read again`
 }
 
 async function readAgain(app: App, node: string, queue: Read, timeout: number): Promise<void> {

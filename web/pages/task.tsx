@@ -1,6 +1,7 @@
 import { Ban, Pencil, RotateCcw, Skull } from 'lucide-preact'
 import { useRoute } from 'preact-iso'
 import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
 import type { TaskDetail } from '../../src/dashboard/api.ts'
 import { useLive } from '../live/live.ts'
 import { Anatomy } from '../parts/anatomy.tsx'
@@ -13,6 +14,9 @@ import { codeFor } from './task-code.ts'
 import { TaskFamily } from './task-family.tsx'
 import { filterLink } from './task-filter.ts'
 import { TaskWhy } from './task-why.tsx'
+
+/** How often a task that nobody has told of is asked for again. */
+const ASK_AGAIN_MS = 2_000
 
 const WAITING = /^(PENDING|SENT|RECEIVED|RETRY)$/
 const SETTLED = /^(SUCCESS|FAILURE|REVOKED|REJECTED)$/
@@ -156,6 +160,13 @@ export default function Task() {
   const live = useLive<TaskDetail>('task', { task: id }, `tasks/${encodeURIComponent(id)}`)
   const task = live.data.value
   const name = task?.name ?? 'Task'
+  // Who opens the page of a task at once may be faster than its first event.
+  const isUnknown = live.error.value?.status === 404
+  useEffect(() => {
+    if (!isUnknown) return undefined
+    const timer = setInterval(() => void live.reload(), ASK_AGAIN_MS)
+    return () => clearInterval(timer)
+  }, [isUnknown, live])
   return (
     <Page title={name} live={live} aside={task && <Actions task={task} />}>
       {task && (

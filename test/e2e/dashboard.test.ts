@@ -1,0 +1,133 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeWith } from '../services/available.ts'
+import { brokerUrl } from '../services/rabbitmq.ts'
+import { openBrowser } from '../web/browser.ts'
+import { actOnProcesses, actOnQueues, actOnSchedules, actOnTasks, actOnWorkers } from './dashboard-acts.ts'
+import { Hand } from './dashboard-page.ts'
+import { Fleet, HOSTS, OURS, PATIENCE, SPARE, THEIRS } from './dashboard-scene.ts'
+
+const LONG = 150_000
+
+describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the dashboard of a real fleet', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  describeWith(['rabbitmq'], 'over RabbitMQ', () => board(() => brokerUrl(import.meta.url)))
+  describeWith(['redis'], 'over Redis', () => board(async (redis) => redis.url(0)))
+
+  function board(brokerOf: Parameters<typeof Fleet.start>[0]): void {
+    let fleet: Fleet
+    let hand: Hand
+
+    beforeAll(async () => {
+      fleet = await Fleet.start(brokerOf)
+      hand = await Hand.open(browser, fleet.url)
+    }, LONG)
+    afterAll(async () => {
+      await hand?.close()
+      await fleet?.stop()
+    }, LONG)
+
+    it('shows what there is on every page', { timeout: LONG }, async () => {
+      const { app } = fleet
+      expect(await (await fetch(`${fleet.gatewayUrl}/add?x=40&y=2`)).text()).toContain('42')
+      const failed = app.sendTask('shop.fail', ['x'])
+      const theirs = app.sendTask('py.note', ['hello'], {}, { queue: 'py' })
+      const unknown = app.sendTask('shop.nobody', ['knows'], {}, { queue: 'mail' })
+      await Promise.allSettled([failed.get({ timeout: '40s' }), unknown.get({ timeout: '40s' })])
+      expect(await theirs.get({ timeout: '40s' })).toBe('hello')
+
+      const pages: readonly (readonly [path: string, ...there: (string | RegExp)[]])[] = [
+        ['/', OURS, THEIRS, 'shop.fail', 'jobs'],
+        ['/tasks', 'shop.add', 'shop.fail', 'py.note', 'no such word: x'],
+        [`/tasks/${failed.id}`, 'no such word: x', 'Traceback', OURS, 'task-failed'],
+        [`/tasks/${theirs.id}`, 'hello', THEIRS, 'task-succeeded'],
+        ['/workers', OURS, SPARE, THEIRS, 'prefork', 'async'],
+        [`/workers/${encodeURIComponent(OURS)}`, 'shop.note', 'Slots: 0 of 4 busy', 'mail'],
+        [`/workers/${encodeURIComponent(THEIRS)}`, 'py.note', 'Slots: 0 of 2 busy', 'prefork'],
+        ['/queues', 'jobs', 'mail', 'spare', 'py'],
+        ['/queues/mail', 'Dead letters: 1', 'shop.nobody', 'TASK_UNKNOWN', OURS],
+        ['/schedules', 'pulse', 'nightly', 'At 02:30', 'shop.tick'],
+        ['/gateway', '/add', '200', '1 gateway'],
+        ['/processes', '4 on 2 hosts', 'clock', 'manual', ...HOSTS],
+        ['/processes?view=host', 'clock', 'manual', ...HOSTS],
+        ['/processes?view=state', 'running', 'stopped'],
+        ['/audit', 'Nothing was changed yet.'],
+      ]
+      for (const [path, ...there] of pages) {
+        await hand.go(path, ...there)
+        expect.soft({ path, violations: await hand.violations() }).toEqual({ path, violations: [] })
+      }
+      expect(hand.faults).toEqual([])
+    })
+
+    it.each([
+      ['tasks', actOnTasks],
+      ['queues and dead letters', actOnQueues],
+      ['schedules', actOnSchedules],
+      ['processes of both supervisors', actOnProcesses],
+      ['workers of both languages', actOnWorkers],
+    ] as const)('acts on %s', { timeout: LONG }, async (_what, act) => {
+      await act(fleet, hand)
+      expect(hand.faults).toEqual([])
+    })
+
+    it('has written down what was done', { timeout: LONG }, async () => {
+      const names = ['task-retry', 'task-revoke', 'task-terminate', 'queue-purge', 'dead-requeue', 'dead-drop']
+      const more = ['schedule-run', 'process', 'worker-grow', 'worker-shutdown']
+      await hand.go('/audit', ...names.slice(0, 1))
+      const { entries } = (await (await fetch(`${fleet.url}/api/v1/audit?limit=500`)).json()) as {
+        entries: { action: string; outcome: string }[]
+      }
+      const done = new Set(entries.filter(({ outcome }) => outcome === 'done').map(({ action }) => action))
+      expect([...done]).toEqual(expect.arrayContaining([...names, ...more]))
+    })
+
+    it('keeps what it knew through a kill, and open pages come back by themselves', { timeout: LONG }, async () => {
+      const { page } = hand
+      const before = fleet.app.sendTask('shop.note', ['before the kill'])
+      await hand.go('/tasks?q=name%3Ashop.note', 'before the kill')
+      const held = fleet.app.sendTask('py.note', ['also before'], {}, { queue: 'py' })
+      await hand.go(`/tasks/${held.id}`, 'task-received')
+      await hand.go('/workers', THEIRS)
+      // What was heard is on disk a second later.
+      await expect.poll(() => fleet.isWritten(before.id), PATIENCE).toBe(true)
+      await fleet.killDashboard()
+      await page.locator('.banner', { hasText: 'Reconnecting…' }).waitFor()
+      await page.locator('#main .stale', { hasText: 'the connection to the dashboard is lost' }).waitFor()
+      await fleet.startDashboard()
+      await page.locator('.toast', { hasText: 'Reconnected: what you see is live again.' }).waitFor()
+      await page.locator('.banner').waitFor({ state: 'detached' })
+      await hand.go('/tasks?q=name%3Ashop.note', 'before the kill')
+      await hand.go(`/tasks/${before.id}`, 'before the kill', 'task-received')
+      const after = fleet.app.sendTask('py.note', ['after the kill'], {}, { queue: 'py' })
+      await hand.go(`/tasks/${after.id}`, 'after the kill')
+      await hand.go('/workers', THEIRS)
+    })
+
+    it('looks stale while the broker is gone, and says why', { timeout: LONG }, async () => {
+      const { page } = hand
+      await hand.go('/workers', THEIRS)
+      await page.locator('#main .stale').waitFor({ state: 'detached' })
+      fleet.wire.mode = 'refusing'
+      fleet.wire.cut()
+      await page.locator('#main.is-stale .stale', { hasText: /old: .*broker/ }).waitFor()
+      await hand.go('/queues', /old: .*broker/)
+      fleet.wire.mode = 'open'
+      await page.locator('#main .stale').waitFor({ state: 'detached' })
+      expect(hand.faults).toEqual([])
+    })
+
+    it('lets a worker that is gone leave pages and metrics', { timeout: LONG }, async () => {
+      await hand.go('/workers', THEIRS)
+      await expect.poll(() => hand.page.locator('#main', { hasText: SPARE }).count(), PATIENCE).toBe(0)
+      const metrics = await (await fetch(`${fleet.url}/metrics`)).text()
+      expect(metrics).toContain(THEIRS)
+      expect(metrics).not.toContain(SPARE)
+    })
+  }
+})
