@@ -11,6 +11,7 @@ import { capture, ROOT } from './steps.mjs'
  * @property {number} [rounds] How often; each proof has a default of its own.
  * @property {number} [seconds] How long; each proof has a default of its own.
  * @property {number} [readers] How many read at a time; of the proof of streams.
+ * @property {number} [events] How many are pushed; of the proof of the dashboard.
  * @property {number} seed What chance is drawn from.
  */
 
@@ -32,13 +33,16 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     readers: { type: 'string' },
+    events: { type: 'string' },
     seed: { type: 'string' },
   },
   allowPositionals: true,
 })
 const [name] = positionals
 if (name === undefined) {
-  console.log('npm run prove -- <name> [--rounds <n>] [--seconds <n>] [--readers <n>] [--seed <n>]\n\nProofs:')
+  console.log(
+    'npm run prove -- <name> [--rounds <n>] [--seconds <n>] [--readers <n>] [--events <n>] [--seed <n>]\n\nProofs:',
+  )
   for (const [proof, file] of files) console.log(`  ${proof.padEnd(16)} ${firstComment(file)}`)
   process.exit(0)
 }
@@ -53,6 +57,7 @@ const options = {
   ...(values.rounds === undefined ? {} : { rounds: whole('rounds', values.rounds) }),
   ...(values.seconds === undefined ? {} : { seconds: whole('seconds', values.seconds) }),
   ...(values.readers === undefined ? {} : { readers: whole('readers', values.readers) }),
+  ...(values.events === undefined ? {} : { events: whole('events', values.events) }),
   seed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : whole('seed', values.seed),
 }
 const command =
