@@ -46,7 +46,7 @@ test('a call is the message that Python sends for it', async () => {
     priority: 0,
     correlationId: 'id-1',
   })
-  expect(message.replyTo).toMatch(/^[0-9a-f-]{36}$/)
+  expect(message.replyTo).toMatch(/^[0-9a-f-]{36}\.packs$/)
   expect(message.expirationMs).toBeUndefined()
   expect(Buffer.from(message.body).toString()).toBe(
     '[[2, 3], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]',
