@@ -1,4 +1,5 @@
-import { lazy } from 'preact-iso'
+import { useRef } from 'preact/hooks'
+import { lazy, useLocation } from 'preact-iso'
 import type { Attention, Overview as Facts } from '../../src/dashboard/api.ts'
 import { useLive } from '../live/live.ts'
 import { FlowStrip } from '../parts/flow-strip.tsx'
@@ -123,7 +124,12 @@ function Coming({ next }: { next: Facts['next'] }) {
 }
 
 export default function Overview() {
-  const range = useRange()
+  const chosen = useRange()
+  const { path } = useLocation()
+  // It stays while the next page loads, and the address is that one's already.
+  const own = useRef(chosen)
+  if (path === '/') own.current = chosen
+  const range = own.current
   const live = useLive<Facts>('overview', { range })
   const facts = live.data.value
   return (
