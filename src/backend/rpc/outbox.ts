@@ -49,8 +49,7 @@ export class Outbox {
     const gone = new Promise<void>((resolve) => {
       send = () => {
         this.#open.delete(replyTo)
-        const [first] = messages
-        resolve(this.#publish(first && messages.length === 1 ? first : packed(messages), replyTo))
+        resolve(this.#deliver(messages, replyTo))
       }
     })
     const open = { messages, gone, bytes: 0, send }
@@ -60,6 +59,12 @@ export class Outbox {
       this.#clock.turn(() => this.#flush())
     }
     return open
+  }
+
+  /** What cannot be packed rejects for those who sent it: thrown at the end of a turn it would end the process. */
+  async #deliver(messages: readonly Message[], replyTo: string): Promise<void> {
+    const [first] = messages
+    await this.#publish(first && messages.length === 1 ? first : packed(messages), replyTo)
   }
 
   #flush(): void {
