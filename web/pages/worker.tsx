@@ -232,7 +232,7 @@ function Limits({ worker, act }: { worker: WorkerDetail; act: Act }) {
                 <td>
                   <Limit
                     label={`Time limits of ${name}`}
-                    value={timeLimit}
+                    value={timeLimit !== null && /^[\d.]+$/.test(timeLimit) ? `${timeLimit} s` : timeLimit}
                     {...(isAllowed ? { change: () => act(actions.timeLimit([worker.name], name)) } : {})}
                   />
                 </td>
