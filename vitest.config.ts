@@ -21,7 +21,7 @@ export default defineConfig({
     maxWorkers: 2,
     // A signal that never comes fails a test after this long, on a machine that does much else; nothing waits for time to
     // pass. What is polled fails before its test does, so that it says what it saw.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     teardownTimeout: 60_000,
     expect: { poll: { timeout: 30_000, interval: 50 } },
