@@ -23,7 +23,7 @@ export default defineConfig({
     // a test, which says what it waited for; long enough for a machine whose cores others use as well.
     testTimeout: 120_000,
     hookTimeout: 150_000,
-    teardownTimeout: 30_000,
+    teardownTimeout: 60_000,
     expect: { poll: { timeout: 60_000 } },
     typecheck: {
       enabled: true,
