@@ -40,13 +40,13 @@ describe('the end of a log', () => {
     'no end: password=HUNTER',
     'no end: Bearer ABCDEFGHI',
     'no end: amqp://ana:HUNTER@rabbit',
-    `${'x'.repeat(100)} password=HUNTER\n`,
+    `${'x'.repeat(30)} password=HUNTER\n`,
   ]
 
   it.each(SECRETS)('shows no part of a secret, wherever a piece begins: %j', async (log) => {
     const hidden = /(?!B)[A-Z]{3,}/
     for (let from = 0; from <= log.length; from++) {
-      for (const length of [1, 2, 3, 7, 11, 20, 50, 65_536]) {
+      for (const length of [1, 3, 11, 50, 65_536]) {
         const { text, open } = await read(log, from, length)
         expect({ from, length, shown: hidden.exec(`${text}${open}`)?.[0] }).toMatchObject({ shown: undefined })
       }
