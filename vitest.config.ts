@@ -19,10 +19,12 @@ export default defineConfig({
     globalSetup: ['test/services/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // A signal that never comes fails a test after this long; nothing waits for time to pass.
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    teardownTimeout: 20_000,
+    // A signal that never comes fails a test after this long; nothing waits for time to pass. Longer than any wait within
+    // a test, which says what it waited for; long enough for a machine whose cores others use as well.
+    testTimeout: 120_000,
+    hookTimeout: 150_000,
+    teardownTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
     typecheck: {
       enabled: true,
       include: ['test/types/**/*.test-d.ts'],
