@@ -6,16 +6,49 @@ export interface BenchOptions {
   amqpUrl: string | undefined
   /** Whether rows whose names begin so are asked for (`--only`). Cases that take long ask before they measure. */
   isWanted: (what: string) => boolean
+  /** All that a case can do (`--long`), for which a whole run has no time. Cases that have more to do ask. */
+  long: boolean
 }
 
-/** One measured value. */
+/** What a value is meant to reach, in its own unit. */
+export interface Aim {
+  atLeast?: number
+  atMost?: number
+  /** Why it is not reached, in a sentence or two; told only where that is so. */
+  why?: string
+}
+
+/** One measured value. Whatever is known beside it stands in the same row of the report. */
 export interface Figure {
-  /** What was measured, e.g. `'publish, confirmed, 64 in flight'`. */
+  /** What was measured, e.g. `'publish, confirmed, 64 in flight'`. Unlike any other of its case. */
   what: string
   value: number
   /** E.g. `'/s'`, `'ms'`, or `'x'` for a ratio. */
   unit: string
   note?: string
+  /** First and third quartile over the rounds, in the same unit. */
+  spread?: readonly [number, number]
+  aim?: Aim
+  /** Figures with the same group share a table and a chart, e.g. `'round trip, 64 in flight'`. */
+  group?: string
+  /** Whose value it is in the group, e.g. `'lovage'` or `'amqplib'`. Of a ratio: whom Lovage's is divided by. */
+  contender?: string
+  /** Of each call, in milliseconds. */
+  percentiles?: Percentiles
+  /** CPU time for each task, call or request in the contender's own processes, in microseconds. */
+  cpuMicros?: number
+  /** The same in the server that it uses. */
+  serverCpuMicros?: number
+  /** What its processes held of the machine's memory at the end (RSS), in MiB. */
+  memoryMiB?: number
+  /** The point of a curve that this is: `{ curve: 'drain by payload', x: 100, axis: 'bytes' }`; the contender is the line. */
+  at?: { curve: string; x: number; axis: string }
+}
+
+export interface Percentiles {
+  p50: number
+  p99: number
+  p999: number
 }
 
 /** A row that could not be measured here. */
@@ -25,8 +58,11 @@ export interface LeftOut {
   leftOut: string
 }
 
+/** A row of what a case measured. */
+export type Row = Figure | LeftOut
+
 /** The default export of each file in bench/cases. Returns what it measured; throws when it cannot. */
-export type BenchCase = (options: BenchOptions) => Promise<(Figure | LeftOut)[]> | (Figure | LeftOut)[]
+export type BenchCase = (options: BenchOptions) => Promise<Row[]> | Row[]
 
 /** Calls `work` over and over for about `seconds` and returns the calls a second. */
 export function rate(work: () => void, seconds: number): number {

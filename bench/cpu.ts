@@ -13,6 +13,19 @@ export function cpuOf(pids: readonly number[]): number {
   return statOf(process.pid) ? ticks * TICK_US : NaN
 }
 
+/** What processes hold of the machine's memory (RSS), in MiB; NaN where that cannot be seen. */
+export function memoryOf(pids: readonly number[]): number {
+  let kib = 0
+  for (const pid of pids) {
+    try {
+      kib += Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN)
+    } catch {
+      return NaN
+    }
+  }
+  return kib / 1_024
+}
+
 /** A process and those of its group, which it leads. */
 export function groupOf(leader: number): number[] {
   let names: string[]

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -5,15 +6,23 @@ import { ROOT } from '../scripts/steps.mjs'
 
 /**
  * Where a package is to be measured beside Lovage that the project does not depend on; undefined where it is not installed.
- * `npm install --no-save bullmq graphile-worker` brings them; `LOVAGE_BENCH_PEERS` names a folder that has them elsewhere.
+ * `npm run bench:peers` brings them into a folder of their own; `LOVAGE_BENCH_PEERS` names another that has them.
  */
 export function peerPath(name: string): string | undefined {
-  const from = createRequire(join(process.env['LOVAGE_BENCH_PEERS'] ?? ROOT, 'package.json'))
-  try {
-    return from.resolve(name)
-  } catch {
-    return undefined
+  for (const folder of FOLDERS) {
+    try {
+      return createRequire(join(folder, 'package.json')).resolve(name)
+    } catch {
+      // Perhaps in the next.
+    }
   }
+  return undefined
+}
+
+/** Which version of it there is. Not every package exports its package.json, so that it is read where it must be. */
+export function peerVersion(name: string): string | undefined {
+  const file = FOLDERS.map((folder) => join(folder, 'node_modules', name, 'package.json')).find(existsSync)
+  return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** Such a package, loaded. */
@@ -23,3 +32,8 @@ export async function optionalPeer(name: string): Promise<any> {
   const module: { default?: unknown } = await import(pathToFileURL(path).href)
   return { ...(module.default as object), ...module }
 }
+
+/** Where peers may be, the first that has one wins. */
+const FOLDERS = [process.env['LOVAGE_BENCH_PEERS'], join(ROOT, '.lovage', 'bench-peers'), ROOT].filter(
+  (folder) => folder !== undefined,
+)

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Figure } from './case.ts'
+import type { Aim, Figure, Percentiles } from './case.ts'
+import type { CpuMeter } from './systems/cpu-meter.ts'
 
 /** What one contender can do. Returns what it reached a second. */
 export type Contender = () => Promise<number>
@@ -18,6 +19,28 @@ export function quantile(values: readonly number[], share: number): number {
   return below + ((sorted[Math.ceil(at)] as number) - below) * (at - Math.floor(at))
 }
 
+/** First and third quartile. */
+export function quartiles(values: readonly number[]): [number, number] {
+  return [quantile(values, 0.25), quantile(values, 0.75)]
+}
+
+/** Of latencies in milliseconds. */
+export function percentilesOf(values: readonly number[]): Percentiles {
+  return { p50: quantile(values, 0.5), p99: quantile(values, 0.99), p999: quantile(values, 0.999) }
+}
+
+/** What is measured beside the rates, and what is meant to be reached. */
+export interface Beside {
+  /** What our share of a contender is to reach, by its name. */
+  readonly aims?: Readonly<Record<string, Aim>>
+  /** Where contenders put the milliseconds of each call, by their names; emptied when the first round has warmed all up. */
+  readonly times?: Readonly<Record<string, number[]>>
+  /** What our median latency, as a share of a contender's, is to be at most. Only with `times`. */
+  readonly latencyAims?: Readonly<Record<string, Aim>>
+  /** Where contenders have their CPU time and memory measured, under the same names. */
+  readonly meter?: CpuMeter
+}
+
 /**
  * Lets them run in turn, round by round, so that whatever else the machine does hits all alike, and tells the medians, and
  * of the first its share of each other: the median over the rounds of the shares within a round, which is the figure that
@@ -27,32 +50,60 @@ export async function sideBySide(
   what: string,
   rounds: number,
   contenders: Readonly<Record<string, Contender>>,
+  { aims = {}, times, latencyAims = {}, meter }: Beside = {},
 ): Promise<Figure[]> {
   const names = Object.keys(contenders)
   const reached = new Map(names.map((name) => [name, [] as number[]]))
+  const middles = new Map(names.map((name) => [name, [] as number[]]))
   // The first round warms up: what is compiled then is compiled for all. One round alone is a trial, and needs none.
   for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
     const from = Math.max(0, round) % names.length
     for (const name of [...names.slice(from), ...names.slice(0, from)]) {
+      const before = times?.[name]?.length ?? 0
       const value = await (contenders[name] as Contender)()
-      if (round >= 0) reached.get(name)?.push(value)
+      if (round < 0) continue
+      reached.get(name)?.push(value)
+      const taken = times?.[name]?.slice(before)
+      if (taken?.length) middles.get(name)?.push(median(taken))
+    }
+    if (round < 0) {
+      for (const taken of Object.values(times ?? {})) taken.length = 0
+      meter?.forget()
     }
   }
   const [ours = '', ...others] = names
   const of = (name: string): number[] => reached.get(name) as number[]
-  const middle = (values: readonly number[], digits: number): string =>
-    [0.25, 0.75].map((share) => quantile(values, share).toFixed(digits)).join(' to ')
+  const shareOf = (other: string, name: string, measured: Map<string, number[]>, aim?: Aim): Figure => {
+    const theirs = measured.get(other) as number[]
+    const shares = (measured.get(ours) as number[]).map((value, i) => value / (theirs[i] as number))
+    return {
+      what: name,
+      value: median(shares),
+      unit: 'x',
+      spread: quartiles(shares),
+      group: what,
+      contender: other,
+      ...(aim && { aim }),
+    }
+  }
   return [
-    ...names.map((name) => ({
-      what: `${what}, ${name}`,
-      value: median(of(name)),
-      unit: '/s',
-      note: middle(of(name), 0),
-    })),
-    ...others.map((other) => {
-      const shares = of(ours).map((value, i) => value / (of(other)[i] as number))
-      return { what: `${what}, to ${other}`, value: median(shares), unit: 'x', note: middle(shares, 2) }
+    ...names.map((name): Figure => {
+      const taken = times?.[name]
+      return {
+        what: `${what}, ${name}`,
+        value: median(of(name)),
+        unit: '/s',
+        spread: quartiles(of(name)),
+        group: what,
+        contender: name,
+        ...(taken?.length && { percentiles: percentilesOf(taken) }),
+        ...meter?.of(name),
+      }
     }),
+    ...others.map((other) => shareOf(other, `${what}, to ${other}`, reached, aims[other])),
+    ...others
+      .filter((other) => [ours, other].every((name) => middles.get(name)?.length))
+      .map((other) => shareOf(other, `${what}, p50 to ${other}`, middles, latencyAims[other])),
   ]
 }
 

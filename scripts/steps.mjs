@@ -14,6 +14,7 @@ export const REPORT_FOLDER = process.env['LOVAGE_REPORT_FOLDER']
  * @typedef {object} RunOptions
  * @property {string} [cwd] Default: the project's folder.
  * @property {Record<string, string | undefined>} [env] Added to this process's.
+ * @property {number} [timeoutMs] After which it is ended. Default: never.
  */
 
 /**
@@ -27,11 +28,14 @@ export function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const env = { ...process.env, ...options.env }
     const child = spawn(command, args, { cwd: options.cwd ?? ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
+    const timer =
+      options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeoutMs)
     child.once('error', (error) => {
       console.error(`${command}: ${error.message}`)
       resolve(127)
     })
     child.once('close', (code, signal) => {
+      clearTimeout(timer)
       if (signal) console.error(`${command} was ended by ${signal}`)
       resolve(code ?? 1)
     })

@@ -30,7 +30,8 @@ const drain = redisCase(async (scene) => {
       }
       if (celery && concurrency === 50) contenders['Celery'] = () => celeryDrains(scene, celery)
       const what = `redis: drain, no-op, ${concurrency} at once`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders)), ...meter.figures(what))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { meter })))
+      meter.forget()
     }
     return figures
   } finally {

@@ -47,7 +47,8 @@ const enqueue = redisCase(async ({ tiny, url, meter, bullmq, celery }) => {
         }
       }
       const what = `redis: enqueue, ${how}`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders)), ...meter.figures(what))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { meter })))
+      meter.forget()
     }
     return figures
   } finally {

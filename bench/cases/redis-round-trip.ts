@@ -1,7 +1,7 @@
 import { lovage } from 'lovage'
 import type { Figure } from '../case.ts'
 import { peerPath } from '../optional-peers.ts'
-import { callsPerSecond, quantile, sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
+import { callsPerSecond, sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
 import { redisCase } from '../systems/redis-scene.ts'
 
 /** A task sent, run in another process, and its result here, results in Redis as well. */
@@ -34,12 +34,7 @@ const roundTrip = redisCase(async ({ tiny, port, url, bullmqDatabase, bullmq, ce
         }
       }
       const what = `redis: round trip, ${inFlight.toLocaleString('en-US')} in flight`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders)))
-      for (const [name, taken] of Object.entries(times)) {
-        const warm = taken.slice(tiny ? 0 : count)
-        const note = `p99 ${quantile(warm, 0.99).toFixed(2)} ms, p99.9 ${quantile(warm, 0.999).toFixed(2)} ms`
-        figures.push({ what: `${what}, ${name}, p50`, value: quantile(warm, 0.5), unit: 'ms', note })
-      }
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { times })))
     }
     return figures
   } finally {

@@ -2,7 +2,7 @@ import { lovage } from 'lovage'
 import type { BenchCase, Figure } from '../case.ts'
 import { amqplibCaller } from '../peers/amqplib-caller.mjs'
 import { bareCaller } from '../peers/bare-caller.mjs'
-import { callsPerSecond, quantile, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { callsPerSecond, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
 
 /** A task sent, run in another process, and its result here: ours beside a bare speaker and amqplib on both ends. */
 const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
@@ -25,12 +25,7 @@ const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
         Object.entries(calls).map(([name, call]) => [name, () => callsPerSecond(count, inFlight, call, times[name])]),
       )
       const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders)))
-      for (const [name, taken] of Object.entries(times)) {
-        const warm = taken.slice(tiny ? 0 : count)
-        const note = `p99 ${quantile(warm, 0.99).toFixed(2)} ms, p99.9 ${quantile(warm, 0.999).toFixed(2)} ms`
-        figures.push({ what: `${what}, ${name}, p50`, value: quantile(warm, 0.5), unit: 'ms', note })
-      }
+      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders, { times })))
     }
     return figures
   } finally {

@@ -1,41 +1,57 @@
 import type { Figure } from '../case.ts'
-import { cpuOf } from '../cpu.ts'
+import { cpuOf, memoryOf } from '../cpu.ts'
 import { median } from '../side-by-side.ts'
 
-/** CPU time that a contender takes for each task, here and there, by rounds. */
+/** What one round took: CPU microseconds a task, and MiB. */
+interface Taken {
+  readonly ours: number
+  readonly server: number
+  readonly memory: number
+}
+
+/** CPU time that a contender takes for each task, here and there, and the memory that it has, by rounds. */
 export class CpuMeter {
   readonly #server: () => readonly number[]
-  readonly #taken = new Map<string, { ours: number; server: number }[]>()
+  readonly #taken = new Map<string, Taken[]>()
 
   /** @param server the processes of the server that all contenders use */
-  constructor(server: () => readonly number[]) {
+  constructor(server: () => readonly number[] = () => []) {
     this.#server = server
   }
 
-  /** Runs `work`, which handles `count` tasks, and adds what `pids` and the server took meanwhile. */
+  /**
+   * Runs `work`, which handles `count` tasks, and adds what `pids` and the server took meanwhile. Memory is that of `pids`
+   * when it has ended; of a process that contenders share there is none to tell.
+   */
   async measure<T>(name: string, count: number, pids: () => readonly number[], work: () => Promise<T>): Promise<T> {
     const [ours, server] = [cpuOf(pids()), cpuOf(this.#server())]
     const result = await work()
-    this.add(name, (cpuOf(pids()) - ours) / count, (cpuOf(this.#server()) - server) / count)
+    const memory = pids().includes(process.pid) ? NaN : memoryOf(pids())
+    this.add(name, (cpuOf(pids()) - ours) / count, (cpuOf(this.#server()) - server) / count, memory)
     return result
   }
 
-  /** Microseconds a task. */
-  add(name: string, ours: number, server: number): void {
+  /** Microseconds a task, and MiB. */
+  add(name: string, ours: number, server: number, memory = NaN): void {
     const rounds = this.#taken.get(name) ?? []
-    rounds.push({ ours, server })
+    rounds.push({ ours, server, memory })
     this.#taken.set(name, rounds)
   }
 
-  /** What was taken since the last call. */
-  figures(what: string): Figure[] {
-    const figures = [...this.#taken].map(([name, rounds]) => {
-      // The first round warms up.
-      const warm = rounds.length > 1 ? rounds.slice(1) : rounds
-      const note = `and ${median(warm.map(({ server }) => server)).toFixed(0)} µs in the server`
-      return { what: `${what}, ${name}, CPU a task`, value: median(warm.map(({ ours }) => ours)), unit: 'µs', note }
-    })
+  /** Drops what was taken, e.g. while all warmed up. */
+  forget(): void {
     this.#taken.clear()
-    return figures.filter(({ value }) => Number.isFinite(value))
+  }
+
+  /** The medians of what was taken of one contender since the last `forget()`; only what is known. */
+  of(name: string): Pick<Figure, 'cpuMicros' | 'serverCpuMicros' | 'memoryMiB'> {
+    const rounds = this.#taken.get(name) ?? []
+    const middle = (of: (taken: Taken) => number): number => (rounds.length > 0 ? median(rounds.map(of)) : NaN)
+    const known = {
+      cpuMicros: middle(({ ours }) => ours),
+      serverCpuMicros: this.#server().length > 0 ? middle(({ server }) => server) : NaN,
+      memoryMiB: middle(({ memory }) => memory),
+    }
+    return Object.fromEntries(Object.entries(known).filter(([, value]) => Number.isFinite(value)))
   }
 }

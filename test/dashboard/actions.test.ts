@@ -123,15 +123,12 @@ describe('actions on schedules and processes', () => {
   })
 
   const over = (id: string): Promise<Job> =>
-    vi.waitFor(
-      async () => {
-        const { json } = await board.ask('/api/v1/jobs', { headers: as('vera') })
-        const job = (json.jobs as Job[]).find((each) => each.id === id)
-        if (!job?.isOver) throw new Error('it is not over')
-        return job
-      },
-      { timeout: 20_000 },
-    )
+    vi.waitFor(async () => {
+      const { json } = await board.ask('/api/v1/jobs', { headers: as('vera') })
+      const job = (json.jobs as Job[]).find((each) => each.id === id)
+      if (!job?.isOver) throw new Error('it is not over')
+      return job
+    }, LONG)
   const shownOf = ({ items }: Job) => items.map(({ target, status, text }) => `${target} ${status} ${text}`)
 
   it('go one by one, and stop where one fails', async () => {
@@ -142,19 +139,21 @@ describe('actions on schedules and processes', () => {
       'web-01:a:bad failed ERROR (spawn error)',
       'web-01:a:y cancelled null',
     ])
-    await vi.waitFor(() =>
-      expect(audit().at(-1)).toMatchObject({
-        user: 'oleg',
-        outcome: 'failed',
-        text: 'restart 3 processes: 1 of 3 done',
-      }),
+    await vi.waitFor(
+      () =>
+        expect(audit().at(-1)).toMatchObject({
+          user: 'oleg',
+          outcome: 'failed',
+          text: 'restart 3 processes: 1 of 3 done',
+        }),
+      LONG,
     )
   })
 
   it('can be cancelled', async () => {
     const target = ['web-01:a:slow', 'web-01:a:z']
     const { job } = await act('process', { target, verb: 'stop', atOnce: 1 })
-    await vi.waitFor(() => expect(lets).toHaveLength(1))
+    await vi.waitFor(() => expect(lets).toHaveLength(1), LONG)
     expect(await act('job-cancel', { target: job as string })).toMatchObject({ ok: true })
     lets.pop()?.()
     expect(shownOf(await over(job as string))).toEqual(['web-01:a:slow done stoped', 'web-01:a:z cancelled null'])

@@ -3,6 +3,9 @@ import { documents, runSnippet, snippetsOf, typeErrors } from './snippets.ts'
 
 const found = documents().flatMap(({ path, text }) => snippetsOf(path, text))
 
+/** Longer than a program may take. */
+const LONG = { timeout: 150_000 }
+
 /** Fences inside of this file's own texts would end them. */
 const fence = '```'
 
@@ -11,14 +14,14 @@ describe('the TypeScript in the documents', () => {
     expect(found.map(({ document }) => document)).toContain('docs/errors.md')
   })
 
-  it('has the right types', { timeout: 60_000 }, async () => {
+  it('has the right types', LONG, async () => {
     expect(await typeErrors(found)).toEqual([])
   })
 
   const running = found.filter(({ run }) => run)
   it.each(running.map((snippet) => [`${snippet.document}:${snippet.line}`, snippet] as const))(
     'runs: %s',
-    { timeout: 60_000 },
+    LONG,
     async (_name, snippet) => {
       const printed = await runSnippet(
         snippet,
@@ -64,11 +67,11 @@ describe('a document with snippets', () => {
     ])
   })
 
-  it('has its type errors told with its own lines', { timeout: 60_000 }, async () => {
+  it('has its type errors told with its own lines', LONG, async () => {
     expect(await typeErrors(snippets)).toEqual([expect.stringMatching(/^docs\/planted\.md:4: error TS2322/)])
   })
 
-  it('has its running snippets run, and told when they fail', { timeout: 60_000 }, async () => {
+  it('has its running snippets run, and told when they fail', LONG, async () => {
     expect(await runSnippet(snippets[2] as (typeof snippets)[0], snippets)).toBe('8\n')
     await expect(runSnippet(snippets[3] as (typeof snippets)[0], snippets)).rejects.toThrow(
       /docs\/planted\.md:20 ended with code 1:[^]*broken/,

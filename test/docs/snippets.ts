@@ -113,14 +113,20 @@ export function runSnippet(snippet: Snippet, others: readonly Snippet[]): Promis
   })
 }
 
+/** Longest that a program may take, on a machine that does much else. */
+const RUN_MS = 120_000
+
 function runNode(args: readonly string[], cwd: string): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, LOVAGE_HOME: join(cwd, '.lovage') }
-    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 })
+    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: RUN_MS })
     const chunks: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
     child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk))
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString() }))
+    child.once('close', (code, signal) => {
+      const output = Buffer.concat(chunks).toString()
+      resolve({ code, output: signal === null ? output : `${output}It was ended by ${signal}.` })
+    })
   })
 }

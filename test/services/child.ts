@@ -16,7 +16,7 @@ export interface Exit {
 }
 
 /** Longest wait for a line or an end, unless told otherwise. */
-const DEFAULT_WAIT_MS = 15_000
+const DEFAULT_WAIT_MS = 30_000
 
 /** Lines kept for matching and for error texts; older ones are dropped. */
 const LINES_KEPT = 20_000
@@ -112,7 +112,7 @@ export class Child {
   /** Ends it: SIGTERM, and SIGKILL to the whole group when it is not gone after `graceMs`. */
   async stop(options: { graceMs?: number } = {}): Promise<Exit> {
     this.signal('SIGTERM')
-    const timer = setTimeout(() => this.signalGroup('SIGKILL'), options.graceMs ?? 5_000)
+    const timer = setTimeout(() => this.signalGroup('SIGKILL'), options.graceMs ?? 20_000)
     const exit = await this.exited
     clearTimeout(timer)
     this.signalGroup('SIGKILL')
