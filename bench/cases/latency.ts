@@ -79,13 +79,24 @@ async function atHalfLoad(
   { rounds, calls, seconds }: Size,
 ): Promise<Figure[]> {
   const group = `latency, ${place.name}, half load`
-  const taken = Object.entries(callers).map(([name, caller]) => ({ name, caller, all: [] as number[], rates: [] as number[], tails: [] as number[] }))
+  const taken = Object.entries(callers).map(([name, caller]) => ({
+    name,
+    caller,
+    all: [] as number[],
+    rates: [] as number[],
+    tails: [] as number[],
+  }))
   const meter = new CpuMeter(() => place.server)
   for (let round = 0; round < rounds; round++) {
     for (const { name, caller, all, rates, tails } of taken) {
       const rate = (await callsPerSecond(calls * 10, 64, caller.call)) / 2
       const count = Math.ceil(rate * seconds)
-      const times = await meter.measure(name, count, () => caller.pids, () => openLoop(caller.call, rate, seconds))
+      const times = await meter.measure(
+        name,
+        count,
+        () => caller.pids,
+        () => openLoop(caller.call, rate, seconds),
+      )
       const { p50, p99 } = percentilesOf(times)
       all.push(...times)
       rates.push(rate)
@@ -152,7 +163,7 @@ async function amongSleepers(place: Place, { calls, seconds, crowd }: Size): Pro
     const waiting: Promise<unknown>[] = []
     await callsPerSecond(crowd, 1_000, async () => {
       const result = await rest.delay()
-      waiting.push(result.get({ timeout: '120s' }))
+      waiting.push(result.get({ timeout: '10m' }))
     })
     while ((await worker.counted()).resting < crowd) await new Promise((resolve) => setTimeout(resolve, 50))
     const times = await callsOf(app, calls, seconds)

@@ -2,7 +2,7 @@
 //
 // Tasks: count(i, text) counts and knows who came twice; nap(ms, i) does so after a while; mark(i) tells at once that it
 // ran; rest() waits until release() is run. Told { await: n } it tells { done: true } when n tasks have succeeded and are
-// settled since the last such message; told { stats: true } it tells what it has counted since the last time; told
+// settled since the last such message, or `fromNow`; told { stats: true } it tells what it has counted since the last time; told
 // { stop: true } it ends what it has begun, gives back what it has not, and tells { stopped: true }.
 import { lovage } from 'lovage'
 import { worker } from 'lovage/worker'
@@ -46,7 +46,7 @@ app.task('bench.release', () => release())
 const running = worker(app, { queues, ...options })
 let settled = 0
 
-/** @param {{ await?: number, stats?: boolean, stop?: boolean }} message */
+/** @param {{ await?: number, fromNow?: boolean, stats?: boolean, stop?: boolean }} message */
 function obey(message) {
   if (message.stop) {
     void running.stop().then(() => process.send?.({ stopped: true }))
@@ -60,6 +60,7 @@ function obey(message) {
     return
   }
   const wanted = message.await ?? 0
+  if (message.fromNow) settled = running.stats().succeeded
   const look = setInterval(() => {
     const { succeeded } = running.stats()
     if (succeeded - settled < wanted) return
@@ -68,7 +69,9 @@ function obey(message) {
     process.send?.({ done: true, at: now() })
   }, 2)
 }
-process.on('message', (/** @type {{ await?: number, stats?: boolean, stop?: boolean }} */ message) => obey(message))
+process.on('message', (/** @type {{ await?: number, fromNow?: boolean, stats?: boolean, stop?: boolean }} */ message) =>
+  obey(message),
+)
 process.on('disconnect', () => process.exit(0))
 await running.start()
 process.send?.('ready')

@@ -32,14 +32,25 @@ export class TaskWorker {
   }
 
   /** Resolves when it reads its queues. */
-  static async start(options: { broker: string; queues: readonly string[]; [option: string]: unknown }): Promise<TaskWorker> {
+  static async start(options: {
+    broker: string
+    queues: readonly string[]
+    [option: string]: unknown
+  }): Promise<TaskWorker> {
     return new TaskWorker((await startPeer('task-worker', JSON.stringify(options))).child)
   }
 
-  /** Resolves when it has settled so many tasks since the last call. */
+  /** Resolves when it has settled so many tasks since the last call of this. */
   async settled(count: number): Promise<void> {
     const told = this.#told((message) => 'done' in message)
     this.#child.send({ await: count })
+    await told
+  }
+
+  /** The same, counted from this call on. */
+  async settledFromNow(count: number): Promise<void> {
+    const told = this.#told((message) => 'done' in message)
+    this.#child.send({ await: count, fromNow: true })
     await told
   }
 

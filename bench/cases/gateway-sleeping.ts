@@ -12,12 +12,21 @@ import { hasWrk, runWrk, runWrkWell, type WrkLoad, type WrkRun } from '../system
 /** How long each task waits for somebody else, in milliseconds. */
 const TASK_MS = 300
 const WHAT = `gateway, task of ${TASK_MS / 1_000} s`
+const BY_HAND = 'Fastify and bare speaker by hand'
+
+/** Celery's pool with the most tasks at a time that this machine has. */
+const POOL = hasGevent()
+  ? ({ pool: 'gevent', concurrency: 1_000 } as const)
+  : ({ pool: 'prefork', concurrency: 10 } as const)
+const TORNADO = `Tornado, poll, and Celery, ${POOL.pool}`
+
+type Measured = (name: string, pids: () => readonly number[], run: () => Promise<WrkRun>) => Promise<number>
 
 /**
  * Requests whose tasks wait for 0.3 s, 1,000 at a time, each part a process: what a second brings of the 1,000 / 0.3 s that
  * are possible, beside a relay written by hand over the bare speaker, and Tornado that polls in front of Celery.
  */
-const gatewaySleep: BenchCase = async ({ tiny, amqpUrl }) => {
+const gatewaySleeping: BenchCase = async ({ tiny, amqpUrl }) => {
   if (!amqpUrl || !hasWrk()) return [{ what: WHAT, leftOut: `no ${amqpUrl ? 'wrk' : 'RabbitMQ'} on this machine` }]
   const load: WrkLoad = { connections: tiny ? 16 : 1_000, seconds: tiny ? 1 : 8 }
   const ceiling = (load.connections * 1_000) / TASK_MS
@@ -25,16 +34,14 @@ const gatewaySleep: BenchCase = async ({ tiny, amqpUrl }) => {
   const broker = listenersOn(Number(new URL(amqpUrl).port))
   const meter = new CpuMeter(() => broker)
   const runs = new Map<string, WrkRun>()
-  const contenders: Record<string, Contender> = {}
   /** Each request costs its contender's processes; how many there were is known when all is over. */
-  const add = (name: string, run: () => Promise<WrkRun>, pids: () => readonly number[]): void => {
-    contenders[name] = async () => {
-      const reached = await meter.measureBy(name, pids, run, ({ rate }) => Math.max(1, rate * load.seconds))
-      runs.set(name, reached)
-      // A share of nothing would be no number.
-      return Math.max(reached.rate, 1 / load.seconds)
-    }
+  const measured: Measured = async (name, pids, run) => {
+    const reached = await meter.measureBy(name, pids, run, ({ rate }) => Math.max(1, rate * load.seconds))
+    runs.set(name, reached)
+    // A share of nothing would be no number.
+    return Math.max(reached.rate, 1 / load.seconds)
   }
+  const contenders: Record<string, Contender> = {}
   const ends: (() => Promise<unknown>)[] = []
   const start = async (name: string, ...args: string[]): Promise<{ pid: number; said: unknown }> => {
     const { child, said } = await startPeer(name, ...args)
@@ -46,18 +53,20 @@ const gatewaySleep: BenchCase = async ({ tiny, amqpUrl }) => {
     const worker = await start('site-worker', JSON.stringify({ concurrency: load.connections * 2 }))
     const url = `${urlOf(gateway.said)}/rest?ms=${TASK_MS}`
     await checked(url, 'rested')
-    add('lovage', () => runWrkWell(url, load), () => [gateway.pid, worker.pid])
+    const ours = (): number[] => [gateway.pid, worker.pid]
+    contenders['lovage'] = () => measured('lovage', ours, () => runWrkWell(url, load))
 
     const relay = await start('relay-by-hand', 'bare', amqpUrl, 'bare')
     const answering = await start('server-by-hand', 'bare', amqpUrl, 'bare', String(TASK_MS))
     const byHand = `${urlOf(relay.said)}/add`
     await checked(byHand, 5)
-    add('Fastify and bare speaker by hand', () => runWrkWell(byHand, load), () => [relay.pid, answering.pid])
+    const theirs = (): number[] => [relay.pid, answering.pid]
+    contenders[BY_HAND] = () => measured(BY_HAND, theirs, () => runWrkWell(byHand, load))
 
     const rows: Row[] = []
     const missing = !hasService('redis') ? 'Redis' : !hasService('celery') ? 'Celery' : !hasTornado() && 'Tornado'
-    if (missing) rows.push({ what: `${WHAT}, to Tornado, poll`, leftOut: `no ${missing} on this machine` })
-    else if (!tiny) ends.unshift(await withTornado(amqpUrl, { ...load, seconds: 5 }, add))
+    if (missing) rows.push({ what: `${WHAT}, to ${TORNADO}`, leftOut: `no ${missing} on this machine` })
+    else if (!tiny) contenders[TORNADO] = () => withTornado(amqpUrl, load, measured)
     const figures = await sideBySide(`${WHAT}, ${load.connections} connections`, tiny ? 1 : 2, contenders, { meter })
     for (const figure of figures) told(figure, runs)
     const reached = figures.find(({ contender }) => contender === 'lovage')?.value ?? NaN
@@ -68,32 +77,30 @@ const gatewaySleep: BenchCase = async ({ tiny, amqpUrl }) => {
     for (const end of ends) await end()
   }
 }
-export default gatewaySleep
+export default gatewaySleeping
 
-/** Adds Tornado in front of Celery's pool that has the most at a time; returns what ends both. */
-async function withTornado(
-  broker: string,
-  load: WrkLoad,
-  add: (name: string, run: () => Promise<WrkRun>, pids: () => readonly number[]) => void,
-): Promise<() => Promise<void>> {
+/** Both are started for each round: Tornado goes on to poll for what nobody waits for any more. */
+async function withTornado(broker: string, load: WrkLoad, measured: Measured): Promise<number> {
   const redis = await RedisNode.start()
   const urls = { broker, backend: redis.url() }
   const celery = await CelerySystem.open(urls)
-  const pool = hasGevent()
-    ? ({ pool: 'gevent', concurrency: 1_000 } as const)
-    : ({ pool: 'prefork', concurrency: 10 } as const)
-  const worker = await celery.startWorker(pool)
-  const site = await startTornado('poll', urls)
-  const run = async (): Promise<WrkRun> => {
-    const reached = await runWrk(`${site.url}/rest?ms=${TASK_MS}`, load)
-    // What nobody waits for any more must not keep the next round waiting.
+  try {
     await celery.ask('purge')
-    return reached
-  }
-  add(`Tornado, poll, and Celery, ${pool.pool}`, run, () => [site.child.pid, ...groupOf(worker.pid)])
-  return async () => {
-    await site.child.kill()
-    await worker.kill()
+    const worker = await celery.startWorker(POOL)
+    const site = await startTornado('poll', urls)
+    try {
+      const url = `${site.url}/rest?ms=${TASK_MS}`
+      await checked(url, 'rested')
+      return await measured(
+        TORNADO,
+        () => [site.child.pid, ...groupOf(worker.pid)],
+        () => runWrk(url, load),
+      )
+    } finally {
+      await site.child.kill()
+      await worker.kill()
+    }
+  } finally {
     await celery.close()
     await redis.remove()
   }
