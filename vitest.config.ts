@@ -19,12 +19,12 @@ export default defineConfig({
     globalSetup: ['test/services/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // A signal that never comes fails a test after this long, on a machine that does much else; nothing waits for time to
-    // pass. What is polled fails before its test does, so that it says what it saw.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // A signal that never comes fails a test after this long; nothing waits for time to pass. Longer than any wait within
+    // a test, which says what it waited for; long enough for a machine whose cores others use as well.
+    testTimeout: 120_000,
+    hookTimeout: 150_000,
     teardownTimeout: 60_000,
-    expect: { poll: { timeout: 30_000, interval: 50 } },
+    expect: { poll: { timeout: 60_000 } },
     typecheck: {
       enabled: true,
       include: ['test/types/**/*.test-d.ts'],

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../services/temporary-folder.ts'
 const folder = temporaryFolder()
 const patience = { timeout: '30s' } as const
 const patient = { timeout: 120_000 }
-const polling = { timeout: 20_000 }
+const polling = { timeout: 60_000 }
 
 /** A task that begins, and ends when it is let. */
 class Held {

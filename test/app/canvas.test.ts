@@ -15,7 +15,7 @@ import {
 import { type Worker, worker } from '../../src/worker/worker.ts'
 
 const patience = { timeout: '20s' } as const
-const polling = { timeout: 20_000 }
+const polling = { timeout: 60_000 }
 
 describe('canvases on a worker', () => {
   let app: App

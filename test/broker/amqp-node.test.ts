@@ -15,7 +15,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
   let node: RabbitmqNode
   beforeAll(async () => {
     node = await RabbitmqNode.start({ config: ['max_message_size = 1000000'] })
-  }, 120_000)
+  }, 240_000)
   afterAll(() => node.remove())
 
   async function withBroker(queue: string, play: (broker: Broker) => Promise<void>): Promise<void> {
@@ -31,7 +31,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
 
   /** The alarm has reached the connection: rabbitmqctl does not wait for that. */
   const held = async (broker: Broker): Promise<void> => {
-    await expect.poll(() => outcomeOf(broker.probe(200)), { timeout: 20_000 }).toBe('held')
+    await expect.poll(() => outcomeOf(broker.probe(200)), { timeout: 60_000 }).toBe('held')
   }
 
   for (const end of ['stop', 'kill'] as const) {
@@ -58,11 +58,11 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
         await node.start()
         const back = performance.now()
         await meanwhile
-        await expect.poll(() => seen, { timeout: 10_000 }).toEqual(['a', 'a', 'b', 'c'])
+        await expect.poll(() => seen, { timeout: 60_000 }).toEqual(['a', 'a', 'b', 'c'])
         // The reconnect waits at most a second between its tries.
         expect(performance.now() - back).toBeLessThan(5000)
       })
-    }, 150_000)
+    }, 300_000)
   }
 
   test('a memory alarm holds publishes back until it is lifted, or until their deadline', async () => {
@@ -82,7 +82,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
         await node.memoryAlarm(false)
       }
     })
-  }, 60_000)
+  })
 
   test('stop does not wait for a broker that is blocked', async () => {
     const broker = openBroker(node.url())
@@ -101,7 +101,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
     } finally {
       await node.memoryAlarm(false)
     }
-  }, 60_000)
+  })
 
   test('a message that RabbitMQ does not take is MESSAGE_TOO_LARGE for itself alone', async () => {
     await withBroker('large', async (broker) => {
@@ -122,7 +122,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
       ])
       await broker.admin?.purge('large')
     })
-  }, 60_000)
+  })
 
   test('quorum queues are read with one credit over all, declared here or found there', async () => {
     const maker = openBroker(node.url())
@@ -166,5 +166,5 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
     } finally {
       await Promise.all([maker.stop(), reader.stop()])
     }
-  }, 60_000)
+  })
 })

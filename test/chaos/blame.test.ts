@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { seededRandom } from '../../src/testing/seeded.ts'
 import { BlameStage, faultsOf } from './blame/rounds.ts'
 import type { Deed } from './blame/tasks.ts'
@@ -6,7 +6,6 @@ import type { Deed } from './blame/tasks.ts'
 const TASKS = 50
 
 // Every child translates the sources for itself.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
 
 /** What who waits is told. */
 const SAID: Readonly<Record<Deed, RegExp>> = {

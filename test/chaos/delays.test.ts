@@ -29,7 +29,7 @@ test('tasks that wait with an embedded broker outlive all its processes, and run
   ends.push(() => removeFolder(folder))
   const url = `embedded://${folder}`
   expect(await restartAll({ broker: url, backend: url }, { ...options, waitMs: 6000 })).toMatchObject(onceEach)
-}, 180_000)
+}, 300_000)
 
 describeWith(['redis'], 'tasks that wait with a Redis', () => {
   test('outlive it and all its users, and run once', async () => {
@@ -38,7 +38,7 @@ describeWith(['redis'], 'tasks that wait with a Redis', () => {
     expect(
       await restartAll({ broker: server.url(0), backend: server.url(1), server }, { ...options, waitMs: 6000 }),
     ).toMatchObject(onceEach)
-  }, 180_000)
+  }, 300_000)
 })
 
 describeWith(['rabbitmq'], 'tasks that wait with a RabbitMQ', () => {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { openPool } from '../../src/pool/open.ts'
 import { poolSuite } from '../../src/testing/pool-suite.ts'
@@ -7,8 +7,6 @@ import { app } from '../../src/testing/pool/tasks.ts'
 
 /** Runs the suite of pools on a kind. */
 export function runPoolSuite(kind: Parameters<typeof openPool>[0]): void {
-  // The first start of a child has all sources translated.
-  if (kind !== 'async') vi.setConfig({ testTimeout: 60_000 })
   const modules = [fileURLToPath(new URL('../../src/testing/pool/tasks.ts', import.meta.url))]
   poolSuite({ test, expect }, (size) =>
     openPool(kind, {

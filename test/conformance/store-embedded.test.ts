@@ -10,7 +10,7 @@ const open = (options = {}): Store => openStore(`embedded://${home}`, { connectT
 
 // The engine goes on from test to test, as it does while other processes use it.
 const other = open()
-beforeAll(() => other.start(), 60_000)
+beforeAll(() => other.start())
 afterAll(() => other.stop())
 
 storeSuite({ test, expect }, open)

@@ -23,7 +23,7 @@ describeWith(['rabbitmq'], 'a node whose queue of commands is gone', () => {
       const queue = app.pidbox.queueOf(NODE)
       await other.admin?.deleteQueue(queue)
       await expect
-        .poll(async () => (await other.admin?.depth(queue))?.consumers ?? 0, { timeout: 20_000, interval: 200 })
+        .poll(async () => (await other.admin?.depth(queue))?.consumers ?? 0, { timeout: 60_000, interval: 200 })
         .toBe(1)
       expect(await app.control.ping(ask)).toEqual([{ hostname: NODE, value: { ok: 'pong' } }])
     } finally {

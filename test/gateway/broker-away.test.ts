@@ -110,7 +110,7 @@ describeWith(['rabbitmq'], 'over RabbitMQ', () => {
     while (healed.status === 503) healed = await ask(`${web}/one`)
     expect(healed.text).toBe('{"results":1}')
     expect((await ask(`${web}/readyz`)).status).toBe(200)
-  }, 60_000)
+  })
 
   test('a gateway that waits for its broker stops when it is told to', async () => {
     const { app, proxy } = await wired('1s', '300ms')

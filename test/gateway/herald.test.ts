@@ -134,5 +134,5 @@ describeWith(['rabbitmq', 'celery'], 'Celery’s own programs', () => {
     ends.push(() => working.stop())
     await working.start()
     expect(await state.line(/^WORKERS w@here/, { timeoutMs: 60_000 })).toBe('WORKERS w@here')
-  }, 120_000)
+  }, 240_000)
 })

@@ -21,7 +21,7 @@ test('counts requests by route and status, errors by code, and how long tasks qu
   await ask(`${url}/fail`, posting('{}'))
   const read = (): Promise<string[]> => seriesOf(url)
   await expect
-    .poll(read, { timeout: 20_000 })
+    .poll(read, { timeout: 60_000 })
     .toEqual(
       expect.arrayContaining([
         'lovage_http_requests_total{route="/sum/:x/:y",method="GET",status="200"} 3',

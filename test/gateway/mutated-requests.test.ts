@@ -19,7 +19,7 @@ test(`${REQUESTS} mutated and random requests get stated statuses only, and leav
   const after = await rawClient(url)
   after.send(PLAIN)
   expect(await after.until((text) => text.endsWith('}'))).toContain('{"results":"12"}')
-}, 120_000)
+}, 240_000)
 
 test('a crowd that never ends its headers keeps nobody from being answered, and is sent away', async () => {
   const app = openApp()
@@ -41,4 +41,4 @@ test('a crowd that never ends its headers keeps nobody from being answered, and 
   } finally {
     clearInterval(drip)
   }
-}, 120_000)
+}, 240_000)

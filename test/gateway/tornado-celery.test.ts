@@ -72,7 +72,7 @@ test('/apply-async/ tells the id, and /tasks/result/ what became of it', async (
   const { 'task-id': id, state } = answer.json as Record<string, string>
   expect([answer.status, state]).toEqual([200, 'PENDING'])
   const result = async (): Promise<unknown> => (await ask(`${url}/tasks/result/${id}/`)).json
-  await expect.poll(result, { timeout: 20_000 }).toEqual({ 'task-id': id, state: 'SUCCESS', result: 3 })
+  await expect.poll(result, { timeout: 60_000 }).toEqual({ 'task-id': id, state: 'SUCCESS', result: 3 })
 })
 
 test('an id that nobody knows is PENDING, as it is to Celery', async () => {
@@ -87,7 +87,7 @@ test('/tasks/revoke/ revokes what has not started', async () => {
   const answer = await ask(`${url}/tasks/revoke/${id}/`, { method: 'DELETE' })
   expect([answer.status, answer.json]).toEqual([200, { 'task-id': id }])
   const result = async (): Promise<unknown> => (await ask(`${url}/tasks/result/${id}/`)).json
-  await expect.poll(result, { timeout: 20_000 }).toMatchObject({ state: 'REVOKED' })
+  await expect.poll(result, { timeout: 60_000 }).toMatchObject({ state: 'REVOKED' })
 })
 
 test('only what is listed can be had: tasks and options', async () => {

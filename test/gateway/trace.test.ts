@@ -73,7 +73,7 @@ test('the lines of the gateway and of the worker have the id of the trace, and n
   const url = await running(app, openGateway(app).get('/here', app.task('here', here)))
   const headers = { ...TRACE, authorization: 'Bearer hidden-1', cookie: 'session=hidden-2' }
   await ask(`${url}/here?access_token=hidden-3&page=2&password=hidden-4`, { headers })
-  await expect.poll(() => lines.length, { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => lines.length, { timeout: 60_000 }).toBe(2)
   expect(lines.map(({ fields }) => fields?.['trace'])).toEqual([ID, ID])
   expect(JSON.stringify(lines)).not.toContain('hidden')
   expect(JSON.stringify(lines)).toContain('page=2')
@@ -134,7 +134,7 @@ describe('with OpenTelemetry', () => {
     const url = await running(app, openGateway(app).get('/root', root))
     expect((await ask(`${url}/root`, { headers: TRACE })).text).toBe('{"results":"done"}')
 
-    await expect.poll(() => exporter.getFinishedSpans().length, { timeout: 20_000 }).toBe(4)
+    await expect.poll(() => exporter.getFinishedSpans().length, { timeout: 60_000 }).toBe(4)
     const spans = new Map(exporter.getFinishedSpans().map((span) => [span.name, span]))
     const parentOf = (name: string): string | undefined => spans.get(name)?.parentSpanContext?.spanId
     const idOf = (name: string): string | undefined => spans.get(name)?.spanContext().spanId

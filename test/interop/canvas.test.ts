@@ -97,7 +97,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
           chord_error: ['ChordError', expect.stringMatching(/^Dependency .* raised TypeError\('boom'\)$/)],
         }),
       })
-    }, 180_000)
+    }, 300_000)
 
     test('every form that we send runs in a Python worker', async () => {
       await theirWorker()
@@ -150,7 +150,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       await expect(failed.get(patience)).rejects.toMatchObject({ name: 'ValueError', message: 'boom' })
       await add.s(1, 2).link(note.s()).delay().get(patience)
       const all = [failed.parent?.id, [failed.parent?.id, "ValueError('boom')"], 3]
-      await expect.poll(() => told.delay().get(patience), { timeout: 20_000 }).toEqual(expect.arrayContaining(all))
+      await expect.poll(() => told.delay().get(patience), { timeout: 60_000 }).toEqual(expect.arrayContaining(all))
       if (!hasChords) return
       expect(
         await chord([add.s(1, 2), add.s(3, 4)], sum.s())
@@ -175,7 +175,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
           .delay()
           .get(patience),
       ).rejects.toMatchObject({ name: 'ChordError' })
-    }, 180_000)
+    }, 300_000)
 
     if (!hasChords) return
     test('of the tasks of Celery’s own, each that Python sends runs here, or is put aside by name', async () => {
@@ -210,7 +210,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
         dead = await listDead(broker, 'ours')
         return dead.map(({ task }) => task)
       }
-      await expect.poll(names, { timeout: 30_000 }).toEqual(['celery.chord_unlock'])
+      await expect.poll(names, { timeout: 60_000 }).toEqual(['celery.chord_unlock'])
       expect(dead[0]?.reason.code).toBe('TASK_UNKNOWN')
     }, 240_000)
 
@@ -226,7 +226,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       }
       const step = chain(there.s(0), where.s().set({ queue: 'ours' }), there.s())
       expect(await step.delay().get(patience)).toBe('python')
-    }, 180_000)
+    }, 300_000)
   })
 }
 

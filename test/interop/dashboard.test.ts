@@ -11,7 +11,7 @@ import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { removeFolder, temporaryFolder } from '../services/reaper.ts'
 
 const files = { 'celery_app.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
-const LONG = { timeout: 30_000 }
+const LONG = { timeout: 60_000 }
 
 describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and one of ours on RabbitMQ", () => {
   let app: App
@@ -57,7 +57,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
         'SUCCESS',
       ])
     })
-  }, 180_000)
+  }, 300_000)
 
   afterAll(async () => {
     await board?.stop()
@@ -65,7 +65,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
     await python?.stop()
     await app?.close()
     removeFolder(folder)
-  }, 60_000)
+  })
 
   it('shows the tasks of both, with their queues and what became of them', async () => {
     expect(await get<TaskDetail>(`tasks/${ids.py}`)).toMatchObject({
@@ -78,7 +78,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
     expect(failed.stretches.map(({ kind }) => kind)).toEqual(['queued', 'prefetched', 'running'])
   })
 
-  it('shows both workers, their pools and queues', { timeout: 60_000 }, async () => {
+  it('shows both workers, their pools and queues', async () => {
     const { workers } = await until<WorkerList>('workers', (list) => {
       expect(list.workers.map(({ pool }) => pool)).toEqual(['async', 'prefork'])
     })
@@ -98,7 +98,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
     expect(detail.tasks.map(({ name }) => name)).toEqual(expect.arrayContaining(['py.add', 'py.fail']))
   })
 
-  it('shows the queues and who reads them', { timeout: 60_000 }, async () => {
+  it('shows the queues and who reads them', async () => {
     await until<QueueList>('queues', ({ queues }) => {
       expect(queues).toMatchObject([
         { name: 'celery', ready: 0, consumers: 1, workers: ['ours@here'] },
@@ -107,7 +107,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
     })
   })
 
-  it('knows all of it after a restart of its own', { timeout: 60_000 }, async () => {
+  it('knows all of it after a restart of its own', async () => {
     const before = await get<TaskList>('tasks')
     await board.stop()
     await open()

@@ -47,7 +47,7 @@ function delaysBetween(name: string, needs: readonly Need[], alone: DelayedTo, m
       const args = ['-m', 'celery', '-A', 'interop', 'worker', '-P', 'solo', '-Q', 'theirs', '-l', 'INFO']
       theirs = startPython(args, { files, env: env('theirs') })
       await theirs.line(/ ready\./, { timeoutMs: 60_000 })
-    }, 180_000)
+    }, 300_000)
     afterEach(async () => {
       for (const end of ends.splice(0).toReversed()) await end()
     })
@@ -108,15 +108,15 @@ function delaysBetween(name: string, needs: readonly Need[], alone: DelayedTo, m
       expect(Date.parse(eta as string)).toBeGreaterThanOrEqual(Math.floor(before * 1000) + 4000)
       expect(at).toBeGreaterThanOrEqual(Date.parse(eta as string))
       expect(ours.stats()).toMatchObject({ kept: 1, succeeded: 1 })
-    }, 180_000)
+    }, 300_000)
 
     test('a Python worker runs what we send when it is due, with nobody else there', async () => {
       expect(await sendThere()).toBe(alone)
-    }, 120_000)
+    }, 240_000)
 
     test('a Python worker runs what we send, which waits with the broker while a worker of ours is there', async () => {
       await start(open('elsewhere'))
       expect(await sendThere()).toBe('kept')
-    }, 120_000)
+    }, 240_000)
   })
 }

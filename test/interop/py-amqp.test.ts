@@ -159,7 +159,7 @@ describeWith(['celery'], "py-amqp's codec", () => {
     const { code } = await child.ended({ timeoutMs: 60_000 })
     if (code !== 0) throw new Error(`the script failed:\n${child.tail()}`)
     answer = JSON.parse(child.lines.at(-1) ?? '') as Answer
-  }, 90_000)
+  })
 
   test('writes tables that are read whole here, with their types, and written again byte for byte', () => {
     expect(answer.tables).toHaveLength(theirs.length)

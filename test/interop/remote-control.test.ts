@@ -251,7 +251,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
       await ours.shutdownAsked
       await ours.stop()
       expect(ours.state).toBe('stopped')
-    }, 180_000)
+    }, 300_000)
   })
 }
 

@@ -42,7 +42,7 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
       result.onUpdate(({ state }) => states.push(state))
       const first = worker(app, { hostname: 'first' })
       await first.start()
-      await expect.poll(() => first.stats().retried, { timeout: 20_000 }).toBe(1)
+      await expect.poll(() => first.stats().retried, { timeout: 60_000 }).toBe(1)
       await first.stop()
 
       const args = ['-m', 'celery', '-A', 'interop', 'worker', '-P', 'solo', '-Q', 'hops', '-l', 'INFO']
@@ -77,5 +77,5 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
     } finally {
       await app.close()
     }
-  }, 180_000)
+  }, 300_000)
 })

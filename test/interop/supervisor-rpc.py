@@ -110,6 +110,9 @@ def ask(server):
     faults(20, s.readProcessStdoutLog, 'nolog', 0, 0)
     faults(3, s.readProcessStdoutLog, 'cat', 0, -1)
     faults(10, s.readProcessStdoutLog, 'nosuch', 0, 0)
+    # It writes on and on, though its log may have been emptied a moment ago.
+    while s.tailProcessStdoutLog('ticker', 0, 20)[1] <= 20:
+        time.sleep(0.02)
     text, offset, overflow = s.tailProcessStdoutLog('ticker', 0, 20)
     assert (type(text), len(text), type(offset), overflow) == (str, 20, int, True), (text, offset, overflow)
     assert len(s.tailProcessLog('ticker', 0, 20)[0]) == 20

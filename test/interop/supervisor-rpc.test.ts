@@ -16,5 +16,5 @@ describeWith(['celery'], "Python's xmlrpc.client with our supervisor", () => {
       'all is as documented',
     ])
     expect(await child.ended(PATIENCE)).toMatchObject({ code: 0 })
-  }, 90_000)
+  })
 })

@@ -15,8 +15,8 @@ import {
 
 describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () => {
   let scene: CtlScene
-  beforeAll(async () => void (scene = await ctlScene('lovage')), 60_000)
-  afterAll(() => scene.stop(), 60_000)
+  beforeAll(async () => void (scene = await ctlScene('lovage')))
+  afterAll(() => scene.stop())
 
   const start = (args: readonly string[], over: 'tcp' | 'socket' = 'socket'): Child => {
     const given = ['-c', scene.file, '-s', scene.urls[over], ...args]
@@ -40,7 +40,7 @@ describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () =>
   it('has them over TCP too', async () => {
     const few = STEPS.filter(([args]) => /^(status cat|restart|tail ticker|pid nosuch)/.test(args))
     expect(await differences(few, 'tcp')).toEqual([])
-  }, 60_000)
+  })
 
   it('rereads, updates, adds and removes what has changed', async () => {
     scene.write({ more: '[program:fresh]\ncommand=cat\nstartsecs=0\n', without: 'nolog', poolOf: 2 })
@@ -54,7 +54,7 @@ describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () =>
       code: 0,
       text: expect.stringContaining('fresh: removed process group'),
     })
-  }, 60_000)
+  })
 
   it.each(['tcp', 'socket'] as const)('follows logs over %s', async (over) => {
     const tail = start(['tail', '-f', 'ticker'], over)
@@ -121,5 +121,5 @@ describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () =>
     expect(await scene.child.ended(PATIENCE)).toMatchObject({ code: 0 })
     expect(await run(['status'])).toEqual({ code: 4, text: `${scene.urls.socket} no such file` })
     expect((await run(['status'], 'tcp')).text).toBe(`${scene.urls.tcp} refused connection`)
-  }, 60_000)
+  })
 })

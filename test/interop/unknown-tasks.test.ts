@@ -90,7 +90,7 @@ for (const kind of ['rabbitmq', 'redis'] as const) {
           .poll(
             async () => (await listDead(broker, queue)).map(({ task, reason }) => `${task} ${reason.code}`).toSorted(),
             {
-              timeout: 20_000,
+              timeout: 60_000,
             },
           )
           .toEqual(['nobody.knows TASK_UNKNOWN', 'py.add TASK_UNKNOWN'])

@@ -35,7 +35,7 @@ function asked(name: string, needs: readonly Need[], stalled: string, meet: () =
         env: { BROKER: broker, BACKEND: backend },
       })
       await theirs.line(/ ready\./, { timeoutMs: 60_000 })
-    }, 120_000)
+    }, 240_000)
     afterAll(async () => {
       await theirs?.kill()
       await app?.close()

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { type LogRecord, onLog } from '../../src/base/log.ts'
 import { openPool } from '../../src/pool/open.ts'
@@ -20,7 +20,6 @@ function lineOf(task: keyof typeof LINES): string {
 }
 
 // Every child translates the sources for itself.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 /** Whether a value is that, or what an asymmetric matcher of vitest asks for. */
 function equals(value: unknown, wanted: unknown): boolean {
@@ -104,7 +103,7 @@ describe.for(['threads', 'processes'] as const)('in %s, a task that keeps its th
     const rest = await Promise.all(Array.from({ length: 4 }, (_, x) => scene.run('adds', [x, 1])))
     expect(rest.map(({ result }) => 'text' in result && result.text)).toEqual(['1', '2', '3', '4'])
     // A thread cannot be ended inside of native code: it is left alone there, and counted.
-    await expect.poll(() => scene.pool.abandoned, { timeout: 10_000 }).toBe(kind === 'threads' ? 1 : 0)
+    await expect.poll(() => scene.pool.abandoned, { timeout: 60_000 }).toBe(kind === 'threads' ? 1 : 0)
   })
 
   test('shows in the figures of the pool', async () => {
@@ -113,6 +112,6 @@ describe.for(['threads', 'processes'] as const)('in %s, a task that keeps its th
       await scene.run('adds', [1, 1])
       return scene.pool.lag?.maxMs
     }
-    await expect.poll(look, { timeout: 20_000, interval: 200 }).toBeGreaterThanOrEqual(0)
+    await expect.poll(look, { timeout: 60_000, interval: 200 }).toBeGreaterThanOrEqual(0)
   })
 })

@@ -6,8 +6,6 @@ import { payloadValue } from '../../src/protocol/outcome.ts'
 import { failureIn } from '../../src/testing/pool/scene.ts'
 import { ChildScene, isAlive, KINDS } from './child-scene.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
-
 const folder = mkdtempSync(join(tmpdir(), 'lovage-pool-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 let gates = 0
@@ -87,7 +85,7 @@ test('a process is killed with all that it has started', async () => {
   const offspring = Number(await scene.value('offspring'))
   expect(isAlive(offspring)).toBe(true)
   await scene.run('block', [], { timelimit: [0.05, null] })
-  await vi.waitFor(() => expect(isAlive(offspring)).toBe(false), { timeout: 10_000 })
+  await vi.waitFor(() => expect(isAlive(offspring)).toBe(false), { timeout: 60_000 })
 })
 
 test('a process that a signal ends is named by it', async () => {

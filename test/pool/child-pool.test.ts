@@ -2,15 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lovage } from '../../src/app/app.ts'
 import { TaskRevoked } from '../../src/app/control-flow.ts'
 import { payloadValue } from '../../src/protocol/outcome.ts'
 import { failureIn, type Running } from '../../src/testing/pool/scene.ts'
 import { ChildScene, KINDS } from './child-scene.ts'
 import { app } from './child-tasks.ts'
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 const folder = mkdtempSync(join(tmpdir(), 'lovage-pool-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,8 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Child, startChild } from '../services/child.ts'
-
-vi.setConfig({ testTimeout: 60_000 })
 
 const program = (env: Record<string, string> = {}): Child => {
   const file = fileURLToPath(new URL('contain-process.ts', import.meta.url))

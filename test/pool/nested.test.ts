@@ -1,12 +1,10 @@
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type Child, startChild } from '../services/child.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
 import { failureIn } from '../../src/testing/pool/scene.ts'
 import { ChildScene, KINDS } from './child-scene.ts'
-
-vi.setConfig({ testTimeout: 90_000 })
 
 const started: Child[] = []
 afterAll(async () => {

@@ -3,8 +3,6 @@ import { fileURLToPath } from 'node:url'
 import { type Child, startChild } from '../services/child.ts'
 import { isAlive } from './child-scene.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
-
 const started: Child[] = []
 afterAll(async () => {
   await Promise.all(started.map((child) => child.kill()))
@@ -22,5 +20,5 @@ test('no process outlives a worker that is killed, not even one whose task never
   const pids = lines.map((line) => Number(/ in (\d+)/.exec(line)?.[1]))
   expect(pids.map(isAlive)).toEqual([true, true])
   child.signal('SIGKILL')
-  await vi.waitFor(() => expect(pids.map(isAlive)).toEqual([false, false]), { timeout: 20_000, interval: 50 })
+  await vi.waitFor(() => expect(pids.map(isAlive)).toEqual([false, false]), { timeout: 60_000, interval: 50 })
 })

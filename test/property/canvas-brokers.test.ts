@@ -41,15 +41,15 @@ describeWith(['rabbitmq'], 'RabbitMQ with results over rpc', () => {
         store: `memory://${randomUUID()}`,
       }),
     ).toEqual([])
-  }, 120_000)
+  }, 240_000)
 
   test(`${COUNT} random canvases, each of their chords in a queue of its own`, async () => {
     expect(await problemsOn({ broker: await brokerUrl(import.meta.url), backend: 'rpc://' })).toEqual([])
-  }, 120_000)
+  }, 240_000)
 })
 
 describeWith(['redis'], 'Redis with results in Redis', () => {
   test(`${COUNT} random canvases, their chords under Celery's keys`, async () => {
     expect(await problemsOn({ broker: redis?.url(0), backend: redis?.url(1) } as GivenSettings)).toEqual([])
-  }, 120_000)
+  }, 240_000)
 })

@@ -22,4 +22,4 @@ test(`${COUNT} random canvases come to what a plain evaluation says, each task r
     await made.stop()
     await app.close()
   }
-}, 120_000)
+}, 240_000)

@@ -16,7 +16,7 @@ export interface Exit {
 }
 
 /** Longest wait for a line or an end, unless told otherwise. */
-const DEFAULT_WAIT_MS = 30_000
+const DEFAULT_WAIT_MS = 60_000
 
 /** Lines kept for matching and for error texts; older ones are dropped. */
 const LINES_KEPT = 20_000
@@ -109,7 +109,7 @@ export class Child {
     }
   }
 
-  /** Ends it: SIGTERM, and SIGKILL to the whole group when it is not gone after `graceMs`. */
+  /** Ends it: SIGTERM, and SIGKILL to the whole group when it is not gone after `graceMs` (default 20 s). */
   async stop(options: { graceMs?: number } = {}): Promise<Exit> {
     this.signal('SIGTERM')
     const timer = setTimeout(() => this.signalGroup('SIGKILL'), options.graceMs ?? 20_000)
@@ -173,7 +173,7 @@ export async function runChild(
 ): Promise<string[]> {
   const child = startChild(command, args, options)
   try {
-    const exit = await child.ended({ timeoutMs: options.timeoutMs ?? 60_000 })
+    const exit = await child.ended({ timeoutMs: options.timeoutMs ?? 90_000 })
     if (exit.code !== 0) {
       throw new Error(`${child.name} ended with code ${exit.code}, signal ${exit.signal}:\n${child.tail(60)}`)
     }

@@ -35,7 +35,7 @@ export class NginxNode {
     const file = join(folder, 'nginx.conf')
     writeFileSync(file, configuration(folder, http(port)))
     const server = startChild(command, ['-p', folder, '-c', file, '-e', 'stderr'], { name: 'nginx' })
-    await server.line('start worker process', { timeoutMs: 20_000 })
+    await server.line('start worker process', { timeoutMs: 60_000 })
     return new NginxNode(port, folder, server)
   }
 

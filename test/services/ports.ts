@@ -1,24 +1,47 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 
-/** `count` ports of 127.0.0.1 that nobody holds now, all different. */
+/** Lowest port handed out; below live the well-known services. */
+const LOWEST = 10_240
+
+/** Handed out by this process; whoever got one may not have bound it yet. */
+const given = new Set<number>()
+
+/**
+ * `count` ports of 127.0.0.1 that nobody holds now, all different. None is of those that the kernel gives to outgoing
+ * connections: one of these may be taken again before the server that it is meant for has started, or starts again.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer()
-          server.once('error', reject)
-          server.listen(0, '127.0.0.1', () => resolve(server))
-        }),
-    ),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
+  const end = firstOfOutgoing()
+  const ports: number[] = []
+  while (ports.length < count) {
+    const port = LOWEST + Math.floor(Math.random() * (end - LOWEST))
+    if (given.has(port)) continue
+    given.add(port)
+    if (await isFree(port)) ports.push(port)
+  }
   return ports
 }
 
 /** One such port. */
 export async function freePort(): Promise<number> {
   return (await freePorts(1))[0] as number
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
+}
+
+function firstOfOutgoing(): number {
+  const usual = 32_768
+  try {
+    const first = Number(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s/)[0])
+    return first > LOWEST + 1_000 ? first : usual
+  } catch {
+    return usual
+  }
 }

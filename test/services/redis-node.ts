@@ -6,7 +6,7 @@ import { freePort } from './ports.ts'
 import { removeFolder, temporaryFolder } from './reaper.ts'
 
 /** Longest wait for it to take connections; it is up at once on an idle machine. */
-const START_MS = 20_000
+const START_MS = 60_000
 
 /** A Redis of its own: own port, own data, appendonly, nothing left behind. */
 export class RedisNode {

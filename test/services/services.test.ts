@@ -201,7 +201,7 @@ describe('the proxy', () => {
     } finally {
       await child.kill()
     }
-  }, 90_000)
+  })
 })
 
 describe('a child process', () => {
@@ -242,8 +242,8 @@ describe('a child process', () => {
     expect(existsSync(folder)).toBe(true)
     parent.signal('SIGKILL')
     await parent.ended()
-    await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false)
-    await expect.poll(() => existsSync(folder), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => isAlive(Number(pid)), { timeout: 60_000 }).toBe(false)
+    await expect.poll(() => existsSync(folder), { timeout: 60_000 }).toBe(false)
   })
 
   it('may be given folders, which are new and empty', () => {

@@ -62,7 +62,7 @@ export class TcpProxy {
   }
 
   /** Resolves when `count` connections have been made through here since the start. */
-  async connectionNumber(count: number, timeoutMs = 30_000): Promise<void> {
+  async connectionNumber(count: number, timeoutMs = 60_000): Promise<void> {
     if (this.#connected >= count) return
     await new Promise<void>((resolve, reject) => {
       const check = (): void => {

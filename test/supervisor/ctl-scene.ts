@@ -6,7 +6,7 @@ import { startChild, type Child } from '../services/child.ts'
 import { freePort } from '../services/ports.ts'
 import { temporaryFolder } from '../services/reaper.ts'
 
-export const PATIENCE = { timeoutMs: 40_000 }
+export const PATIENCE = { timeoutMs: 60_000 }
 
 /** What runs it: ours, or the original. */
 export type Kind = 'lovage' | 'supervisord'
@@ -38,7 +38,8 @@ export async function ctlScene(kind: Kind): Promise<CtlScene> {
   const write: CtlScene['write'] = ({ more = '', without, poolOf = 3 } = {}) => {
     const sections: Record<string, string> = {
       cat: '[program:cat]\ncommand=cat\nstartsecs=0\n',
-      crasher: '[program:crasher]\ncommand=sh -c "exit 7"\nautostart=false\nstartretries=0\nautorestart=false\n',
+      crasher:
+        '[program:crasher]\ncommand=sh -c "exit 7"\nautostart=false\nstartsecs=60\nstartretries=0\nautorestart=false\n',
       duo: '[group:duo]\nprograms=alpha,beta\npriority=50\n[program:alpha]\ncommand=cat\nstartsecs=0\n[program:beta]\ncommand=cat\nstartsecs=0\n',
       manual: '[program:manual]\ncommand=cat\nautostart=false\nstartsecs=0\n',
       noexec: `[program:noexec]\ncommand=${folder}/no-program.txt\nautostart=false\n`,

@@ -38,20 +38,20 @@ async function run(url: string, args: readonly string[]): Promise<{ code: number
 for (const kind of ['lovage', 'supervisord'] as const satisfies Kind[]) {
   describeWith(kind === 'lovage' ? [] : ['supervisor'], `the verbs of lovage ctl with ${kind}`, () => {
     let scene: CtlScene
-    beforeAll(async () => void (scene = await ctlScene(kind)), 60_000)
-    afterAll(() => scene.stop(), 60_000)
+    beforeAll(async () => void (scene = await ctlScene(kind)))
+    afterAll(() => scene.stop())
 
     it('say what supervisorctl says, and end as it does', async () => {
       expect(await differencesOf(STEPS, (args) => run(scene.urls.socket, args))).toEqual([])
       scene.write({ more: '[program:fresh]\ncommand=cat\nstartsecs=0\n', without: 'nolog', poolOf: 2 })
       expect(await differencesOf(CHANGED_STEPS, (args) => run(scene.urls.tcp, args))).toEqual([])
-    }, 90_000)
+    })
 
     it('follow a log, and bring a program to the foreground', async () => {
       const leave = new AbortController()
       const tail = kept(scene.urls.socket, { interruption: () => leave.signal })
       const ended = runLine(tail, ['tail', '-f', 'ticker'])
-      await expect.poll(() => tail.said.join(''), { timeout: 20_000 }).toMatch(/tick \d+\n(.*\n)*tick \d+\n/)
+      await expect.poll(() => tail.said.join(''), { timeout: 60_000 }).toMatch(/tick \d+\n(.*\n)*tick \d+\n/)
       leave.abort()
       await ended
       expect(tail).toMatchObject({ exitCode: 0, said: expect.arrayContaining(['==> Press Ctrl-C to exit <==']) })
@@ -59,7 +59,7 @@ for (const kind of ['lovage', 'supervisord'] as const satisfies Kind[]) {
       const fg: ReturnType<typeof kept> = kept(scene.urls.tcp, {
         typed: async function* () {
           yield 'hello there'
-          await expect.poll(() => fg.said.join(''), { timeout: 20_000 }).toContain('hello there\n')
+          await expect.poll(() => fg.said.join(''), { timeout: 60_000 }).toContain('hello there\n')
         },
       })
       await runLine(fg, ['fg', 'cat'])
@@ -67,7 +67,7 @@ for (const kind of ['lovage', 'supervisord'] as const satisfies Kind[]) {
       const bad = kept(scene.urls.tcp)
       await runLine(bad, ['tail', '-f', 'nosuch'])
       expect(bad.said.at(-1)).toMatch(/\/logtail\/nosuch\/stdout Cannot read, status code 404$/)
-    }, 60_000)
+    })
 
     it('are refused with a wrong password, and where nobody is', async () => {
       const wrong = kept(scene.urls.tcp)
@@ -86,7 +86,7 @@ for (const kind of ['lovage', 'supervisord'] as const satisfies Kind[]) {
       expect(session.said).toEqual([])
       expect(await run(scene.urls.socket, ['shutdown'])).toEqual({ code: 0, text: 'Shut down' })
       expect(await scene.child.ended(PATIENCE)).toMatchObject({ code: 0 })
-    }, 60_000)
+    })
   })
 }
 
@@ -125,4 +125,4 @@ it('is a command with exit codes and a prompt', async () => {
   } finally {
     await scene.stop()
   }
-}, 120_000)
+}, 240_000)

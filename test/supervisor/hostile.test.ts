@@ -63,7 +63,7 @@ test.skipIf(process.getuid?.() !== 0)(
       `[program:x]\ncommand=sh -c 'echo preload $LD_PRELOAD; id -un; exec cat'\nuser=nobody\numask=027\ndirectory=/\nenvironment=${environment}\n${NOW}` +
         'stdout_logfile=%(here)s/x.log\nstderr_logfile=%(here)s/x.err\n',
     )
-    await expect.poll(() => text(join(logs, 'x.log')), { timeout: 15_000 }).toMatch(/nobody/)
+    await expect.poll(() => text(join(logs, 'x.log')), { timeout: 60_000 }).toMatch(/nobody/)
     expect(existsSync(join(folder, 'who'))).toBe(false)
     expect(text(join(logs, 'x.log'))).toBe(`preload ${folder}/planted.so\nnobody\n`)
     // The loader complains once for each program that it was told to load it into: not for the one that root runs.
@@ -101,7 +101,7 @@ test('the log of a supervisor takes only so much ahead of its disk, and says wha
   await log.open()
   const entry = 'x'.repeat(64 * 1024)
   for (let count = 0; count < 1_000; count++) log.write('debug', entry)
-  await expect.poll(() => /WARN (\d+) entries of this log are lost/.test(text(path)), { timeout: 15_000 }).toBe(true)
+  await expect.poll(() => /WARN (\d+) entries of this log are lost/.test(text(path)), { timeout: 60_000 }).toBe(true)
   await log.close()
   const lines = text(path).split('\n')
   const lost = Number(/WARN (\d+) entries/.exec(text(path))?.[1])

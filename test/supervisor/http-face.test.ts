@@ -133,10 +133,10 @@ test('follows a log into its next file, and says when it was emptied', async () 
   const line = (i: number): string => `${String(i).padStart(99, '.')}\n`
   for (let i = 0; i < 15; i++) {
     await operator.sendProcessStdin('cat', line(i))
-    await expect.poll(() => text, { timeout: 20_000 }).toContain(line(i))
+    await expect.poll(() => text, { timeout: 60_000 }).toContain(line(i))
   }
   await truncate(join(folder, 'cat.log'))
-  await expect.poll(() => text, { timeout: 20_000 }).toContain('==> File truncated <==\n')
+  await expect.poll(() => text, { timeout: 60_000 }).toContain('==> File truncated <==\n')
   const lines = text.split('\n').filter((each) => each.startsWith('.'))
   expect(lines).toEqual(Array.from({ length: 15 }, (_, i) => line(i).trim()))
 })

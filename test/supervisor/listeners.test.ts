@@ -44,11 +44,11 @@ async function withListener(text: string): Promise<Supervised & { heard: () => s
   await operator.removeProcessGroup('ear')
   await operator.reloadConfig()
   await operator.addProcessGroup('ear')
-  await expect.poll(() => lines.join(''), { timeout: 20_000 }).toContain('ear: ACKNOWLEDGED -> READY')
+  await expect.poll(() => lines.join(''), { timeout: 60_000 }).toContain('ear: ACKNOWLEDGED -> READY')
   return { ...supervised, heard: () => readFileSync(join(folder, 'heard'), 'utf8').split('\n').slice(0, -1) }
 }
 
-const patience = { timeout: 20_000 }
+const patience = { timeout: 60_000 }
 
 describe('an event listener', () => {
   test('is given each event that it has asked for, with its payload, one after the other', async () => {

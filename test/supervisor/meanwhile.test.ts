@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { supervise, type Supervised } from './supervised.ts'
 
 /** What comes while something else is under way. */
-const PATIENCE = { timeout: 30_000 }
+const PATIENCE = { timeout: 60_000 }
 
 const cat = (name: string, ...lines: string[]): string =>
   [`[program:${name}]`, 'command=cat', 'startsecs=0', ...lines, ''].join('\n')
@@ -85,11 +85,11 @@ test('a guard that is asked when all are being stopped is left alone, and not le
   const { folder, operator, supervisor, until } = await supervise(cat('w', guard))
   await until('w', 'RUNNING')
   const stop = ending(operator.stopProcess('w'))
-  await expect.poll(() => existsSync(join(folder, 'guard')), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => existsSync(join(folder, 'guard')), { timeout: 60_000 }).toBe(true)
   const pid = Number(readFileSync(join(folder, 'guard'), 'utf8'))
   await supervisor.stop()
   expect(await stop).toBe('done')
-  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 60_000 }).toBe(false)
 })
 
 test('a diff has no password of an address within a word', PATIENCE, async () => {

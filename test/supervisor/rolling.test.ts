@@ -141,7 +141,7 @@ test('a stop drains first; told again it does not wait for that', { timeout: 60_
   )
   await until('web', 'RUNNING')
   const stopping = operator.stopProcess('web')
-  await expect.poll(() => existsSync(join(folder, 'begun')), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => existsSync(join(folder, 'begun')), { timeout: 60_000 }).toBe(true)
   expect(operator.getProcessInfo('web')).toMatchObject({
     statename: 'RUNNING',
     description: expect.stringMatching(/, draining$/),

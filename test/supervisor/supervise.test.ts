@@ -29,13 +29,13 @@ test('a program supervises others inside itself, over restarts', { timeout: 60_0
       ('processes' in answer ? answer.processes : []).map(({ name, statename }) => `${name} ${statename}`),
     )
   const all = ['cat RUNNING', 'm0 RUNNING', 'm1 RUNNING']
-  await expect.poll(seen, { timeout: 30_000 }).toEqual(all)
+  await expect.poll(seen, { timeout: 60_000 }).toEqual(all)
   expect(said.join('')).toContain('cat: hello\n')
   expect((await made.operations.rollingRestart('more:*')).map(({ status }) => status)).toEqual([80, 80])
   const { operations } = made
   expect(operations.restart()).toBe(true)
-  await expect.poll(() => made.operations !== operations, { timeout: 30_000 }).toBe(true)
-  await expect.poll(seen, { timeout: 30_000 }).toEqual(all)
+  await expect.poll(() => made.operations !== operations, { timeout: 60_000 }).toBe(true)
+  await expect.poll(seen, { timeout: 60_000 }).toEqual(all)
   made.operations.shutdown()
   await made.ended
   await made.stop()

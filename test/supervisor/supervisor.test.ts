@@ -48,7 +48,7 @@ describe('a program', () => {
     )
     await until('good', 'EXITED')
     await expect
-      .poll(() => seen.filter((each) => each === 'bad RUNNING').length, { timeout: 15_000 })
+      .poll(() => seen.filter((each) => each === 'bad RUNNING').length, { timeout: 60_000 })
       .toBeGreaterThan(1)
     expect(operator.getProcessInfo('good')).toMatchObject({ exitstatus: 7, statename: 'EXITED', spawnerr: '' })
     expect(lines.join('')).toContain('exited: bad (exit status 3; not expected)')
@@ -101,7 +101,7 @@ describe('a program', () => {
     expect(await operator.sendProcessStdin('cat', 'grüße\n')).toBe(true)
     await expect.poll(() => operator.readProcessLog('cat', 'stdout', 0, 0)).toBe('grüße\n')
     await expect
-      .poll(() => fault(operator.sendProcessStdin('closed', 'x\n')), { timeout: 10_000 })
+      .poll(() => fault(operator.sendProcessStdin('closed', 'x\n')), { timeout: 60_000 })
       .toBe('NO_FILE: closed')
     await operator.stopProcess('cat')
     await until('cat', 'STOPPED')

@@ -19,7 +19,7 @@ const programs = (users: readonly string[]): string =>
 
 async function written(file: string): Promise<string> {
   const read = (): string => readFileSync(file, 'utf8')
-  await expect.poll(read, { timeout: 30_000 }).toContain('done\n')
+  await expect.poll(read, { timeout: 60_000 }).toContain('done\n')
   return read()
 }
 

@@ -45,7 +45,7 @@ export class Canvas extends Bench {
   }
 
   async ended(id: string): Promise<unknown> {
-    await expect.poll(async () => (await this.ending(id)).state, { timeout: 5_000 }).toMatch(/SUCCESS|FAILURE|REVOKED/)
+    await expect.poll(async () => (await this.ending(id)).state, { timeout: 60_000 }).toMatch(/SUCCESS|FAILURE|REVOKED/)
     const { backend } = await this.app.client()
     const outcome = await backend.get(id)
     return outcome

@@ -17,7 +17,7 @@ describe('what no canvas is', () => {
     const chain = [sig('add', [], { task_id: 'last' }), bad]
     const id = await made.start(task, [1, 2], { chain, errbacks: [sig('note')] })
     expect(await made.ended('last')).toMatchObject({ state: 'FAILURE' })
-    await expect.poll(() => made.called('note'), { timeout: 20_000 }).toMatchObject([{ args: [id] }])
+    await expect.poll(() => made.called('note'), { timeout: 60_000 }).toMatchObject([{ args: [id] }])
     expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
     expect(await waysBack(made, id)).toEqual([])
     expect(made.logged('what follows a task is no canvas')).toMatchObject([{ id }])
@@ -40,7 +40,7 @@ describe('what no canvas is', () => {
       return get(name)
     }
     const id = await made.start('fail', [], { errbacks: [sig('onError')] })
-    await expect.poll(async () => (await made.dead()).map((dead) => dead.id), { timeout: 20_000 }).toEqual([id])
+    await expect.poll(async () => (await made.dead()).map((dead) => dead.id), { timeout: 60_000 }).toEqual([id])
     expect(await made.ended(id)).toMatchObject({ state: 'FAILURE' })
     expect(made.called('fail')).toHaveLength(1)
     expect(await made.depth()).toBe(0)

@@ -27,7 +27,7 @@ test('Stamps that Celery has put on a task are read, and pass on to what follows
   const embed = { callbacks: [sig('look', [], { task_id: 'callback' })], chain: [sig('look', [], own)] }
   await made.start('look', [0], embed, { id: 'first', ...stamped })
   await made.start('breaks', [], { errbacks: [sig('look', [], { task_id: 'errback' })] }, { id: 'broken', ...stamped })
-  await expect.poll(() => [...seen.keys()], { timeout: 8_000 }).toHaveLength(5)
+  await expect.poll(() => [...seen.keys()], { timeout: 60_000 }).toHaveLength(5)
   const passed = { stamps: stamped.stamps, names: ['tenant', 'trace'] }
   expect(seen.get('look first')).toEqual(passed)
   expect(seen.get('look callback')).toEqual(passed)
@@ -56,7 +56,7 @@ test('Stamps as Celery 5.6.3 has sent them are read, and pass on to the callback
   for (const one of captured) {
     await broker.publish({ ...messageOf(one), replyTo: undefined }, { exchange: '', routingKey: 'celery' })
   }
-  await expect.poll(() => seen, { timeout: 8_000 }).toHaveLength(6)
+  await expect.poll(() => seen, { timeout: 60_000 }).toHaveLength(6)
   const few = { stamps: { monitoring_id: [1, 2], mtask_id: 'm-1' }, names: ['monitoring_id', 'mtask_id'] }
   const all = { stamps: { batch: 'b7', ...few.stamps }, names: ['batch', ...few.names] }
   expect(seen).toEqual(

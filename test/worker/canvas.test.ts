@@ -145,7 +145,7 @@ describe('error callbacks', () => {
     await using made = new Canvas()
     await made.worker()
     const id = await made.start('nobody', [], { errbacks: [sig('note')] })
-    await expect.poll(() => made.called('note'), { timeout: 20_000 }).toMatchObject([{ args: [id] }])
+    await expect.poll(() => made.called('note'), { timeout: 60_000 }).toMatchObject([{ args: [id] }])
   })
 })
 

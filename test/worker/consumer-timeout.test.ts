@@ -13,7 +13,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
     for (const setting of ['consumer_timeout, 1000', 'channel_tick_interval, 500']) {
       await node.ctl('eval', `application:set_env(rabbit, ${setting}).`)
     }
-  }, 120_000)
+  }, 240_000)
   afterAll(() => node.remove())
 
   test('come again, and are known: what runs is not started twice, what is held is held on', async () => {
@@ -30,7 +30,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
     const long = await slow.delay('long')
     const later = await slow.applyAsync(['later'], { countdown: '5s' })
     // Both are handed out again at least once before the second one is due.
-    await expect.poll(() => made.stats().adopted, { timeout: 20_000, interval: 100 }).toBeGreaterThan(1)
+    await expect.poll(() => made.stats().adopted, { timeout: 60_000, interval: 100 }).toBeGreaterThan(1)
     expect(made.stats()).toMatchObject({ running: 1, started: 1 })
     expect(await later.get({ timeout: '20s' })).toBe('later')
     gate.open()
@@ -40,5 +40,5 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
     const { broker } = await app.client()
     await expect.poll(async () => (await broker.admin?.depth('celery'))?.messages).toBe(0)
     await app.close()
-  }, 60_000)
+  })
 })

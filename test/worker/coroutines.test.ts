@@ -25,24 +25,24 @@ describe.each(['async', 'threads', 'processes'] as const)('coroutines in pool %s
     const slots = pool === 'async' ? { concurrency: TASKS } : { concurrency: 1, perChild: TASKS }
     made = worker(app, { queues: [queue], pool, ...slots, module })
     await made.start()
-  }, 60_000)
-  afterAll(() => made?.stop(), 60_000)
+  })
+  afterAll(() => made?.stop())
 
   test('share one loop: a task has none of its own', async () => {
     const loops = await all<{ loop: string }>('shared')
     expect(new Set(loops.map(({ loop }) => loop)).size).toBe(1)
-  }, 60_000)
+  })
 
   test('are concurrent: each of them waits until all of them run', async () => {
     const met = await all<{ met: number }>('meet', () => TASKS)
     expect(met.map((one) => one.met)).toEqual(Array(TASKS).fill(TASKS))
-  }, 60_000)
+  })
 
   test('share what their child has opened once', async () => {
     const seen = await all<{ connection: string; opened: number }>('shared')
     expect(seen[0]).toMatchObject({ connection: expect.any(String), opened: 1 })
     expect(new Set(seen.map(({ connection }) => connection)).size).toBe(1)
-  }, 60_000)
+  })
 
   test('lose no exception: who waits has its type, its message and where it came from', async () => {
     const ends = await Promise.allSettled(
@@ -58,5 +58,5 @@ describe.each(['async', 'threads', 'processes'] as const)('coroutines in pool %s
         }),
       ),
     )
-  }, 60_000)
+  })
 })

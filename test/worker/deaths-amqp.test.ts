@@ -18,7 +18,7 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
     node = await RabbitmqNode.start({ vhosts: ['classic'] })
     await node.ctl('add_vhost', 'quorum', '--default-queue-type', 'quorum')
     await node.ctl('set_permissions', '-p', 'quorum', 'guest', '.*', '.*', '.*')
-  }, 120_000)
+  }, 240_000)
   afterAll(async () => {
     for (const end of ends.splice(0).toReversed()) await end()
     await node.remove()

@@ -113,7 +113,7 @@ test('10,000 sleeping tasks run at the same time in one worker', async () => {
   bench.beforePut = (outcome) => void outcomes.push(outcome)
   for (let index = 0; index < COUNT; index++) await bench.publish({ task: 'nap' }, [1_000 + (index % 1_000)])
   const made = await bench.worker({ concurrency: COUNT })
-  await expect.poll(() => made.stats(), { timeout: 10_000 }).toMatchObject({ running: COUNT, waiting: 0 })
+  await expect.poll(() => made.stats(), { timeout: 60_000 }).toMatchObject({ running: COUNT, waiting: 0 })
   await clock.play(2_000)
   expect(made.stats()).toMatchObject({ running: 0, succeeded: COUNT })
   expect(outcomes).toHaveLength(COUNT)

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { BrokerState } from '../../src/broker/broker.ts'
 import { lovage } from '../../src/index.ts'
 import { worker } from '../../src/worker/worker.ts'
@@ -7,7 +7,6 @@ import { app as tasks, BLOCKERS } from '../pool/blockers.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 
 // Every child translates the sources for itself.
-vi.setConfig({ testTimeout: 90_000 })
 
 /** RabbitMQ takes a client for dead from which it has heard nothing for two of these. */
 const HEARTBEAT_S = 1
@@ -40,7 +39,7 @@ describeWith(['rabbitmq'], 'tasks that block their thread', () => {
       expect(states).toEqual([])
       expect(broker.state).toBe('connected')
       // A result is on its way before its task is counted.
-      await expect.poll(() => made.stats(), { timeout: 20_000 }).toMatchObject({ received: 4, succeeded: 4 })
+      await expect.poll(() => made.stats(), { timeout: 60_000 }).toMatchObject({ received: 4, succeeded: 4 })
       expect(made.stats()).toMatchObject({ lost: 0, adopted: 0 })
     } finally {
       await made.stop()

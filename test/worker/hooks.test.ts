@@ -112,7 +112,7 @@ describe('hooks of tasks', () => {
     const { id } = await bench.publish({ task: 'nowhere' }, [1])
     await bench.worker()
     await expect
-      .poll(() => seen, { timeout: 20_000 })
+      .poll(() => seen, { timeout: 60_000 })
       .toMatchObject([['taskFailure', { task: 'nowhere', id, args: [1] }]])
   })
 

@@ -23,7 +23,7 @@ export class ImpatientRabbitmq {
       this.#node = await RabbitmqNode.start({ advanced: `[{rabbit, ${settings}}].` })
       await prepare(this.#node)
       this.#stopListening = onLog((record) => void this.#records.push(record))
-    }, 180_000)
+    }, 300_000)
     afterEach(async () => {
       for (const end of this.#ends.splice(0).toReversed()) await end()
       this.#records = []

@@ -13,7 +13,7 @@ test('however much a worker holds, it can say what: arguments are text where the
   for (let at = 0; at < HELD; at++) {
     await bench.publish({ task: 'wait', id: `t${at}`, eta, argsrepr: '(...)' }, [large])
   }
-  await expect.poll(() => made.stats().held, { timeout: 20_000 }).toBe(HELD)
+  await expect.poll(() => made.stats().held, { timeout: 60_000 }).toBe(HELD)
   const inspect = bench.app.control.inspect({ destination: NODE, timeout: '20s' })
   const { [NODE]: held } = await inspect.scheduled()
   expect(held).toHaveLength(HELD)

@@ -77,4 +77,4 @@ test(`${COUNT} random and mutated messages each end in an answer or in the dead 
   expect(await answer).toEqual([1])
   await made.stop()
   expect(await bench.depth()).toBe(held)
-}, 60_000)
+})

@@ -45,7 +45,7 @@ describe('bad input ends in an answer or in the dead letters, and the worker goe
       body: pickle,
     })
     const two = await made.publish({ task: 'add', contentType: 'image/png' })
-    await expect.poll(async () => (await made.dead()).length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(async () => (await made.dead()).length, { timeout: 60_000 }).toBe(2)
     for (const { id } of [one, two]) {
       expect(await made.ending(id)).toMatchObject({ state: 'FAILURE', args: [expect.anything(), 'CONTENT_REFUSED'] })
     }
@@ -58,7 +58,7 @@ describe('bad input ends in an answer or in the dead letters, and the worker goe
     await using made = await bench()
     const { id } = await made.publish({ task: 'py.train' })
     // The other workers are asked before, and there is none that would answer.
-    await expect.poll(() => made.dead(), { timeout: 10_000 }).toMatchObject([{ id, reason: { code: 'TASK_UNKNOWN' } }])
+    await expect.poll(() => made.dead(), { timeout: 60_000 }).toMatchObject([{ id, reason: { code: 'TASK_UNKNOWN' } }])
     expect(await made.ending(id)).toEqual({ state: 'FAILURE', excType: 'NotRegistered', args: ['py.train'] })
     await livesOn(made)
   })
@@ -136,13 +136,13 @@ test('dead letters that cannot be written yet wait, unacknowledged', async () =>
   }
   await made.publish({ task: 'nobody' })
   await made.send({ headers: {}, body: Buffer.from('{'), contentType: '', contentEncoding: '', deliveryMode: 1 })
-  await expect.poll(async () => (await made.dead()).length, { timeout: 10_000 }).toBe(2)
+  await expect.poll(async () => (await made.dead()).length, { timeout: 60_000 }).toBe(2)
   expect(made.logged('message could not be moved to the dead letters')).toHaveLength(2)
 })
 
 test('the dead letters have the limits of the settings', async () => {
   await using made = await bench({ deadLetterMax: 3 })
   for (let index = 0; index < 5; index++) await made.publish({ task: `nobody.${index}` })
-  await expect.poll(() => made.logged('task done').length, { timeout: 10_000 }).toBe(5)
+  await expect.poll(() => made.logged('task done').length, { timeout: 60_000 }).toBe(5)
   expect((await made.dead()).map(({ task }) => task)).toEqual(['nobody.2', 'nobody.3', 'nobody.4'])
 })

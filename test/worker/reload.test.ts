@@ -84,7 +84,7 @@ describe.each(['threads', 'processes'] as const)('a worker with pool %s that rel
     writeFileSync(scene.door, '')
     expect(await begun).toBe(1)
     expect(scene.messages().filter((message) => message === 'worker reloaded')).toHaveLength(1)
-  }, 120_000)
+  }, 240_000)
 
   test.each([
     ['cannot be loaded', 'this is no TypeScript'],

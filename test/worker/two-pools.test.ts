@@ -19,7 +19,7 @@ function gate(): { path: string; open: () => void } {
   return { path, open: () => writeFileSync(path, '') }
 }
 
-const patience = { timeout: 30_000, interval: 20 }
+const patience = { timeout: 60_000, interval: 20 }
 
 describe('full slots of one pool do not starve another', () => {
   for (const [name, settings] of [

@@ -5,7 +5,7 @@ import type { Message } from '../../protocol/message.ts'
 import type { SuiteRunner } from '../runner.ts'
 
 /** No wait of a suite is longer; a wait that ends here has failed. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 
 /** Makes unstarted brokers that all meet in one place. */
 export type OpenForSuite = (options?: BrokerOptions) => Broker | Promise<Broker>

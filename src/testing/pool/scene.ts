@@ -7,7 +7,7 @@ import { encodeBody, newRequest, type TaskRequest } from '../../protocol/task-me
 import type { SuiteRunner } from '../runner.ts'
 
 /** No wait of a suite is longer; a wait that ends here has failed. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 60_000
 
 /** What the parts of the suite are given. */
 export interface PoolSuiteContext {

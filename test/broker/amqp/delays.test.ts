@@ -13,7 +13,7 @@ describeWith(['rabbitmq'], 'messages for later on RabbitMQ', () => {
   beforeAll(async () => {
     node = await RabbitmqNode.start()
     await makeDelays(node.url())
-  }, 180_000)
+  }, 300_000)
   afterEach(async () => {
     await Promise.all(open.splice(0).map((broker) => broker.stop()))
   })
@@ -47,7 +47,7 @@ describeWith(['rabbitmq'], 'messages for later on RabbitMQ', () => {
     expect(await later(delays, 'anew')).toBe('kept')
     const inbox = await read(broker, 'anew')
     expect(await inbox.texts(1)).toEqual(['later'])
-  }, 30_000)
+  })
 
   test('what waits for a queue that is gone holds up nothing that waits for others', async () => {
     const { broker, delays } = await started()
@@ -58,5 +58,5 @@ describeWith(['rabbitmq'], 'messages for later on RabbitMQ', () => {
     await later(delays, 'there', 3500)
     const inbox = await read(broker, 'there')
     expect(await inbox.texts(1)).toEqual(['later'])
-  }, 30_000)
+  })
 })

@@ -28,7 +28,7 @@ describeWith(['rabbitmq'], 'with a RabbitMQ that suffers', () => {
         'auth_mechanisms.2 = EXTERNAL',
       ],
     })
-  }, 120_000)
+  }, 240_000)
   afterEach(closeAll)
   afterAll(() => node?.remove())
 

@@ -32,7 +32,7 @@ export class Heard {
   #wake: (() => void)[] = []
 
   /** Longest wait for a word. */
-  static readonly PATIENCE_MS = 15_000
+  static readonly PATIENCE_MS = 60_000
 
   say(word: string): void {
     this.words.push(word)

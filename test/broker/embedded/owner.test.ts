@@ -92,14 +92,14 @@ describe('of several processes', () => {
     expect(await isOwner(other)).toBe('is not owner')
     expect(other.lines).not.toContain('is owner')
     await owner.kill()
-    await expect.poll(() => isOwner(other), { timeout: 30_000 }).toBe('is owner')
+    await expect.poll(() => isOwner(other), { timeout: 60_000 }).toBe('is owner')
   })
 
   test('the next follows when the owner lets go', LONG, async () => {
     const [first, second] = [claimant(), claimant()]
     expect(await isOwner(first)).toBe('is owner')
     first.write('release\n')
-    await expect.poll(() => isOwner(second), { timeout: 30_000 }).toBe('is owner')
+    await expect.poll(() => isOwner(second), { timeout: 60_000 }).toBe('is owner')
     expect(await isOwner(first)).toBe('is not owner')
   })
 
@@ -120,7 +120,7 @@ describe('of several processes', () => {
     expect(await isOwner(outside)).toBe('is not owner')
     expect(await isOwner(inAnother)).toBe('is not owner')
     await inside.kill()
-    await expect.poll(() => isOwner(inAnother), { timeout: 30_000 }).toBe('is owner')
+    await expect.poll(() => isOwner(inAnother), { timeout: 60_000 }).toBe('is owner')
     expect(await isOwner(outside)).toBe('is not owner')
   })
 })
@@ -139,7 +139,7 @@ describe('a data directory', () => {
     const mounted = claimant(mount, inMounts(`mount --bind '${home}' '${mount}'`))
     expect(await isOwner(mounted)).toBe('is not owner')
     await straight.kill()
-    await expect.poll(() => isOwner(mounted), { timeout: 30_000 }).toBe('is owner')
+    await expect.poll(() => isOwner(mounted), { timeout: 60_000 }).toBe('is owner')
     expect(await isOwner(linked)).toBe('is not owner')
   })
 
@@ -149,7 +149,7 @@ describe('a data directory', () => {
     expect(await isOwner(one)).toBe('is owner')
     expect(await isOwner(two)).toBe('is not owner')
     await one.kill()
-    await expect.poll(() => isOwner(two), { timeout: 30_000 }).toBe('is owner')
+    await expect.poll(() => isOwner(two), { timeout: 60_000 }).toBe('is owner')
     expect(numbersIn(long)).toEqual(['owner-2'])
   })
 

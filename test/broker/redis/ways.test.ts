@@ -109,7 +109,7 @@ describeWith(['redis'], 'sentinels', () => {
       async () => ((await asks.call('SENTINEL', 'replicas', 'shop')) as []).length > 0,
     )
     asks.disconnect()
-  }, 60_000)
+  })
   afterAll(async () => {
     await sentinel?.kill()
     await replica?.remove()
@@ -148,5 +148,5 @@ describeWith(['redis'], 'sentinels', () => {
     } finally {
       await broker.stop()
     }
-  }, 60_000)
+  })
 })

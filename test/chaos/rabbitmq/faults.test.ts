@@ -7,7 +7,7 @@ describeWith(['rabbitmq'], 'one worker and three, under load, and a RabbitMQ tha
   let node: RabbitmqNode
   beforeAll(async () => {
     node = await RabbitmqNode.start({ advanced: FAST_TICK })
-  }, 120_000)
+  }, 240_000)
   afterAll(() => node.remove())
 
   for (const fault of FAULTS) {

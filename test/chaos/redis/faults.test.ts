@@ -8,7 +8,7 @@ describeWith(['redis'], 'one worker and three, under load, and a Redis that is h
   let node: RedisNode
   beforeAll(async () => {
     node = await RedisNode.start(NO_DELAY)
-  }, 60_000)
+  })
   afterAll(() => node?.remove())
 
   for (const fault of FAULTS) {
