@@ -158,7 +158,7 @@ describeWith(['chromium'], 'the pages of a fleet', () => {
         body: { target: 'celery@w2', task: 'mail.send', rate: '5/s' },
       })
 
-      await button('Time limits of mail.send: 60s').click()
+      await button('Time limits of mail.send: 1m00s').click()
       await dialog().getByLabel('Hard').fill('1.5')
       await dialog().getByRole('button', { name: 'Set limits' }).click()
       expect(await acted()).toEqual({
