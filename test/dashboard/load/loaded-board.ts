@@ -20,9 +20,12 @@ export interface Latency {
 export class LoadedBoard {
   readonly child: Child
   readonly url: string
+  /** Folder of what outlives it. */
+  readonly data: string
   readonly #broker: string
 
-  private constructor(child: Child, url: string, broker: string) {
+  private constructor(child: Child, url: string, broker: string, data: string) {
+    this.data = data
     this.child = child
     this.url = url
     this.#broker = broker
@@ -33,7 +36,7 @@ export class LoadedBoard {
     const env = { LOVAGE_BROKER_URL: broker, NODE_OPTIONS: `--import ${PROBE}` }
     const child = lovage(['dashboard', '--port', '0', '--data', data], { env })
     const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 60_000 })
-    return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker)
+    return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker, data)
   }
 
   /** Has a process tell of so many tasks, four events each; `perSecond` of them, or as fast as is heard. */
