@@ -35,7 +35,7 @@ export class LoadedBoard {
     const data = temporaryFolder('loaded')
     const env = { LOVAGE_BROKER_URL: broker, NODE_OPTIONS: `--import ${PROBE}` }
     const child = lovage(['dashboard', '--port', '0', '--data', data], { env })
-    const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 60_000 })
+    const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 120_000 })
     return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker, data)
   }
 
@@ -64,7 +64,7 @@ export class LoadedBoard {
   /** Waits until it has heard so many, or hears no more. Gives how many it has heard. */
   async heardAll(count: number): Promise<number> {
     let [before, heard] = [-1, 0]
-    for (let still = 0; still < 10; before = heard) {
+    for (let still = 0; still < 100; before = heard) {
       heard = await this.heard()
       if (heard >= count) break
       still = heard === before ? still + 1 : 0
@@ -108,7 +108,7 @@ export class LoadedBoard {
 export async function toldBy(teller: Child, timeoutMs: number): Promise<{ events: number; ms: number }> {
   const line = await teller.line(/^told \d+/, { timeoutMs })
   const [events = NaN, ms = NaN] = [...line.matchAll(/\d+/g)].map(Number)
-  await teller.ended({ timeoutMs: 20_000 })
+  await teller.ended({ timeoutMs: 60_000 })
   return { events, ms }
 }
 
