@@ -205,22 +205,20 @@ async function waitingTasks(place: Place, { waiting, restMs }: Size): Promise<Fi
 async function gateways(amqpUrl: string, { requests, restMs }: Size): Promise<Figure[]> {
   const ms = restMs + 3_000
   Object.assign(process.env, { BENCH_BROKER: amqpUrl, BENCH_QUEUE: 'weighed-site' })
-  const ours = [
-    await startPeer('site-gateway'),
+  const gateway = await startPeer('site-gateway')
+  const relay = await startPeer('relay-by-hand', 'bare', amqpUrl, 'weighed-bare')
+  const workers = [
     await startPeer('site-worker', JSON.stringify({ concurrency: requests })),
-  ]
-  const byHand = [
-    await startPeer('relay-by-hand', 'bare', amqpUrl, 'weighed-bare'),
     await startPeer('server-by-hand', 'bare', amqpUrl, 'weighed-bare', String(ms)),
   ]
   try {
     const figures: Figure[] = []
-    for (const [name, [gateway], path] of [
-      ['lovage', ours, `/rest?ms=${ms}`],
-      ['Fastify and bare speaker by hand', byHand, '/add'],
+    for (const [name, { child, said }, path] of [
+      ['lovage', gateway, `/rest?ms=${ms}`],
+      ['Fastify and bare speaker by hand', relay, '/add'],
     ] as const) {
-      const pids = [gateway?.child.pid as number]
-      const url = `http://127.0.0.1:${(gateway?.said as { port: number }).port}${path}`
+      const pids = [child.pid as number]
+      const url = `http://127.0.0.1:${(said as { port: number }).port}${path}`
       const agent = new HttpAgent({ keepAlive: true, maxSockets: Infinity })
       await asked(url, agent)
       const before = memoryOf(pids)
@@ -235,7 +233,7 @@ async function gateways(amqpUrl: string, { requests, restMs }: Size): Promise<Fi
     }
     return figures
   } finally {
-    for (const { child } of [...ours, ...byHand]) await stopPeer(child)
+    for (const { child } of [gateway, relay, ...workers]) await stopPeer(child)
   }
 }
 
