@@ -78,7 +78,7 @@ test('the page tells every option of the command `lovage dashboard`, and no othe
   const told = [...section.matchAll(/^\| `(--[\w-]+)/gm)].map(([, name]) => name)
   const ofEach = addServiceOptions(new Command()).options.map(({ long }) => long)
   const own = dashboardCommand().options.flatMap(({ long }) => (long && !ofEach.includes(long) ? [long] : []))
-  expect(told.toSorted()).toEqual(own.toSorted())
+  expect(new Set(told)).toEqual(new Set(own))
 })
 
 test('the page tells every option of the URL of RabbitMQ, and no other', () => {
