@@ -55,6 +55,7 @@ test('each command travels with Celery’s name and arguments', async () => {
   await control.autoscale(10, 2)
   await control.poolRestart()
   await control.shutdown({ destination: 'a@one' })
+  await control.shutdown({ destination: 'a@one', how: 'cold' })
   await control.heartbeat()
   await control.ping({ destination: ['a@one'] })
   expect(nodes.heard.map(({ method, arguments: given }) => [method, given])).toEqual([
@@ -75,11 +76,12 @@ test('each command travels with Celery’s name and arguments', async () => {
     ['autoscale', { max: 10, min: 2 }],
     ['pool_restart', { modules: null, reload: false, reloader: null }],
     ['shutdown', {}],
+    ['shutdown', { how: 'cold' }],
     ['heartbeat', {}],
     ['ping', {}],
   ])
   expect(nodes.heard.map(({ reply }) => reply !== undefined)).toEqual([
-    ...Array.from({ length: 18 }, () => false),
+    ...Array.from({ length: 19 }, () => false),
     true,
   ])
 })

@@ -210,6 +210,7 @@ describe('commands', () => {
       ['no_such_command', {}, { error: "KeyError('no_such_command')" }],
       ['constructor', {}, { error: "KeyError('constructor')" }],
       ['__proto__', {}, { error: "KeyError('__proto__')" }],
+      ['shutdown', { how: 'at once' }, { error: expect.stringMatching(/^ValueError\('how must be warm, soft, cold/) }],
       ['election', { id: '1', topic: 'task', action: 'x' }, null],
       ['heartbeat', {}, null],
       ['memsample', {}, expect.stringMatching(/^\d+\.\d\dMB$/)],
