@@ -37,7 +37,7 @@ export async function actOnTasks(fleet: Fleet, hand: Hand): Promise<void> {
     await hand.sees('task-revoked')
     await expect.poll(() => fleet.asked(worker, (inspect) => inspect.active()), PATIENCE).toEqual([])
   }
-  expect(fleet.ran(OURS, 'let go')).toBe(1)
+  await expect.poll(() => fleet.ran(OURS, 'let go'), PATIENCE).toBe(1)
 }
 
 /** What waits where nobody reads it, and what ended in the dead letters. */
@@ -68,7 +68,7 @@ export async function actOnQueues(fleet: Fleet, hand: Hand): Promise<void> {
   await hand.sees('Dead letters: 2')
   await hand.act('Requeue all', 'Requeue')
   await hand.sees('Dead letters: none')
-  expect(await fleet.depth('mail.dead')).toBe(0)
+  await expect.poll(() => fleet.depth('mail.dead'), PATIENCE).toBe(0)
   await expect.poll(() => fleet.depth('mail'), PATIENCE).toBe(3)
 
   await hand.act('Purge…', 'Purge', { Type: 'mail' })
@@ -79,7 +79,7 @@ export async function actOnQueues(fleet: Fleet, hand: Hand): Promise<void> {
   await hand.go('/queues/jobs', 'Dead letters: 1')
   await hand.act('Drop all…', 'Drop', { Type: 'jobs' })
   await hand.sees('Dead letters: none')
-  expect(await fleet.depth('jobs.dead')).toBe(0)
+  await expect.poll(() => fleet.depth('jobs.dead'), PATIENCE).toBe(0)
 }
 
 /** Paused, resumed and run at once: by the page, and seen in the ledger and in the worker. */

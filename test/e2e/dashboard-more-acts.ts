@@ -56,27 +56,29 @@ export async function actOnLimitsAndPools(fleet: Fleet, hand: Hand): Promise<voi
     const { pool } = (await fleet.asked(worker, (inspect) => inspect.stats())) ?? {}
     return (pool as { processes?: number[] } | undefined)?.processes ?? []
   }
+  const restart = async (worker: string): Promise<void> => {
+    const before = await pids(worker)
+    expect(before).not.toEqual([])
+    await hand.act('Restart pool', 'Restart pool')
+    // Celery's children go each with the next task that it has; the first is given one to go with.
+    await expect.poll(async () => (await pids(worker)).some((pid) => !before.includes(pid)), PATIENCE).toBe(true)
+  }
   for (const [worker, queue, prefix] of BOTH) {
     const task = `${prefix}.long`
     const limits = () => fleet.asked(worker, (inspect) => inspect.registered('soft_time_limit', 'time_limit'))
     await hand.go(workerPath(worker), task)
     await hand.act(`Time limits of ${task}: none`, 'Set limits', { Soft: '1', Hard: '300' })
     await expect.poll(limits, PATIENCE).toContain(`${task} [soft_time_limit=1 time_limit=300]`)
+    // Celery's workers tell the new limits at once, and go by them when they have read their tasks anew.
+    if (worker === THEIRS) await restart(worker)
     const held = fleet.app.sendTask(task, [], {}, { queue })
     await expect(held.get({ timeout: '45s' })).rejects.toMatchObject({ excType: 'SoftTimeLimitExceeded' })
     await hand.act(`Time limits of ${task}: soft 1.0s, 5m00s`, 'Set limits', { Soft: '', Hard: '' })
     await expect.poll(limits, PATIENCE).toContain(task)
     await hand.button(`Time limits of ${task}: none`).waitFor()
   }
-
-  for (const worker of [SPARE, THEIRS]) {
-    const before = await pids(worker)
-    expect(before).not.toEqual([])
-    await hand.go(workerPath(worker), worker)
-    await hand.act('Restart pool', 'Restart pool')
-    // Celery's children go each with the next task that it has; the first is given one to go with.
-    await expect.poll(async () => (await pids(worker)).some((pid) => !before.includes(pid)), PATIENCE).toBe(true)
-  }
+  await hand.go(workerPath(SPARE), SPARE)
+  await restart(SPARE)
 
   await hand.go(workerPath(THEIR_SPARE), 'pyspare')
   await hand.act('Autoscale', 'Set bounds', { 'At least': '2', 'At most': '3' })
@@ -96,7 +98,9 @@ export async function actOnBatches(fleet: Fleet, hand: Hand): Promise<void> {
   const begun = (await states()).indexOf('STOPPING')
   await hand.button('Cancel the rest').click()
   await hand.page.locator('.toast', { hasText: 'Nothing further of it is begun' }).waitFor()
-  await hand.button('Close message').first().click()
+  await hand.page
+    .locator('.toast')
+    .evaluateAll((toasts) => toasts.forEach((toast) => toast.querySelector('button')?.click()))
   process.kill(before[begun] ?? 0, 'SIGKILL')
   await hand.sees('2 of 2 items done', 'cancelled')
   const after = await pids()
