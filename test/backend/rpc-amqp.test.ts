@@ -44,8 +44,8 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     worker.task('add', (x: number, y: number) => x + y)
     await tinyWorker(worker, ['sums'])
     const add = client.remote<(x: number, y: number) => number>('add', { queue: 'sums' })
-    expect(await add.delay(2, 3).get({ timeout: '10s' })).toBe(5)
-    const sendings = Array.from({ length: 100 }, (_, index) => add.delay(index, index).get({ timeout: '10s' }))
+    expect(await add.delay(2, 3).get({ timeout: '60s' })).toBe(5)
+    const sendings = Array.from({ length: 100 }, (_, index) => add.delay(index, index).get({ timeout: '60s' }))
     expect(await Promise.all(sendings)).toEqual(Array.from({ length: 100 }, (_, index) => 2 * index))
   })
 
@@ -61,7 +61,7 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     })
     await tinyWorker(worker, ['cuts'])
     const result = await client.sendTask<string>('slow', [], {}, { queue: 'cuts' })
-    const waiting = result.get({ timeout: '20s' })
+    const waiting = result.get({ timeout: '60s' })
     await running
     const { broker, backend } = await client.client()
     const lost = stateComes(broker, 'lost')

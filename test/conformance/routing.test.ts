@@ -55,7 +55,7 @@ for (const [name, needs, meet] of PLACES) {
       await start(works, { queues: ['check'], hostname: 'works' })
       await start(logs, { queues: ['check_log'], hostname: 'logs' })
       const sent = await works.sendTask('checks.host', ['one'])
-      expect(await sent.get({ timeout: '20s' })).toBe('one is up')
+      expect(await sent.get({ timeout: '60s' })).toBe('one is up')
       await expect.poll(() => logged, { timeout: 60_000 }).toEqual([[sent.id, 'one']])
     })
 
@@ -98,7 +98,7 @@ for (const [name, needs, meet] of PLACES) {
         urgencies.map((priority) => app.sendTask('urgent.do', [priority], {}, { queue: 'urgent', priority })),
       )
       await start(app, { queues: ['urgent'], concurrency: 1, prefetch: 1, hostname: 'urgent' })
-      await Promise.all(sent.map((result) => result.get({ timeout: '20s' })))
+      await Promise.all(sent.map((result) => result.get({ timeout: '60s' })))
       expect(ran).toEqual([9, 9, 6, 3, 0, 0])
     })
   })
@@ -114,7 +114,7 @@ describeWith(['rabbitmq'], 'a quorum queue', () => {
     try {
       const values = await Promise.all(
         [1, 2, 3, 4, 5].map((value) =>
-          app.sendTask<number>('orders.double', [value], {}, { queue: 'orders' }).get({ timeout: '20s' }),
+          app.sendTask<number>('orders.double', [value], {}, { queue: 'orders' }).get({ timeout: '60s' }),
         ),
       )
       expect(values).toEqual([2, 4, 6, 8, 10])

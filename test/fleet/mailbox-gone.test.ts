@@ -18,7 +18,7 @@ describeWith(['rabbitmq'], 'a node whose queue of commands is gone', () => {
     const other = openBroker(url)
     try {
       await Promise.all([made.start(), other.start()])
-      const ask = { destination: [NODE], timeout: '10s' } as const
+      const ask = { destination: [NODE], timeout: '60s' } as const
       expect(await app.control.ping(ask)).toHaveLength(1)
       const queue = app.pidbox.queueOf(NODE)
       await other.admin?.deleteQueue(queue)

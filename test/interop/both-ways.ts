@@ -119,7 +119,7 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
     test('a Python worker runs what we send, and its failures arrive as errors', async () => {
       const queue = PYTHON_QUEUE
       const theirs = await startTheirs()
-      const timeout = '20s' as const
+      const timeout = '60s' as const
 
       const add = app.remote<(x: number, y: number) => number>('py.add', { queue })
       expect(await add.delay(2, 3).get({ timeout })).toBe(5)

@@ -13,7 +13,7 @@ import { temporaryFolder } from '../services/temporary-folder.ts'
 import type { Meeting } from './both-ways.ts'
 
 const files = { 'canvas.py': readFileSync(new URL('celery-canvas.py', import.meta.url), 'utf8') }
-const patience = { timeout: '30s' } as const
+const patience = { timeout: '60s' } as const
 const folder = temporaryFolder()
 
 let redis: RedisNode | undefined

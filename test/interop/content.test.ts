@@ -199,11 +199,11 @@ for (const [name, needs, meet] of PLACES) {
         for (const serializer of theirs.serializers) {
           for (const compression of [undefined, ...bothPack]) {
             const options = { queue, serializer, ...(compression && { compression }) }
-            const seen = await app.sendTask('py.echo', [VALUE], { named: 1 }, options).get({ timeout: '30s' })
+            const seen = await app.sendTask('py.echo', [VALUE], { named: 1 }, options).get({ timeout: '60s' })
             expect(seen).toEqual({ args: [VALUE], kwargs: { named: 1 } })
           }
         }
-        const failing = app.sendTask('py.fail', [], {}, { queue }).get({ timeout: '30s' })
+        const failing = app.sendTask('py.fail', [], {}, { queue }).get({ timeout: '60s' })
         await expect(failing).rejects.toMatchObject({ excType: 'ValueError', excArgs: ['no such value: ä'] })
       },
       120_000,

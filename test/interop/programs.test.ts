@@ -74,18 +74,18 @@ function programs(name: string, needs: readonly Need[], meet: () => Promise<Plac
       await app?.close()
     })
 
-    test('celery call, result and purge do their work with ours', { timeout: 120_000 }, async () => {
+    test('celery call, result and purge do their work with ours', { timeout: 240_000 }, async () => {
       const [id = ''] = ID.exec(await celery('call', 'ts.add', '-a', '[20, 22]')) ?? []
-      expect(await app.asyncResult(id).get({ timeout: '20s' })).toBe(42)
+      expect(await app.asyncResult(id).get({ timeout: '60s' })).toBe(42)
       expect(await celery('result', id)).toMatch(/^42$/m)
       await waste()
       expect(await celery('purge', '-f', '-Q', 'waste')).toMatch(/Purged 3 messages/)
     })
 
-    test('lovage call, result and purge do their work with theirs', { timeout: 120_000 }, async () => {
+    test('lovage call, result and purge do their work with theirs', { timeout: 240_000 }, async () => {
       expect(await cli('call', 'py.add', '20', '22', '--queue', 'python')).toBe('42')
       const id = await cli('call', 'py.add', '1', '2', '--queue', 'python', '--no-wait')
-      expect(await app.asyncResult(id).get({ timeout: '20s' })).toBe(3)
+      expect(await app.asyncResult(id).get({ timeout: '60s' })).toBe(3)
       expect(await cli('result', id)).toBe('3')
       await waste()
       expect(await cli('purge', 'waste', '--yes')).toMatch(/\b3\b/)

@@ -136,11 +136,11 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
       expect(queues(all['active_queues'])).toEqual(['celery'])
       expect(queues(all['queues_after'])).toEqual(['celery', 'extra'])
       // It all went past a worker that still works.
-      expect(await app.sendTask<number>('ts.add', [2, 3]).get({ timeout: '30s' })).toBe(5)
+      expect(await app.sendTask<number>('ts.add', [2, 3]).get({ timeout: '60s' })).toBe(5)
     })
 
     test('our client asks Python’s worker and ours alike', { timeout: 60_000 }, async () => {
-      const to = { destination: [OURS, THEIRS], timeout: '30s' as const }
+      const to = { destination: [OURS, THEIRS], timeout: '60s' as const }
       const inspect = app.control.inspect(to)
       expect(await inspect.ping()).toEqual({ [OURS]: { ok: 'pong' }, [THEIRS]: { ok: 'pong' } })
       const stats = await inspect.stats()
@@ -154,7 +154,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
         expect([name, await shapes(() => inspect[name]())]).toEqual([name, [true, true]])
       }
       const { control } = app
-      const reply = { destination: THEIRS, timeout: '30s' as const, reply: true }
+      const reply = { destination: THEIRS, timeout: '60s' as const, reply: true }
       const said = async (replies: Promise<readonly { value: unknown }[]>): Promise<unknown> =>
         (await replies).map(({ value }) => value)
       expect(await said(control.rateLimit('py.add', '10/m', reply))).toEqual([
@@ -175,15 +175,20 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
 
     test('a worker that starts learns from Python’s what is revoked', { timeout: 60_000 }, async () => {
       const id = randomUUID()
-      await app.control.revoke(id, { destination: THEIRS, reply: true, timeout: '30s' })
-      const late = worker(app, { hostname: 'late@ours', queues: ['late'], concurrency: 1 })
-      await late.start()
-      expect(late.revoked()).toContain(id)
-      await late.stop()
+      await app.control.revoke(id, { destination: THEIRS, reply: true, timeout: '60s' })
+      // Who starts waits a moment for the others; one that is busy answers later than that.
+      const learned = async (): Promise<readonly string[]> => {
+        const late = worker(app, { hostname: 'late@ours', queues: ['late'], concurrency: 1 })
+        await late.start()
+        const known = late.revoked()
+        await late.stop()
+        return known
+      }
+      await expect.poll(learned).toContain(id)
     })
 
     test('lovage status, inspect and control ask both', { timeout: 60_000 }, async () => {
-      const both = ['-d', `${OURS},${THEIRS}`, '-t', '30']
+      const both = ['-d', `${OURS},${THEIRS}`, '-t', '60']
       const status = await cli('status', ...both)
       expect(status).toMatchObject({ code: 0 })
       expect(status.text).toMatch(/w1@ours: OK/)
@@ -205,7 +210,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
     if (!isWhole) return
 
     test('celery status, inspect and control run against our worker, each as a process of its own', async () => {
-      const only = ['-d', OURS, '-t', '10']
+      const only = ['-d', OURS, '-t', '60']
       const status = await celery('status', ...only)
       expect(status).toMatchObject({ code: 0, text: expect.stringMatching(/w1@ours: OK\n+1 node online\./) })
       const questions: readonly (readonly [string, RegExp])[] = [

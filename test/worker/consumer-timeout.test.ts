@@ -32,9 +32,9 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
     // Both are handed out again at least once before the second one is due.
     await expect.poll(() => made.stats().adopted, { timeout: 60_000, interval: 100 }).toBeGreaterThan(1)
     expect(made.stats()).toMatchObject({ running: 1, started: 1 })
-    expect(await later.get({ timeout: '20s' })).toBe('later')
+    expect(await later.get({ timeout: '60s' })).toBe('later')
     gate.open()
-    expect(await long.get({ timeout: '20s' })).toBe('long')
+    expect(await long.get({ timeout: '60s' })).toBe('long')
     expect(begun).toEqual(['long', 'later'])
     await made.stop()
     const { broker } = await app.client()

@@ -51,12 +51,12 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     const long = await slow?.delay('long')
     const later = await slow?.applyAsync(['later'], { countdown: '6s' })
     const leased = (): number => workers.reduce((sum, made) => sum + made.stats().leased, 0)
-    expect(await later?.get({ timeout: '30s' })).toBe('later')
+    expect(await later?.get({ timeout: '60s' })).toBe('later')
     // Each of two is moved at least once in each half of a timeout.
     await expect.poll(leased, soon).toBeGreaterThan(10)
     expect(await leaseQueues('two')).toHaveLength(2)
     gate.open()
-    expect(await long?.get({ timeout: '20s' })).toBe('long')
+    expect(await long?.get({ timeout: '60s' })).toBe('long')
     expect(begun).toEqual(['long', 'later'])
     for (const made of workers) await expect.poll(() => made.stats()).toMatchObject({ adopted: 0, lost: 0, running: 0 })
     expect(rabbitmq.lost()).toEqual([])
@@ -76,7 +76,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     await one.line('message is under a lease', { timeoutMs: 30_000 })
     const two = await processOf(queue)
     await one.kill()
-    expect(await result.get({ timeout: '30s' })).toBe('precious')
+    expect(await result.get({ timeout: '60s' })).toBe('precious')
     expect(await two.line('began precious')).toBe(`began precious again in ${two.pid}`)
   })
 
@@ -107,7 +107,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     ])
     await rabbitmq.start(app)
     gate.open()
-    expect(await Promise.all([running, held].map((one) => one.get({ timeout: '30s' })))).toEqual(['running', 'held'])
+    expect(await Promise.all([running, held].map((one) => one.get({ timeout: '60s' })))).toEqual(['running', 'held'])
   })
 
   test('are not lost, and not run twice, when RabbitMQ itself is killed', async () => {
@@ -129,7 +129,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     const { leased } = made.stats()
     await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(leased + 2)
     gate.open()
-    expect(await Promise.all([long, later].map((one) => one.get({ timeout: '40s' })))).toEqual(['long', 'later'])
+    expect(await Promise.all([long, later].map((one) => one.get({ timeout: '60s' })))).toEqual(['long', 'later'])
     await expect.poll(() => made.stats()).toMatchObject({ succeeded: 2, running: 0, held: 0, lost: 0 })
     expect(begun).toEqual(['long', 'later'])
     const { broker } = await app.client()

@@ -14,7 +14,7 @@ import { TcpProxy } from '../services/tcp-proxy.ts'
 import { Gate } from './bench.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const patience = { timeout: '15s' } as const
+const patience = { timeout: '60s' } as const
 
 describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
   let url: string
@@ -180,7 +180,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     await expect.poll(() => made.stats().running).toBe(0)
     expect(made.stats().succeeded).toBe(0)
     proxy.mode = 'open'
-    expect(await result.get({ timeout: '30s' })).toBe('kept')
+    expect(await result.get({ timeout: '60s' })).toBe('kept')
     await expect.poll(() => made.stats(), { timeout: 60_000 }).toMatchObject({ succeeded: 1 })
     expect(runs).toBe(1)
   })
