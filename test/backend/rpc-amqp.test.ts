@@ -7,6 +7,7 @@ import { success } from '../../src/testing/backend-suite.ts'
 import { tinyWorker } from '../app/tiny-worker.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
+import { PATIENT, PATIENT_BROKER } from '../services/patience.ts'
 
 function stateComes(broker: Broker, wanted: BrokerState): Promise<void> {
   return new Promise((resolve) => {
@@ -32,7 +33,7 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     const { hostname, port } = new URL(url)
     proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
     client = lovage('client', { broker: proxy.urlFor(url) }, { env: {} })
-    worker = lovage('worker', { broker: url }, { env: {} })
+    worker = lovage('worker', { broker: url, ...PATIENT }, { env: {} })
   })
 
   afterEach(async () => {
@@ -97,9 +98,9 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
   })
 
   test('the reply queue goes with the application', async () => {
-    const other = openBroker(url)
+    const other = openBroker(url, PATIENT_BROKER)
     await other.start()
-    const broker = openBroker(url)
+    const broker = openBroker(url, PATIENT_BROKER)
     await broker.start()
     const backend = openBackend('rpc://', { broker })
     await backend.start()

@@ -7,6 +7,7 @@ import { available, describeWith } from '../services/available.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { temporaryFolder } from '../services/reaper.ts'
+import { PATIENT } from '../services/patience.ts'
 
 let redis: RedisNode
 beforeAll(async () => {
@@ -33,7 +34,7 @@ for (const [name, needs, meet] of PLACES) {
     })
 
     const open = (queues: NonNullable<GivenSettings['queues']>, routes = {}): App => {
-      const app = lovage('routing', { broker, queues, routes }, { env: {} })
+      const app = lovage('routing', { broker, queues, routes, ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       return app
     }
@@ -107,7 +108,7 @@ for (const [name, needs, meet] of PLACES) {
 describeWith(['rabbitmq'], 'a quorum queue', () => {
   test('is declared, read, and its tasks run', async () => {
     const queues = [{ name: 'orders', exchange: 'orders', routingKey: 'orders', type: 'quorum' } as const]
-    const app = lovage('routing', { broker: await brokerUrl(import.meta.url), queues }, { env: {} })
+    const app = lovage('routing', { broker: await brokerUrl(import.meta.url), queues, ...PATIENT }, { env: {} })
     app.task('orders.double', (value: number) => 2 * value)
     const made = worker(app, { queues: ['orders'], concurrency: 3 })
     await made.start()

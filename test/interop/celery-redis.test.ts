@@ -9,6 +9,7 @@ import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { bothWays } from './both-ways.ts'
+import { PATIENT } from '../services/patience.ts'
 
 let redis: RedisNode
 beforeAll(async () => {
@@ -44,7 +45,12 @@ describeWith(['redis', 'celery'], 'a queue that Python and Lovage workers share'
   }
 
   const open = (queue: string, query = ''): App => {
-    const app = lovage('shared', { broker: redis.url(3) + query, backend: redis.url(4), defaultQueue: queue })
+    const app = lovage('shared', {
+      broker: redis.url(3) + query,
+      backend: redis.url(4),
+      defaultQueue: queue,
+      ...PATIENT,
+    })
     ends.push(() => app.close())
     app.task('shared.who', async () => {
       await sleep(systemClock, 20)

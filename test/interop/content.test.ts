@@ -11,6 +11,7 @@ import { available, describeWith } from '../services/available.ts'
 import { PYTHON, startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const SCRIPT = new URL('content-app.py', import.meta.url)
 const FILES = { 'content.py': readFileSync(SCRIPT, 'utf8') }
@@ -154,7 +155,13 @@ for (const [name, needs, meet] of PLACES) {
 
     const accept = [...theirs.serializers]
     const open = async (settings: GivenSettings): Promise<App> => {
-      const app = lovage('content', { ...(await meet()), acceptContent: accept, jsonTypes: 'plain', ...settings })
+      const app = lovage('content', {
+        ...PATIENT,
+        ...(await meet()),
+        acceptContent: accept,
+        jsonTypes: 'plain',
+        ...settings,
+      })
       ends.push(() => app.close())
       return app
     }

@@ -9,6 +9,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const FILES = { 'remote.py': readFileSync(new URL('remote-control.py', import.meta.url), 'utf8') }
 const LONG = { timeoutMs: 60_000 }
@@ -61,7 +62,7 @@ function programs(name: string, needs: readonly Need[], meet: () => Promise<Plac
 
     beforeAll(async () => {
       place = await meet()
-      app = lovage('programs', place, { env: {} })
+      app = lovage('programs', { ...place, ...PATIENT }, { env: {} })
       app.task('ts.add', (x: number, y: number) => x + y)
       ours = worker(app, { hostname: 'w1@ours', concurrency: 2 })
       theirs = python(['worker', '-c', '1', '-P', 'solo', '-n', 'w2@theirs', '-Q', 'python', '-l', 'INFO'], 'python')

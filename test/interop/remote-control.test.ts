@@ -11,6 +11,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const FILES = { 'remote.py': readFileSync(new URL('remote-control.py', import.meta.url), 'utf8') }
 const OURS = 'w1@ours'
@@ -56,7 +57,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
 
     beforeAll(async () => {
       place = await meet()
-      app = lovage('remote', place, { env: {} })
+      app = lovage('remote', { ...place, ...PATIENT }, { env: {} })
       app.task('ts.add', { params: ['x', 'y'] }, (x: number, y: number) => x + y)
       ours = worker(app, { hostname: OURS, concurrency: 2 })
       await ours.start()
@@ -139,7 +140,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
       expect(await app.sendTask<number>('ts.add', [2, 3]).get({ timeout: '60s' })).toBe(5)
     })
 
-    test('our client asks Python’s worker and ours alike', { timeout: 60_000 }, async () => {
+    test('our client asks Python’s worker and ours alike', async () => {
       const to = { destination: [OURS, THEIRS], timeout: '60s' as const }
       const inspect = app.control.inspect(to)
       expect(await inspect.ping()).toEqual({ [OURS]: { ok: 'pong' }, [THEIRS]: { ok: 'pong' } })
@@ -173,7 +174,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
       expect(await said(control.broadcast('no_such', reply))).toEqual([{ error: "KeyError('no_such')" }])
     })
 
-    test('a worker that starts learns from Python’s what is revoked', { timeout: 60_000 }, async () => {
+    test('a worker that starts learns from Python’s what is revoked', async () => {
       const id = randomUUID()
       await app.control.revoke(id, { destination: THEIRS, reply: true, timeout: '60s' })
       // Who starts waits a moment for the others; one that is busy answers later than that.
@@ -187,7 +188,7 @@ function steered(name: string, needs: readonly Need[], meet: () => Promise<Place
       await expect.poll(learned).toContain(id)
     })
 
-    test('lovage status, inspect and control ask both', { timeout: 60_000 }, async () => {
+    test('lovage status, inspect and control ask both', async () => {
       const both = ['-d', `${OURS},${THEIRS}`, '-t', '60']
       const status = await cli('status', ...both)
       expect(status).toMatchObject({ code: 0 })

@@ -5,6 +5,7 @@ import { worker } from '../../src/worker/worker.ts'
 import { describeWith } from '../services/available.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 
 /** What a run of the task that hops saw of its message. */
 interface Hop {
@@ -27,7 +28,7 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
 
   test('goes on from here in Python, and from Python here: one id, one count, times that are kept', async () => {
     const hops: Hop[] = []
-    const app = lovage('retries', { broker, backend: 'rpc://', defaultQueue: 'hops' }, { env: {} })
+    const app = lovage('retries', { broker, backend: 'rpc://', defaultQueue: 'hops', ...PATIENT }, { env: {} })
     const task = app.task('shared.hop', { maxRetries: 5, trackStarted: true }, (label: string) => {
       const { id, retries, request } = currentTask()
       const { parentId, rootId } = request

@@ -11,6 +11,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const THEIRS = 'why@theirs'
 const files = { 'why.py': readFileSync(new URL('why.py', import.meta.url), 'utf8') }
@@ -28,7 +29,7 @@ function asked(name: string, needs: readonly Need[], stalled: string, meet: () =
 
     beforeAll(async () => {
       const [broker, backend] = [await meet(), redis.url(name === 'Redis' ? 1 : 2)]
-      app = lovage('why', { broker, backend, defaultQueue: 'python', connectTimeout: '20s' }, { env: {} })
+      app = lovage('why', { broker, backend, defaultQueue: 'python', ...PATIENT }, { env: {} })
       const args = ['-m', 'celery', '-A', 'why', 'worker', '-c', '1', '-P', 'threads', '-n', THEIRS, '-l', 'INFO']
       theirs = startPython([...args, '--without-mingle', '--without-gossip'], {
         files,

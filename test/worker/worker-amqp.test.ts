@@ -12,6 +12,7 @@ import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { withoutDelays } from '../services/delays.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 import { Gate } from './bench.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const patience = { timeout: '60s' } as const
@@ -30,7 +31,11 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
 
   /** An application with a queue of its own. */
   function open(settings: GivenSettings = {}): App {
-    const app = lovage('amqp', { broker: url, defaultQueue: `worker-${++queues}`, ...settings }, { env: {} })
+    const app = lovage(
+      'amqp',
+      { ...PATIENT, broker: url, defaultQueue: `worker-${++queues}`, ...settings },
+      { env: {} },
+    )
     ends.push(() => app.close())
     return app
   }
@@ -55,7 +60,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
       name: 'worker process',
     })
     ends.push(() => child.kill())
-    await child.line('ready in', { timeoutMs: 30_000 })
+    await child.line('ready in')
     return child
   }
 
@@ -118,7 +123,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
       await gate.passed
       return label
     })
-    const one = await start(app, { concurrency: 1, prefetch: 3, hostname: 'one', gracePeriod: '15s' })
+    const one = await start(app, { concurrency: 1, prefetch: 3, hostname: 'one', gracePeriod: '90s' })
     const results = ['a', 'b', 'c'].map((label) => wait.delay(label))
     await expect.poll(() => one.stats()).toMatchObject({ running: 1, waiting: 2 })
     const stopping = one.stop()
