@@ -56,7 +56,7 @@ try {
     gather(report, measured, name, { before, seconds, isPart: values.only !== undefined })
   }
   await steps.step('report', async () => {
-    await writeReport(report)
+    writeReport(report)
     return 0
   })
 } finally {

@@ -117,5 +117,6 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
         wrong: 'function',
       })
     },
+    INSTALL_MS,
   )
 })

@@ -1,5 +1,5 @@
 import { lazy, LocationProvider, Route, Router, useLocation } from 'preact-iso'
-import { useEffect, useErrorBoundary, useMemo, useState } from 'preact/hooks'
+import { useEffect, useErrorBoundary, useLayoutEffect, useMemo, useState } from 'preact/hooks'
 import { loadSession, refusalOf, session, type Refusal } from './live/fetching.ts'
 import { isPaused } from './live/stream.ts'
 import Login from './pages/login.tsx'
@@ -73,7 +73,7 @@ function Shell() {
   useKeys(shortcuts)
   // Whoever moves by keys or screen reader comes to the new page, not to the link that led there.
   const [first] = useState(path)
-  useEffect(() => {
+  useLayoutEffect(() => {
     for (const open of document.querySelectorAll<HTMLElement>('[popover]:popover-open')) open.hidePopover()
     if (path !== first) document.querySelector<HTMLElement>('#main')?.focus({ preventScroll: true })
   }, [path])

@@ -1,16 +1,14 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { hasService } from '../../scripts/services.mjs'
-import { startChild, type Child } from '../../test/services/child.ts'
+import type { Child } from '../../test/services/child.ts'
 import { RedisNode } from '../../test/services/redis-node.ts'
 import type { BenchCase, Figure, LeftOut } from '../case.ts'
 import { sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
 import { CELERY_QUEUE, CelerySystem } from '../systems/celery.ts'
+import { hasTornado, startTornado } from '../systems/tornado.ts'
 import { hasWrk, runWrk, runWrkWell, type WrkLoad } from '../systems/wrk.ts'
 
-const PYTHON = '/usr/bin/python3'
-const PEERS = fileURLToPath(new URL('../peers/', import.meta.url))
 const WAYS = ['poll', 'executor'] as const
 
 /** What is running, each end of it. */
@@ -171,11 +169,9 @@ async function withSites(
   try {
     const tornado = {} as Record<(typeof WAYS)[number], string>
     for (const way of WAYS) {
-      const env = { BENCH_BROKER: broker, BENCH_BACKEND: redis.url(), PYTHONDONTWRITEBYTECODE: '1' }
-      const child = startChild(PYTHON, ['tornado_site.py', way], { name: `tornado ${way}`, cwd: PEERS, env })
-      python.push(child)
-      const [, port] = (await child.line(/^port \d+$/, { timeoutMs: 60_000 })).split(' ')
-      tornado[way] = `http://127.0.0.1:${port}`
+      const site = await startTornado(way, { broker, backend: redis.url() })
+      python.push(site.child)
+      tornado[way] = site.url
     }
     await measure({ ours: siteOf(peers[0]), tornado })
   } finally {
@@ -225,13 +221,4 @@ function pinned(pid: number): Promise<void> {
 function rssMib(pid: number): number {
   const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kib) / 1_024
-}
-
-function hasTornado(): boolean {
-  try {
-    readFileSync('/usr/lib/python3/dist-packages/tornado/web.py')
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,9 +1,10 @@
 // A worker written by hand: takes a task message, parses it, answers `reply_to` as durably as Lovage does, acknowledges.
-// argv: amqplib or bare, url, queue.
+// argv: amqplib, bare or redis, url, queue, ms that each task takes (only bare; default: none).
 import amqp from 'amqplib'
+import { bareRedisServer } from './bare-redis.mjs'
 import { bareSpeaker } from './bare-speaker.mjs'
 
-const [who = '', url = '', queue = ''] = process.argv.slice(2)
+const [who = '', url = '', queue = '', ms] = process.argv.slice(2)
 
 /** @param {Buffer} body @param {string} id */
 function answerTo(body, id) {
@@ -11,18 +12,28 @@ function answerTo(body, id) {
   return Buffer.from(JSON.stringify({ task_id: id, status: 'SUCCESS', result: x + y, traceback: null, children: [] }))
 }
 
-if (who === 'bare') {
+if (who === 'redis') {
+  bareRedisServer(url, queue)
+} else if (who === 'bare') {
   const speaker = await bareSpeaker(url)
   await speaker.declare(queue)
-  await speaker.prefetch(1_000)
+  await speaker.prefetch(ms === undefined ? 1_000 : 0)
   const headers = {}
-  await speaker.consume(queue, false, ({ body, replyTo, correlationId, tag }) => {
+  /** @param {import('./bare-speaker.mjs').Taken} taken */
+  const answer = ({ body, replyTo, correlationId, tag }) => {
     speaker.publish(
       replyTo,
       { body: answerTo(body, correlationId), headers, persistent: true, correlationId },
       () => {},
     )
     speaker.ack(tag)
+  }
+  const rest = Number(ms ?? 0)
+  await speaker.consume(queue, false, (taken) => {
+    if (rest === 0) return answer(taken)
+    // What was read is good until the next read only.
+    const kept = { ...taken, body: Buffer.from(taken.body) }
+    setTimeout(() => answer(kept), rest)
   })
 } else {
   const connection = await amqp.connect(url, { noDelay: true })

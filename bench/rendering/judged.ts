@@ -32,7 +32,7 @@ export function reachedText({ value, aim }: Pick<Figure, 'aim' | 'value'>): stri
   if (!aim) return ''
   const { reached, share } = judged(value, aim)
   // 99.6 % is not 100 %.
-  return reached ? 'reached' : `${Math.floor(share * 100)} % of it`
+  return reached ? 'reached' : `${Math.floor(share * 100 + 1e-9)} % of it`
 }
 
 /** Three digits where there are not more before the point. */

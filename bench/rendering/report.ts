@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../../scripts/steps.mjs'
 import type { Figure } from '../case.ts'
 import { CHAPTERS } from './chapters.ts'
+import { aimsChart, chartsOf, type Chart } from './charts.ts'
 import { aimText, judged, reachedText, spreadText, valueText } from './judged.ts'
 import { readResults, type CaseResult, type Results } from './results.ts'
 import { capital, table, tablesOf } from './tables.ts'
@@ -11,8 +12,17 @@ const INTRO = `Written by \`npm run bench\`; [benchmarks.md](../../docs/benchmar
 
 **Only shares are worth reading.** Contenders run in turn, round by round, in one run on one machine; a share is the median over the rounds of Lovage's value over that of the other, with its quartiles. Of rates more is better, of latencies, times and memory less. Rates and times are those of this machine. CPU is what the contender's own processes take for each task, call or request; memory is what they hold in the end (RSS).`
 
-/** Writes README.md into `folder`, from the results that it has. */
-export async function writeReport(folder: string): Promise<void> {
+/** Writes README.md and its pictures into `folder`, from the results that it has. */
+export function writeReport(folder: string): void {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.svg'))) rmSync(join(folder, file))
+  const pictures: Pictures = (prefix, charts) =>
+    charts
+      .map(({ name, alt, svg }) => {
+        const file = `${prefix}${name}.svg`
+        writeFileSync(join(folder, file), svg)
+        return `![${alt}](${file})`
+      })
+      .join('\n\n')
   const results = readResults(folder)
   const chapters = CHAPTERS.map(({ title, cases }) => ({ title, cases: cases.filter((name) => results[name]) }))
   const known = new Set(CHAPTERS.flatMap(({ cases }) => cases))
@@ -23,10 +33,10 @@ export async function writeReport(folder: string): Promise<void> {
     '# What was measured',
     INTRO,
     '## Aims',
-    aimsOf(ordered),
+    aimsOf(ordered, pictures),
     ...all.flatMap(({ title, cases }) => [
       `## ${title}`,
-      ...cases.map((name) => caseText(name, results[name] as CaseResult)),
+      ...cases.map((name) => caseText(name, results[name] as CaseResult, pictures)),
     ]),
     '## The machine',
     machineOf(results),
@@ -34,8 +44,11 @@ export async function writeReport(folder: string): Promise<void> {
   writeFileSync(join(folder, 'README.md'), `${parts.filter((part) => part !== '').join('\n\n')}\n`)
 }
 
+/** Writes pictures whose names begin so; gives the Markdown that shows them. */
+type Pictures = (prefix: string, charts: readonly Chart[]) => string
+
 /** All that is meant to be reached, beside what was. */
-function aimsOf(ordered: readonly (readonly [string, CaseResult])[]): string {
+function aimsOf(ordered: readonly (readonly [string, CaseResult])[], pictures: Pictures): string {
   const rows = ordered.flatMap(([name, { rows }]) =>
     rows.flatMap((row) => ('leftOut' in row || !row.aim ? [] : [{ name, ...row }])),
   )
@@ -45,6 +58,7 @@ function aimsOf(ordered: readonly (readonly [string, CaseResult])[]): string {
   return [
     `${reached.length} of ${rows.length} are reached.`,
     failed.length > 0 ? `Not measured, because the case failed: ${failed.join(', ')}.` : '',
+    pictures('', aimsChart(rows)),
     table(rows as (Figure & { name: string })[], [
       ['case', ({ name }) => `\`${name}\``],
       ['measured', ({ what }) => what],
@@ -59,11 +73,12 @@ function aimsOf(ordered: readonly (readonly [string, CaseResult])[]): string {
     .join('\n\n')
 }
 
-function caseText(name: string, { rows, failed }: CaseResult): string {
+function caseText(name: string, { rows, failed }: CaseResult, pictures: Pictures): string {
   return [
     `### ${name}`,
     describedBy(name),
     failed === undefined ? '' : `**The last run of this case failed**: ${failed.split('\n', 1)[0]}`,
+    pictures(`${name}-`, chartsOf(rows)),
     tablesOf(rows),
   ]
     .filter((part) => part !== '')

@@ -63,7 +63,7 @@ export function tablesOf(rows: readonly Row[]): string {
 }
 
 function groupTables(group: string, members: readonly Figure[]): string {
-  const label = ({ what }: Figure): string => capital(what.replace(group, '').replace(/^[,:]? */, ''))
+  const label = ({ what }: Figure): string => what.replace(group, '').replace(/^[,:]? */, '')
   const shares = table(
     members.filter(({ unit }) => unit === 'x'),
     [['Lovage’s share', label], ['median', ({ value }) => value.toFixed(2), true], ...BESIDE],

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { startChild, type Child } from '../../test/services/child.ts'
@@ -16,10 +17,15 @@ export interface CeleryOptions {
 
 /** A worker, and how it is run. */
 export interface CeleryWorkerOptions {
-  readonly pool: 'prefork' | 'threads' | 'solo'
+  readonly pool: 'prefork' | 'threads' | 'gevent' | 'solo'
   readonly concurrency: number
   /** Celery's multiplier. Default 4, as Celery's. */
   readonly prefetch?: number
+}
+
+/** Whether this machine has gevent, for Celery's pool of that name. */
+export function hasGevent(): boolean {
+  return existsSync('/usr/lib/python3/dist-packages/gevent/__init__.py')
 }
 
 /** Python's Celery: a process that calls, and workers that are started when they are asked for. */

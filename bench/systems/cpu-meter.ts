@@ -23,9 +23,20 @@ export class CpuMeter {
    * Runs `work`, which handles `count` tasks, and adds what `pids` and the server took meanwhile. Memory is that of `pids`
    * when it has ended; of a process that contenders share there is none to tell.
    */
-  async measure<T>(name: string, count: number, pids: () => readonly number[], work: () => Promise<T>): Promise<T> {
+  measure<T>(name: string, count: number, pids: () => readonly number[], work: () => Promise<T>): Promise<T> {
+    return this.measureBy(name, pids, work, () => count)
+  }
+
+  /** The same where how many tasks they were is known when all is done. */
+  async measureBy<T>(
+    name: string,
+    pids: () => readonly number[],
+    work: () => Promise<T>,
+    countOf: (result: T) => number,
+  ): Promise<T> {
     const [ours, server] = [cpuOf(pids()), cpuOf(this.#server())]
     const result = await work()
+    const count = countOf(result)
     const memory = pids().includes(process.pid) ? NaN : memoryOf(pids())
     this.add(name, (cpuOf(pids()) - ours) / count, (cpuOf(this.#server()) - server) / count, memory)
     return result

@@ -10,6 +10,7 @@ export interface WrkRun {
   readonly rate: number
   readonly p50Ms: number
   readonly p99Ms: number
+  readonly p999Ms: number
   /** Answers that were not 2xx, that took over a minute, and connections that broke. */
   readonly failed: number
 }
@@ -33,9 +34,10 @@ export async function runWrk(url: string, { connections, seconds }: WrkLoad): Pr
     const { code } = await child.ended({ timeoutMs: (seconds + 90) * 1_000 })
     const line = child.lines.find((told) => told.startsWith('{'))
     if (code !== 0 || !line) throw new Error(`wrk ended with ${code}: ${child.lines.join('\n')}`)
-    const told = JSON.parse(line) as Record<'good' | 'bad' | 'late' | 'broken' | 'us' | 'p50' | 'p99', number>
+    const told = JSON.parse(line) as Record<'good' | 'bad' | 'late' | 'broken' | 'us' | 'p50' | 'p99' | 'p999', number>
     const failed = told.bad + told.late + told.broken
-    return { rate: (told.good / told.us) * 1e6, p50Ms: told.p50 / 1_000, p99Ms: told.p99 / 1_000, failed }
+    const [p50Ms, p99Ms, p999Ms] = [told.p50 / 1_000, told.p99 / 1_000, told.p999 / 1_000]
+    return { rate: (told.good / told.us) * 1e6, p50Ms, p99Ms, p999Ms, failed }
   } finally {
     await child.kill()
   }

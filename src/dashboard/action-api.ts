@@ -100,7 +100,10 @@ export const ACTION_ROLES: Readonly<Record<ActionName, Role>> = {
 
 /** `GET processes/log?target=host:group:process&channel=stdout&length=65536&offset=`: the end of a log, or what came since. */
 export interface LogPiece {
+  /** Whole lines. */
   readonly text: string
+  /** The last line as far as it is written, without its last word. It is in the next piece again, whole or further written. */
+  readonly open: string
   /** Where the next piece begins. */
   readonly offset: number
   /** There was more since than is sent. */

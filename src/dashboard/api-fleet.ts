@@ -47,7 +47,9 @@ export interface WorkerDetail extends WorkerRow {
   readonly tasks: readonly {
     readonly name: string
     readonly rateLimit: string | null
-    readonly timeLimit: string | null
+    /** null: none of its own. */
+    readonly timeLimitMs: number | null
+    readonly softTimeLimitMs: number | null
   }[]
   readonly prefetch: number | null
   /** As the worker answers `stats` and `conf`, secrets redacted. */

@@ -20,11 +20,21 @@ export interface Identity {
   readonly role: Role
 }
 
+/** What is counted of a task. */
+export interface TaskGlance {
+  readonly name: string | null
+  readonly receivedMs: number | null
+  readonly startedMs: number | null
+  readonly hasEta: boolean
+}
+
 /** Tasks as they are known here. */
 export interface TaskReader {
   /** How many are held. */
   readonly size: number
   get(id: string): TaskRow | undefined
+  /** What of it is counted: asked for with each event, so that no row need be made. */
+  glance(id: string): TaskGlance | undefined
   detail(id: string): TaskDetail | undefined
   /** It, in the words of its events. */
   picture(id: string): TaskPicture | undefined

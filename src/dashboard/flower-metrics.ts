@@ -1,6 +1,6 @@
 import prometheus, { type Registry } from 'prom-client'
 import type { HeardEvent } from '../fleet/listener.ts'
-import type { DashboardContext } from './context.ts'
+import type { DashboardContext, TaskGlance } from './context.ts'
 
 /** Flower's buckets, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
@@ -127,7 +127,7 @@ export class FlowerMetrics {
     const { type, hostname, heardAtMs, fields } = event
     const { uuid, runtime } = fields
     if (typeof uuid !== 'string') return
-    const known = this.#context.tasks.get(uuid)
+    const known = this.#context.tasks.glance(uuid)
     const name = typeof fields['name'] === 'string' ? fields['name'] : (known?.name ?? '')
     const counted = this.#counted(this.#node(hostname, heardAtMs), name)
     const kind = counted.events.has(type) || counted.events.size < MOST_TYPES ? type : OTHER
@@ -139,18 +139,12 @@ export class FlowerMetrics {
       if (bucket >= 0) counted.buckets[bucket] = (counted.buckets[bucket] ?? 0) + 1
     }
     // Those with a time of their own are not waiting for a slot.
-    const waits = known?.receivedMs !== null && known?.receivedMs !== undefined && !this.#hasEta(uuid, event)
-    if (!waits) return
+    if (!known || known.receivedMs === null || hasEta(known, event)) return
     if (type === 'task-received') counted.prefetched = (counted.prefetched ?? 0) + 1
     else if (type === 'task-started' && known.startedMs !== null) {
-      counted.prefetchS = Math.max(0, known.startedMs - (known.receivedMs ?? 0)) / 1000
+      counted.prefetchS = Math.max(0, known.startedMs - known.receivedMs) / 1000
       counted.prefetched = Math.max(0, (counted.prefetched ?? 0) - 1)
     } else if (type === 'task-succeeded' || type === 'task-failed') counted.prefetchS = 0
-  }
-
-  #hasEta(uuid: string, { type, fields }: HeardEvent): boolean {
-    if (type === 'task-received') return typeof fields['eta'] === 'string'
-    return type === 'task-started' && this.#context.tasks.picture(uuid)?.eta !== undefined
   }
 
   /** Workers are read once for all nodes: each reading makes a row of every worker. */
@@ -221,6 +215,11 @@ export class FlowerMetrics {
     })
     return samples
   }
+}
+
+function hasEta(known: TaskGlance, { type, fields }: HeardEvent): boolean {
+  if (type === 'task-received') return typeof fields['eta'] === 'string'
+  return type === 'task-started' && known.hasEta
 }
 
 interface Sample {

@@ -93,7 +93,7 @@ export const metrics: DashboardPart = (server, context) => {
     for (const { type, fields } of heard) {
       const outcome = OUTCOMES[type]
       if (outcome === undefined || typeof fields['uuid'] !== 'string') continue
-      const task = bounded(context.tasks.get(fields['uuid'])?.name ?? '')
+      const task = bounded(context.tasks.glance(fields['uuid'])?.name ?? '')
       outcomes.inc({ task, outcome })
       if (typeof fields['runtime'] === 'number') runs.observe({ task }, fields['runtime'])
     }

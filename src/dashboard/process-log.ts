@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { LovageError } from '../base/errors.ts'
 import type { LogPiece } from './action-api.ts'
 import type { DashboardPart } from './context.ts'
+import { redactedTail } from './log-window.ts'
 import { Redactor } from './redact.ts'
 
 /** Most that one piece has, in bytes: who reads slowly asks for the next one when this one is there. */
@@ -14,7 +15,7 @@ const NAME = /^[^\s/\\*\p{Cc}]+:[^\s/\\*\p{Cc}]+$/u
 const MOST_READS = 20
 
 /**
- * `GET /api/v1/processes/log`: the end of a log, or what was written since an offset. A piece a request: who is slow gets no
+ * `GET /api/v1/processes/log`: the end of a log, or what was written since an offset, in whole lines. A piece a request: who is slow gets no
  * more than they have asked for, and nothing waits for them here.
  */
 export const processLog: DashboardPart = (server, { sources: { hosts }, options }) => {
@@ -35,8 +36,12 @@ export const processLog: DashboardPart = (server, { sources: { hosts }, options 
     if (reads >= MOST_READS) throw new LovageError('READERS_TOO_MANY', { readers: MOST_READS })
     reads++
     try {
-      const piece = await hosts.tail(host, process, channel, from ?? 0, asked)
-      return { ...piece, text: redactor.text(piece.text) }
+      return await redactedTail(
+        (start, most) => hosts.tail(host, process, channel, start, most),
+        (text) => redactor.text(text),
+        from,
+        asked,
+      )
     } finally {
       reads--
     }

@@ -49,8 +49,10 @@ export async function tailSince(
   // It was emptied, or rotated: all of it is new.
   if (read.offset < from) return tail(0, length)
   if (read.overflow) return read
-  const bytes = Buffer.from(read.text)
-  return { ...read, text: bytes.subarray(Math.max(0, bytes.length - (read.offset - from))).toString() }
+  // What was no UTF-8 was one byte, mostly, and would count for three: too much would be cut off.
+  const bytes = Buffer.from(read.text.replaceAll('\uFFFD', '\u001A'))
+  const text = bytes.subarray(Math.max(0, bytes.length - (read.offset - from))).toString()
+  return { ...read, text: text.replaceAll('\u001A', '\uFFFD') }
 }
 
 type Read = (from: number, wanted: number) => Promise<string>

@@ -1,4 +1,4 @@
-import type { Registry } from '../app/registry.ts'
+import type { RegisteredTask, Registry } from '../app/registry.ts'
 import { LovageError } from '../base/errors.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
 import type { Work } from './work.ts'
@@ -35,6 +35,12 @@ export class TimeLimits {
       throw new LovageError('OPTION_INVALID', { option: 'softTimeLimit', where: `task ${name}`, problem, fix })
     }
     this.#told.set(name, [timeLimitMs, softTimeLimitMs])
+  }
+
+  /** Those of a task itself, as the worker was told since, or as it was defined with. */
+  ofTask({ name, options }: RegisteredTask): Limits {
+    const told = this.#told.get(name)
+    return told ? { timeLimitMs: told[0], softTimeLimitMs: told[1] } : options
   }
 
   /** The limits of a run in seconds, hard first; undefined: those of its message and its task stand. */

@@ -66,20 +66,20 @@ test('processes share a port, those that end are replaced, and a stop ends all',
   const { url } = JSON.parse(await child.line(/"listening"/, { timeoutMs: 60_000 })) as { url: string }
   await child.line(/cluster is up/, { timeoutMs: 60_000 })
   const seen = new Set<number>()
-  await expect.poll(async () => seen.add(await pid(url)).size, { timeout: 30_000 }).toBe(2)
+  await expect.poll(async () => seen.add(await pid(url)).size, { timeout: 60_000 }).toBe(2)
 
   const [killed] = seen as unknown as Iterable<number>
   process.kill(killed as number, 'SIGKILL')
-  await child.line(/another takes its place/, { timeoutMs: 30_000 })
+  await child.line(/another takes its place/, { timeoutMs: 60_000 })
   await child.line(/process of the cluster is up/, { timeoutMs: 60_000 })
   const now = new Set<number>()
-  await expect.poll(async () => now.add(await pid(url)).size, { timeout: 30_000 }).toBe(2)
+  await expect.poll(async () => now.add(await pid(url)).size, { timeout: 60_000 }).toBe(2)
   expect(now.has(killed as number)).toBe(false)
 
   process.kill(child.pid, 'SIGTERM')
   expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
   for (const one of now) expect(() => process.kill(one, 0)).toThrow(/ESRCH/)
-}, 180_000)
+}, 400_000)
 
 test('who ends while others still begin is replaced too', async () => {
   const options = ['-A', 'uneven.js', '--cluster', '2', '--port', '0', '--log-format', 'json']
@@ -89,7 +89,7 @@ test('who ends while others still begin is replaced too', async () => {
   await child.line(/process of the cluster is up/, { timeoutMs: 60_000 })
   process.kill(child.pid, 'SIGTERM')
   expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
-}, 180_000)
+}, 400_000)
 
 test('a reload does not end who still begins', async () => {
   const options = ['-A', 'waits.js', '--cluster', '2', '--port', '0', '--log-format', 'json']
@@ -103,7 +103,7 @@ test('a reload does not end who still begins', async () => {
   await child.line(/cluster is up/, { timeoutMs: 60_000 })
   process.kill(child.pid, 'SIGTERM')
   expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
-}, 180_000)
+}, 400_000)
 
 test('a stop while it begins is no failure', async () => {
   const child = lovage(['gateway', '--cluster', '2', '--port', '0', '--log-format', 'json'], { cwd: folder })
@@ -117,7 +117,7 @@ test('a cluster that cannot begin says so and ends', async () => {
   const { code, text } = await run(['gateway', '--cluster', '2', '--host', '192.0.2.1'], { cwd: folder })
   expect(code).toBe(1)
   expect(text).toContain('Cannot listen')
-}, 60_000)
+}, 120_000)
 
 test('a number of processes that is none is a wrong command line', async () => {
   expect((await run(['gateway', '--cluster', '0'], { cwd: folder })).code).toBe(2)

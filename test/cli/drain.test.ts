@@ -5,7 +5,7 @@ import { worker } from '../../src/worker/worker.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { run } from './lovage.ts'
 
-const PATIENT = { timeoutMs: 60_000, silenceMs: 10_000, say: () => {} }
+const PATIENT = { timeoutMs: 90_000, silenceMs: 20_000, say: () => {} }
 
 /** An app of two workers, whose tasks last until they are told to end. */
 async function site(
@@ -39,32 +39,32 @@ describeWith(['rabbitmq'], 'drained workers', () => {
 
   test(
     'finish what they have in hand and take nothing more; where that takes too long they read on',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const { app, begun, end, send } = await site(broker, 'slow')
       const nodes = ['one@slow', 'two@slow']
       const reads = async (): Promise<number> =>
-        Object.values(await app.control.inspect({ timeout: 5_000, limit: 2 }).activeQueues()).flat().length
+        Object.values(await app.control.inspect({ timeout: 20_000, limit: 2 }).activeQueues()).flat().length
       await send()
       await begun
-      const why = await drainNodes(app, nodes, { ...PATIENT, timeoutMs: 3_000 })
-      expect(why).toMatch(/^1 task in hand after 3 s; its queues are read again$/)
+      const why = await drainNodes(app, nodes, { ...PATIENT, timeoutMs: 5_000 })
+      expect(why).toMatch(/^1 task in hand after 5 s; its queues are read again$/)
       expect(await reads()).toBe(2)
       const giveUp = new AbortController()
       const given = drainNodes(app, nodes, { ...PATIENT, signal: giveUp.signal })
-      await expect.poll(reads, { timeout: 30_000 }).toBe(0)
+      await expect.poll(reads).toBe(0)
       giveUp.abort()
       expect(await given).toMatch(/ when told to give up; its queues are read again$/)
       expect(await reads()).toBe(2)
       const drained = drainNodes(app, nodes, PATIENT)
-      await expect.poll(reads, { timeout: 30_000 }).toBe(0)
+      await expect.poll(reads).toBe(0)
       end()
       expect(await drained).toBeUndefined()
       expect(await reads()).toBe(0)
     },
   )
 
-  test('the last that reads a queue in which work waits has a reason to stay', { timeout: 120_000 }, async () => {
+  test('the last that reads a queue in which work waits has a reason to stay', { timeout: 300_000 }, async () => {
     const { app, send, end } = await site(broker, 'last')
     for (let sent = 0; sent < 8; sent++) await send()
     expect(await reasonToStay(app, ['one@last'], 2_000)).toBeUndefined()

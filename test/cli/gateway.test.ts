@@ -28,7 +28,7 @@ test('--openapi prints the routes as a document, and ends', async () => {
   const { openapi, paths } = JSON.parse(text) as { openapi: string; paths: object }
   expect(openapi).toMatch(/^3\.1\./)
   expect(Object.keys(paths)).toEqual(expect.arrayContaining(['/sum/{x}']))
-}, 60_000)
+}, 120_000)
 
 test('--require-broker fails where there is none, and names it', async () => {
   const broker = `amqp://guest:secret@127.0.0.1:${await freePort()}/`
@@ -37,13 +37,13 @@ test('--require-broker fails where there is none, and names it', async () => {
   expect(code).toBe(1)
   expect(text).toContain(new URL(broker).port)
   expect(text).not.toContain('secret')
-}, 60_000)
+}, 120_000)
 
 test('--cert without --key is refused', async () => {
   const { code, text } = await run(['gateway', '--port', '0', '--cert', 'cert.pem'], { cwd: folder })
   expect(code).toBe(1)
   expect(text).toMatch(/tls.*must name two files/)
-}, 60_000)
+}, 120_000)
 
 describeWith(['openssl'], 'with a certificate', () => {
   test('--cert and --key answer over HTTPS', async () => {
@@ -64,5 +64,5 @@ describeWith(['openssl'], 'with a certificate', () => {
     expect(text).toBe('here')
     child.signal('SIGTERM')
     expect((await child.ended({ timeoutMs: 60_000 })).code).toBe(0)
-  }, 90_000)
+  }, 200_000)
 })

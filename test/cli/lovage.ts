@@ -42,7 +42,7 @@ export async function run(
 ): Promise<{ code: number | null; text: string }> {
   const child = lovage(args, options)
   try {
-    const { code } = await child.ended({ timeoutMs: 30_000 })
+    const { code } = await child.ended({ timeoutMs: 90_000 })
     return { code, text: child.lines.join('\n') }
   } finally {
     await child.kill()

@@ -5,7 +5,7 @@ import { startChild } from '../services/child.ts'
 import { temporaryFolder } from '../services/reaper.ts'
 import { lovage, ROOT, run, write } from './lovage.ts'
 
-const patience = { timeoutMs: 30_000, timeout: 30_000 }
+const patience = { timeoutMs: 60_000, timeout: 60_000 }
 
 /** A folder with a configuration whose processes are seen to run at once. */
 function place(programs: string): string {
@@ -28,7 +28,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-describe('lovage supervise', { timeout: 60_000 }, () => {
+describe('lovage supervise', { timeout: 300_000 }, () => {
   it('runs in the foreground until a signal, starts anew on SIGHUP and opens its log again on SIGUSR2', async () => {
     const folder = place(CAT)
     const child = lovage(['supervise', '-n'], { cwd: folder })

@@ -36,7 +36,7 @@ export default defineConfig({
 
 test(
   'lovage up keeps all processes of the configuration, and lovage ctl steers them',
-  { timeout: 240_000 },
+  { timeout: 500_000 },
   async () => {
     const port = await freePort()
     const folder = project({
@@ -80,7 +80,7 @@ test(
   },
 )
 
-test('what lives in the memory of one process cannot be several', { timeout: 60_000 }, async () => {
+test('what lives in the memory of one process cannot be several', { timeout: 120_000 }, async () => {
   const folder = project({
     'tasks.js': TASKS.replace('embedded://', 'memory://shop'),
     'lovage.config.js': "export default { app: './tasks.js' }",

@@ -42,4 +42,4 @@ it('lovage why says the reason, what to do and what shows it; its exit codes tel
   const away = await run(['why', id], { env })
   expect(away.text).toMatch(/BROKER_UNREACHABLE\n {2}next: /)
   expect(away.code).toBe(1)
-}, 120_000)
+}, 400_000)

@@ -84,7 +84,7 @@ describe('the options of a worker', () => {
   })
 })
 
-describe('lovage worker', { timeout: 60_000 }, () => {
+describe('lovage worker', { timeout: 200_000 }, () => {
   it('loads the modules of -I, and drops with --purge what waited', async () => {
     const cwd = project({
       'tasks.mjs': `
@@ -102,6 +102,6 @@ describe('lovage worker', { timeout: 60_000 }, () => {
     await child.line(/dropped from celery: 1/)
     await child.line(/more\.second/)
     child.signal('SIGTERM')
-    expect(await child.ended({ timeoutMs: 30_000 })).toMatchObject({ code: 0 })
+    expect(await child.ended({ timeoutMs: 60_000 })).toMatchObject({ code: 0 })
   })
 })

@@ -24,9 +24,9 @@ async function begin(waitMs: number, ...options: string[]) {
   return child
 }
 
-const patience = { timeoutMs: 30_000 }
+const patience = { timeoutMs: 60_000 }
 
-describe('lovage worker', { timeout: 60_000 }, () => {
+describe('lovage worker', { timeout: 200_000 }, () => {
   it('ends what runs on SIGTERM, and goes with exit code 0', async () => {
     const child = await begin(1_000)
     child.signal('SIGTERM')

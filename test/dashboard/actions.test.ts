@@ -11,7 +11,11 @@ import { asked, hosts, lets, schedules } from './fake-sources.ts'
 import { type Board, openBoard, PASSWORD, threeUsers, TOKEN, TOKENS } from './open-board.ts'
 
 const WORKER = 'w1@board'
-const LONG = { timeout: 30_000 }
+/** Asks that worker alone. */
+const ONE = { destination: WORKER, timeout: '60s' } as const
+/** Longest wait for what is to come, and for a test with several of them. */
+const WAIT = { timeout: 60_000 }
+const LONG = { timeout: 300_000 }
 
 let app: App
 let board: Board
@@ -45,14 +49,14 @@ describe('actions on workers', () => {
       ok: true,
       each: { [WORKER]: { ok: true } },
     })
-    const stats = await app.control.inspect({ destination: WORKER }).stats()
+    const stats = await app.control.inspect(ONE).stats()
     expect(stats[WORKER]).toMatchObject({ pool: { 'max-concurrency': 6 } })
     expect(await act('worker-shrink', { target: [WORKER] })).toMatchObject({ ok: true })
     expect(await act('worker-add-queue', { target: WORKER, queue: 'mail' })).toMatchObject({
       ok: true,
       text: expect.stringContaining('mail') as string,
     })
-    const queues = async () => (await app.control.inspect().activeQueues())[WORKER]?.map(({ name }) => name)
+    const queues = async () => (await app.control.inspect(ONE).activeQueues())[WORKER]?.map(({ name }) => name)
     expect(await queues()).toEqual(['celery', 'mail'])
     expect(await act('worker-cancel-queue', { target: WORKER, queue: 'mail' })).toMatchObject({ ok: true })
     expect(await queues()).toEqual(['celery'])
@@ -128,7 +132,7 @@ describe('actions on schedules and processes', () => {
       const job = (json.jobs as Job[]).find((each) => each.id === id)
       if (!job?.isOver) throw new Error('it is not over')
       return job
-    }, LONG)
+    }, WAIT)
   const shownOf = ({ items }: Job) => items.map(({ target, status, text }) => `${target} ${status} ${text}`)
 
   it('go one by one, and stop where one fails', async () => {
@@ -146,14 +150,14 @@ describe('actions on schedules and processes', () => {
           outcome: 'failed',
           text: 'restart 3 processes: 1 of 3 done',
         }),
-      LONG,
+      WAIT,
     )
   })
 
   it('can be cancelled', async () => {
     const target = ['web-01:a:slow', 'web-01:a:z']
     const { job } = await act('process', { target, verb: 'stop', atOnce: 1 })
-    await vi.waitFor(() => expect(lets).toHaveLength(1), LONG)
+    await vi.waitFor(() => expect(lets).toHaveLength(1), WAIT)
     expect(await act('job-cancel', { target: job as string })).toMatchObject({ ok: true })
     lets.pop()?.()
     expect(shownOf(await over(job as string))).toEqual(['web-01:a:slow done stoped', 'web-01:a:z cancelled null'])
@@ -175,12 +179,19 @@ describe('actions on schedules and processes', () => {
     const { json, headers } = await board.ask('/api/v1/processes/log?target=web-01:a:x&channel=stderr', {
       headers: as('vera'),
     })
-    expect(json).toEqual({ text: 'a:x stderr\npassword=***\n<script>alert(1)</script>\n', offset: 40, overflow: false })
+    const text = 'a:x stderr\npassword=***\n<script>alert(1)</script>\n'
+    expect(json).toEqual({ text, open: '', offset: 54, overflow: false })
     expect(headers['content-type']).toMatch(/^application\/json/)
     expect(headers['x-content-type-options']).toBe('nosniff')
-    expect(
-      (await board.ask('/api/v1/processes/log?target=web-01:a:x&offset=40', { headers: as('vera') })).json.text,
-    ).toBe('more\n')
+  })
+
+  it('give no piece of a log that begins behind the name of a secret', async () => {
+    const since = async (offset: number): Promise<unknown> => {
+      const query = `target=web-01:a:x&offset=${offset}`
+      return (await board.ask(`/api/v1/processes/log?${query}`, { headers: as('vera') })).json.text
+    }
+    expect(await since('a:x stdout\npassword='.length)).toBe('<script>alert(1)</script>\n')
+    expect(await since('a:x stdout\n'.length)).toBe('password=***\n<script>alert(1)</script>\n')
   })
 
   it.each([

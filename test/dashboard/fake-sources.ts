@@ -25,9 +25,9 @@ export const hosts: HostSource = {
       isError: name.endsWith(':bad'),
     }
   },
-  tail: async (_host, process, channel, offset) => ({
-    text: offset > 0 ? 'more\n' : `${process} ${channel}\npassword=hunter2\n<script>alert(1)</script>\n`,
-    offset: 40,
-    overflow: false,
-  }),
+  tail: async (_host, process, channel, offset, length) => {
+    const log = Buffer.from(`${process} ${channel}\npassword=hunter2\n<script>alert(1)</script>\n`)
+    const from = Math.min(log.length, Math.max(offset, log.length - length))
+    return { text: log.subarray(from).toString(), offset: log.length, overflow: log.length > offset + length }
+  },
 }

@@ -160,7 +160,7 @@ describe('logins', () => {
     } finally {
       await board.close()
     }
-  }, 20_000)
+  }, 120_000)
 
   it('neither hold longer nor keep people waiting because the clock was set back', () => {
     let monotonicMs = 0
@@ -199,7 +199,7 @@ describe('logins', () => {
     } finally {
       await board.close()
     }
-  }, 30_000)
+  }, 120_000)
 })
 
 describe('actions', () => {
@@ -214,7 +214,7 @@ describe('actions', () => {
     } finally {
       await board.close()
     }
-  }, 20_000)
+  }, 120_000)
 })
 
 describe('large fleets and batches', () => {

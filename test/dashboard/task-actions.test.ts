@@ -6,7 +6,9 @@ import { deadLetter } from '../../src/broker/dead-letters.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
 import { type Board, openBoard } from './open-board.ts'
 
-const LONG = { timeout: 40_000 }
+/** Longest wait for what is to come, and for a test with several of them. */
+const WAIT = { timeout: 60_000 }
+const LONG = { timeout: 300_000 }
 const XSS = '<img src=x onerror=alert(1)>'
 
 let app: App
@@ -37,7 +39,7 @@ afterAll(async () => {
 const send = async (name: string, args: unknown[] = [], kwargs = {}) => (await app.sendTask(name, args, kwargs)).id
 const act = async (name: string, body: unknown) => (await board.post(`/api/v1/actions/${name}`, body)).json
 const known = (id: string, state: string) =>
-  vi.waitFor(async () => expect((await board.ask(`/api/v1/tasks/${id}`)).json).toMatchObject({ state }), LONG)
+  vi.waitFor(async () => expect((await board.ask(`/api/v1/tasks/${id}`)).json).toMatchObject({ state }), WAIT)
 
 it('sends a task again as it was, or with other arguments', LONG, async () => {
   const id = await send('shop.note', [1], { more: { a: [1.5, "it's"] } })
@@ -47,10 +49,10 @@ it('sends a task again as it was, or with other arguments', LONG, async () => {
     text: expect.stringMatching(/sent again as [\da-f-]{36}/) as string,
     each: { [id]: { ok: true } },
   })
-  await vi.waitFor(() => expect(seen).toHaveLength(2), LONG)
+  await vi.waitFor(() => expect(seen).toHaveLength(2), WAIT)
   expect(seen[1]).toEqual(seen[0])
   expect(await act('task-retry', { target: id, args: ['other'] })).toMatchObject({ ok: true })
-  await vi.waitFor(() => expect(seen[2]).toEqual(['other', { a: [1.5, "it's"] }]), LONG)
+  await vi.waitFor(() => expect(seen[2]).toEqual(['other', { a: [1.5, "it's"] }]), WAIT)
 })
 
 it('does not send it with what is not known whole, or not shown', LONG, async () => {
@@ -105,7 +107,7 @@ it('acts on all that a filter matches, if they are no more than were confirmed',
   expect(await act('tasks', { ...batch, count: 9, target: 'state:(' })).toMatchObject({ code: 'FILTER_INVALID' })
   const count = seen.length
   expect(await act('tasks', { ...batch, count: 2 })).toMatchObject({ ok: true, job: expect.any(String) as string })
-  await vi.waitFor(() => expect(seen).toHaveLength(count + 2), LONG)
+  await vi.waitFor(() => expect(seen).toHaveLength(count + 2), WAIT)
 })
 
 it('tells what anybody may have written as data alone', LONG, async () => {
@@ -114,7 +116,7 @@ it('tells what anybody may have written as data alone', LONG, async () => {
   await known(failed, 'FAILURE')
   await vi.waitFor(
     async () => expect((await board.ask(`/api/v1/tasks/${id}`)).json).toMatchObject({ name: `shop.${XSS}` }),
-    LONG,
+    WAIT,
   )
   for (const path of [
     '/api/v1/tasks',

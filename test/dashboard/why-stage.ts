@@ -126,7 +126,7 @@ export class Stage {
   /** The answer, when its first reason is the one that is awaited; the last one where it never is. */
   async why(id: string, wanted: string, options: WhyOptions = {}, text = /./): Promise<Why> {
     let why: Why | undefined
-    for (const endMs = systemClock.now() + 20_000; ;) {
+    for (const endMs = systemClock.now() + 60_000; ;) {
       why = await explain(this.app, id, { nodes: this.nodes, timeoutMs: 5_000, ...options })
       const [first] = why.reasons
       if ((first?.code === wanted && text.test(first.text)) || systemClock.now() > endMs) return why

@@ -23,7 +23,7 @@ describe('the example with queries that block', () => {
     await child.line('Ctrl-C stops it', { timeoutMs: 60_000 })
     // The first ones have the processes started.
     await Promise.all([1, 2].map((key) => fetch(`${base}/query?key=${key}`).then((answer) => answer.text())))
-  }, 90_000)
+  }, 150_000)
   afterAll(() => child.kill())
 
   /** Asks for a query, and behind it for the quick page: the order in which they are answered. */
@@ -40,9 +40,9 @@ describe('the example with queries that block', () => {
 
   it('answers the quick page first while a task runs the query', async () => {
     expect(await order('/query?key=a')).toEqual(['quick', 'query'])
-  }, 60_000)
+  }, 150_000)
 
   it('answers it behind the query where the gateway runs that itself', async () => {
     expect(await order('/naive?key=a')).toEqual(['query', 'quick'])
-  }, 60_000)
+  }, 150_000)
 })

@@ -37,7 +37,7 @@ export async function actOnTasks(fleet: Fleet, hand: Hand): Promise<void> {
     await hand.sees('task-revoked')
     await expect.poll(() => fleet.asked(worker, (inspect) => inspect.active()), PATIENCE).toEqual([])
   }
-  expect(fleet.ran(OURS, 'let go')).toBe(1)
+  await expect.poll(() => fleet.ran(OURS, 'let go'), PATIENCE).toBe(1)
 }
 
 /** What waits where nobody reads it, and what ended in the dead letters. */
@@ -67,7 +67,7 @@ export async function actOnQueues(fleet: Fleet, hand: Hand): Promise<void> {
   await hand.sees('Dead letters: 1')
   await hand.act('Drop all…', 'Drop', { Type: 'mail' })
   await hand.sees('Dead letters: none')
-  expect(await fleet.depth('mail.dead')).toBe(0)
+  await expect.poll(() => fleet.depth('mail.dead'), PATIENCE).toBe(0)
 
   await hand.act('Purge…', 'Purge', { Type: 'mail' })
   await expect.poll(() => fleet.depth('mail'), PATIENCE).toBe(0)

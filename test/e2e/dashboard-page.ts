@@ -81,11 +81,15 @@ export class Hand {
     await dialog.waitFor({ state: 'detached' }).catch(async () => {
       throw new Error(`${verb} is not done: ${await dialog.innerText()}`)
     })
-    const said = page.locator('.toast').last()
-    await said.waitFor()
-    const text = (await said.innerText()).trim()
-    await said.getByRole('button', { name: 'Close message' }).click()
-    return text
+    // Read and closed in one: it goes by itself some seconds later.
+    return page
+      .locator('.toast')
+      .last()
+      .evaluate((toast) => {
+        const text = toast.innerText.trim()
+        toast.querySelector('button')?.click()
+        return text
+      })
   }
 
   async close(): Promise<void> {

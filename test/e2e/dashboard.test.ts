@@ -7,7 +7,7 @@ import { actOnProcesses, actOnQueues, actOnSchedules, actOnTasks, actOnWorkers }
 import { Hand } from './dashboard-page.ts'
 import { Fleet, HOSTS, OURS, PATIENCE, SPARE, THEIRS } from './dashboard-scene.ts'
 
-const LONG = 150_000
+const LONG = 400_000
 
 describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the dashboard of a real fleet', () => {
   let browser: Browser
@@ -16,10 +16,11 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
   })
   afterAll(() => browser?.close())
 
-  describeWith(['rabbitmq'], 'over RabbitMQ', () => board(() => brokerUrl(import.meta.url)))
-  describeWith(['redis'], 'over Redis', () => board(async (redis) => redis.url(0)))
+  describeWith(['rabbitmq'], 'over RabbitMQ', () => board(() => brokerUrl(import.meta.url), true))
+  describeWith(['redis'], 'over Redis', () => board(async (redis) => redis.url(0), false))
 
-  function board(brokerOf: Parameters<typeof Fleet.start>[0]): void {
+  /** @param isExamined whether axe looks at each page: over one broker, because it takes long and pages know none */
+  function board(brokerOf: Parameters<typeof Fleet.start>[0], isExamined: boolean): void {
     let fleet: Fleet
     let hand: Hand
 
@@ -60,7 +61,7 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
       ]
       for (const [path, ...there] of pages) {
         await hand.go(path, ...there)
-        expect.soft({ path, violations: await hand.violations() }).toEqual({ path, violations: [] })
+        if (isExamined) expect.soft({ path, violations: await hand.violations() }).toEqual({ path, violations: [] })
       }
       expect(hand.faults).toEqual([])
     })
@@ -92,16 +93,18 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
       const { page } = hand
       const before = fleet.app.sendTask('shop.note', ['before the kill'])
       await hand.go('/tasks?q=name%3Ashop.note', 'before the kill')
+      await hand.go(`/tasks/${before.id}`, 'task-succeeded')
       const held = fleet.app.sendTask('py.note', ['also before'], {}, { queue: 'py' })
       await hand.go(`/tasks/${held.id}`, 'task-received')
       await hand.go('/workers', THEIRS)
-      // What was heard is on disk a second later.
-      await expect.poll(() => fleet.isWritten(before.id), PATIENCE).toBe(true)
+      // What was heard is on disk a second later, and what was heard before it.
+      await expect.poll(() => fleet.isWritten(held.id), PATIENCE).toBe(true)
       await fleet.killDashboard()
       await page.locator('.banner', { hasText: 'Reconnecting…' }).waitFor()
       await page.locator('#main .stale', { hasText: 'the connection to the dashboard is lost' }).waitFor()
-      await fleet.startDashboard()
-      await page.locator('.toast', { hasText: 'Reconnected: what you see is live again.' }).waitFor()
+      // It is said for some seconds only, and perhaps before the dashboard has said that it is there.
+      const toast = page.locator('.toast', { hasText: 'Reconnected: what you see is live again.' })
+      await Promise.all([toast.waitFor(), fleet.startDashboard()])
       await page.locator('.banner').waitFor({ state: 'detached' })
       await hand.go('/tasks?q=name%3Ashop.note', 'before the kill')
       await hand.go(`/tasks/${before.id}`, 'before the kill', 'task-received')
@@ -126,9 +129,9 @@ describeWith(['rabbitmq', 'redis', 'celery', 'supervisor', 'chromium'], 'the das
     it('lets a worker that is gone leave pages and metrics', { timeout: LONG }, async () => {
       await hand.go('/workers', THEIRS)
       await expect.poll(() => hand.page.locator('#main', { hasText: SPARE }).count(), PATIENCE).toBe(0)
-      const metrics = await (await fetch(`${fleet.url}/metrics`)).text()
-      expect(metrics).toContain(THEIRS)
-      expect(metrics).not.toContain(SPARE)
+      const metrics = async () => (await fetch(`${fleet.url}/metrics`)).text()
+      await expect.poll(metrics, PATIENCE).not.toContain(SPARE)
+      expect(await metrics()).toContain(THEIRS)
     })
   }
 })

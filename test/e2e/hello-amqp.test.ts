@@ -10,12 +10,16 @@ const READY = 'Ctrl-C stops it'
 
 /** What takes long says which process it runs in, so that a test can end just that one. */
 const SLOW = {
-  'tasks.ts': `import { setTimeout as sleep } from 'node:timers/promises'
+  'tasks.ts': `import { existsSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { lovage } from 'lovage'
 export const app = lovage('slow', { defaultQueue: 'slow' })
 export const query = app.task('slow.query', async (key: string) => {
+  // Who runs it first never ends it.
+  const isFirst = !existsSync('begun')
+  writeFileSync('begun', '')
   console.log('began ' + key + ' in ' + process.pid)
-  await sleep(Number(process.env['SLOW_MS']))
+  if (isFirst) await sleep(600_000)
   return key
 })
 `,
@@ -38,10 +42,10 @@ describeWith(['rabbitmq'], 'the hello example over RabbitMQ, gateway and two wor
   beforeAll(async () => {
     const port = await freePort()
     base = `http://127.0.0.1:${port}`
-    const env = { LOVAGE_BROKER_URL: await brokerUrl(import.meta.url), HELLO_LOOKUP_MS: '2000', HELLO_PAGE_MS: '20' }
+    const env = { LOVAGE_BROKER_URL: await brokerUrl(import.meta.url), HELLO_LOOKUP_MS: '2000', HELLO_PAGE_MS: '150' }
     children.push(lovage(['gateway', '--config', HELLO, '--port', String(port)], { env }))
     for (const name of ['one', 'two']) children.push(lovage(['worker', '--config', HELLO, '-n', `${name}@%h`], { env }))
-    await Promise.all(children.map((child) => child.line(READY, { timeoutMs: 30_000 })))
+    await Promise.all(children.map((child) => child.line(READY, { timeoutMs: 90_000 })))
   })
   afterAll(async () => {
     await Promise.all(children.map((child) => child.kill()))
@@ -84,10 +88,10 @@ describeWith(['rabbitmq'], 'the hello example over RabbitMQ, gateway and two wor
     expect(await two?.line(/hello\.add\[.*\] done/)).toContain('queue')
   })
 
-  it('answers /i_want_you_now while 200 clients wait for a slow lookup', { timeout: 60_000 }, async () => {
+  it('answers /i_want_you_now while 200 clients wait for a slow lookup', { timeout: 150_000 }, async () => {
     const now = (): Promise<string> => fetch(`${base}/i_want_you_now`).then((response) => response.text())
     for (let warm = 0; warm < 100; warm++) await now()
-    const alone = await times(300, now)
+    const alone = await times(now, (nth) => nth < 300)
 
     let answered = 0
     const lookups = Array.from({ length: 200 }, async (_, nth) => {
@@ -95,8 +99,7 @@ describeWith(['rabbitmq'], 'the hello example over RabbitMQ, gateway and two wor
       answered++
       return response.text()
     })
-    const during = await times(300, now)
-    const answeredMeanwhile = answered
+    const during = await times(now, () => answered === 0)
     const results = await Promise.all(lookups)
 
     const [p99Alone, p99During] = [p99(alone), p99(during)]
@@ -104,10 +107,8 @@ describeWith(['rabbitmq'], 'the hello example over RabbitMQ, gateway and two wor
       `/i_want_you_now: p99 ${p99Alone.toFixed(1)} ms alone, ${p99During.toFixed(1)} ms while 200 clients wait for lookups`,
     )
     expect(results).toEqual(Array.from({ length: 200 }, (_, nth) => `{"results":{"key":"${nth}","found":true}}`))
-    // Otherwise it was not measured beside them.
-    expect(answeredMeanwhile).toBeLessThan(200)
-    // The lookups take 2 s: whoever had to wait for one would be far beyond this, on the noisiest machine.
-    expect(p99During).toBeLessThan(500)
+    // All but the last of them were answered before any of the lookups was: whoever has to wait behind one is not.
+    expect(during.length).toBeGreaterThan(5)
   })
 
   it('stops each process with exit code 0', async () => {
@@ -122,29 +123,30 @@ describeWith(['rabbitmq'], 'kill -9 of a worker in the middle of a task', () => 
     await Promise.all(children.map((child) => child.kill()))
   })
 
-  it('lets another worker run it, and the HTTP client has its answer', { timeout: 60_000 }, async () => {
+  it('lets another worker run it, and the HTTP client has its answer', { timeout: 200_000 }, async () => {
     const cwd = project(SLOW)
     const port = await freePort()
-    const env = { LOVAGE_BROKER_URL: await brokerUrl(import.meta.url), SLOW_MS: '1000' }
+    const env = { LOVAGE_BROKER_URL: await brokerUrl(import.meta.url) }
     const gateway = lovage(['gateway', '--port', String(port)], { cwd, env })
     const one = lovage(['worker', '-n', 'one'], { cwd, env })
     const two = lovage(['worker', '-n', 'two'], { cwd, env })
     children.push(gateway, one, two)
-    await Promise.all(children.map((child) => child.line(READY, { timeoutMs: 30_000 })))
+    await Promise.all(children.map((child) => child.line(READY, { timeoutMs: 90_000 })))
 
     const answer = fetch(`http://127.0.0.1:${port}/query?key=precious`).then((response) => response.text())
     const first = await Promise.any([one, two].map((worker) => worker.line('began precious').then(() => worker)))
     const other = first === one ? two : one
     await first.kill()
 
-    expect(await other.line('began precious', { timeoutMs: 20_000 })).toContain(`in ${other.pid}`)
+    expect(await other.line('began precious', { timeoutMs: 60_000 })).toContain(`in ${other.pid}`)
     expect(await answer).toBe('{"results":"precious"}')
   })
 })
 
-async function times(count: number, call: () => Promise<unknown>): Promise<number[]> {
+/** How long each call takes, one after the other as long as they go on. */
+async function times(call: () => Promise<unknown>, goesOn: (nth: number) => boolean): Promise<number[]> {
   const tookMs: number[] = []
-  for (let nth = 0; nth < count; nth++) {
+  for (let nth = 0; goesOn(nth); nth++) {
     const startedMs = performance.now()
     await call()
     tookMs.push(performance.now() - startedMs)

@@ -20,6 +20,11 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
 }
 
+/** Presses two keys, the second of which must come soon after the first: neither waits for what the page does of it. */
+export async function pressBoth(page: Page, first: string, second: string): Promise<void> {
+  await Promise.all([page.keyboard.press(first), page.keyboard.press(second)])
+}
+
 /** A page whose faults are kept: errors of its scripts, of its console, and requests to anywhere else. */
 export async function openPage(
   browser: Browser,
@@ -32,7 +37,7 @@ export async function openPage(
     hasTouch: size === 'phone',
   })
   const page = await context.newPage()
-  page.setDefaultTimeout(20_000)
+  page.setDefaultTimeout(30_000)
   const faults: string[] = []
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
   page.on('console', (message) => {

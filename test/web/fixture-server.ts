@@ -58,6 +58,7 @@ export class FixtureServer {
   #isLoggedIn = false
   #server: Server | undefined
   #open = new Set<ServerResponse>()
+  #isGone = false
   #port = 0
   #id = 0
   readonly #folder: string
@@ -73,19 +74,34 @@ export class FixtureServer {
 
   async start(): Promise<void> {
     const server = createServer((request, response) => void this.#serve(request, response))
+    server.on('connection', (socket) => this.#isGone && socket.destroy())
     this.#server = server
-    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     this.#port = (server.address() as AddressInfo).port
   }
 
-  /** As if the process was killed. It can be started again, at the same port. */
   async stop(): Promise<void> {
     const server = this.#server
     if (!server) return
-    this.#server = undefined
-    this.#open.clear()
-    server.closeAllConnections()
+    this.leave()
     await new Promise((resolve) => server.close(resolve))
+  }
+
+  /** As if the process was killed. It keeps its port, which somebody else may take otherwise, and hangs up on everybody. */
+  leave(): void {
+    this.#isGone = true
+    this.#open.clear()
+    this.#server?.closeAllConnections()
+  }
+
+  /** As if it was started again. */
+  comeBack(): void {
+    this.#isGone = false
+  }
+
+  /** What the stream that was opened last tells of: a page takes one of its topics when it has been given the first of it. */
+  streamed(): string | null | undefined {
+    return this.streams.at(-1)?.url.searchParams.get('topics')
   }
 
   /** Sends an event to every tab that listens. */

@@ -45,18 +45,27 @@ describe('how long tasks waited', () => {
 })
 
 describe('a log', () => {
-  it('grows by pieces that end in the middle of a line', () => {
+  it('grows by lines, of which the last may not be ended', () => {
     let log = EMPTY_LOG
-    for (const piece of ['one\ntw', 'o', '\nthree\n', '', 'four']) log = grown(log, piece)
-    expect(log).toEqual({ lines: ['one', 'two', 'three', 'four'], isOpen: true, dropped: 0 })
+    for (const [text, open] of [
+      ['one\n', 'tw'],
+      ['', 'two '],
+      ['two\n\nthree\n', ''],
+      ['', 'four'],
+    ] as const) {
+      log = grown(log, text, open)
+    }
+    expect(log).toEqual({ lines: ['one', 'two', '', 'three'], open: 'four', dropped: 0 })
   })
   it('keeps its end, and says how much it has let go', () => {
-    const log = grown(grown(EMPTY_LOG, 'first\n'), 'x\n'.repeat(MOST_LINES + 9))
+    const log = grown(grown(EMPTY_LOG, 'first\n', ''), 'x\n'.repeat(MOST_LINES + 9), '')
     expect(log.lines).toHaveLength(MOST_LINES)
     expect(log.dropped).toBe(10)
   })
   it('cuts a line that would fill the page', () => {
-    expect(grown(EMPTY_LOG, 'x'.repeat(100_000)).lines[0]?.length).toBeLessThan(5_000)
+    const long = 'x'.repeat(100_000)
+    const { lines, open } = grown(EMPTY_LOG, `${long}\n`, long)
+    for (const line of [...lines, open]) expect(line.length).toBeLessThan(5_000)
   })
   it('is read in its colours, and without where there is no reader yet', async () => {
     const line = '14:02 \u001b[1;31mERROR\u001b[0m <b>no</b> \u001b[2Jtable'

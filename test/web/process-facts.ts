@@ -117,5 +117,5 @@ const LOG = [
 /** What `GET processes/log` answers: all of it at first, then what has come since, which is nothing. */
 export function log(params: URLSearchParams): LogPiece {
   const text = params.get('channel') === 'stderr' ? LOG.replaceAll('INFO', 'NOTE') : LOG
-  return { text: params.has('offset') ? '' : text, offset: text.length, overflow: false }
+  return { text: params.has('offset') ? '' : text, open: '', offset: text.length, overflow: false }
 }

@@ -17,7 +17,7 @@ describe('the pages, as they are built', () => {
   beforeAll(async () => {
     await buildPages(folder)
     page = readFileSync(join(folder, 'index.html'), 'utf8')
-  }, 60_000)
+  }, 180_000)
 
   it('weigh little before the first of them is seen', () => {
     const scripts = named(/(?:src|href)="(\/[^"]+\.js)"/g)

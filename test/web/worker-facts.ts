@@ -127,11 +127,11 @@ export function worker(now: number, name: string): WorkerDetail | undefined {
       ...found,
       prefetch: 16,
       tasks: [
-        { name: 'mail.render', rateLimit: null, timeLimit: '30s' },
-        { name: 'mail.send', rateLimit: '100/m', timeLimit: '60s' },
-        { name: 'mail.unsubscribe', rateLimit: null, timeLimit: null },
-        { name: 'shop.add', rateLimit: null, timeLimit: null },
-        { name: HARMFUL, rateLimit: null, timeLimit: null },
+        { name: 'mail.render', rateLimit: null, timeLimitMs: 30_000, softTimeLimitMs: 20_000 },
+        { name: 'mail.send', rateLimit: '100/m', timeLimitMs: 60_000, softTimeLimitMs: null },
+        { name: 'mail.unsubscribe', rateLimit: null, timeLimitMs: null, softTimeLimitMs: null },
+        { name: 'shop.add', rateLimit: null, timeLimitMs: null, softTimeLimitMs: null },
+        { name: HARMFUL, rateLimit: null, timeLimitMs: null, softTimeLimitMs: null },
       ],
       stats: {
         clock: '481022',

@@ -255,7 +255,10 @@ describe('commands', () => {
     const stuck = (): Promise<unknown> => bench.app.sendTask('wait', ['slow']).get({ timeout: '60s' })
     await ask('time_limit', { task_name: 'wait', hard: 0.05, soft: null })
     await expect(stuck()).rejects.toMatchObject({ excType: 'TimeLimitExceeded' })
+    const told = (): Promise<unknown> => ask('registered', { taskinfoitems: ['time_limit', 'soft_time_limit'] })
+    expect(await told()).toContain('wait [time_limit=0.05]')
     await ask('time_limit', { task_name: 'wait', hard: null, soft: null })
+    expect(await told()).toContain('wait')
   })
 
   test('end tasks by their stamps', async () => {

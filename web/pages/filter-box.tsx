@@ -1,5 +1,5 @@
 import { Search, X } from 'lucide-preact'
-import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import type { Refusal } from '../live/fetching.ts'
 import { useKeys, type Shortcut } from '../shell/keys.ts'
 
@@ -20,7 +20,7 @@ export function FilterBox({
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const told = useRef(q)
   const message = useId()
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A facet or the way back has changed it; what is being typed stays.
     if (q !== told.current) setText(q)
     told.current = q

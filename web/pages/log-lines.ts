@@ -12,29 +12,26 @@ const LONGEST_LINE = 4_000
 /** The end of a log, as it grows. */
 export interface LogText {
   readonly lines: readonly string[]
-  /** The last line has no end yet. */
-  readonly isOpen: boolean
+  /** The last line, as far as it is written. */
+  readonly open: string
   /** Lines that are not kept any more. */
   readonly dropped: number
 }
 
-export const EMPTY_LOG: LogText = { lines: [], isOpen: false, dropped: 0 }
+export const EMPTY_LOG: LogText = { lines: [], open: '', dropped: 0 }
 
-/** The log and what has been written since. */
-export function grown(log: LogText, text: string): LogText {
-  if (text === '') return log
+/** The log, whole lines that have been written since, and what is written of one more. */
+export function grown(log: LogText, text: string, open: string): LogText {
+  if (text === '' && open === log.open) return log
   const pieces = text.split('\n')
-  const isOpen = pieces.at(-1) !== ''
-  if (!isOpen) pieces.pop()
-  const lines = [...log.lines]
-  if (log.isOpen && pieces.length > 0) lines[lines.length - 1] = `${lines.at(-1)}${pieces.shift()}`
-  for (const piece of pieces) lines.push(piece)
+  if (pieces.at(-1) === '') pieces.pop()
+  const lines = [...log.lines, ...pieces.map(shortened)]
   const tooMany = Math.max(0, lines.length - MOST_LINES)
-  return {
-    lines: lines.slice(tooMany).map((line) => (line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line)),
-    isOpen,
-    dropped: log.dropped + tooMany,
-  }
+  return { lines: lines.slice(tooMany), open: shortened(open), dropped: log.dropped + tooMany }
+}
+
+function shortened(line: string): string {
+  return line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line
 }
 
 /** Reads colours; where they cannot be read yet, lines are shown without. */

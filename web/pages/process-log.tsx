@@ -38,7 +38,7 @@ function useLog(target: string, channel: Channel, isFollowed: boolean): Followin
         offset.current = piece.offset
         setProblem(null)
         setLog((before) =>
-          grown(isFresh ? EMPTY_LOG : before, piece.overflow && !isFresh ? `…\n${piece.text}` : piece.text),
+          grown(isFresh ? EMPTY_LOG : before, piece.overflow && !isFresh ? `…\n${piece.text}` : piece.text, piece.open),
         )
       } catch (error) {
         if (ended.signal.aborted) return
@@ -111,7 +111,8 @@ export function ProcessLog({ target, onClose }: ProcessLogProps) {
     if (isFollowed && box) box.scrollTop = box.scrollHeight
   }, [log, isFollowed])
   const wanted = find.toLowerCase()
-  const shown = wanted === '' ? log.lines : log.lines.filter((line) => line.toLowerCase().includes(wanted))
+  const lines = log.open === '' ? log.lines : [...log.lines, log.open]
+  const shown = wanted === '' ? lines : lines.filter((line) => line.toLowerCase().includes(wanted))
   return (
     <section class="log" aria-label={`Log of ${target}`}>
       <header>
@@ -136,7 +137,7 @@ export function ProcessLog({ target, onClose }: ProcessLogProps) {
         />
         {wanted !== '' && (
           <span class="faint">
-            {shown.length} of {log.lines.length} lines
+            {shown.length} of {lines.length} lines
           </span>
         )}
         {mayAct('process') && (
@@ -152,7 +153,7 @@ export function ProcessLog({ target, onClose }: ProcessLogProps) {
       {/* Keyboards scroll it too. */}
       <div class="lines" ref={end} tabIndex={0} role="log" aria-label="Lines" aria-live="off">
         {log.dropped > 0 && <p class="faint">{log.dropped} earlier lines are not shown</p>}
-        {log.lines.length === 0 && problem === null && <p class="faint">Nothing is written here yet.</p>}
+        {lines.length === 0 && problem === null && <p class="faint">Nothing is written here yet.</p>}
         {shown.map((line, index) => (
           <div key={log.dropped + index}>
             {marked(paint(line), wanted).map(({ text, look, isHit }) =>

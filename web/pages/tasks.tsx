@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { TaskList, TaskRow } from '../../src/dashboard/api.ts'
 import { serverNow } from '../live/clock.ts'
 import { may } from '../live/fetching.ts'
+import { actNow } from '../parts/confirm.tsx'
 import { Histogram } from '../parts/histogram.tsx'
 import { JobProgress } from '../parts/job-progress.tsx'
 import { count, duration, many, shortId } from '../parts/numbers.ts'
@@ -144,7 +145,7 @@ export default function Tasks() {
           onBrush={(fromMs, toMs) => filter(narrowed(q, fromMs, toMs, serverNow()))}
         />
       )}
-      {job !== undefined && <JobProgress id={job} />}
+      {job !== undefined && <JobProgress id={job} onCancel={() => void actNow('job-cancel', { target: job })} />}
       {list && chosen.size > 0 && (
         <Bulk
           key={q}

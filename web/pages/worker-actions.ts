@@ -98,15 +98,19 @@ export const rateLimit = (names: readonly string[], task: string, now: string | 
     ({ rate }) => ({ target: target(names), task, rate: rate?.trim() || '0' }),
   )
 
-export const timeLimit = (names: readonly string[], task: string) =>
+const SECONDS = 'seconds; nothing: none'
+const secondsOf = (ms: number | null): string => (ms === null ? '' : String(ms / 1_000))
+
+/** Both are set at once, so that what stands now is filled in. */
+export const timeLimit = (names: readonly string[], task: string, softMs: number | null, hardMs: number | null) =>
   confirmAct(
     {
       title: `Time limits of ${task}`,
       text: `At the soft limit the task is told, at the hard one it is ended; on ${whom(names)}, for tasks that start from now on.`,
       verb: 'Set limits',
       fields: [
-        { name: 'soft', label: 'Soft', type: 'text', value: '', hint: 'seconds; nothing: none', check: secondsLike },
-        { name: 'hard', label: 'Hard', type: 'text', value: '', hint: 'seconds; nothing: none', check: secondsLike },
+        { name: 'soft', label: 'Soft', type: 'text', value: secondsOf(softMs), hint: SECONDS, check: secondsLike },
+        { name: 'hard', label: 'Hard', type: 'text', value: secondsOf(hardMs), hint: SECONDS, check: secondsLike },
       ],
     },
     'worker-time-limit',

@@ -217,7 +217,7 @@ function Limits({ worker, act }: { worker: WorkerDetail; act: Act }) {
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ name, rateLimit, timeLimit }) => (
+            {rows.map(({ name, rateLimit, timeLimitMs, softTimeLimitMs }) => (
               <tr key={name}>
                 <th scope="row">
                   <a href={tasksHref({ name })}>{name}</a>
@@ -232,8 +232,10 @@ function Limits({ worker, act }: { worker: WorkerDetail; act: Act }) {
                 <td>
                   <Limit
                     label={`Time limits of ${name}`}
-                    value={timeLimit}
-                    {...(isAllowed ? { change: () => act(actions.timeLimit([worker.name], name)) } : {})}
+                    value={limitWords(softTimeLimitMs, timeLimitMs)}
+                    {...(isAllowed
+                      ? { change: () => act(actions.timeLimit([worker.name], name, softTimeLimitMs, timeLimitMs)) }
+                      : {})}
                   />
                 </td>
               </tr>
@@ -244,6 +246,11 @@ function Limits({ worker, act }: { worker: WorkerDetail; act: Act }) {
       {worker.tasks.length === 0 && <p class="faint">It has not told which.</p>}
     </Panel>
   )
+}
+
+function limitWords(softMs: number | null, hardMs: number | null): string | null {
+  const words = [softMs === null ? [] : `soft ${duration(softMs)}`, hardMs === null ? [] : duration(hardMs)].flat()
+  return words.length === 0 ? null : words.join(', ')
 }
 
 function Limit({ label, value, change }: { label: string; value: string | null; change?: () => void }) {

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { X } from 'lucide-preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface Opened {
   onClose(): void
@@ -16,7 +16,7 @@ interface ModalProps extends Opened {
 export function Modal({ title, children, onClose, tone }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
-  useEffect(() => {
+  useLayoutEffect(() => {
     const { current } = dialog
     current?.showModal()
     return () => current?.close()

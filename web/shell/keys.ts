@@ -1,5 +1,5 @@
 // Keys: `g t` and the like everywhere, what a page adds while it is shown, and none of it while somebody types.
-import { useEffect } from 'preact/hooks'
+import { useLayoutEffect } from 'preact/hooks'
 
 export interface Shortcut {
   /** `/`, `j`, `Enter`, `g o`, `ctrl+k`. */
@@ -9,8 +9,8 @@ export interface Shortcut {
   run(event: KeyboardEvent): void
 }
 
-/** How long the second key of two may take. */
-const SEQUENCE_MS = 1_200
+/** How long the second key of two may take: whoever looks for it on the keyboard finds it in that time. */
+const SEQUENCE_MS = 5_000
 
 /** The newest first, so that what is on top answers. */
 const layers: (readonly Shortcut[])[] = []
@@ -51,9 +51,9 @@ addEventListener('keydown', (event) => {
   }
 })
 
-/** Adds shortcuts while the component is shown. */
+/** Adds shortcuts while the component is shown. They answer from its first picture on, not from some time after it. */
 export function useKeys(shortcuts: readonly Shortcut[]): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     layers.unshift(shortcuts)
     return () => {
       layers.splice(layers.indexOf(shortcuts), 1)

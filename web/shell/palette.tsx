@@ -1,7 +1,7 @@
 // Ctrl K: goes to a page, to a task by its id, or to the tasks that match a filter.
 import { signal } from '@preact/signals'
 import { useLocation } from 'preact-iso'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { PLACES } from './places.ts'
 import { isPaused } from '../live/stream.ts'
 import { openHelp } from './help.tsx'
@@ -62,7 +62,8 @@ function OpenPalette() {
   const choices = choicesFor(text, route)
   const chosen = Math.min(at, choices.length - 1)
 
-  useEffect(() => dialog.current?.showModal(), [])
+  // Before anything else is typed, which is meant for it.
+  useLayoutEffect(() => dialog.current?.showModal(), [])
   const close = (): void => {
     isOpen.value = false
   }

@@ -9,6 +9,8 @@ const OFTEN = ['stats', 'active', 'reserved', 'scheduled', 'active_queues'] as c
 /** What they are asked once, and when somebody opens the page of one. */
 const SELDOM = ['registered', 'conf'] as const
 
+const TOLD_OF_TASKS = ['rate_limit', 'time_limit', 'soft_time_limit']
+
 type Question = (typeof OFTEN)[number] | (typeof SELDOM)[number]
 
 /** Workers that are asked by name; of more than that all are asked, and waited for. */
@@ -63,7 +65,7 @@ export class WorkerAnswers {
     const inspect = this.#app.control.inspect({ ...named, timeout: TIMEOUT_MS })
     const asked = questions.map(async (question) => {
       const given = question === 'active' ? { safe: true } : {}
-      const items = question === 'registered' ? { taskinfoitems: ['rate_limit', 'time_limit'] } : given
+      const items = question === 'registered' ? { taskinfoitems: TOLD_OF_TASKS } : given
       const replies = await inspect.ask(question, items)
       for (const [worker, value] of Object.entries(replies)) this.#keep(worker, question, value)
     })

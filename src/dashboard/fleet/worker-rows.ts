@@ -92,7 +92,12 @@ function registeredOf(value: unknown): WorkerDetail['tasks'] {
         const found = new RegExp(`(?:^| )${key}=(\\S+)`).exec(items)?.[1] ?? null
         return found === 'None' || found === 'null' ? null : found
       }
-      return { name, rateLimit: item('rate_limit'), timeLimit: item('time_limit') }
+      const ms = (key: string): number | null => {
+        const seconds = Number(item(key) ?? NaN)
+        return Number.isFinite(seconds) ? seconds * 1000 : null
+      }
+      const [timeLimitMs, softTimeLimitMs] = [ms('time_limit'), ms('soft_time_limit')]
+      return { name, rateLimit: item('rate_limit'), timeLimitMs, softTimeLimitMs }
     })
 }
 

@@ -39,6 +39,7 @@ export function restoreRecord(table: TaskTable, line: string, redact?: Redact): 
   if (!record || typeof id !== 'string' || id === '' || id.length > 255) return 'known'
   const held = table.find(id)
   if (held !== undefined) {
+    table.rewrite()
     fill(table, held, record, redact)
     return 'known'
   }

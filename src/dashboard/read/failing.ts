@@ -1,4 +1,5 @@
 import type { Overview } from '../api.ts'
+import { NONE } from '../tasks/columns.ts'
 import type { KnownTasks } from '../tasks/known-tasks.ts'
 import { FAILURE, SUCCESS } from '../tasks/states.ts'
 
@@ -23,17 +24,18 @@ export function failingOf(index: KnownTasks, withinMs: number, nowMs: number): O
 }
 
 function failing({ table }: KnownTasks, sinceMs: number): Overview['failing'] {
-  const { columns } = table
-  const runs = new Map<number, number>()
+  const { updatedMs, state, name: names, error: errors, older } = table.columns
+  // By the number of the name, and one more: what has no name is -1.
+  const runs = new Uint32Array(table.names.bound + 1)
   const failures = new Map<string, { name: number; error: string; count: number }>()
-  for (const slot of table.snapshot()) {
-    if ((columns.updatedMs[slot] as number) < sinceMs) break
-    const state = columns.state[slot]
-    if (state !== FAILURE && state !== SUCCESS) continue
-    const name = columns.name[slot] as number
-    runs.set(name, (runs.get(name) ?? 0) + 1)
-    if (state === SUCCESS) continue
-    const error = errorName(columns.error[slot])
+  for (let slot = table.newest; slot !== NONE; slot = older[slot] as number) {
+    if ((updatedMs[slot] as number) < sinceMs) break
+    const now = state[slot]
+    if (now !== FAILURE && now !== SUCCESS) continue
+    const name = names[slot] as number
+    runs[name + 1] = (runs[name + 1] as number) + 1
+    if (now === SUCCESS) continue
+    const error = errorName(errors[slot])
     const key = `${name} ${error}`
     const known = failures.get(key)
     if (known) known.count++
@@ -46,7 +48,7 @@ function failing({ table }: KnownTasks, sinceMs: number): Overview['failing'] {
       name: table.names.text(name) ?? '?',
       error,
       count,
-      share: count / (runs.get(name) ?? count),
+      share: count / (runs[name + 1] as number),
     }))
 }
 

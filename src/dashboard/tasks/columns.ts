@@ -1,6 +1,9 @@
 /** No slot. */
 export const NONE = -1
 
+/** The change of a slot that no task has. */
+export const GONE = -Infinity
+
 /** Columns of numbers; not known is NaN. Times are epoch ms. */
 const TIMES = ['sentMs', 'receivedMs', 'startedMs', 'endedMs', 'updatedMs', 'runMs', 'etaMs', 'expiresMs'] as const
 
@@ -59,6 +62,9 @@ export class Columns implements Columned {
   /** The neighbours in the order of changes. */
   newer = new Int32Array(0)
   older = new Int32Array(0)
+  /** The neighbours among those of one root. */
+  kinNext = new Int32Array(0)
+  kinBefore = new Int32Array(0)
 
   readonly #most: number
   readonly #free: number[] = []
@@ -68,6 +74,11 @@ export class Columns implements Columned {
   constructor(most: number) {
     this.#most = most
     this.#grow(Math.min(FIRST_SIZE, most))
+  }
+
+  /** Slots are below it. */
+  get size(): number {
+    return this.#size
   }
 
   /** Undefined: all are taken. */
@@ -87,6 +98,7 @@ export class Columns implements Columned {
     this.id[slot] = ''
     this.state[slot] = 0
     this.retries[slot] = 0
+    this.touch[slot] = GONE
   }
 
   give(slot: number): void {
@@ -100,6 +112,8 @@ export class Columns implements Columned {
     for (const column of NAMED) this[column] = grown(this[column], new Int32Array(size)).fill(NONE, from)
     this.newer = grown(this.newer, new Int32Array(size))
     this.older = grown(this.older, new Int32Array(size))
+    this.kinNext = grown(this.kinNext, new Int32Array(size))
+    this.kinBefore = grown(this.kinBefore, new Int32Array(size))
     this.touch = grown(this.touch, new Float64Array(size))
     this.retries = grown(this.retries, new Uint32Array(size))
     this.state = grown(this.state, new Uint8Array(size))

@@ -4,7 +4,7 @@ import { log } from '../../base/log.ts'
 import type { HeardEvent } from '../../fleet/listener.ts'
 import type { TaskPicture } from '../../fleet/task-picture.ts'
 import type { TaskDetail, TaskList, TaskRow } from '../api-tasks.ts'
-import type { TaskReader } from '../context.ts'
+import type { TaskGlance, TaskReader } from '../context.ts'
 import { parseFilter } from '../filter/parse.ts'
 import { runQuery } from '../filter/query.ts'
 import { Rates } from '../traffic/rates.ts'
@@ -12,7 +12,7 @@ import { Series } from '../traffic/series.ts'
 import { Waits } from '../traffic/waits.ts'
 import { pictureOf } from './picture-of.ts'
 import { type Redact, takeEvent } from './take-event.ts'
-import { detailOf, rowOf } from './task-rows.ts'
+import { detailOf, known, rowOf } from './task-rows.ts'
 import { type TableLimits, TaskTable } from './task-table.ts'
 
 /** What a worker has done, by its events. */
@@ -83,6 +83,19 @@ export class KnownTasks implements TaskReader {
   get(id: string): TaskRow | undefined {
     const slot = this.table.find(id)
     return slot === undefined ? undefined : rowOf(this.table, slot)
+  }
+
+  glance(id: string): TaskGlance | undefined {
+    const { table } = this
+    const slot = table.find(id)
+    if (slot === undefined) return undefined
+    const { receivedMs, startedMs, etaMs } = table.columns
+    return {
+      name: table.nameText('name', slot),
+      receivedMs: known(receivedMs[slot]),
+      startedMs: known(startedMs[slot]),
+      hasEta: known(etaMs[slot]) !== null,
+    }
   }
 
   detail(id: string): TaskDetail | undefined {

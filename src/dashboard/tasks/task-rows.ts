@@ -123,16 +123,12 @@ const BEGINS: Readonly<Record<string, Stretch['kind']>> = {
 
 const ENDINGS: ReadonlySet<string> = new Set(['task-succeeded', 'task-failed', 'task-revoked', 'task-rejected'])
 
-/** Those with the same root, root first; found by one look through what is held. */
+/** Those with the same root, root first. */
 function familyOf(table: TaskTable, slot: number): TaskDetail['family'] {
   const { columns } = table
   const root = columns.rootId[slot] ?? (columns.id[slot] as string)
-  const family: number[] = []
   const rootSlot = table.find(root)
-  if (rootSlot !== undefined) family.push(rootSlot)
-  for (const each of table.snapshot()) {
-    if (columns.rootId[each] === root && family.push(each) >= MOST_FAMILY) break
-  }
+  const family = [...(rootSlot === undefined ? [] : [rootSlot]), ...table.kinOf(root, MOST_FAMILY - 1)]
   return family.map((each) => ({
     id: columns.id[each] as string,
     parentId: columns.parentId[each] ?? null,
@@ -141,6 +137,7 @@ function familyOf(table: TaskTable, slot: number): TaskDetail['family'] {
   }))
 }
 
-function known(value: number | undefined): number | null {
+/** A number of a column; null: it is not known. */
+export function known(value: number | undefined): number | null {
   return value === undefined || Number.isNaN(value) ? null : value
 }

@@ -31,9 +31,12 @@ export class TaskTable {
   readonly #slots = new Map<string, number>()
   /** Of tasks that were tried more than once, or tell things of their own: of all others the columns say it. */
   readonly #events = new Map<number, KeptEvent[]>()
+  /** The first of those that have this root and are not it, by the root. */
+  readonly #kin = new Map<string, number>()
   #newest = NONE
   #oldest = NONE
   #touch = 0
+  #rewrites = 0
   #textBytes = 0
 
   constructor(limits: TableLimits) {
@@ -53,6 +56,16 @@ export class TaskTable {
   /** The number of the last change. */
   get touched(): number {
     return this.#touch
+  }
+
+  /** Grows with what changes a task and is no news of it: one of another run was put behind the others, or added to. */
+  get rewrites(): number {
+    return this.#rewrites
+  }
+
+  /** A task is changed without being touched. */
+  rewrite(): void {
+    this.#rewrites++
   }
 
   get newest(): number {
@@ -87,6 +100,7 @@ export class TaskTable {
     if (this.#slots.has(id) || this.#textBytes > this.#limits.maxTextBytes) return undefined
     const slot = this.columns.take()
     if (slot === undefined) return undefined
+    this.rewrite()
     this.#slots.set(id, slot)
     const { columns } = this
     columns.id[slot] = id
@@ -110,8 +124,23 @@ export class TaskTable {
 
   setText(column: TextColumn, slot: number, text: string): void {
     const texts = this.columns[column]
-    this.#textBytes += text.length - (texts[slot]?.length ?? 0)
+    const before = texts[slot]
+    this.#textBytes += text.length - (before?.length ?? 0)
+    if (column === 'rootId' && before !== text) {
+      if (before !== undefined) this.#unlinkKin(slot, before)
+      this.#linkKin(slot, text)
+    }
     texts[slot] = text
+  }
+
+  /** Those that have a root in common, without the root itself; of more than `most` those that came last. The newest first. */
+  kinOf(root: string, most: number): number[] {
+    const { kinNext, touch } = this.columns
+    const kin: number[] = []
+    for (let slot = this.#kin.get(root) ?? NONE; slot !== NONE && kin.length < most; slot = kinNext[slot] as number) {
+      kin.push(slot)
+    }
+    return kin.sort((a, b) => (touch[b] as number) - (touch[a] as number))
   }
 
   nameText(column: NameColumn, slot: number): string | null {
@@ -179,11 +208,31 @@ export class TaskTable {
     else columns.newer[older] = newer
   }
 
+  #linkKin(slot: number, root: string): void {
+    const { kinNext, kinBefore } = this.columns
+    const first = this.#kin.get(root) ?? NONE
+    kinNext[slot] = first
+    kinBefore[slot] = NONE
+    if (first !== NONE) kinBefore[first] = slot
+    this.#kin.set(root, slot)
+  }
+
+  #unlinkKin(slot: number, root: string): void {
+    const { kinNext, kinBefore } = this.columns
+    const [next, before] = [kinNext[slot] as number, kinBefore[slot] as number]
+    if (next !== NONE) kinBefore[next] = before
+    if (before !== NONE) kinNext[before] = next
+    else if (next === NONE) this.#kin.delete(root)
+    else this.#kin.set(root, next)
+  }
+
   #evict(): void {
     const slot = this.#oldest
     const { columns } = this
     this.#unlink(slot)
     this.#slots.delete(columns.id[slot] as string)
+    const root = columns.rootId[slot]
+    if (root !== undefined) this.#unlinkKin(slot, root)
     for (const column of TEXT_COLUMNS) this.#textBytes -= columns[column][slot]?.length ?? 0
     for (const column of NAME_COLUMNS) this.names.release(columns[column][slot] as number)
     this.#textBytes -= (this.#events.get(slot)?.length ?? 0) * EVENT_BYTES

@@ -1,12 +1,13 @@
 import type { RegisteredTask } from '../../app/registry.ts'
 import type { ResolvedTaskOptions } from '../../app/task-options.ts'
+import type { Steering } from '../steering.ts'
 import type { Panel } from './panel.ts'
 
 const DEFAULT_ITEMS = ['exchange', 'routing_key', 'rate_limit']
 
 const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000)
 
-/** What Celery calls our options. */
+/** What Celery calls our options, of those that stay as they were defined. */
 const ATTRIBUTES: Readonly<Record<string, (options: ResolvedTaskOptions) => unknown>> = {
   queue: ({ queue }) => queue,
   exchange: ({ exchange }) => exchange,
@@ -14,8 +15,6 @@ const ATTRIBUTES: Readonly<Record<string, (options: ResolvedTaskOptions) => unkn
   priority: ({ priority }) => priority,
   max_retries: ({ maxRetries }) => (maxRetries === Infinity ? undefined : maxRetries),
   default_retry_delay: ({ retryDelayMs }) => seconds(retryDelayMs),
-  time_limit: ({ timeLimitMs }) => seconds(timeLimitMs),
-  soft_time_limit: ({ softTimeLimitMs }) => seconds(softTimeLimitMs),
   acks_late: ({ acksLate }) => acksLate,
   ignore_result: ({ ignoreResult }) => ignoreResult,
   track_started: ({ trackStarted }) => trackStarted,
@@ -23,11 +22,18 @@ const ATTRIBUTES: Readonly<Record<string, (options: ResolvedTaskOptions) => unkn
   serializer: () => 'json',
 }
 
+/** Of those that workers can be told: as it is now. */
+const STEERED: Readonly<Record<string, (steering: Steering, task: RegisteredTask) => unknown>> = {
+  rate_limit: ({ rates }, task) => rateText(rates.of(task)),
+  time_limit: ({ timeLimits }, task) => seconds(timeLimits.ofTask(task).timeLimitMs),
+  soft_time_limit: ({ timeLimits }, task) => seconds(timeLimits.ofTask(task).softTimeLimitMs),
+}
+
 /** The name of a task, and those of its options that were asked for and are set: `shop.add [rate_limit=2/s]`. */
 export function describedTask({ steering }: Panel, task: RegisteredTask, items: readonly string[]): string {
   const wanted = items.length > 0 ? items : DEFAULT_ITEMS
   const told = wanted.flatMap((item) => {
-    const value = item === 'rate_limit' ? rateText(steering.rates.of(task)) : attributeOf(task, item)
+    const value = Object.hasOwn(STEERED, item) ? STEERED[item]?.(steering, task) : attributeOf(task, item)
     return value === undefined ? [] : [`${item}=${pythonText(value)}`]
   })
   return told.length > 0 ? `${task.name} [${told.join(' ')}]` : task.name

@@ -30,7 +30,7 @@ export class LoadedBoard {
   static async start(broker: string): Promise<LoadedBoard> {
     const data = temporaryFolder('loaded')
     const child = lovage(['dashboard', '--port', '0', '--data', data], { env: { LOVAGE_BROKER_URL: broker } })
-    const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 60_000 })
+    const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 120_000 })
     return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker)
   }
 
@@ -49,7 +49,7 @@ export class LoadedBoard {
   /** Waits until it has heard so many, or hears no more. Gives how many it has heard. */
   async heardAll(count: number): Promise<number> {
     let [before, heard] = [-1, 0]
-    for (let still = 0; still < 10; before = heard) {
+    for (let still = 0; still < 100; before = heard) {
       heard = await this.heard()
       if (heard >= count) break
       still = heard === before ? still + 1 : 0
@@ -93,7 +93,7 @@ export class LoadedBoard {
 export async function toldBy(teller: Child, timeoutMs: number): Promise<{ events: number; ms: number }> {
   const line = await teller.line(/^told \d+/, { timeoutMs })
   const [events = NaN, ms = NaN] = [...line.matchAll(/\d+/g)].map(Number)
-  await teller.ended({ timeoutMs: 20_000 })
+  await teller.ended({ timeoutMs: 60_000 })
   return { events, ms }
 }
 

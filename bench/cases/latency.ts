@@ -1,0 +1,218 @@
+import { lovage, type App } from 'lovage'
+import type { BenchCase, Figure, Row } from '../case.ts'
+import { bareCaller } from '../peers/bare-caller.mjs'
+import { bareRedisCaller } from '../peers/bare-redis.mjs'
+import { callsPerSecond, median, percentilesOf, quartiles, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { openLoop } from '../systems/open-loop.ts'
+import { inEachPlace, type Place } from '../systems/places.ts'
+import { TaskWorker } from '../systems/task-worker.ts'
+
+/** Most that a call may take beside a crowd, in milliseconds. */
+const CROWD_MS = 20
+
+/** How much is done. */
+interface Size {
+  readonly rounds: number
+  readonly calls: number
+  /** Of each open loop. */
+  readonly seconds: number
+  readonly crowd: number
+  /** Tasks at a time of the worker that the crowd is behind. */
+  readonly wide: number
+}
+
+interface Caller {
+  call(): Promise<unknown>
+  readonly pids: readonly number[]
+  close(): Promise<unknown>
+}
+
+/**
+ * How long one call takes, from `delay()` to its result here, the worker in another process: alone; at half of the rate
+ * that 64 in flight reach, in an open loop; and while 50,000 others wait, in another queue of the same worker, or asleep
+ * in it while this caller waits for their results.
+ */
+const latency: BenchCase = async ({ tiny, amqpUrl, isWanted }) => {
+  const size: Size = tiny
+    ? { rounds: 1, calls: 40, seconds: 0.2, crowd: 200, wide: 10 }
+    : { rounds: 5, calls: 300, seconds: 3, crowd: 50_000, wide: 100 }
+  return inEachPlace('latency', { amqpUrl }, async (place) => {
+    const rows: Row[] = []
+    if (isWanted(`latency, ${place.name}, alone`)) rows.push(...(await besideBare(place, size)))
+    if (isWanted(`latency, ${place.name}, crowd`)) {
+      rows.push(await behindQueue(place, size), await amongSleepers(place, size))
+    }
+    return rows
+  })
+}
+export default latency
+
+/** One in flight, and at half load, by turns with a bare client where there is one. */
+async function besideBare(place: Place, size: Size): Promise<Figure[]> {
+  const { rounds, calls } = size
+  const callers: Record<string, Caller> = { lovage: await ours(place) }
+  if (place.name !== 'embedded') callers['bare client'] = await bare(place)
+  const names = Object.keys(callers)
+  try {
+    const times: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]))
+    const meter = new CpuMeter(() => place.server)
+    const alone = Object.entries(callers).map(([name, { call, pids }]) => {
+      const run = (): Promise<number> => callsPerSecond(calls, 1, call, times[name])
+      return [name, () => meter.measure(name, calls, () => pids, run)] as const
+    })
+    const what = `latency, ${place.name}, alone`
+    const figures = await sideBySide(what, rounds, Object.fromEntries(alone), {
+      times,
+      meter,
+      latencyAims: { 'bare client': { atMost: 1.3 } },
+    })
+    return [...figures, ...(await atHalfLoad(place, callers, size))]
+  } finally {
+    for (const caller of Object.values(callers)) await caller.close()
+  }
+}
+
+async function atHalfLoad(
+  place: Place,
+  callers: Readonly<Record<string, Caller>>,
+  { rounds, calls, seconds }: Size,
+): Promise<Figure[]> {
+  const group = `latency, ${place.name}, half load`
+  const taken = Object.entries(callers).map(([name, caller]) => ({
+    name,
+    caller,
+    all: [] as number[],
+    rates: [] as number[],
+    tails: [] as number[],
+  }))
+  const meter = new CpuMeter(() => place.server)
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, caller, all, rates, tails } of taken) {
+      const rate = (await callsPerSecond(calls * 10, 64, caller.call)) / 2
+      const count = Math.ceil(rate * seconds)
+      const times = await meter.measure(
+        name,
+        count,
+        () => caller.pids,
+        () => openLoop(caller.call, rate, seconds),
+      )
+      const { p50, p99 } = percentilesOf(times)
+      all.push(...times)
+      rates.push(rate)
+      tails.push(p99 / p50)
+    }
+  }
+  return taken.flatMap(({ name, all, rates, tails }): Figure[] => [
+    {
+      what: `${group}, ${name}`,
+      value: percentilesOf(all).p50,
+      unit: 'ms',
+      group,
+      contender: name,
+      percentiles: percentilesOf(all),
+      note: `${Math.round(median(rates))} calls a second`,
+      ...meter.of(name),
+    },
+    {
+      what: `${group}, ${name}, p99 over p50`,
+      value: median(tails),
+      unit: 'x',
+      spread: quartiles(tails),
+      ...(name === 'lovage' && { aim: { atMost: 5 } }),
+    },
+  ])
+}
+
+/** A caller of another queue, while 50,000 wait in the queue that the same worker is busy with. */
+async function behindQueue(place: Place, { calls, seconds, crowd, wide: concurrency }: Size): Promise<Figure> {
+  const ms = 50
+  // What is worked off meanwhile comes on top: all the time there are so many behind.
+  const total = crowd + Math.ceil(((5 + seconds) * concurrency * 1_000) / ms)
+  const backlog = lovage('bench', { broker: place.url, defaultQueue: 'backlog', publishTimeout: '30s' })
+  const nap = backlog.remote<(ms: number, i: number) => void>('bench.nap', { ignoreResult: true })
+  let i = 0
+  await callsPerSecond(total, 1_000, async () => nap.delay(ms, i++))
+  const worker = await TaskWorker.start({ broker: place.url, queues: ['backlog', 'urgent'], concurrency })
+  const app = lovage('bench', { broker: place.url, defaultQueue: 'urgent' })
+  try {
+    const times = await callsOf(app, calls, seconds)
+    await worker.rest()
+    const { ran, doubled } = await worker.counted()
+    const admin = (await backlog.client()).broker.admin
+    const left = await admin?.purge('backlog')
+    if (left !== total - ran || doubled > 0) {
+      throw new Error(`of ${total} tasks ${ran} ran, ${doubled} of them twice, and ${left} are left`)
+    }
+    if (left < crowd) throw new Error(`only ${left} of ${crowd} waited to the end`)
+    return crowded(`latency, ${place.name}, crowd of ${crowd.toLocaleString('en-US')} in another queue`, times)
+  } finally {
+    await app.close()
+    await backlog.close()
+    await worker.stop()
+  }
+}
+
+/** A caller that waits for 50,000 other results, whose tasks are asleep in the same worker. */
+async function amongSleepers(place: Place, { calls, seconds, crowd }: Size): Promise<Figure> {
+  const worker = await TaskWorker.start({ broker: place.url, queues: ['asleep'], concurrency: crowd + 1_000 })
+  const app = lovage('bench', { broker: place.url, defaultQueue: 'asleep', publishTimeout: '30s' })
+  const rest = app.remote<() => void>('bench.rest')
+  const release = app.remote<() => void>('bench.release')
+  try {
+    const waiting: Promise<unknown>[] = []
+    await callsPerSecond(crowd, 1_000, async () => {
+      const result = await rest.delay()
+      waiting.push(result.get({ timeout: '10m' }))
+    })
+    while ((await worker.counted()).resting < crowd) await new Promise((resolve) => setTimeout(resolve, 50))
+    const times = await callsOf(app, calls, seconds)
+    await release.delay().get()
+    if ((await Promise.all(waiting)).length !== crowd) throw new Error('not all that slept came back')
+    return crowded(`latency, ${place.name}, crowd of ${crowd.toLocaleString('en-US')} asleep and waited for`, times)
+  } finally {
+    await app.close()
+    await worker.stop()
+  }
+}
+
+/** Calls one after the other for so long, after some that warm up; each is checked. */
+async function callsOf(app: App, calls: number, seconds: number): Promise<number[]> {
+  const add = app.remote<(x: number, y: number) => number>('bench.add')
+  const call = async (): Promise<void> => {
+    if ((await add.delay(2, 3).get({ timeout: '60s' })) !== 5) throw new Error('2 and 3 are not 5')
+  }
+  await callsPerSecond(Math.ceil(calls / 10), 1, call)
+  const times: number[] = []
+  const until = performance.now() + seconds * 1_000
+  while (performance.now() < until) await callsPerSecond(10, 1, call, times)
+  return times
+}
+
+function crowded(what: string, times: readonly number[]): Figure {
+  const percentiles = percentilesOf(times)
+  const note = `p99 of ${times.length} calls; the longest ${Math.max(...times).toFixed(1)} ms`
+  return { what, value: percentiles.p99, unit: 'ms', note, percentiles, aim: { atMost: CROWD_MS } }
+}
+
+async function ours(place: Place): Promise<Caller> {
+  const worker = await TaskWorker.start({ broker: place.url, queues: ['ours'], concurrency: 1_000 })
+  const app = lovage('bench', { broker: place.url, defaultQueue: 'ours' })
+  const add = app.remote<(x: number, y: number) => number>('bench.add')
+  return {
+    call: () => add.delay(2, 3).get(),
+    pids: [process.pid, worker.pid],
+    close: () => app.close().then(() => worker.stop()),
+  }
+}
+
+async function bare(place: Place): Promise<Caller> {
+  const who = place.name === 'Redis' ? 'redis' : 'bare'
+  const { child } = await startPeer('server-by-hand', who, place.url, 'bare')
+  const caller = who === 'redis' ? bareRedisCaller(place.url, 'bare') : await bareCaller(place.url, 'bare')
+  return {
+    call: caller.call,
+    pids: [process.pid, child.pid as number],
+    close: () => (caller.close(), stopPeer(child)),
+  }
+}
