@@ -276,7 +276,7 @@ describe('the data directory', () => {
 
 test(
   'who removes the directory of living processes removes what is in it, and nothing that is sent later',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const home = place()
     const [worker] = (await clients(home, 1)) as [Child]

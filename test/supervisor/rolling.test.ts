@@ -21,7 +21,7 @@ const of = (seen: readonly string[], pattern: RegExp): string[] => seen.filter((
 
 test(
   'what depends on others is started when they are ready, and stopped before them',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const setup = '[program:setup]\ncommand=true\nstartsecs=0\nautorestart=false\nready=exit\n'
     const { operator, seen, until, supervisor } = await supervise(
@@ -85,7 +85,7 @@ test('a rolling restart drains each, and begins the next when the last is ready'
 
 test(
   'it ends with the first that is not drained, or not ready, and leaves the others alone',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const { operator, supervisor, folder, lines } = await supervise(
       `[program:pool]

@@ -42,7 +42,7 @@ const FRESH = '[program:fresh]\ncommand=cat --show-all\nstartsecs=0\n'
 
 test(
   'update --diff shows each option, without secrets, and touches nothing but what it shows',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const made = await supervise(POOL(2, 'environment=API_KEY="one",MODE="a"') + OLD)
     const { operator, write, seen, supervisor } = made
@@ -103,7 +103,7 @@ test('what has changed since it was shown is not applied', async () => {
 
 test(
   'one that does not come up again ends it, and is told as a change until it does',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const { operator, write, supervisor } = await supervise(POOL(2))
     await Promise.all(supervisor.processes.map((each) => each.until(() => each.isReady)))

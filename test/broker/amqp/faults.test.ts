@@ -123,6 +123,7 @@ describeWith(['rabbitmq'], 'with a RabbitMQ that suffers', () => {
         else if (fault === 'half-open') proxy.halfOpen()
         else proxy.cut()
         await heard.until('closed')
+        expect(heard.words).toEqual(['closed'])
       }
     } finally {
       await proxy.stop()
