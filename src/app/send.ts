@@ -139,6 +139,7 @@ export class Sender {
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
     const publish = this.#publishing(client.broker, request, going)
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
+    const sentAtMs = this.#clock.now()
     try {
       const published = this.#publish(client.broker, publish, route)
       // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
@@ -148,7 +149,7 @@ export class Sender {
       throw error
     }
     this.counts.sent++
-    this.#sentEvents?.tell(client.broker, request, route)
+    this.#sentEvents?.tell(client.broker, request, route, sentAtMs)
     current?.sent(id)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
@@ -181,9 +182,10 @@ export class Sender {
     // Dropped by the broker unseen, it would leave what follows it waiting for ever: a worker is to say that it has expired.
     const mayVanish = isBare(embed) && around.isAwaited !== true
     const sending = mayVanish ? going : { ...going, expirationMs: undefined }
+    const sentAtMs = this.#clock.now()
     await this.#publish(broker, this.#publishing(broker, request, sending, withOthers), going.route)
     this.counts.sent++
-    this.#sentEvents?.tell(broker, request, going.route)
+    this.#sentEvents?.tell(broker, request, going.route, sentAtMs)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
   }
 
@@ -192,12 +194,19 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written' | 'mark'> & { content: Serialized },
+    {
+      content,
+      id,
+      replyTo,
+      current,
+      place,
+    }: Omit<Circumstances, 'nowMs' | 'written' | 'mark'> & { content: Serialized },
   ): Outgoing {
     const mark = call.once ? this.#clock.uuid() : undefined
     const compression = call.compression ?? task.options.compression
     const written = compression ? { ...content, ...pack(content.body, compression) } : content
-    return outgoing(task, args, kwargs, call, { ...around, mark, written, nowMs: this.#clock.now() })
+    const nowMs = this.#clock.now()
+    return outgoing(task, args, kwargs, call, { id, replyTo, current, place, mark, written, nowMs })
   }
 
   #publishing(
