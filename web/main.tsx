@@ -4,6 +4,7 @@ import './style/shell.css'
 import './style/over.css'
 import './style/parts.css'
 import './style/pages.css'
+import './style/health.css'
 import './style/task.css'
 import { App } from './app.tsx'
 

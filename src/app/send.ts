@@ -139,6 +139,7 @@ export class Sender {
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
     const publish = this.#publishing(client.broker, request, going)
     const expectation = request.ignoreResult ? undefined : await backend.expect(id)
+    const sentAtMs = this.#clock.now()
     try {
       const published = this.#publish(client.broker, publish, route)
       // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
@@ -148,7 +149,7 @@ export class Sender {
       throw error
     }
     this.counts.sent++
-    this.#sentEvents?.tell(client.broker, request, route)
+    this.#sentEvents?.tell(client.broker, request, route, sentAtMs)
     current?.sent(id)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about())
     const { ignoreResult: isIgnored } = request
@@ -181,9 +182,10 @@ export class Sender {
     // Dropped by the broker unseen, it would leave what follows it waiting for ever: a worker is to say that it has expired.
     const mayVanish = isBare(embed) && around.isAwaited !== true
     const sending = mayVanish ? going : { ...going, expirationMs: undefined }
+    const sentAtMs = this.#clock.now()
     await this.#publish(broker, this.#publishing(broker, request, sending, withOthers), going.route)
     this.counts.sent++
-    this.#sentEvents?.tell(broker, request, going.route)
+    this.#sentEvents?.tell(broker, request, going.route, sentAtMs)
     if (hooks.has('afterTaskPublish')) await afterPublish(hooks, request, about)
   }
 

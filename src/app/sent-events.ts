@@ -15,14 +15,14 @@ export class SentEvents {
     this.#emitter = new Emitter({ clock, lamport, hostname: ORIGIN })
   }
 
-  /** The broker has the message of a task. Nothing waits for this, and nothing fails with it. */
-  tell(broker: Broker, request: TaskRequest, { queue, destination }: Route): void {
+  /** The broker has the message of a task, which was given to it then. Nothing waits for this, and nothing fails with it. */
+  tell(broker: Broker, request: TaskRequest, { queue, destination }: Route, sentAtMs: number): void {
     if (this.#broker !== broker) this.#emitter.open(broker)
     this.#broker = broker
     const { id: uuid, task, shadow, rootId, parentId, argsrepr: args, kwargsrepr: kwargs, retries } = request
     const { eta, expires } = request
     const { exchange, routingKey } = destination
-    this.#emitter.tell('task-sent', {
+    const fields = {
       uuid,
       root_id: rootId,
       parent_id: parentId,
@@ -35,7 +35,9 @@ export class SentEvents {
       queue: queue ?? null,
       exchange,
       routing_key: routingKey,
-    })
+    }
+    // When it was given to the broker: a worker may have begun with it before the broker has confirmed.
+    this.#emitter.tell('task-sent', fields, sentAtMs)
   }
 
   /** Resolves when all are told that can be. */

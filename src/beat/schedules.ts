@@ -81,25 +81,30 @@ export class Schedules {
     return infoOf(await ledger.find(name), await ledger.now())
   }
 
-  /** The ticks that come next, of all entries that are not paused, in the order in which they are sent. */
-  async next(count = 10): Promise<ComingTick[]> {
+  /**
+   * The ticks that come next, of all entries that are not paused, in the order in which they are sent. `ofEach`: no more than
+   * so many of one entry, so that one that comes often leaves room for the others. Default: as many as in all.
+   */
+  async next(count = 10, ofEach = count): Promise<ComingTick[]> {
     const most = whole(1, MOST_TICKS)(count)
+    const mostOfEach = whole(1, MOST_TICKS)(ofEach)
     const ledger = await this.#ledger()
     const nowMs = await ledger.now()
     const coming = (await ledger.all()).flatMap((entry) => {
       const tick = nextTick(entry, nowMs)
-      return tick ? [{ entry, tick }] : []
+      return tick ? [{ entry, tick, left: mostOfEach }] : []
     })
     const found: ComingTick[] = []
     while (found.length < most) {
       const first = coming.reduce<(typeof coming)[number] | undefined>(
-        (least, one) => (least && least.tick.atMs <= one.tick.atMs ? least : one),
+        (least, one) => (one.left === 0 || (least && least.tick.atMs <= one.tick.atMs) ? least : one),
         undefined,
       )
       if (!first) break
       const { entry, tick } = first
       const [due, at] = [new Date(tick.dueMs), new Date(tick.atMs)]
       found.push({ name: entry.name, due, at, timezone: zoneOf(entry) })
+      first.left--
       first.tick = entry.timetable.next(tick.dueMs)
     }
     return found

@@ -38,7 +38,8 @@ export interface Overview extends Freshness {
   readonly flow: {
     readonly senders: readonly {
       readonly name: string
-      readonly kind: 'gateway' | 'beat' | 'client'
+      /** `worker`: sent by tasks, or following them. */
+      readonly kind: 'gateway' | 'beat' | 'worker' | 'client'
       readonly rate: number
     }[]
     readonly queues: readonly {

@@ -6,7 +6,11 @@
 /** Entries of a beat. `Schedules` of `lovage/beat` is one. */
 export interface ScheduleSource {
   list(): Promise<readonly ScheduleFacts[]>
-  next(count?: number): Promise<readonly { readonly name: string; readonly due: Date; readonly at: Date }[]>
+  /** Of one entry `ofEach` at most. */
+  next(
+    count?: number,
+    ofEach?: number,
+  ): Promise<readonly { readonly name: string; readonly due: Date; readonly at: Date }[]>
   pause(name: string): Promise<unknown>
   resume(name: string): Promise<unknown>
   run(name: string): Promise<unknown>

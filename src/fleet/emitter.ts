@@ -122,11 +122,11 @@ export class Emitter {
     else this.#gathering ??= this.#clock.after(GATHER_MS, () => this.#send(), { unref: true })
   }
 
-  /** Something that happened to the node: told at once. Never throws. */
-  tell(type: string, fields: Readonly<Record<string, unknown>>): void {
+  /** Something that happened to the node, now or then: told at once. Never throws. */
+  tell(type: string, fields: Readonly<Record<string, unknown>>, atMs?: number): void {
     const broker = this.#broker
     if (!broker || broker.state !== 'connected') return
-    const message = this.#written(this.#event(type, fields), encodeEvent)
+    const message = this.#written(this.#event(type, fields, atMs), encodeEvent)
     if (!message) return
     if (this.#isReady) return this.#publish(broker, message, eventKey(type), 1)
     if (this.#early.length < MOST_WAITING) this.#early.push({ message, key: eventKey(type) })
@@ -149,8 +149,7 @@ export class Emitter {
     while (this.#waiting.size > 0) this.#dropOldest()
   }
 
-  #event(type: string, fields: Readonly<Record<string, unknown>>): CeleryEvent {
-    const nowMs = this.#clock.now()
+  #event(type: string, fields: Readonly<Record<string, unknown>>, nowMs = this.#clock.now()): CeleryEvent {
     return {
       type,
       hostname: this.#hostname,

@@ -95,6 +95,12 @@ describe('Schedules of an application', () => {
       ['21T18:30', 'nightly', 'Asia/Shanghai'],
       ['21T19:00', 'hourly', 'UTC'],
     ])
+    const some = (await all.next(8, 2)).map(({ name, due }) => [due.toISOString().slice(8, 16), name])
+    expect(some.slice(0, 3)).toEqual([
+      ['21T13:00', 'hourly'],
+      ['21T14:00', 'hourly'],
+      ['21T18:30', 'nightly'],
+    ])
   })
 
   it('tell in their order when jitter makes ticks come later', async () => {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { runChild, startChild, type Child } from '../services/child.ts'
@@ -42,9 +41,7 @@ function dev(args: readonly string[], options?: LovageOptions): Child {
   return running
 }
 
-async function textOf(url: string): Promise<string> {
-  return (await fetch(url)).text()
-}
+const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 
 describe('lovage dev with the hello example', () => {
   it('shows with less than 5 s of work what runs where, in plain text when stdout is no terminal', async () => {
@@ -128,7 +125,7 @@ describe('lovage dev with the hello example', () => {
     expect(build).toBe('npm run build --silent')
     // Without the build, which other tests would see at work; everything else as it is.
     const cwd = temporaryFolder('start')
-    const script = start.replace('dist/', join(ROOT, 'dist/')).replace(' examples/', ` ${join(ROOT, 'examples/')}`)
+    const script = start.replace('dist/', join(ROOT, 'dist/')).replace('examples/hello/lovage.config.ts', HELLO)
     write(cwd, { 'package.json': JSON.stringify({ name: 'start', scripts: { start: script } }) })
     running = startChild('npm', ['start'], { cwd, env: { LOVAGE_PORT: '0', LOVAGE_BROKER_URL: undefined } })
     await running.line(BANNER)
@@ -296,9 +293,7 @@ describe('lovage dev on a change', () => {
   })
 })
 
-describe('the example', () => {
-  it('has a README whose answers are those of its banner', () => {
-    const readme = readFileSync(join(ROOT, 'examples/hello/README.md'), 'utf8')
-    for (const answer of ['{"results":3}', '202 Accepted', '{"results":"here I am"}']) expect(readme).toContain(answer)
-  })
+it('the README of the example has the answers of its banner', () => {
+  const readme = readFileSync(join(ROOT, 'examples/hello/README.md'), 'utf8')
+  for (const answer of ['{"results":3}', '202 Accepted', '{"results":"here I am"}']) expect(readme).toContain(answer)
 })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import { checkCallOptions } from '../../src/app/call-options.ts'
 import { retryWith } from '../../src/app/current-task.ts'
@@ -9,6 +10,9 @@ import { isLovageError } from '../../src/base/errors.ts'
 import { beat, every } from '../../src/beat/beat.ts'
 import { readEntry } from '../../src/beat/timetable.ts'
 import { parseAmqpUrl } from '../../src/broker/amqp/amqp-url.ts'
+import { addServiceOptions } from '../../src/cli/command-options.ts'
+import { command as dashboardCommand } from '../../src/cli/dashboard.ts'
+import { resolveOptions } from '../../src/dashboard/options.ts'
 
 const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
 
@@ -63,6 +67,18 @@ test('the page tells every option of an entry, and no other', () => {
   const parts = ['task', 'crontab', 'every', 'solar']
   const all = known((given) => readEntry('tick', every('1m', 'task', given), 'UTC'))
   expect(documented('Options of an entry')).toEqual(all.filter((name) => !parts.includes(name)))
+})
+
+test('the page tells every option of a dashboard, and no other', () => {
+  expect(documented('Options of a dashboard')).toEqual(known((given) => resolveOptions(given)))
+})
+
+test('the page tells every option of the command `lovage dashboard`, and no other', () => {
+  const section = page.split(/^#{2,3} /m).find((part) => part.startsWith('lovage dashboard\n')) ?? ''
+  const told = [...section.matchAll(/^\| `(--[\w-]+)/gm)].map(([, name]) => name)
+  const ofEach = addServiceOptions(new Command()).options.map(({ long }) => long)
+  const own = dashboardCommand().options.flatMap(({ long }) => (long && !ofEach.includes(long) ? [long] : []))
+  expect(told.toSorted()).toEqual(own.toSorted())
 })
 
 test('the page tells every option of the URL of RabbitMQ, and no other', () => {

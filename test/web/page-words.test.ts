@@ -37,6 +37,8 @@ describe('how long tasks waited', () => {
     [{ ready: 40, inRate: 3, outRate: 9, drainMs: 58_000 }, '58000', false],
     [{ ready: 40, inRate: 3, outRate: 99, drainMs: 60 }, 'now', false],
     [{ ready: 40, inRate: 43, outRate: 31, drainMs: null }, 'never (+12/s)', true],
+    [{ ready: 6, inRate: 5.9, outRate: 5.8, drainMs: null }, 'steady', false],
+    [{ ready: 600, inRate: 5.9, outRate: 5.8, drainMs: null }, 'never (+0.1/s)', true],
     [{ ready: 40, inRate: 0, outRate: 0, drainMs: null }, 'stands still', true],
     [{ ready: null, inRate: 0, outRate: 0, drainMs: null }, '–', false],
   ])('and when the queue %o is empty', (queue, text, isBad) => {

@@ -7,14 +7,14 @@ import { Age, State } from '../parts/state.tsx'
 import { Table, type Column } from '../parts/table.tsx'
 
 const COLUMNS: readonly Column<AuditEntry>[] = [
-  { key: 'when', title: 'When', width: '5rem', phone: '3rem', cell: ({ atMs }) => <Age at={atMs} /> },
+  { key: 'when', title: 'When', width: '3.4rem', phone: '3rem', cell: ({ atMs }) => <Age at={atMs} /> },
   { key: 'time', title: 'Time', width: '13rem', cell: ({ atMs }) => <span class="mono">{exactly(atMs)}</span> },
-  { key: 'user', title: 'Who', width: 'minmax(6rem, 1fr)', phone: '1fr', cell: ({ user }) => user },
-  { key: 'from', title: 'From', width: 'minmax(6rem, 1fr)', cell: ({ from }) => <span class="mono">{from}</span> },
-  { key: 'action', title: 'Action', width: 'minmax(6rem, 1fr)', phone: '1fr', cell: ({ action }) => <b>{action}</b> },
+  { key: 'user', title: 'Who', width: 'minmax(5rem, 0.7fr)', phone: '1fr', cell: ({ user }) => user },
+  { key: 'from', title: 'From', width: 'minmax(5.5rem, 0.7fr)', cell: ({ from }) => <span class="mono">{from}</span> },
+  { key: 'action', title: 'Action', width: 'minmax(8.5rem, 1fr)', phone: '1fr', cell: ({ action }) => <b>{action}</b> },
   { key: 'target', title: 'On', width: 'minmax(8rem, 2fr)', cell: ({ target }) => <span class="mono">{target}</span> },
   { key: 'options', title: 'With', width: 'minmax(6rem, 1.5fr)', cell: ({ options }) => <Options of={options} /> },
-  { key: 'outcome', title: 'Outcome', width: '7rem', phone: '6rem', cell: ({ outcome }) => <State of={outcome} /> },
+  { key: 'outcome', title: 'Outcome', width: '5.5rem', phone: '6rem', cell: ({ outcome }) => <State of={outcome} /> },
   { key: 'text', title: 'What came of it', width: 'minmax(8rem, 2fr)', cell: ({ text }) => text },
 ]
 

@@ -83,7 +83,7 @@ export default function ProcessesPage() {
           <input
             type="search"
             aria-label="Filter processes"
-            placeholder="mail* state:fatal host:web"
+            placeholder="mail* state:fatal"
             value={filter}
             onInput={(event) => set({ q: event.currentTarget.value })}
           />

@@ -13,7 +13,12 @@ export function waited(counts: readonly number[], boundsMs: readonly number[], s
   return null
 }
 
-/** In how long the queue is empty, in words: `now`, `58s`, `never (+12/s)`. */
+/** So large a share of what comes in may be chance. */
+const NOISE = 0.05
+/** What comes in so many seconds is little. */
+const FEW_S = 10
+
+/** In how long the queue is empty, in words: `now`, `58s`, `steady`, `never (+12/s)`. */
 export function drainWords(
   queue: {
     readonly ready: number | null
@@ -27,6 +32,10 @@ export function drainWords(
   if (queue.ready === 0) return { text: 'empty', isBad: false }
   if (queue.drainMs !== null) return { text: queue.drainMs < 1_000 ? 'now' : durationOf(queue.drainMs), isBad: false }
   const more = queue.inRate - queue.outRate
+  // Over a minute, in and out are never quite the same.
+  if (more > 0 && more < Math.max(0.2, queue.inRate * NOISE) && queue.ready < queue.inRate * FEW_S) {
+    return { text: 'steady', isBad: false }
+  }
   if (more > 0) return { text: `never (+${more < 9.95 ? more.toFixed(1) : Math.round(more)}/s)`, isBad: true }
   return { text: queue.outRate === 0 ? 'stands still' : '–', isBad: queue.outRate === 0 }
 }

@@ -17,6 +17,8 @@ import './queues.css'
 const Chart = lazy(() => import('../parts/chart.tsx'))
 
 const HOUR_MS = 3_600_000
+/** Part of the hour that lines show at least. */
+const LEAST_SHOWN = 6
 /** Points of a line over an hour. */
 const POINTS = 120
 
@@ -156,13 +158,21 @@ const timesOf = (points: number): number[] => {
   return Array.from({ length: points }, (_, index) => end - HOUR_MS + ((index + 1) * HOUR_MS) / points)
 }
 
+/** From when on it is known, a few minutes at least: a line over an hour that was not seen says nothing. */
+function sinceKnown<T>(values: readonly T[], isKnown: (value: T) => boolean): { times: number[]; values: T[] } {
+  const first = values.findIndex(isKnown)
+  const least = values.length - Math.ceil(values.length / LEAST_SHOWN)
+  const from = first < 0 ? 0 : Math.min(first, least)
+  return { times: timesOf(values.length).slice(from), values: values.slice(from) }
+}
+
 function Depth({ queue }: { queue: QueueRow }) {
-  const values = thinned(queue.depths, POINTS)
+  const { times, values } = sinceKnown(thinned(queue.depths, POINTS), (depth) => depth !== null)
   return (
     <Panel title="Depth, last hour">
       <Chart
         label={`Depth of ${queue.name} over the last hour, now ${count(queue.ready)}`}
-        times={timesOf(values.length)}
+        times={times}
         lines={[{ name: 'ready', color: '--run', values }]}
         height={150}
         format={(value) => count(value)}
@@ -172,15 +182,16 @@ function Depth({ queue }: { queue: QueueRow }) {
 }
 
 function Waits({ queue, bounds }: { queue: QueueRow; bounds: readonly number[] }) {
-  const half = queue.waits.map((counts) => waited(counts, bounds, 0.5))
-  const most = queue.waits.map((counts) => waited(counts, bounds, 0.95))
+  const { times, values: known } = sinceKnown(queue.waits, (counts) => counts.some((count) => count > 0))
+  const half = known.map((counts) => waited(counts, bounds, 0.5))
+  const most = known.map((counts) => waited(counts, bounds, 0.95))
   const rowNames = [...bounds.map((bound) => duration(bound)), `> ${duration(bounds.at(-1) ?? 0)}`]
   return (
     <>
       <Panel title="Time in the queue, last hour" aside={<Key />}>
         <Chart
           label={`Waits in ${queue.name}: lately half of them up to ${duration(half.at(-1))}, 95 % up to ${duration(most.at(-1))}`}
-          times={timesOf(queue.waits.length)}
+          times={times}
           lines={[
             { name: '95 % waited up to', color: '--warn', values: most },
             { name: 'half waited up to', color: '--run', values: half },

@@ -7,6 +7,9 @@ type Schedule = ScheduleList['schedules'][number]
 
 export const DAY_MS = 86_400_000
 
+/** The server tells so many ticks to come of one entry at most. */
+const MOST_TOLD = 300
+
 /** Ticks closer than that cannot be told apart: they become one, with the worst of their outcomes. */
 const PLACES = 160
 
@@ -24,7 +27,7 @@ interface Bundle {
 }
 
 /** The ticks of the last and the next 24 h, those that fall together made one. */
-export function ticksOf({ past, coming }: Schedule, nowMs: number): RibbonTick[] {
+export function ticksOf({ past, coming, schedule }: Schedule, nowMs: number): RibbonTick[] {
   const bundles = new Map<number, Bundle>()
   const add = (atMs: number, state: string, tone: Tone): void => {
     const place = Math.floor(((atMs - nowMs + DAY_MS) / (2 * DAY_MS)) * PLACES)
@@ -41,6 +44,12 @@ export function ticksOf({ past, coming }: Schedule, nowMs: number): RibbonTick[]
     if (atMs >= nowMs - DAY_MS) add(atMs, state, isMissed(state) ? 'warn' : toneOf(state))
   }
   for (const atMs of coming) if (atMs <= nowMs + DAY_MS) add(atMs, 'planned', 'off')
+  // Of those that come often not all are told; one that comes after so long, always, goes on as it has begun.
+  const [first = 0, last = 0] = [coming[0], coming.at(-1)]
+  if (coming.length >= MOST_TOLD && schedule.startsWith('every ')) {
+    for (let atMs = last; atMs < nowMs + DAY_MS; atMs += (last - first) / (coming.length - 1))
+      add(atMs, 'planned', 'off')
+  }
   return [...bundles.values()].map(({ atMs, count, tone, missed, states }) => ({
     atMs,
     tone,
@@ -64,7 +73,7 @@ export function ribbonWords({ name, past, coming, isPaused }: Schedule, nowMs: n
     `${many(recent.length - missed, 'run')} in the last 24 h`,
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(missed > 0 ? [`${missed} missed`] : []),
-    isPaused ? 'paused' : `${coming.length >= 300 ? 'over 300' : coming.length} in the next 24 h`,
+    isPaused ? 'paused' : `${coming.length >= MOST_TOLD ? 'over 300' : coming.length} in the next 24 h`,
   ]
   return `${name}: ${parts.join(', ')}`
 }

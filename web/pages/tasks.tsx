@@ -51,7 +51,7 @@ const COLUMNS: readonly Column<TaskRow>[] = [
   {
     key: 'worker',
     title: 'Worker',
-    width: 'minmax(4rem, 0.7fr)',
+    width: 'minmax(6.6rem, 0.8fr)',
     cell: ({ worker }) =>
       worker && <a href={`/workers/${encodeURIComponent(worker)}`}>{worker.replace(/^celery@/, '')}</a>,
   },

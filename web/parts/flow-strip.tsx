@@ -30,7 +30,7 @@ const THICKEST = 26
 /** From here on a waiting message is old enough to be shown so. */
 const OLD_MS = 60_000
 
-const HREFS = { gateway: '/gateway', beat: '/schedules', client: '/tasks' } as const
+const HREFS = { gateway: '/gateway', beat: '/schedules', worker: '/workers', client: '/tasks' } as const
 
 function capped<T>(list: readonly T[], by: (one: T) => number): { shown: T[]; rest: T[] } {
   const sorted = list.toSorted((a, b) => by(b) - by(a))

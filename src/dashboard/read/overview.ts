@@ -1,9 +1,9 @@
 import { redactUrl } from '../../base/redact.ts'
 import type { Overview } from '../api.ts'
-import type { FleetWatch } from '../fleet/fleet-watch.ts'
 import { type Range, RANGES } from '../traffic/series.ts'
 import { attentionOf } from './attention.ts'
 import { failingOf } from './failing.ts'
+import { sendersOf } from './senders.ts'
 import type { TopicParts } from './topic-parts.ts'
 
 /** Names in each list. */
@@ -33,11 +33,7 @@ export function overviewOf(parts: TopicParts, range: Range, nowMs: number): Over
     series: index.series.read(range, nowMs),
     rates,
     flow: {
-      senders: index.rates.sender
-        .keys(nowMs)
-        .map((name) => ({ name, kind: kindOf(name, fleet), rate: index.rates.sender.rate(name, nowMs) }))
-        .toSorted((a, b) => b.rate - a.rate)
-        .slice(0, MOST),
+      senders: sendersOf(parts, nowMs),
       queues: queues
         .map(({ name, ready, oldestMs, inRate, outRate }) => ({
           name,
@@ -59,9 +55,4 @@ export function overviewOf(parts: TopicParts, range: Range, nowMs: number): Over
     asOfMs: Math.max(fleet.asOfMs, index.heardAtMs),
     ...(staleBecause !== undefined && { staleBecause }),
   }
-}
-
-function kindOf(name: string, fleet: FleetWatch): 'gateway' | 'beat' | 'client' {
-  if (fleet.gateways.has(name)) return 'gateway'
-  return /(^|[.@-])beat([.@-]|$)/.test(name) ? 'beat' : 'client'
 }

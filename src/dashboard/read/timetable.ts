@@ -46,6 +46,11 @@ export class Timetable {
     return this.#next
   }
 
+  /** Ids of what entries have sent last. */
+  get sent(): string[] {
+    return this.#entries.flatMap(({ last }) => (last ? [last.id] : []))
+  }
+
   /** Asks the source; whoever asks meanwhile waits for the same. Never rejects. */
   ask(): Promise<void> {
     if (!this.#source) return Promise.resolve()
@@ -78,7 +83,7 @@ export class Timetable {
 
   async #ask(source: ScheduleSource): Promise<void> {
     try {
-      const [entries, ticks] = await Promise.all([source.list(), source.next(MOST_TICKS)])
+      const [entries, ticks] = await Promise.all([source.list(), source.next(MOST_TICKS, MOST_COMING)])
       const nowMs = this.#clock.now()
       this.#entries = entries.slice(0, MOST_ENTRIES)
       this.#coming = new Map()

@@ -15,6 +15,9 @@ import { type Redact, takeEvent } from './take-event.ts'
 import { detailOf, known, rowOf } from './task-rows.ts'
 import { type TableLimits, TaskTable } from './task-table.ts'
 
+/** What tasks send themselves, or what follows them, is counted as sent by this. */
+export const OF_TASKS = 'workers'
+
 /** What a worker has done, by its events. */
 export interface WorkerCounts {
   succeeded: number
@@ -85,6 +88,12 @@ export class KnownTasks implements TaskReader {
     return slot === undefined ? undefined : rowOf(this.table, slot)
   }
 
+  /** Who has said that it sent it. */
+  clientOf(id: string): string | null {
+    const slot = this.table.find(id)
+    return slot === undefined ? null : this.table.nameText('client', slot)
+  }
+
   glance(id: string): TaskGlance | undefined {
     const { table } = this
     const slot = table.find(id)
@@ -134,7 +143,7 @@ export class KnownTasks implements TaskReader {
 
   #hear(event: HeardEvent): boolean {
     const { table, rates } = this
-    const { hostname, heardAtMs } = event
+    const { hostname, heardAtMs, fields } = event
     const taken = takeEvent(table, event, this.#options.queueOf, this.#options.redact)
     if (!taken) return false
     const { slot, what } = taken
@@ -142,7 +151,7 @@ export class KnownTasks implements TaskReader {
     this.series.count(what, heardAtMs)
     switch (what) {
       case 'sent': {
-        rates.sender.count(hostname, heardAtMs)
+        rates.sender.count(typeof fields['parent_id'] === 'string' ? OF_TASKS : hostname, heardAtMs)
         const queue = table.nameText('queue', slot)
         if (queue !== null) rates.into.count(queue, heardAtMs)
         break

@@ -6,6 +6,7 @@ import { leadsTo } from '../../protocol/leads-to.ts'
 import { readTask } from '../../protocol/task-message.ts'
 import type { DeadFacts, Facts, MessageFacts, ParentFacts, QueueFacts } from './facts.ts'
 import { isOf, messageFacts, oneLine } from './read-facts.ts'
+import { WAITS_FOR_ITS_TIME } from './words.ts'
 
 /** A queue to be looked into. */
 export interface Candidate {
@@ -80,7 +81,7 @@ class Look {
     const unknown = [...this.#unknown]
     if (!onlyDepths && !this.#message && !this.#dead && !broker.delays?.list) {
       const because = 'this broker keeps what is for later together, whatever queue it is for, and cannot list it'
-      unknown.push({ what: 'whether it waits with the broker for its time', because })
+      unknown.push({ what: WAITS_FOR_ITS_TIME, because })
     }
     return { queues: this.#queues, message: this.#message, dead: this.#dead, parent: this.#parent, unknown }
   }

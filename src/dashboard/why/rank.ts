@@ -6,7 +6,7 @@ import { ended } from './say-ended.ts'
 import { inHand } from './say-hand.ts'
 import { inQueue } from './say-queue.ts'
 import { elsewhere } from './say-elsewhere.ts'
-import { moment, named } from './words.ts'
+import { moment, named, WAITS_FOR_ITS_TIME } from './words.ts'
 
 /** One cause that holds, with its sentence. */
 export interface Found {
@@ -33,7 +33,9 @@ export function rank(facts: Facts): Why {
   const order = ({ code, certainty }: Found): number =>
     CODES.indexOf(code) + (certainty === 'certain' ? 0 : CODES.length)
   const sorted = [...found.values()].toSorted((a, b) => order(a) - order(b))
-  return { id: facts.id, state: stateOf(facts), reasons: sorted.map(reasonOf), unknown: facts.unknown }
+  // What has ended waits for nothing.
+  const unknown = isOver(facts) ? facts.unknown.filter(({ what }) => what !== WAITS_FOR_ITS_TIME) : facts.unknown
+  return { id: facts.id, state: stateOf(facts), reasons: sorted.map(reasonOf), unknown }
 }
 
 function isOver({ result, heard }: Facts): boolean {

@@ -1,3 +1,6 @@
+/** What a broker that keeps what is for later where nobody can list it leaves open. */
+export const WAITS_FOR_ITS_TIME = 'whether it waits with the broker for its time'
+
 /** Longest name that goes into a sentence. */
 const MOST = 200
 
