@@ -33,13 +33,6 @@ export async function optionalPeer(name: string): Promise<any> {
   return { ...(module.default as object), ...module }
 }
 
-/** A Node of 22 or later, which pg-boss needs: this one, or the one that came with the peers; undefined without either. */
-export function newNode(): string | undefined {
-  if (Number(process.versions.node.split('.', 1)[0]) >= 22) return process.execPath
-  const name = `node-${process.platform}-${process.arch}`
-  return FOLDERS.map((folder) => join(folder, 'node_modules', name, 'bin', 'node')).find(existsSync)
-}
-
 /** Where peers may be, the first that has one wins. */
 const FOLDERS = [process.env['LOVAGE_BENCH_PEERS'], join(ROOT, '.lovage', 'bench-peers'), ROOT].filter(
   (folder) => folder !== undefined,
