@@ -1,4 +1,5 @@
-"""Celery as its users run it. BENCH_BROKER, BENCH_BACKEND and BENCH_PREFETCH come from the environment.
+"""Celery as its users run it. BENCH_BROKER, BENCH_BACKEND and BENCH_PREFETCH come from the environment, and BENCH_MARKS:
+the Redis where it tells how far it is.
 
 As a program it calls: lines of stdin are "send <count>" (one after the other, as delay() does it), "trips <count>" (each
 awaited) and "purge"; for each a line of JSON comes back.
@@ -10,8 +11,10 @@ import sys
 import time
 
 from celery import Celery
+from redis import Redis
 
 app = Celery('celery_bench', broker=os.environ['BENCH_BROKER'], backend=os.environ.get('BENCH_BACKEND'))
+marks = Redis.from_url(os.environ['BENCH_MARKS'])
 app.conf.update(
     task_default_queue='celery-bench',
     worker_prefetch_multiplier=int(os.environ.get('BENCH_PREFETCH', '4')),
@@ -33,7 +36,7 @@ def rest(ms=None):
 
 @app.task(name='bench.mark', ignore_result=True)
 def mark(key):
-    app.backend.client.rpush(key, time.time())
+    marks.rpush(key, time.time())
 
 
 random.seed(1337)
@@ -45,7 +48,7 @@ def nap(key):
     drawn = random.randint(1, 100)
     seconds = 10 if drawn == 1 else 5 if drawn <= 30 else 3 if drawn <= 50 else 1
     time.sleep(seconds * float(os.environ.get('BENCH_SCALE', '1')))
-    app.backend.client.rpush(key, time.time())
+    marks.rpush(key, time.time())
 
 
 def send(count):

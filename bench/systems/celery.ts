@@ -11,8 +11,10 @@ export const CELERY_QUEUE = 'celery-bench'
 
 export interface CeleryOptions {
   readonly broker: string
-  /** A Redis. */
+  /** A Redis, or `rpc://` where `marks` is one. */
   readonly backend: string
+  /** The Redis where tasks tell how far they are. Default: the backend. */
+  readonly marks?: string
 }
 
 /** A worker, and how it is run. */
@@ -37,7 +39,7 @@ export class CelerySystem {
   private constructor(options: CeleryOptions, caller: Child) {
     this.#options = options
     this.#caller = caller
-    this.redis = new Redis(options.backend)
+    this.redis = new Redis(options.marks ?? options.backend)
   }
 
   static async open(options: CeleryOptions): Promise<CelerySystem> {
@@ -81,6 +83,8 @@ export class CelerySystem {
   }
 }
 
-function envOf({ broker, backend }: CeleryOptions): Record<string, string> {
-  return { BENCH_BROKER: broker, BENCH_BACKEND: backend, PYTHONDONTWRITEBYTECODE: '1', C_FORCE_ROOT: '1' }
+/** What bench/peers/celery_bench.py reads. */
+export function envOf({ broker, backend, marks = backend }: CeleryOptions): Record<string, string> {
+  const python = { PYTHONDONTWRITEBYTECODE: '1', C_FORCE_ROOT: '1' }
+  return { BENCH_BROKER: broker, BENCH_BACKEND: backend, BENCH_MARKS: marks, ...python }
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { startChild, type Child } from '../../test/services/child.ts'
-import type { CeleryOptions } from './celery.ts'
+import { type CeleryOptions, envOf } from './celery.ts'
 
 const PYTHON = '/usr/bin/python3'
 const PEERS = fileURLToPath(new URL('../peers/', import.meta.url))
@@ -14,10 +14,13 @@ export function hasTornado(): boolean {
 /** The site of bench/peers/tornado_site.py, which waits for Celery's results in that way. */
 export async function startTornado(
   way: 'poll' | 'executor',
-  { broker, backend }: CeleryOptions,
+  options: CeleryOptions,
 ): Promise<{ child: Child; url: string }> {
-  const env = { BENCH_BROKER: broker, BENCH_BACKEND: backend, PYTHONDONTWRITEBYTECODE: '1' }
-  const child = startChild(PYTHON, ['tornado_site.py', way], { name: `tornado ${way}`, cwd: PEERS, env })
+  const child = startChild(PYTHON, ['tornado_site.py', way], {
+    name: `tornado ${way}`,
+    cwd: PEERS,
+    env: envOf(options),
+  })
   const [, port] = (await child.line(/^port \d+$/, { timeoutMs: 60_000 })).split(' ')
   return { child, url: `http://127.0.0.1:${port}` }
 }

@@ -111,7 +111,7 @@ export class AsyncResult<Result = unknown, Part = unknown> {
    * @throws LovageError `RESULT_TIMEOUT`, `RESULT_IGNORED`, `RESULT_FORGOTTEN`, `BROKER_CLOSED`, `OPTION_INVALID`
    */
   async get(options?: GetOptions): Promise<Result> {
-    return this.#value(await this.outcome(options))
+    return this.#value(await this.#awaited(options))
   }
 
   /**
@@ -154,12 +154,19 @@ export class AsyncResult<Result = unknown, Part = unknown> {
   }
 
   /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
-  async outcome(options: GetOptions = NO_OPTIONS): Promise<Outcome> {
+  async outcome(options?: GetOptions): Promise<Outcome> {
+    return await this.#awaited(options)
+  }
+
+  #awaited(options: GetOptions = NO_OPTIONS): Outcome | Promise<Outcome> {
     const { id, isIgnored, expectation: own } = this.#sent
     if (isIgnored) throw new LovageError('RESULT_IGNORED', { id })
     const { timeout, signal } = options === NO_OPTIONS ? NO_LIMITS : checkGetOptions(options)
     // The slot that was opened with the sending, as it nearly always is.
-    if (own) return await this.#outcome(own, timeout, signal)
+    return own ? this.#outcome(own, timeout, signal) : this.#awaitedAnew(timeout, signal)
+  }
+
+  async #awaitedAnew(timeout: number | undefined, signal: AbortSignal | undefined): Promise<Outcome> {
     const { expectation, close } = await this.#open()
     try {
       return await this.#outcome(expectation, timeout, signal)

@@ -194,12 +194,19 @@ export class Sender {
     args: readonly unknown[],
     kwargs: Kwargs,
     call: Partial<CheckedCallOptions>,
-    { content, ...around }: Omit<Circumstances, 'nowMs' | 'written' | 'mark'> & { content: Serialized },
+    {
+      content,
+      id,
+      replyTo,
+      current,
+      place,
+    }: Omit<Circumstances, 'nowMs' | 'written' | 'mark'> & { content: Serialized },
   ): Outgoing {
     const mark = call.once ? this.#clock.uuid() : undefined
     const compression = call.compression ?? task.options.compression
     const written = compression ? { ...content, ...pack(content.body, compression) } : content
-    return outgoing(task, args, kwargs, call, { ...around, mark, written, nowMs: this.#clock.now() })
+    const nowMs = this.#clock.now()
+    return outgoing(task, args, kwargs, call, { id, replyTo, current, place, mark, written, nowMs })
   }
 
   #publishing(

@@ -54,7 +54,9 @@ export class Sending<Result, Kind extends Gettable<Result> = AsyncResult<Result>
   }
 
   /** The result, once it is there: `add.delay(2, 3).get()`. Throws as {@link AsyncResult.get} and as the sending does. */
-  get(options?: GetOptions): Promise<Result> {
-    return this.then((result) => result.get(options))
+  async get(options?: GetOptions): Promise<Result> {
+    this.#awaited = true
+    const result = await this.#sent
+    return await result.get(options)
   }
 }

@@ -213,21 +213,22 @@ class Performance {
     const { clock } = this.#options
     const { group, parentId } = this.#request
     const children = this.#current?.children
-    return {
+    const finished: { -readonly [K in keyof Outcome]: Outcome[K] } = {
       id: outcome.id,
       state: outcome.state,
       result: outcome.result,
       traceback: outcome.traceback,
       runMs: clock.monotonic() - this.#startedAt,
       doneAtMs: clock.now(),
-      ...(children && { children }),
-      ...(group !== null && { groupId: group }),
-      ...(parentId !== null && { parentId }),
-      ...(outcome.retry && { retry: outcome.retry }),
-      ...(outcome.requeue !== undefined && { requeue: outcome.requeue }),
-      ...(outcome.dead && { dead: outcome.dead }),
-      ...(this.#embed && { embed: this.#embed }),
     }
+    if (children) finished.children = children
+    if (group !== null) finished.groupId = group
+    if (parentId !== null) finished.parentId = parentId
+    if (outcome.retry) finished.retry = outcome.retry
+    if (outcome.requeue !== undefined) finished.requeue = outcome.requeue
+    if (outcome.dead) finished.dead = outcome.dead
+    if (this.#embed) finished.embed = this.#embed
+    return finished
   }
 
   /** Starts the clock on the limits of the message, or where it names none, of the task. */

@@ -77,17 +77,18 @@ export function decodeResult(
   if (typeof id !== 'string' || id === '') throw undecodable('task_id is missing')
   if (typeof status !== 'string' || status === '') throw undecodable('status is missing')
   const doneAtMs = typeof record.date_done === 'string' ? isoTime(record.date_done) : undefined
-  return {
+  const outcome: { -readonly [K in keyof Outcome]: Outcome[K] } = {
     id,
     state: status,
     result: { value: record.result ?? null },
     traceback: typeof traceback === 'string' ? traceback : null,
-    ...(Array.isArray(children) ? { children } : undefined),
-    ...(doneAtMs === undefined ? undefined : { doneAtMs }),
-    ...(typeof record.group_id === 'string' ? { groupId: record.group_id } : undefined),
-    ...(typeof record[RUN_MS] === 'number' ? { runMs: record[RUN_MS] } : undefined),
-    ...(typeof record.parent_id === 'string' ? { parentId: record.parent_id } : undefined),
   }
+  if (Array.isArray(children)) outcome.children = children
+  if (doneAtMs !== undefined) outcome.doneAtMs = doneAtMs
+  if (typeof record.group_id === 'string') outcome.groupId = record.group_id
+  if (typeof record[RUN_MS] === 'number') outcome.runMs = record[RUN_MS]
+  if (typeof record.parent_id === 'string') outcome.parentId = record.parent_id
+  return outcome
 }
 
 function childrenText(outcome: Outcome, types: JsonTypes | undefined): string {

@@ -22,19 +22,22 @@ export interface ObjectBody {
 export function readObjectBody(message: Message, limits: ContentLimits): ObjectBody | undefined {
   const hasTask = Boolean(textField(message.headers, 'task'))
   const compression = textField(message.headers, 'compression') ?? undefined
-  const isJson = bareType(message.contentType) === JSON_TYPE
-  if (!hasTask) return convert(decodeObject(message, compression, limits), isJson)
+  if (!hasTask) return convert(decodeObject(message, compression, limits), isJson(message))
   // A look at the first byte spares parsing the body in the process that reads headers only. Packed hybrids, which nobody
   // sends, are left to the reader of the body.
   if (compression !== undefined || !beginsObject(message.body)) return undefined
   try {
     const decoded = decodeObject(message, compression, limits)
-    return 'args' in decoded ? convert(decoded, isJson) : undefined
+    return 'args' in decoded ? convert(decoded, isJson(message)) : undefined
   } catch (error) {
     // The headers stand by themselves: what is wrong with the body becomes the outcome of a task that has a name.
     if (isLovageError(error)) return undefined
     throw error
   }
+}
+
+function isJson({ contentType }: Message): boolean {
+  return bareType(contentType) === JSON_TYPE
 }
 
 function decodeObject(

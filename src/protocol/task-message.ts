@@ -146,9 +146,9 @@ function encodeHeaders(request: TaskRequest): Headers {
     replaced_task_nesting: request.replacedTaskNesting,
     stamped_headers: request.stampedHeaders,
     stamps: request.stamps,
-    // Spread, not assigned: a custom header may be called __proto__.
-    ...request.custom,
   }
+  // Member by member: to spread them would cost as much as all the others together.
+  for (const name of Object.keys(request.custom)) assign(headers, name, request.custom[name] as HeaderValue)
   if (request.compression !== undefined) headers.compression = request.compression
   return headers
 }
@@ -196,9 +196,17 @@ export function readTask(message: Message, limits: ContentLimits = {}): TaskRequ
 }
 
 function customHeaders(headers: Headers): Headers {
-  const names = Object.keys(headers).filter((name) => !CELERY_HEADERS.has(name))
-  if (names.length === 0) return NO_HEADERS
-  return Object.fromEntries(names.map((name) => [name, headers[name] as HeaderValue]))
+  let custom: Record<string, HeaderValue> | undefined
+  for (const name of Object.keys(headers)) {
+    if (!CELERY_HEADERS.has(name)) assign((custom ??= {}), name, headers[name] as HeaderValue)
+  }
+  return custom ?? NO_HEADERS
+}
+
+/** A header may be called `__proto__`, and is then no prototype. */
+function assign(headers: Record<string, HeaderValue>, name: string, value: HeaderValue): void {
+  if (name !== '__proto__') headers[name] = value
+  else Object.defineProperty(headers, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { log, type LogLevel } from '../base/log.ts'
+import { isLogged, log, type LogLevel } from '../base/log.ts'
 import { type Failure, failureText } from '../protocol/failure.ts'
 import type { DeadReason, Outcome } from '../protocol/outcome.ts'
 import type { WorkerEvents } from './events.ts'
@@ -85,8 +85,6 @@ export class Tally {
   /** A task has been settled. */
   settled(work: Work, outcome: Outcome, ending: Ending): void {
     const { counts } = this
-    const { id, task, retries, custom } = work.request
-    const trace = traceOfMessage(custom)
     const { state } = outcome
     if (state === 'SUCCESS') counts.succeeded++
     else if (state === 'FAILURE') counts.failed++
@@ -96,6 +94,9 @@ export class Tally {
     else if (!work.isCutOff) counts.rejected++
     this.#ended(ending)
     if (state !== 'RETRY' && this.events?.tells(work)) this.events.ended(work, outcome)
+    if (!isLogged()) return
+    const { id, task, retries, custom } = work.request
+    const trace = traceOfMessage(custom)
     log(LEVELS[state] ?? 'info', 'worker', 'task done', {
       task,
       id,

@@ -22,7 +22,8 @@ afterEach(async () => {
 })
 
 async function pair(url: string, options = {}): Promise<{ broker: Broker; backend: ResultBackend }> {
-  const broker = openBroker(url)
+  // A new owner begins late on a machine that does much else.
+  const broker = openBroker(url, { connectTimeoutMs: 60_000 })
   const backend = openBackend(url, { broker, ...options })
   opened.push(broker, backend)
   await broker.start()

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { ACTION_ROLES } from '../../src/dashboard/action-api.ts'
+import type { TaskRow } from '../../src/dashboard/api.ts'
+import { KnownRows, MOST_FRESH, PAGE } from '../../web/pages/known-rows.ts'
 import { EMPTY_LOG, grown, MOST_LINES, painter, plain } from '../../web/pages/log-lines.ts'
 import { drainWords, waited } from '../../web/pages/queue-waits.ts'
 import { inWords } from '../../web/pages/schedule-words.ts'
+import { narrowed, toggleWord } from '../../web/pages/task-filter.ts'
 import { FOR_ADMINS } from '../../web/parts/action-roles.ts'
 
 it('pages offer to admins alone what the server lets them alone do', () => {
@@ -76,5 +79,44 @@ describe('a log', () => {
     const runs = paint(line)
     expect(runs.map(({ text }) => text).join('')).toBe('14:02 ERROR <b>no</b> table')
     expect(runs.find(({ text }) => text === 'ERROR')?.look).toBe('ansi-red ansi-bold')
+  })
+})
+
+describe('a filter with OR', () => {
+  it('is narrowed as a whole', () => {
+    expect(narrowed('mail OR sms', 1_000, 9_500, 10_000)).toBe('(mail OR sms) newer:9s')
+    expect(narrowed('(mail OR sms) newer:9s', 5_000, 9_500, 10_000)).toBe('(mail OR sms) newer:5s')
+    expect(toggleWord('a OR b', 'state', 'FAILURE')).toBe('(a OR b) state:FAILURE')
+    expect(toggleWord('(a OR b) state:FAILURE', 'state', 'FAILURE')).toBe('(a OR b)')
+    expect(toggleWord('name:"( OR" b', 'state', 'FAILURE')).toBe('name:"( OR" b state:FAILURE')
+  })
+})
+
+describe('the rows of the list', () => {
+  const pageAt = (from: number, count = PAGE): TaskRow[] =>
+    Array.from({ length: count }, (_, nth) => ({ id: `t${from - nth}`, updatedMs: from - nth }) as TaskRow)
+
+  it('are no more than there were asked for, however many go by', () => {
+    const known = new KnownRows('')
+    for (let nowMs = 1_000; nowMs < 20_000; nowMs += 90) known.take(pageAt(nowMs))
+    expect(known.byId.size).toBe(PAGE)
+    const newest = known.sorted()[0]?.updatedMs ?? 0
+    known.add(pageAt(newest - PAGE), 'older')
+    known.take(pageAt(newest))
+    expect(known.byId.size).toBe(2 * PAGE)
+    for (let nowMs = newest; nowMs < newest + 20_000; nowMs += 90) {
+      known.take(pageAt(nowMs))
+      expect(known.byId.size).toBeLessThanOrEqual(3 * PAGE)
+    }
+    expect(known.cursor).toBeUndefined()
+  })
+
+  it('stay while they are held, and of those that come meanwhile the newest are kept', () => {
+    const known = new KnownRows('')
+    known.take(pageAt(1_000))
+    const held = new Set(known.byId.keys())
+    for (let nowMs = 1_100; nowMs < 9_000; nowMs += 100) known.take(pageAt(nowMs), held)
+    expect(known.byId.size).toBe(PAGE + MOST_FRESH)
+    expect([...held].every((id) => known.byId.has(id))).toBe(true)
   })
 })

@@ -53,6 +53,11 @@ class Entry implements Live<unknown> {
     replan()
   }
 
+  /** Whether a stream with these parameters tells what is wanted here. */
+  isAskedBy(params: Params): boolean {
+    return Object.entries(this.params).every(([name, value]) => (params[name] ?? '') === value)
+  }
+
   /** What the server refuses to answer it would refuse to stream, and the whole stream with it. */
   get isStreamed(): boolean {
     const status = this.error.peek()?.status ?? 0
@@ -61,14 +66,15 @@ class Entry implements Live<unknown> {
   }
 }
 
-const entries = new Map<string, Entry>()
+const entries = new Set<Entry>()
 
 const stream = new Stream({
-  event(topic, data) {
-    for (const entry of entries.values()) if (entry.topic === topic) entry.take(data)
+  event(topic, data, params) {
+    // What is still told of the filter, the range or the task before is nothing for who asks for another.
+    for (const entry of entries) if (entry.topic === topic && entry.isAskedBy(params)) entry.take(data)
   },
   restart() {
-    for (const entry of entries.values()) void entry.reload()
+    for (const entry of entries) void entry.reload()
   },
 })
 
@@ -82,7 +88,7 @@ function replan(): void {
   isPlanned = true
   queueMicrotask(() => {
     isPlanned = false
-    const wanted = [...entries.values()].filter((entry) => entry.isStreamed)
+    const wanted = [...entries].filter((entry) => entry.isStreamed)
     stream.want({
       // Batches go on whatever page is shown, and a page that shows nothing live still shows whether data would flow.
       topics: [...new Set<Topic>(['jobs', ...wanted.map(({ topic }) => topic)])].toSorted(),
@@ -99,13 +105,13 @@ connection.subscribe((state) => {
   if (state === 'paused' || state === 'hidden') wasAway = true
   else if (state === 'live' && wasAway) {
     wasAway = false
-    for (const entry of entries.values()) void entry.reload()
+    for (const entry of entries) void entry.reload()
   }
 })
 
 // Whoever logs in sees the page filled.
 session.subscribe((who) => {
-  if (who) for (const entry of entries.values()) if (entry.error.peek()?.status === 401) void entry.reload()
+  if (who) for (const entry of entries) if (entry.error.peek()?.status === 401) void entry.reload()
 })
 
 /**
@@ -114,15 +120,15 @@ session.subscribe((who) => {
  */
 export function useLive<T extends object>(topic: Topic, params: Params = {}, path?: string): Live<T> {
   const from = path ?? [topic, query(params)].filter(Boolean).join('?')
-  const entry = useMemo(() => entries.get(from) ?? new Entry(topic, from, params), [from])
+  const entry = useMemo(() => [...entries].find(({ path }) => path === from) ?? new Entry(topic, from, params), [from])
   useEffect(() => {
-    entries.set(from, entry)
+    entries.add(entry)
     entry.users += 1
     if (entry.users === 1) void entry.reload()
     replan()
     return () => {
       entry.users -= 1
-      if (entry.users === 0) entries.delete(from)
+      if (entry.users === 0) entries.delete(entry)
       replan()
     }
   }, [entry])

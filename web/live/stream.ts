@@ -33,7 +33,8 @@ interface Wanted {
 
 /** Where the events of a stream go. */
 export interface Listener {
-  event(topic: string, data: unknown): void
+  /** `params`: what the stream was opened with. */
+  event(topic: string, data: unknown, params: Readonly<Record<string, string>>): void
   /** The server does not know where we left off: what is shown must be asked for anew. */
   restart(): void
 }
@@ -137,14 +138,14 @@ export class Stream {
       this.#heard()
       for (const { name, data, id } of cutter.cut(value)) {
         if (id !== undefined) this.#lastId = id
-        this.#tell(name, data)
+        this.#tell(name, data, params)
       }
     }
   }
 
-  #tell(name: string, data: string): void {
+  #tell(name: string, data: string, params: Wanted['params']): void {
     const value: unknown = JSON.parse(data)
-    if (name !== 'hello') this.#listener.event(name, value)
+    if (name !== 'hello') this.#listener.event(name, value, params)
     else if (this.#failures > 0 && (value as { resumed?: boolean }).resumed !== true) this.#listener.restart()
     if (name === 'hello' && this.#failures > 0) {
       this.#failures = 0

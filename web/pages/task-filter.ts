@@ -24,12 +24,25 @@ export function hasWord(q: string, key: string, value: string): boolean {
   return wordsOf(q).includes(wordFor(key, value))
 }
 
+/** The words as one term: `a OR b` and a further word would ask for `a`, or for `b` and that word. */
+function asOne(words: readonly string[]): string[] {
+  let depth = 0
+  const hasOr = words.some((word) => {
+    if (!word.startsWith('"')) {
+      const bare = word.replaceAll(/"(?:\\.|[^"\\])*"?/g, '')
+      depth += bare.split('(').length - bare.split(')').length
+    }
+    return depth === 0 && word === 'OR'
+  })
+  return hasOr ? [`(${words.join(' ')})`] : [...words]
+}
+
 /** The filter with that word put in, in the place of others of the same key, or taken out where it is there. */
 export function toggleWord(q: string, key: string, value: string): string {
   const word = wordFor(key, value)
   const words = wordsOf(q)
   const rest = words.filter((one) => !one.startsWith(`${key}:`))
-  return (words.includes(word) ? rest : [...rest, word]).join(' ')
+  return (words.includes(word) ? rest : [...asOne(rest), word]).join(' ')
 }
 
 /** The filter narrowed to a stretch of time: ages, since that is what it knows. */
@@ -37,5 +50,5 @@ export function narrowed(q: string, fromMs: number, toMs: number, nowMs: number)
   const words = wordsOf(q).filter((word) => !/^(newer|older):/.test(word))
   const seconds = (ms: number): string => `${Math.max(0, Math.round((nowMs - ms) / 1_000))}s`
   const older = nowMs - toMs > 1_000 ? [`older:${seconds(toMs)}`] : []
-  return [...words, `newer:${seconds(fromMs)}`, ...older].join(' ')
+  return [...asOne(words), `newer:${seconds(fromMs)}`, ...older].join(' ')
 }

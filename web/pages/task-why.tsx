@@ -1,35 +1,52 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { Why } from '../../src/dashboard/api.ts'
+import { serverNow } from '../live/clock.ts'
 import { get, refusalOf, type Refusal } from '../live/fetching.ts'
-import { connection } from '../live/stream.ts'
 import { ErrorState, Loading, Panel } from '../parts/page.tsx'
+import { Age } from '../parts/state.tsx'
 
-const AGAIN_MS = 5_000
-
-/** Why it is not running yet, or what became of it: the likeliest first, and what nobody can tell. */
+/**
+ * Why it is not running yet, or what became of it: the likeliest first, and what nobody can tell. Asked once, and again when
+ * its state changes or somebody wants it: each asking takes messages out of queues and puts them back, which brokers count.
+ */
 export function TaskWhy({ id, state, isWaiting }: { id: string; state: string; isWaiting: boolean }) {
   const [why, setWhy] = useState<Why>()
   const [error, setError] = useState<Refusal>()
+  const [asked, setAsked] = useState(0)
+  const [atMs, setAtMs] = useState<number>()
   useEffect(() => {
     const abort = new AbortController()
-    const load = (): void => {
-      get<Why>(`tasks/${encodeURIComponent(id)}/why`, abort.signal).then(
-        (found) => {
-          setWhy(found)
-          setError(undefined)
-        },
-        (thrown: unknown) => abort.signal.aborted || setError(refusalOf(thrown)),
-      )
-    }
-    load()
-    const timer = isWaiting ? setInterval(() => connection.value === 'live' && load(), AGAIN_MS) : undefined
-    return () => {
-      abort.abort()
-      clearInterval(timer)
-    }
-  }, [id, state, isWaiting])
+    setAtMs(undefined)
+    get<Why>(`tasks/${encodeURIComponent(id)}/why`, abort.signal).then(
+      (found) => {
+        setWhy(found)
+        setError(undefined)
+        setAtMs(serverNow())
+      },
+      (thrown: unknown) => {
+        if (abort.signal.aborted) return
+        setError(refusalOf(thrown))
+        setAtMs(serverNow())
+      },
+    )
+    return () => abort.abort()
+  }, [id, state, isWaiting, asked])
   return (
-    <Panel title={isWaiting ? 'Why is it not running yet?' : 'What became of it'} kind="why">
+    <Panel
+      title={isWaiting ? 'Why is it not running yet?' : 'What became of it'}
+      kind="why"
+      aside={
+        <button type="button" class="plain" disabled={atMs === undefined} onClick={() => setAsked(asked + 1)}>
+          {atMs === undefined ? (
+            'asking'
+          ) : (
+            <>
+              asked <Age at={atMs} ago />; ask again
+            </>
+          )}
+        </button>
+      }
+    >
       {error && <ErrorState error={error} />}
       {!why && !error && <Loading />}
       {why && (

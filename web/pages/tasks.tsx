@@ -12,6 +12,7 @@ import { Age, State } from '../parts/state.tsx'
 import { Table, type Column, type Selection } from '../parts/table.tsx'
 import { useUrlState } from '../shell/url-state.ts'
 import { FilterBox } from './filter-box.tsx'
+import { MOST_FRESH } from './known-rows.ts'
 import { doToAll, doToTasks, type Verb } from './task-actions.ts'
 import { TaskFacets } from './task-facets.tsx'
 import { narrowed } from './task-filter.ts'
@@ -120,7 +121,7 @@ export default function Tasks() {
     setChosen(new Set())
     setAway(false)
   }, [q])
-  const { live, list, rows, fresh, loadMore } = useTaskRows(q, isAway || chosen.size > 0)
+  const { live, list, rows, isAsking, fresh, loadMore } = useTaskRows(q, isAway || chosen.size > 0)
   const selection: Selection = { chosen, set: setChosen }
   const filter = (next: string): void => set({ q: next })
   const error = live.error.value
@@ -180,7 +181,7 @@ export default function Tasks() {
                   document.querySelector('.table.long')?.scrollTo(0, 0)
                 }}
               >
-                {many(fresh, 'newer task')}
+                {fresh >= MOST_FRESH ? `${count(fresh)} and more newer tasks` : many(fresh, 'newer task')}
               </button>
             )}
             <Table
@@ -195,11 +196,13 @@ export default function Tasks() {
               onEnd={loadMore}
               onScrolled={(top) => setAway(top > 0)}
               empty={
-                <Empty title={q === '' ? 'No task has been heard of yet.' : 'No task matches.'}>
-                  {q === ''
-                    ? 'Send one, and it is here within a second. Workers tell of tasks with -E.'
-                    : 'Take a word out of the filter.'}
-                </Empty>
+                !isAsking && (
+                  <Empty title={q === '' ? 'No task has been heard of yet.' : 'No task matches.'}>
+                    {q === ''
+                      ? 'Send one, and it is here within a second. Workers tell of tasks with -E.'
+                      : 'Take a word out of the filter.'}
+                  </Empty>
+                )
               }
             />
           </div>

@@ -32,23 +32,42 @@ export default function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(undefined)
   const latest = useRef(props)
+  const drawn = useRef<ChartProps['times']>(undefined)
   latest.current = props
   const shape = `${lines.map(({ name, color }) => name + color).join()}|${isStacked}|${height}|${theme.value}`
 
   useEffect(() => {
     const element = place.current
     if (!element) return undefined
-    const chart = new uPlot(optionsFor(latest, element), dataOf(latest.current), element)
-    plot.current = chart
-    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height }))
-    observer.observe(element)
+    let observer: ResizeObserver | undefined
+    // Drawn in a task of its own, behind the page's: both together would hold up whoever types.
+    const frame = requestAnimationFrame(() => {
+      const chart = new uPlot(optionsFor(latest, element), dataOf(latest.current), element)
+      drawn.current = latest.current.times
+      plot.current = chart
+      observer = new ResizeObserver(([entry]) => {
+        const width = Math.round(entry?.contentRect.width ?? element.clientWidth)
+        // It tells of the size at once; to draw the same again is for nothing.
+        if (width !== chart.width) chart.setSize({ width, height })
+      })
+      observer.observe(element)
+    })
     return () => {
-      observer.disconnect()
-      chart.destroy()
+      cancelAnimationFrame(frame)
+      observer?.disconnect()
+      plot.current?.destroy()
+      plot.current = undefined
     }
   }, [shape])
 
-  useEffect(() => plot.current?.setData(dataOf(props)), [times, lines])
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      if (drawn.current === latest.current.times) return
+      drawn.current = latest.current.times
+      plot.current?.setData(dataOf(latest.current))
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [times, lines])
 
   return <div ref={place} class="chart" role="img" aria-label={label} style={{ height: `${height}px` }} />
 }

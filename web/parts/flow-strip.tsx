@@ -32,11 +32,15 @@ const OLD_MS = 60_000
 
 const HREFS = { gateway: '/gateway', beat: '/schedules', worker: '/workers', client: '/tasks' } as const
 
-function capped<T>(list: readonly T[], by: (one: T) => number): { shown: T[]; rest: T[] } {
-  const sorted = list.toSorted((a, b) => by(b) - by(a))
-  return sorted.length <= MOST
-    ? { shown: sorted, rest: [] }
-    : { shown: sorted.slice(0, MOST - 1), rest: sorted.slice(MOST - 1) }
+/** The greatest, in the order of their names: in that of their rates they would change places each second. */
+function capped<T extends { readonly name: string }>(
+  list: readonly T[],
+  by: (one: T) => number,
+): { shown: T[]; rest: T[] } {
+  const sorted = list.toSorted((a, b) => by(b) - by(a) || (a.name < b.name ? -1 : 1))
+  const most = sorted.length <= MOST ? MOST : MOST - 1
+  const shown = sorted.slice(0, most).toSorted((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))
+  return { shown, rest: sorted.slice(most) }
 }
 
 function restBox(rest: readonly { readonly rate: number }[], key: string, word: string, href: string): Box[] {

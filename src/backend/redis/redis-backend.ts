@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import { LovageError, messageOf } from '../../base/errors.ts'
+import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import { askKept } from '../../base/redis/ask.ts'
@@ -8,6 +8,7 @@ import { isPassing } from '../../base/redis/redis-errors.ts'
 import { assertUsable } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
 import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
+import { Window } from '../../base/window.ts'
 import { JSON_TYPE } from '../../protocol/content.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
@@ -25,6 +26,9 @@ const SILENCES = 3
 
 /** Records fetched at a time: they may be large. */
 const BATCH = 100
+
+/** Records that wait until they are stored, at a time. */
+const PUTS_AT_ONCE = 2000
 
 /**
  * Stores a record and tells of it in one step, as Celery does in a transaction; a SUCCESS that is there stays. The status
@@ -85,6 +89,7 @@ export class RedisBackend implements ResultBackend {
   #keeper: Keeper<BackendLink>
   #expectations: Expectations
   #subscriptions: Subscriptions
+  #puts = new Window(PUTS_AT_ONCE, (error) => isLovageError(error, 'BACKEND_UNREACHABLE'))
   #starting: Promise<void> | undefined
 
   constructor(options: RedisBackendOptions) {
@@ -176,7 +181,7 @@ export class RedisBackend implements ResultBackend {
     const { clock, types, serializer, resultExpiresMs } = this.#options
     const record = encodeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types, serializer })
     const args = [this.#prefix + outcome.id, Buffer.from(record), Math.ceil(resultExpiresMs)]
-    await this.#ask((link) => link.run(STORE, args))
+    await this.#puts.run(() => this.#ask((link) => link.run(STORE, args)))
   }
 
   async get(id: string): Promise<Outcome | undefined> {

@@ -16,6 +16,9 @@ interface Said {
   readonly c?: string
 }
 
+/** As it is given to be written: what is undefined is left out. */
+type Written = Pick<Said, 't' | 'e' | 'h'> & { readonly c: string | undefined }
+
 /** A packed result: what reading one asks of a message. */
 export type Packed = Pick<Message, 'headers' | 'body' | 'contentType' | 'contentEncoding' | 'correlationId'>
 
@@ -39,19 +42,22 @@ export function packedSize({ body, headers, correlationId = '' }: Packed): numbe
 
 /** One message of several, whose headers are plain values; it is persistent when one of them is. */
 export function packed(messages: readonly Message[]): Message {
-  const parts = messages.flatMap(({ contentType, contentEncoding, headers, correlationId, body }) => {
-    const said: Said = {
-      t: contentType,
-      e: contentEncoding,
-      ...(Object.keys(headers).length > 0 && { h: headers }),
-      ...(correlationId !== undefined && { c: correlationId }),
-    }
-    const text = Buffer.from(JSON.stringify(said))
-    return [lengthOf(text), text, lengthOf(body), body]
-  })
+  // Each text and each body once, into one piece of memory.
+  const texts = messages.map(saidOf)
+  let size = 0
+  for (const [i, { body }] of messages.entries()) size += 8 + Buffer.byteLength(texts[i] as string) + body.length
+  const bytes = Buffer.allocUnsafe(size)
+  let at = 0
+  for (const [i, { body }] of messages.entries()) {
+    const written = bytes.write(texts[i] as string, at + 4)
+    bytes.writeUInt32BE(written, at)
+    at = bytes.writeUInt32BE(body.length, at + 4 + written)
+    bytes.set(body, at)
+    at += body.length
+  }
   return {
     headers: {},
-    body: Buffer.concat(parts),
+    body: bytes,
     contentType: PACK_TYPE,
     contentEncoding: 'binary',
     deliveryMode: messages.some(({ deliveryMode }) => deliveryMode === 2) ? 2 : 1,
@@ -86,8 +92,7 @@ export function unpacked(pack: Uint8Array): Packed[] {
   return found
 }
 
-function lengthOf(bytes: Uint8Array): Buffer {
-  const length = Buffer.allocUnsafe(4)
-  length.writeUInt32BE(bytes.length)
-  return length
+function saidOf({ contentType: t, contentEncoding: e, headers, correlationId: c }: Packed): string {
+  for (const _ in headers) return JSON.stringify({ t, e, h: headers, c } satisfies Written)
+  return JSON.stringify({ t, e, c } satisfies Written)
 }

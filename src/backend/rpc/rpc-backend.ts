@@ -115,9 +115,12 @@ export class RpcBackend implements ResultBackend {
   async put(outcome: Outcome, { replyTo, correlationId }: ReplyAddress): Promise<void> {
     if (!replyTo) return
     if (!this.#isStarted) throw new LovageError('BROKER_CLOSED')
+    const { body, contentType, contentEncoding } = serializeRpcResult(outcome, this.#options)
     const message: Message = {
       headers: timesOf(outcome),
-      ...serializeRpcResult(outcome, this.#options),
+      body,
+      contentType,
+      contentEncoding,
       deliveryMode: this.#options.resultPersistent && isReady(outcome.state) ? 2 : 1,
       priority: 0,
       correlationId: correlationId || outcome.id,

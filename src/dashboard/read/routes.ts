@@ -9,6 +9,7 @@ import { explain } from '../why.ts'
 import type { Hosts } from './hosts.ts'
 import type { Timetable } from './timetable.ts'
 import { type Asked, type Topics, wholeOf } from './topics.ts'
+import { WhyAnswers } from './why-answers.ts'
 
 /** Codes of letters whose task has ended the life of a worker again and again. */
 const POISON = new Set(['DELIVERIES_EXHAUSTED'])
@@ -30,6 +31,7 @@ const PLAIN = ['overview', 'tasks', 'workers', 'queues', 'gateways'] as const
 /** Routes of all that is read. */
 export function readRoutes(server: FastifyInstance, context: DashboardContext, parts: ReadParts): void {
   const { topics, fleet, timetable, hosts } = parts
+  const whys = new WhyAnswers(context.clock)
   server.addHook('onRequest', (request, _reply, next) => {
     if (request.raw.url?.startsWith('/api/')) fleet.looked()
     next()
@@ -44,7 +46,11 @@ export function readRoutes(server: FastifyInstance, context: DashboardContext, p
     return hosts.list()
   })
   server.get('/api/v1/tasks/:id', (request) => topics.task(nameOf(request, 'id')))
-  server.get('/api/v1/tasks/:id/why', (request) => whyOf(context, nameOf(request, 'id')))
+  server.get('/api/v1/tasks/:id/why', (request) => {
+    const id = nameOf(request, 'id')
+    // Once it has gone on, what was said before is no answer.
+    return whys.get(`${context.tasks.get(id)?.state} ${id}`, () => whyOf(context, id))
+  })
   server.get('/api/v1/workers/:name', (request) => workerOf(fleet, nameOf(request, 'name')))
   server.get('/api/v1/queues/:name/dead', (request) => {
     const limit = wholeOf('limit', askedOf(request)['limit'], 1, MOST_LETTERS) ?? 100

@@ -5,6 +5,7 @@ import { type Child, startChild } from '../../services/child.ts'
 import { temporaryFolder } from '../../services/reaper.ts'
 
 const TELLER = fileURLToPath(new URL('teller-process.ts', import.meta.url))
+const PROBE = new URL('memory-probe.mjs', import.meta.url).href
 const RUN_TS = fileURLToPath(new URL('../../../scripts/run-ts.mjs', import.meta.url))
 
 /** How long requests took, in milliseconds. */
@@ -19,9 +20,12 @@ export interface Latency {
 export class LoadedBoard {
   readonly child: Child
   readonly url: string
+  /** Folder of what outlives it. */
+  readonly data: string
   readonly #broker: string
 
-  private constructor(child: Child, url: string, broker: string) {
+  private constructor(child: Child, url: string, broker: string, data: string) {
+    this.data = data
     this.child = child
     this.url = url
     this.#broker = broker
@@ -29,9 +33,10 @@ export class LoadedBoard {
 
   static async start(broker: string): Promise<LoadedBoard> {
     const data = temporaryFolder('loaded')
-    const child = lovage(['dashboard', '--port', '0', '--data', data], { env: { LOVAGE_BROKER_URL: broker } })
+    const env = { LOVAGE_BROKER_URL: broker, NODE_OPTIONS: `--import ${PROBE}` }
+    const child = lovage(['dashboard', '--port', '0', '--data', data], { env })
     const line = await child.line(/dashboard.*http:\/\/127\.0\.0\.1:\d+/, { timeoutMs: 120_000 })
-    return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker)
+    return new LoadedBoard(child, /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '', broker, data)
   }
 
   /** Has a process tell of so many tasks, four events each; `perSecond` of them, or as fast as is heard. */
@@ -44,6 +49,16 @@ export class LoadedBoard {
   async heard(): Promise<number> {
     const response = await fetch(`${this.url}/metrics`)
     return Number(/^lovage_events_total (\d+)/m.exec(await response.text())?.[1] ?? NaN)
+  }
+
+  /** What it holds once its garbage is collected, and what it took from the machine before that. */
+  async memory(): Promise<{ readonly heldMb: number; readonly rssMb: number }> {
+    const from = this.child.lines.length
+    this.child.signal('SIGUSR2')
+    const line = await this.child.line(/^memory /, { timeoutMs: 60_000, from })
+    const { rss, heldBytes } = JSON.parse(line.slice('memory '.length)) as { rss: number; heldBytes: number }
+    const mb = (bytes: number): number => Math.round((bytes / 2 ** 20) * 10) / 10
+    return { heldMb: mb(heldBytes), rssMb: mb(rss) }
   }
 
   /** Waits until it has heard so many, or hears no more. Gives how many it has heard. */

@@ -1,11 +1,17 @@
+import { isLovageError } from '../../../base/errors.ts'
 import type { Service } from '../../../base/service.ts'
+import { Window } from '../../../base/window.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
+import type { ByteWriter } from '../wire/byte-writer.ts'
 import { ASK, SAY } from '../wire/frames.ts'
 import type { EngineClient } from './engine-client.ts'
 import type { Line } from './line.ts'
 
 /** Keys that are watched with one question after a loss. */
 const KEYS_AT_ONCE = 1000
+
+/** Values that wait for their confirmation at a time. */
+const PUTS_AT_ONCE = 2000
 
 /** Hears of each value under a key that is watched. */
 export type ResultListener = (key: string, value: Uint8Array) => void
@@ -30,6 +36,7 @@ export class ServedResults implements KeptResults {
   #isOwn: boolean
   #onResult: ResultListener
   #watched = new Set<string>()
+  #puts = new Window(PUTS_AT_ONCE, (error) => isLovageError(error, 'BROKER_UNREACHABLE'))
   /** The connection that was told of all that is watched. Others may have to wait for it still. */
   #line: Line | undefined
   #leave: (() => void) | undefined
@@ -62,12 +69,13 @@ export class ServedResults implements KeptResults {
   }
 
   async put(key: string, value: Uint8Array, { keepMs, isFinal }: { keepMs: number; isFinal: boolean }): Promise<void> {
-    await this.#client.ask(ASK.putResult, (writer) => {
+    const fill = (writer: ByteWriter): void => {
       writer.text(key)
       writer.bytes(value)
       writer.f64(keepMs)
       writer.u8(isFinal ? 1 : 0)
-    })
+    }
+    await this.#puts.run(() => this.#client.ask(ASK.putResult, fill))
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
