@@ -110,11 +110,13 @@ describe('what the dashboard tells of a worker and its tasks', () => {
   it('tells of workers what they answer', async () => {
     const { workers } = await until(
       () => get<WorkerList>('workers'),
-      (list) => list.workers[0]?.pool === 'async',
+      (list) => list.workers[0]?.pool === 'async' && list.workers[0].loopLagMs !== null,
     )
     expect(workers).toMatchObject([
       { name: 'one@here', status: 'online', software: 'lovage', slots: 4, queues: ['celery'], succeeded: 1, failed: 1 },
     ])
+    expect(workers[0]?.loopLagMs).toBeGreaterThanOrEqual(0)
+    expect(workers[0]?.rssBytes).toBeGreaterThan(2 ** 20)
     const one = await get<WorkerDetail>('workers/one@here')
     expect(one.tasks.map(({ name }) => name)).toEqual(expect.arrayContaining(['shop.add', 'shop.fail']))
     expect(await get('workers/other@here', 404)).toMatchObject({ code: 'DASHBOARD_UNKNOWN' })

@@ -23,7 +23,7 @@ interface Band {
 
 const [WIDTH, BOX_HEIGHT, GAP] = [1_000, 40, 10]
 const COLUMN_X = [0, 262, 560, 858] as const
-const COLUMN_WIDTH = [150, 178, 178, 142] as const
+const COLUMN_WIDTH = [168, 178, 178, 142] as const
 /** More than these are one box that says how many there are. */
 const MOST = 7
 const THICKEST = 26

@@ -152,7 +152,7 @@ export class FleetWatch implements FleetReader {
     return {
       queues: this.queues,
       waitBucketsMs: WAIT_BUCKETS_MS,
-      cannot: CANNOT,
+      cannot: this.#queues.canList ? CANNOT : { ...CANNOT, delayed: NO_LIST },
       asOfMs: this.#queues.asOfMs,
       ...(staleBecause !== undefined && { staleBecause }),
     }
@@ -249,6 +249,8 @@ export class FleetWatch implements FleetReader {
     }
   }
 }
+
+const NO_LIST = 'what is for later this broker keeps together, whatever queue it is for, and cannot list'
 
 const CANNOT: QueueList['cannot'] = {
   unacked: 'what is in the hands of workers is told by no broker over its own protocol',

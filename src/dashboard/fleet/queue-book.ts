@@ -42,6 +42,7 @@ export class QueueBook {
   #asking: Promise<void> | undefined
   #staleBecause: string | undefined
   #asOfMs = 0
+  #canList = true
 
   constructor(app: App, clock: Clock) {
     this.#app = app
@@ -51,6 +52,11 @@ export class QueueBook {
   /** When all were looked at last; 0: never. */
   get asOfMs(): number {
     return this.#asOfMs
+  }
+
+  /** Whether the broker tells of what waits for its time, queue by queue. */
+  get canList(): boolean {
+    return this.#canList
   }
 
   /** Why the last look was in vain. */
@@ -117,7 +123,7 @@ export class QueueBook {
       if (broker.state !== 'connected') throw new Error('the connection to the broker is lost')
       const { admin } = broker
       if (!admin) throw new Error(`a broker of kind ${broker.kind} does not tell of its queues`)
-      const canList = broker.delays?.list !== undefined
+      const canList = (this.#canList = broker.delays?.list !== undefined)
       const waiting = this.names()
       const refused: string[] = []
       const look = async (name: string): Promise<void> => {

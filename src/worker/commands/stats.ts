@@ -1,3 +1,4 @@
+import { worstLag } from '../../base/lag.ts'
 import { redactUrl } from '../../base/redact.ts'
 import { schemeOf } from '../../base/url.ts'
 import type { Commands, Panel } from './panel.ts'
@@ -19,9 +20,16 @@ function stats(panel: Panel): unknown {
       autoscaler: { ...range, current: steering.pools[0]?.size ?? 0, qty: tally.counts.started },
     }),
     hostname: options.hostname,
-    // Ours alone: what it was told to read no more.
+    // Ours alone: what it takes now (`maxrss` is the most that it ever took), and how late its event loop is.
+    lovage: { rss: process.memoryUsage.rss(), loop_lag_ms: lagOf(panel) },
+    // What it was told to read no more.
     ...(reading.stopped.length > 0 && { paused_queues: reading.stopped }),
   }
+}
+
+/** p99 of the last minute, of the worst of its pools; null: it is not measured. */
+function lagOf({ steering }: Panel): number | null {
+  return worstLag(steering.pools.map(({ lag }) => lag))?.p99Ms ?? null
 }
 
 function poolOf({ options, steering }: Panel): Readonly<Record<string, unknown>> {
