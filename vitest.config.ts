@@ -13,7 +13,12 @@ const alias = Object.entries(compilerOptions.paths).map(([name, [path]]) => ({
 }))
 
 export default defineConfig({
-  resolve: { alias },
+  resolve: {
+    alias: [
+      ...alias,
+      { find: /^fast-check$/, replacement: fileURLToPath(new URL('test/services/fast-check.ts', import.meta.url)) },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/services/global-setup.ts'],

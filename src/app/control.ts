@@ -46,6 +46,12 @@ export interface AbandonOptions extends ControlOptions {
   readonly untilMs?: number | undefined
 }
 
+/** How workers end. */
+export interface ShutdownOptions extends ControlOptions {
+  /** How much time what runs has: the steps of `worker.stop`. Default `'warm'`. */
+  readonly how?: 'warm' | 'soft' | 'cold'
+}
+
 /** What travels: a command and its arguments, under Celery's names. */
 export interface BroadcastOptions extends ControlOptions {
   readonly arguments?: Readonly<Record<string, unknown>>
@@ -184,9 +190,9 @@ export class Control {
     return this.broadcast('pool_restart', { ...options, arguments: { modules, reload, reloader: null } })
   }
 
-  /** Has workers end warmly. They do not answer. */
-  shutdown(options: ControlOptions = {}): Replies {
-    return this.broadcast('shutdown', options)
+  /** Has workers end; they do not answer. `soft` and `cold` are for our workers: Python's end warmly in any case. */
+  shutdown({ how = 'warm', ...options }: ShutdownOptions = {}): Replies {
+    return this.broadcast('shutdown', { ...options, ...(how !== 'warm' && { arguments: { how } }) })
   }
 
   /** Has workers send the event `worker-heartbeat` now. They do not answer. */

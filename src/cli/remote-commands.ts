@@ -114,7 +114,7 @@ export const ORDERS: Readonly<Record<string, RemoteCommand>> = {
     usage: '<key=value or JSON>',
     least: 1,
   },
-  shutdown: plain('end, warmly'),
+  shutdown: { summary: 'end: warmly, or as it says', args: [['how', text]], usage: '[warm, soft or cold]' },
   terminate: {
     summary: 'end tasks, those that run too',
     args: [['signal', text]],

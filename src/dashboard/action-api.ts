@@ -41,7 +41,8 @@ export interface ActionInputs {
     readonly hardMs?: number | null
   }
   readonly 'worker-pool-restart': WorkerTarget
-  readonly 'worker-shutdown': WorkerTarget
+  /** `cold`: what runs is cut off and given back to its queue. Python's workers know the warm way only. */
+  readonly 'worker-shutdown': WorkerTarget & { readonly how?: 'warm' | 'cold' }
   /** Of queues and schedules `target` is one name. */
   readonly 'queue-purge': Named
   readonly 'queue-delete': Named

@@ -1,4 +1,4 @@
-import { type Check, shown, Unfit, whole } from '../app/check.ts'
+import { type Check, oneOf, shown, Unfit, whole } from '../app/check.ts'
 import type { ControlOptions } from '../app/control.ts'
 import type { NodeReply } from '../fleet/ask.ts'
 import { isRecord } from '../protocol/signature.ts'
@@ -22,6 +22,9 @@ const limitMs: Check<number | null> = (value) => {
   if (value === null || (typeof value === 'number' && Number.isFinite(value) && value > 0)) return value
   throw new Unfit(`is ${shown(value)}`, 'Send milliseconds, or null for no limit')
 }
+
+/** Of a worker that would take it for a warm one. */
+const NO_COLD = 'was not told: only workers of Lovage can be ended coldly from afar'
 
 type Asks = (options: ControlOptions) => Promise<readonly NodeReply[]>
 
@@ -63,19 +66,25 @@ export const WORKER_ACTIONS = {
   'worker-pool-restart': action<'worker-pool-restart'>({ target: nameOrNames }, (ground, { target }) =>
     steer(ground, 'Restart the pool', target, (to) => ground.context.app.control.poolRestart(to)),
   ),
-  'worker-shutdown': action<'worker-shutdown'>({ target: nameOrNames }, async (ground, { target }) => {
-    const { context } = ground
-    const names = listOfNames(target)
-    // Who ends does not answer.
-    await context.app.control.shutdown({ destination: names })
-    context.changed('workers')
-    const each = names.map((worker) => {
-      const isThere = context.fleet.worker(worker)?.status === 'online'
-      const text = isThere ? 'will end when what runs there has' : 'was told to end, and nothing is heard of it'
-      return [worker, { ok: isThere, text }] as const
-    })
-    return answerOf('Shut down', Object.fromEntries(each))
-  }),
+  'worker-shutdown': action<'worker-shutdown'>(
+    { target: nameOrNames, how: maybe(oneOf('warm', 'cold')) },
+    async ({ context }, { target, how = 'warm' }) => {
+      const names = listOfNames(target)
+      const rows = new Map(names.map((worker) => [worker, context.fleet.worker(worker)]))
+      const told = names.filter((worker) => how === 'warm' || rows.get(worker)?.software === 'lovage')
+      // Who ends does not answer.
+      if (told.length > 0) await context.app.control.shutdown({ destination: told, how })
+      context.changed('workers')
+      const end =
+        how === 'warm' ? 'will end when what runs there has' : 'ends now: what runs there goes back to its queue'
+      const each = names.map((worker) => {
+        if (!told.includes(worker)) return [worker, { ok: false, text: NO_COLD }] as const
+        const isThere = rows.get(worker)?.status === 'online'
+        return [worker, { ok: isThere, text: isThere ? end : 'was told to end, and nothing is heard of it' }] as const
+      })
+      return answerOf('Shut down', Object.fromEntries(each))
+    },
+  ),
 } satisfies Readonly<Record<string, Action>>
 
 async function steer(

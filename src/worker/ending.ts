@@ -18,13 +18,13 @@ const ABORTED_MS = 500
  */
 export type StopStep = 'warm' | 'soft' | 'cold'
 
-const STEPS: readonly StopStep[] = ['warm', 'soft', 'cold']
+export const STOP_STEPS: readonly StopStep[] = ['warm', 'soft', 'cold']
 
 /** The step that follows, where `asked` is undefined the next in order. There is no way back, and no soft one without its time. */
 export function nextStep(now: StopStep | undefined, asked: StopStep | undefined, softMs: number): StopStep {
-  const following = STEPS[now === undefined ? 0 : STEPS.indexOf(now) + 1] ?? 'cold'
+  const following = STOP_STEPS[now === undefined ? 0 : STOP_STEPS.indexOf(now) + 1] ?? 'cold'
   const step = asked === undefined ? following : asked
-  const later = now !== undefined && STEPS.indexOf(now) > STEPS.indexOf(step) ? now : step
+  const later = now !== undefined && STOP_STEPS.indexOf(now) > STOP_STEPS.indexOf(step) ? now : step
   return later === 'soft' && softMs === 0 ? 'cold' : later
 }
 

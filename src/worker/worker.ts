@@ -74,11 +74,11 @@ export class Worker implements Service {
     this.#events = this.#tally.events = new WorkerEvents({ clock, lamport, options, figures })
     this.#steering = new Steering(this.options, app, clock)
     this.shutdownAsked = new Promise((resolve) => (this.#tellShutdown = resolve))
-    const shutdown = (): void => {
+    const shutdown = (how: StopStep): void => {
       this.#tellShutdown()
       const failed = (error: unknown): void =>
         log('error', 'worker', 'worker did not stop well', { hostname: this.hostname, error: messageOf(error) })
-      this.stop('warm').catch(failed)
+      this.stop(how).catch(failed)
     }
     const panel = { app, options, clock, steering: this.#steering, tally: this.#tally, events: this.#events }
     if (options.remoteControl) this.#remote = new Remote({ ...panel, shutdown, reload: () => this.reload() })

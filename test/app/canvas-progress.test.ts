@@ -9,7 +9,7 @@ import { RedisNode } from '../services/redis-node.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
 
 const folder = temporaryFolder()
-const patience = { timeout: '30s' } as const
+const patience = { timeout: '60s' } as const
 const patient = { timeout: 120_000 }
 const polling = { timeout: 60_000 }
 

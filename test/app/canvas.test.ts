@@ -14,7 +14,7 @@ import {
 } from '../../src/index.ts'
 import { type Worker, worker } from '../../src/worker/worker.ts'
 
-const patience = { timeout: '20s' } as const
+const patience = { timeout: '60s' } as const
 const polling = { timeout: 60_000 }
 
 describe('canvases on a worker', () => {

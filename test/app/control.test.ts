@@ -55,6 +55,7 @@ test('each command travels with Celery’s name and arguments', async () => {
   await control.autoscale(10, 2)
   await control.poolRestart()
   await control.shutdown({ destination: 'a@one' })
+  await control.shutdown({ destination: 'a@one', how: 'cold' })
   await control.heartbeat()
   await control.ping({ destination: ['a@one'] })
   expect(nodes.heard.map(({ method, arguments: given }) => [method, given])).toEqual([
@@ -75,18 +76,19 @@ test('each command travels with Celery’s name and arguments', async () => {
     ['autoscale', { max: 10, min: 2 }],
     ['pool_restart', { modules: null, reload: false, reloader: null }],
     ['shutdown', {}],
+    ['shutdown', { how: 'cold' }],
     ['heartbeat', {}],
     ['ping', {}],
   ])
   expect(nodes.heard.map(({ reply }) => reply !== undefined)).toEqual([
-    ...Array.from({ length: 18 }, () => false),
+    ...Array.from({ length: 19 }, () => false),
     true,
   ])
 })
 
 test('questions give answers by node, and say so where two nodes have one name', async () => {
   await using nodes = await withNodes('a@one', 'b@one')
-  const inspect = nodes.app.control.inspect({ limit: 2, timeout: '20s' })
+  const inspect = nodes.app.control.inspect({ limit: 2, timeout: '60s' })
   expect(await inspect.ping()).toEqual({ 'a@one': { ok: 'pong' }, 'b@one': { ok: 'pong' } })
   const asked: (() => Promise<unknown>)[] = [
     () => inspect.active({ safe: true }),
@@ -123,7 +125,7 @@ test('a name that answers twice is told of', async () => {
   const { broker } = await nodes.app.client()
   const said: unknown[] = []
   const end = onLog(({ message, fields }) => void said.push([message, fields['hostnames']]))
-  const inspect = nodes.app.control.inspect({ limit: 2, timeout: '20s' })
+  const inspect = nodes.app.control.inspect({ limit: 2, timeout: '60s' })
   // A node of that name with a queue of its own: two hosts that were given the same name by mistake.
   const queue = { name: 'other', autoDelete: true }
   await broker.declare({ queues: [queue], bindings: [{ exchange: 'celery.pidbox', queue: 'other', routingKey: '' }] })

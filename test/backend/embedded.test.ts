@@ -76,7 +76,7 @@ test('an outcome is kept for its time, also over a restart', async () => {
   await until('its time has passed', async () => (await second.backend.get('short')) === undefined)
 })
 
-test('who waits while the owner dies has the outcome in the end', { timeout: 60_000 }, async () => {
+test('who waits while the owner dies has the outcome in the end', async () => {
   const url = place()
   const owner = await ownerElsewhere(url)
   const client = await pair(url)
@@ -88,7 +88,7 @@ test('who waits while the owner dies has the outcome in the end', { timeout: 60_
   expect(client.backend.waiting).toBe(0)
 })
 
-test('an outcome that was put before the owner died is told by the next one', { timeout: 60_000 }, async () => {
+test('an outcome that was put before the owner died is told by the next one', async () => {
   const url = place()
   const owner = await ownerElsewhere(url)
   const worker = await pair(url)

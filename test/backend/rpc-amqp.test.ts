@@ -7,6 +7,7 @@ import { success } from '../../src/testing/backend-suite.ts'
 import { tinyWorker } from '../app/tiny-worker.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
+import { PATIENT, PATIENT_BROKER } from '../services/patience.ts'
 
 function stateComes(broker: Broker, wanted: BrokerState): Promise<void> {
   return new Promise((resolve) => {
@@ -32,7 +33,7 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     const { hostname, port } = new URL(url)
     proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
     client = lovage('client', { broker: proxy.urlFor(url) }, { env: {} })
-    worker = lovage('worker', { broker: url }, { env: {} })
+    worker = lovage('worker', { broker: url, ...PATIENT }, { env: {} })
   })
 
   afterEach(async () => {
@@ -44,8 +45,8 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     worker.task('add', (x: number, y: number) => x + y)
     await tinyWorker(worker, ['sums'])
     const add = client.remote<(x: number, y: number) => number>('add', { queue: 'sums' })
-    expect(await add.delay(2, 3).get({ timeout: '10s' })).toBe(5)
-    const sendings = Array.from({ length: 100 }, (_, index) => add.delay(index, index).get({ timeout: '10s' }))
+    expect(await add.delay(2, 3).get({ timeout: '60s' })).toBe(5)
+    const sendings = Array.from({ length: 100 }, (_, index) => add.delay(index, index).get({ timeout: '60s' }))
     expect(await Promise.all(sendings)).toEqual(Array.from({ length: 100 }, (_, index) => 2 * index))
   })
 
@@ -61,7 +62,7 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
     })
     await tinyWorker(worker, ['cuts'])
     const result = await client.sendTask<string>('slow', [], {}, { queue: 'cuts' })
-    const waiting = result.get({ timeout: '20s' })
+    const waiting = result.get({ timeout: '60s' })
     await running
     const { broker, backend } = await client.client()
     const lost = stateComes(broker, 'lost')
@@ -97,9 +98,9 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
   })
 
   test('the reply queue goes with the application', async () => {
-    const other = openBroker(url)
+    const other = openBroker(url, PATIENT_BROKER)
     await other.start()
-    const broker = openBroker(url)
+    const broker = openBroker(url, PATIENT_BROKER)
     await broker.start()
     const backend = openBackend('rpc://', { broker })
     await backend.start()

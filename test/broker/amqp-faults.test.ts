@@ -67,7 +67,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
       for (let round = 1; round <= 4; round++) {
         for (let i = 0; i < 300; i++) {
           const text = String(sent++)
-          const done = w.broker.publish(textMessage(text), toQueue(w.queue), { timeoutMs: 8000 })
+          const done = w.broker.publish(textMessage(text), toQueue(w.queue), { timeoutMs: 60_000 })
           void done.then(
             () => (settled++, confirmed.push(text)),
             () => settled++,
@@ -88,7 +88,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
     w.proxy.mode = 'refusing'
     w.proxy.cut()
     await until('the loss is seen', () => w.broker.state === 'lost')
-    const sent = w.broker.publish(textMessage('patient'), toQueue(w.queue), { timeoutMs: 9000 })
+    const sent = w.broker.publish(textMessage('patient'), toQueue(w.queue), { timeoutMs: 60_000 })
     w.proxy.mode = 'open'
     await sent
     expect(textOf(await (await collect(w.witness, w.queue)).next())).toBe('patient')
@@ -107,7 +107,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
       expect(performance.now() - begun).toBeGreaterThan(250)
       await expect(w.broker.probe(100)).rejects.toMatchObject({ code: 'BROKER_UNREACHABLE' })
       w.proxy.mode = 'open'
-      await w.broker.publish(textMessage('in time'), toQueue(w.queue), { timeoutMs: 9000 })
+      await w.broker.publish(textMessage('in time'), toQueue(w.queue), { timeoutMs: 60_000 })
       expect(textOf(await (await collect(w.witness, w.queue)).next())).toBe('in time')
     },
   )
@@ -127,7 +127,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
     'silence is taken for a loss after two heartbeats, and what was under way is sent again',
     async (w) => {
       w.proxy.mode = 'black-hole'
-      const sent = w.broker.publish(textMessage('again'), toQueue(w.queue), { timeoutMs: 15_000 })
+      const sent = w.broker.publish(textMessage('again'), toQueue(w.queue), { timeoutMs: 60_000 })
       await until('the loss is seen', () => w.states.includes('lost'))
       w.proxy.mode = 'open'
       await sent
@@ -163,7 +163,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
       })
       const inbox = await collect(w.broker, own)
       w.proxy.cut()
-      await w.broker.publish(textMessage('to myself'), { exchange, routingKey: 'k' }, { timeoutMs: 9000 })
+      await w.broker.publish(textMessage('to myself'), { exchange, routingKey: 'k' }, { timeoutMs: 60_000 })
       expect(textOf(await inbox.next())).toBe('to myself')
     },
   )
@@ -197,7 +197,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
         expect(collect(w.broker, w.queue)).rejects.toMatchObject(unreachable),
       ])
     },
-    { connectTimeoutMs: 400 },
+    { connectTimeoutMs: 4_000 },
   )
 
   onWire('stop ends a broker that is away, with all that waits for it', async (w) => {
@@ -215,7 +215,9 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
   })
 
   onWire('stop confirms first what was published before it', async (w) => {
-    const sent = Array.from({ length: 500 }, (_, i) => w.broker.publish(textMessage(String(i)), toQueue(w.queue)))
+    const sent = Array.from({ length: 500 }, (_, i) =>
+      w.broker.publish(textMessage(String(i)), toQueue(w.queue), { timeoutMs: 60_000 }),
+    )
     await w.broker.stop()
     await Promise.all(sent)
     expect((await w.witness.admin?.depth(w.queue))?.messages).toBe(500)
@@ -225,10 +227,10 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
     w.proxy.mode = 'stalled'
     const body = new Uint8Array(1_000_000)
     const sent = Array.from({ length: 60 }, () =>
-      w.broker.publish(textMessage('', { body }), toQueue(w.queue), { timeoutMs: 15_000 }),
+      w.broker.publish(textMessage('', { body }), toQueue(w.queue), { timeoutMs: 60_000 }),
     )
     const before = process.memoryUsage().arrayBuffers
-    await w.witness.probe(5000)
+    await w.witness.probe(60_000)
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000)
     w.proxy.mode = 'open'
     await Promise.all(sent)

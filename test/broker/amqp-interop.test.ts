@@ -7,6 +7,7 @@ import { Inbox, textMessage, textOf, toQueue } from '../../src/testing/broker/sc
 import { runChild } from '../services/child.ts'
 import { PYTHON } from '../services/python.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 describeWith(['rabbitmq'], 'beside other clients', () => {
   let url: string
@@ -103,7 +104,7 @@ describeWith(['rabbitmq'], 'beside other clients', () => {
 describeWith(['rabbitmq', 'celery'], 'beside py-amqp', () => {
   test('integers of every size arrive at Celery’s client as they were, and its own arrive here', async () => {
     const url = await brokerUrl(import.meta.url)
-    const broker = openBroker(url)
+    const broker = openBroker(url, PATIENT_BROKER)
     await broker.start()
     try {
       await broker.declare({ queues: [{ name: 'to-python' }, { name: 'from-python' }] })

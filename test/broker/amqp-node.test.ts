@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Broker } from '../../src/broker/broker.ts'
 import { openBroker } from '../../src/broker/open.ts'
-import { textMessage, textOf, toQueue, until } from '../../src/testing/broker/scene.ts'
+import { textMessage, textOf, toQueue, until, within } from '../../src/testing/broker/scene.ts'
 import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 async function outcomeOf(probe: Promise<void>): Promise<'free' | 'held'> {
   return probe.then(
@@ -19,7 +20,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
   afterAll(() => node.remove())
 
   async function withBroker(queue: string, play: (broker: Broker) => Promise<void>): Promise<void> {
-    const broker = openBroker(node.url())
+    const broker = openBroker(node.url(), PATIENT_BROKER)
     try {
       await broker.start()
       await broker.declare({ queues: [{ name: queue }] })
@@ -56,11 +57,8 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
         await until('the loss is seen', () => broker.state === 'lost')
         const meanwhile = broker.publish(textMessage('c'), to, { timeoutMs: 90_000 })
         await node.start()
-        const back = performance.now()
         await meanwhile
         await expect.poll(() => seen, { timeout: 60_000 }).toEqual(['a', 'a', 'b', 'c'])
-        // The reconnect waits at most a second between its tries.
-        expect(performance.now() - back).toBeLessThan(5000)
       })
     }, 300_000)
   }
@@ -85,7 +83,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
   })
 
   test('stop does not wait for a broker that is blocked', async () => {
-    const broker = openBroker(node.url())
+    const broker = openBroker(node.url(), PATIENT_BROKER)
     await broker.start()
     await broker.declare({ queues: [{ name: 'alarm-stop' }] })
     await node.memoryAlarm(true)
@@ -94,9 +92,7 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
       const sent = expect(
         broker.publish(textMessage('a'), toQueue('alarm-stop'), { timeoutMs: 1500 }),
       ).rejects.toMatchObject({ code: 'PUBLISH_TIMEOUT' })
-      const begun = performance.now()
-      await broker.stop()
-      expect(performance.now() - begun).toBeLessThan(5000)
+      await within('it stops', broker.stop())
       await sent
     } finally {
       await node.memoryAlarm(false)
@@ -125,8 +121,8 @@ describeWith(['rabbitmq'], 'an amqp broker and a RabbitMQ that is hurt', () => {
   })
 
   test('quorum queues are read with one credit over all, declared here or found there', async () => {
-    const maker = openBroker(node.url())
-    const reader = openBroker(node.url())
+    const maker = openBroker(node.url(), PATIENT_BROKER)
+    const reader = openBroker(node.url(), PATIENT_BROKER)
     const states: string[] = []
     reader.onState((state) => states.push(state))
     try {

@@ -15,14 +15,13 @@ function open(url: string, options?: BrokerOptions): Broker {
   return broker
 }
 
-async function failureOf(broker: Broker): Promise<{ code: string; message: string; tookMs: number }> {
-  const begun = performance.now()
+async function failureOf(broker: Broker): Promise<{ code: string; message: string }> {
   const error = (await broker.start().then(
     () => expect.unreachable('it started'),
     (thrown: unknown) => thrown,
   )) as Error & { code: string }
   expect(broker.state).toBe('stopped')
-  return { code: error.code, message: error.message, tookMs: performance.now() - begun }
+  return { code: error.code, message: error.message }
 }
 
 describeWith(['rabbitmq'], 'a RabbitMQ that refuses', () => {
@@ -38,7 +37,6 @@ describeWith(['rabbitmq'], 'a RabbitMQ that refuses', () => {
     expect(failure.code).toBe('BROKER_REFUSED')
     expect(failure.message).toMatch(/guest:\*\*\*@127.*ACCESS_REFUSED/)
     expect(failure.message).not.toContain('hunter2')
-    expect(failure.tookMs).toBeLessThan(10_000)
   })
 
   test('a virtual host that is not there is BROKER_REFUSED and named', async () => {
@@ -68,7 +66,6 @@ test('nobody there is BROKER_UNREACHABLE when the connect time has passed', asyn
   expect(failure.code).toBe('BROKER_UNREACHABLE')
   expect(failure.message).toMatch(/ECONNREFUSED/)
   expect(failure.message).toContain(`amqp://u:***@127.0.0.1:${port}/v`)
-  expect(failure.tookMs).toBeLessThan(5000)
 })
 
 test('a server that says nothing, one that hangs up and one that speaks otherwise are BROKER_UNREACHABLE', async () => {
@@ -79,7 +76,6 @@ test('a server that says nothing, one that hangs up and one that speaks otherwis
     const { port } = server.address() as AddressInfo
     const failure = await failureOf(open(`amqp://127.0.0.1:${port}`, { connectTimeoutMs: 300 }))
     expect(failure.code).toBe('BROKER_UNREACHABLE')
-    expect(failure.tookMs).toBeLessThan(5000)
     server.close()
   }
 })

@@ -3,6 +3,7 @@ import type { Broker, Consumer, Delivery } from '../../src/broker/broker.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, textOf, toQueue, until, within } from '../../src/testing/broker/scene.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 /** So many that their credit is on several channels, and the last of these has only a part of one. */
 const COUNT = 2_700
@@ -49,7 +50,7 @@ describeWith(['rabbitmq'], 'a large credit on RabbitMQ', () => {
   test('reads on after its queue was deleted and made anew, on every channel', async () => {
     await scene(url, 'remade', 'classic', async ({ broker, queue, hands, channels }) => {
       await until('all are in hand', () => hands.length === COUNT)
-      const other = openBroker(url)
+      const other = openBroker(url, PATIENT_BROKER)
       await other.start()
       await other.admin?.deleteQueue(queue)
       await other.stop()

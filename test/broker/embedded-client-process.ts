@@ -8,7 +8,7 @@ import { messageOf } from '../../src/base/errors.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, textOf, toQueue } from '../../src/testing/broker/scene.ts'
 
-const broker = openBroker(process.argv[2] ?? '', { publishTimeoutMs: 20_000, connectTimeoutMs: 20_000 })
+const broker = openBroker(process.argv[2] ?? '', { publishTimeoutMs: 60_000, connectTimeoutMs: 60_000 })
 const say = (what: string): void => void process.stdout.write(`${what}\n`)
 
 broker.onState((state) => say(`state ${state} at ${systemClock.monotonic()}`))

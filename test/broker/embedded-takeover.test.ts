@@ -6,6 +6,7 @@ import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, textOf, toQueue, until } from '../../src/testing/broker/scene.ts'
 import { type Child, startChild } from '../services/child.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 const folder = temporaryFolder()
 let places = 0
@@ -30,12 +31,12 @@ function client(home: string): Child {
 
 async function clients(home: string, count: number): Promise<Child[]> {
   const made = Array.from({ length: count }, () => client(home))
-  await Promise.all(made.map((child) => child.line('ready', { timeoutMs: 30_000 })))
+  await Promise.all(made.map((child) => child.line('ready')))
   return made
 }
 
-async function broker(home: string, options = {}): Promise<Broker> {
-  const opened = openBroker(`embedded://${home}`, options)
+async function broker(home: string): Promise<Broker> {
+  const opened = openBroker(`embedded://${home}`, PATIENT_BROKER)
   brokers.push(opened)
   await opened.start()
   return opened
@@ -60,7 +61,7 @@ function named(child: Child, pattern: RegExp): string[] {
 }
 
 describe('several processes on one embedded broker', () => {
-  it('begin at once and have one owner', { timeout: 60_000 }, async () => {
+  it('begin at once and have one owner', async () => {
     const home = place()
     const all = await clients(home, 4)
     expect(ownersSoFar(home)).toBe(1)
@@ -73,7 +74,7 @@ describe('several processes on one embedded broker', () => {
     await until('all came', () => got(two).length === 10)
   })
 
-  it('lose nothing confirmed when the owner is killed, and go on', { timeout: 60_000 }, async () => {
+  it('lose nothing confirmed when the owner is killed, and go on', async () => {
     const home = place()
     const [first] = (await clients(home, 1)) as [Child]
     const others = (await clients(home, 2)) as [Child, Child]
@@ -85,8 +86,8 @@ describe('several processes on one embedded broker', () => {
     await sender.line('confirmed before-')
     await first.kill()
     sender.write('publish q 100 after\n')
-    await sender.line('published before', { timeoutMs: 30_000 })
-    await sender.line('published after', { timeoutMs: 30_000 })
+    await sender.line('published before')
+    await sender.line('published after')
     expect(sender.lines.filter((line) => line.startsWith('failed'))).toEqual([])
     const sent = confirmed(sender)
     expect(sent.length).toBe(3100)
@@ -95,7 +96,7 @@ describe('several processes on one embedded broker', () => {
     expect(ownersSoFar(home)).toBe(2)
   })
 
-  it('hand out again what the dead had in their hands, and say so', { timeout: 60_000 }, async () => {
+  it('hand out again what the dead had in their hands, and say so', async () => {
     const home = place()
     const [holder] = (await clients(home, 1)) as [Child]
     holder.write('hold q\n')
@@ -117,7 +118,7 @@ describe('several processes on one embedded broker', () => {
     expect(again).toEqual([0, 1, 2, 3, 4].map((nth) => `held-${nth} true`))
   })
 
-  it('go on when the owner leaves by itself', { timeout: 60_000 }, async () => {
+  it('go on when the owner leaves by itself', async () => {
     const home = place()
     const owner = await broker(home)
     expect(ownerOf(home)).toBe(process.pid)
@@ -130,7 +131,7 @@ describe('several processes on one embedded broker', () => {
     expect(ownerOf(home)).toBe(other.pid)
   })
 
-  it('outlive their end all together', { timeout: 60_000 }, async () => {
+  it('outlive their end all together', async () => {
     const home = place()
     const all = (await clients(home, 3)) as [Child, Child, Child]
     all[1].write('publish q 500 kept\n')
@@ -140,7 +141,7 @@ describe('several processes on one embedded broker', () => {
     expect(await heir.admin?.depth('q')).toMatchObject({ messages: 500 })
   })
 
-  it('wait for an owner that is stopped, and never become a second one', { timeout: 60_000 }, async () => {
+  it('wait for an owner that is stopped, and never become a second one', async () => {
     const home = place()
     const [owner] = (await clients(home, 1)) as [Child]
     const waiting = await broker(home)
@@ -164,7 +165,7 @@ describe('several processes on one embedded broker', () => {
 })
 
 describe('a broker whose owner died', () => {
-  it('has again what only it had: its exclusive queue, its consumer, its credit', { timeout: 60_000 }, async () => {
+  it('has again what only it had: its exclusive queue, its consumer, its credit', async () => {
     const home = place()
     const [owner] = (await clients(home, 1)) as [Child]
     const mine = await broker(home)
@@ -190,7 +191,7 @@ describe('a broker whose owner died', () => {
     expect(await mine.admin?.depth('own')).toMatchObject({ consumers: 0 })
   })
 
-  it('reads a queue that went with it, once somebody declares it again', { timeout: 60_000 }, async () => {
+  it('reads a queue that went with it, once somebody declares it again', async () => {
     const home = place()
     const [owner] = (await clients(home, 1)) as [Child]
     const reader = await broker(home)
@@ -209,7 +210,7 @@ describe('a broker whose owner died', () => {
     expect(seen).toEqual(['x'])
   })
 
-  it('knows that deliveries of before are no longer its own', { timeout: 60_000 }, async () => {
+  it('knows that deliveries of before are no longer its own', async () => {
     const home = place()
     const [owner] = (await clients(home, 1)) as [Child]
     const mine = await broker(home)
@@ -275,7 +276,7 @@ describe('the data directory', () => {
 
 test(
   'who removes the directory of living processes removes what is in it, and nothing that is sent later',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const home = place()
     const [worker] = (await clients(home, 1)) as [Child]

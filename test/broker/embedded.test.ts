@@ -138,16 +138,15 @@ test('a topic pattern takes what its regular expression takes', () => {
   )
 })
 
+// With a cost that doubles with each # it would not come to its end.
 test('a topic pattern full of # costs no more than it is long', () => {
   const bound = Array.from({ length: 400 }, (_, i) => (i % 2 ? 'a' : '#'))
-  const begun = performance.now()
   expect(
     topicMatches(
       [...bound, 'z'],
       Array.from({ length: 2000 }, () => 'a'),
     ),
   ).toBe(false)
-  expect(performance.now() - begun).toBeLessThan(1000)
 })
 
 test('waiting messages come by priority and age, whatever is taken and given back', () => {

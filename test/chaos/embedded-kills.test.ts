@@ -22,7 +22,7 @@ test(
 
 test.runIf(canFillDisk())(
   'on a full disk it refuses new messages, works on, and takes them again',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async () => {
     const figures = await fillDisk()
     expect(figures?.refused).toBeGreaterThan(1)

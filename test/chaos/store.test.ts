@@ -84,7 +84,7 @@ async function scenario(world: SimulatedWorld<Made>, deeds: Deeds): Promise<void
   assert.equal(new Set(tokens).size, tokens.length)
 }
 
-test('shared state holds while processes die, stand still and are slow', { timeout: 60_000 }, async () => {
+test('shared state holds while processes die, stand still and are slow', async () => {
   let again = 0
   const { schedules } = await simulate<Made>({
     seed: 7,

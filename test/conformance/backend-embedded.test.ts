@@ -5,12 +5,13 @@ import { openBackend } from '../../src/backend/open.ts'
 import { openBroker } from '../../src/broker/open.ts'
 import { backendSuite } from '../../src/testing/backend-suite.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 const folder = temporaryFolder()
 
 backendSuite({ test, expect }, async (options) => {
   const url = `embedded://${join(folder, randomUUID())}`
-  const broker = openBroker(url)
+  const broker = openBroker(url, PATIENT_BROKER)
   await broker.start()
   return {
     // One on the connection of its broker, one beside a broker of another kind, with a connection of its own.

@@ -3,6 +3,7 @@ import { openBroker } from '../../src/broker/open.ts'
 import { brokerSuite } from '../../src/testing/broker-suite.ts'
 import { makeDelays } from '../services/delays.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 describeWith(['rabbitmq'], 'RabbitMQ', () => {
   let url: string
@@ -11,5 +12,5 @@ describeWith(['rabbitmq'], 'RabbitMQ', () => {
     await makeDelays(url)
   })
 
-  brokerSuite({ test, expect }, (options) => openBroker(url, options), { hidesDelayed: true })
+  brokerSuite({ test, expect }, (options) => openBroker(url, { ...PATIENT_BROKER, ...options }), { hidesDelayed: true })
 })

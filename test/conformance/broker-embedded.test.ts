@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBroker } from '../../src/broker/open.ts'
 import { brokerSuite } from '../../src/testing/broker-suite.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 const url = `embedded://${temporaryFolder()}`
 
@@ -10,4 +11,4 @@ const owner = openBroker(url)
 beforeAll(() => owner.start())
 afterAll(() => owner.stop())
 
-brokerSuite({ test, expect }, (options) => openBroker(url, options))
+brokerSuite({ test, expect }, (options) => openBroker(url, { ...PATIENT_BROKER, ...options }))

@@ -11,7 +11,7 @@ describeWith(['redis'], 'Redis', () => {
   })
   afterAll(() => redis.remove())
 
-  brokerSuite({ test, expect }, (options) => openBroker(redis.url(), { publishTimeoutMs: 10_000, ...options }), {
+  brokerSuite({ test, expect }, (options) => openBroker(redis.url(), { publishTimeoutMs: 60_000, ...options }), {
     keepsExpired: true,
     refusesDeadLetterExchange: true,
     fansOutToReaders: true,

@@ -13,11 +13,12 @@ import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 /** What holds for events over every kind of broker. */
 function eventSuite(url: () => string): void {
   const started = async (): Promise<Broker & AsyncDisposable> => {
-    const broker = openBroker(url())
+    const broker = openBroker(url(), PATIENT_BROKER)
     await broker.start()
     return Object.assign(broker, { [Symbol.asyncDispose]: () => broker.stop() })
   }

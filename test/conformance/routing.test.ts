@@ -7,6 +7,7 @@ import { available, describeWith } from '../services/available.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { temporaryFolder } from '../services/reaper.ts'
+import { PATIENT } from '../services/patience.ts'
 
 let redis: RedisNode
 beforeAll(async () => {
@@ -33,7 +34,7 @@ for (const [name, needs, meet] of PLACES) {
     })
 
     const open = (queues: NonNullable<GivenSettings['queues']>, routes = {}): App => {
-      const app = lovage('routing', { broker, queues, routes }, { env: {} })
+      const app = lovage('routing', { broker, queues, routes, ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       return app
     }
@@ -55,7 +56,7 @@ for (const [name, needs, meet] of PLACES) {
       await start(works, { queues: ['check'], hostname: 'works' })
       await start(logs, { queues: ['check_log'], hostname: 'logs' })
       const sent = await works.sendTask('checks.host', ['one'])
-      expect(await sent.get({ timeout: '20s' })).toBe('one is up')
+      expect(await sent.get({ timeout: '60s' })).toBe('one is up')
       await expect.poll(() => logged, { timeout: 60_000 }).toEqual([[sent.id, 'one']])
     })
 
@@ -98,7 +99,7 @@ for (const [name, needs, meet] of PLACES) {
         urgencies.map((priority) => app.sendTask('urgent.do', [priority], {}, { queue: 'urgent', priority })),
       )
       await start(app, { queues: ['urgent'], concurrency: 1, prefetch: 1, hostname: 'urgent' })
-      await Promise.all(sent.map((result) => result.get({ timeout: '20s' })))
+      await Promise.all(sent.map((result) => result.get({ timeout: '60s' })))
       expect(ran).toEqual([9, 9, 6, 3, 0, 0])
     })
   })
@@ -107,14 +108,14 @@ for (const [name, needs, meet] of PLACES) {
 describeWith(['rabbitmq'], 'a quorum queue', () => {
   test('is declared, read, and its tasks run', async () => {
     const queues = [{ name: 'orders', exchange: 'orders', routingKey: 'orders', type: 'quorum' } as const]
-    const app = lovage('routing', { broker: await brokerUrl(import.meta.url), queues }, { env: {} })
+    const app = lovage('routing', { broker: await brokerUrl(import.meta.url), queues, ...PATIENT }, { env: {} })
     app.task('orders.double', (value: number) => 2 * value)
     const made = worker(app, { queues: ['orders'], concurrency: 3 })
     await made.start()
     try {
       const values = await Promise.all(
         [1, 2, 3, 4, 5].map((value) =>
-          app.sendTask<number>('orders.double', [value], {}, { queue: 'orders' }).get({ timeout: '20s' }),
+          app.sendTask<number>('orders.double', [value], {}, { queue: 'orders' }).get({ timeout: '60s' }),
         ),
       )
       expect(values).toEqual([2, 4, 6, 8, 10])

@@ -211,6 +211,8 @@ describe('actions', () => {
       expect(again.text).toContain('"__proto__":{"ok":false')
       const gone = await board.post('/api/v1/actions/worker-shutdown', { target: 'celery@nowhere' })
       expect(gone.json).toMatchObject({ ok: false, text: expect.stringContaining('nothing is heard of it') as string })
+      const cold = await board.post('/api/v1/actions/worker-shutdown', { target: 'celery@nowhere', how: 'cold' })
+      expect(cold.json).toMatchObject({ ok: false, text: expect.stringContaining('was not told') as string })
     } finally {
       await board.close()
     }

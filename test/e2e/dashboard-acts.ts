@@ -43,36 +43,43 @@ export async function actOnTasks(fleet: Fleet, hand: Hand): Promise<void> {
 /** What waits where nobody reads it, and what ended in the dead letters. */
 export async function actOnQueues(fleet: Fleet, hand: Hand): Promise<void> {
   const { app } = fleet
-  for (const word of ['two', 'three']) app.sendTask('shop.nobody', [word], {}, { queue: 'mail' })
+  for (const word of ['two', 'three', 'four']) app.sendTask('shop.nobody', [word], {}, { queue: 'mail' })
+  app.sendTask('shop.nobody', ['here'], {}, { queue: 'jobs' })
   await hand.go('/queues/mail')
-  await expect.poll(() => fleet.depth('mail.dead'), PATIENCE).toBe(3)
+  await expect.poll(() => fleet.depth('mail.dead'), PATIENCE).toBe(4)
   await hand.go(workerPath(OURS), 'mail')
   await hand.act('Leave mail', 'Leave queue')
   const queues = async () => (await fleet.asked(OURS, (inspect) => inspect.activeQueues()))?.map(({ name }) => name)
   await expect.poll(queues, PATIENCE).toEqual(['jobs'])
 
-  await hand.go('/queues/mail', 'Dead letters: 3')
+  await hand.go('/queues/mail', 'Dead letters: 4')
   await hand.page
     .getByRole('checkbox', { name: /^Select shop.nobody/ })
     .first()
     .check()
   await hand.act('Requeue 1', 'Requeue')
   await expect.poll(() => fleet.depth('mail'), PATIENCE).toBe(1)
-  await hand.sees('Dead letters: 2')
+  await hand.sees('Dead letters: 3')
   await hand.page
     .getByRole('checkbox', { name: /^Select shop.nobody/ })
     .first()
     .check()
   await hand.act('Drop 1', 'Drop')
-  await hand.sees('Dead letters: 1')
-  await hand.act('Drop all…', 'Drop', { Type: 'mail' })
+  await hand.sees('Dead letters: 2')
+  await hand.act('Requeue all', 'Requeue')
   await hand.sees('Dead letters: none')
   await expect.poll(() => fleet.depth('mail.dead'), PATIENCE).toBe(0)
+  await expect.poll(() => fleet.depth('mail'), PATIENCE).toBe(3)
 
   await hand.act('Purge…', 'Purge', { Type: 'mail' })
   await expect.poll(() => fleet.depth('mail'), PATIENCE).toBe(0)
   await hand.act('Delete…', 'Delete', { Type: 'mail' })
   await expect.poll(() => fleet.depth('mail'), PATIENCE).toBeOneOf([null, 0])
+
+  await hand.go('/queues/jobs', 'Dead letters: 1')
+  await hand.act('Drop all…', 'Drop', { Type: 'jobs' })
+  await hand.sees('Dead letters: none')
+  await expect.poll(() => fleet.depth('jobs.dead'), PATIENCE).toBe(0)
 }
 
 /** Paused, resumed and run at once: by the page, and seen in the ledger and in the worker. */
@@ -93,7 +100,7 @@ export async function actOnSchedules(fleet: Fleet, hand: Hand): Promise<void> {
 /** Started, restarted and stopped, one and many; logs as they are written. */
 export async function actOnProcesses(fleet: Fleet, hand: Hand): Promise<void> {
   const { page } = hand
-  await hand.go('/processes', '4 on 2 hosts')
+  await hand.go('/processes', '6 on 2 hosts')
   for (const host of HOSTS) {
     await hand.act(`Start ${host}:manual:manual`, 'Start')
     await expect.poll(() => fleet.stateOf(host, 'manual'), PATIENCE).toBe('RUNNING')

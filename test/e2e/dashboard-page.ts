@@ -76,7 +76,10 @@ export class Hand {
     const { page } = this
     await (typeof name === 'string' ? this.button(name) : name).first().click()
     const dialog = page.getByRole('dialog')
-    for (const [label, value] of Object.entries(fields)) await dialog.getByLabel(label).fill(value)
+    for (const [label, value] of Object.entries(fields)) {
+      const field = dialog.getByLabel(label)
+      await ((await field.getAttribute('type')) === 'checkbox' ? field.check() : field.fill(value))
+    }
     await this.button(verb, dialog).click()
     await dialog.waitFor({ state: 'detached' }).catch(async () => {
       throw new Error(`${verb} is not done: ${await dialog.innerText()}`)

@@ -18,7 +18,7 @@ const READY = { timeoutMs: 120_000 }
 
 const TASKS = `import { lovage } from 'lovage'
 import { currentTask } from 'lovage'
-export const app = lovage('shop', { defaultQueue: 'jobs', sendSentEvent: true })
+export const app = lovage('shop', { defaultQueue: 'jobs', sendSentEvent: true, worker: { poolRestarts: true } })
 const say = (...words) => console.log('RAN', ...words)
 app.task('shop.note', (word) => (say('note', word), word))
 app.task('shop.fail', (word) => {
@@ -27,6 +27,10 @@ app.task('shop.fail', (word) => {
 })
 export const tick = app.task('shop.tick', (word) => (say('tick', word), word))
 export const add = app.task('shop.add', (x, y) => x + y)
+app.task('shop.long', () => {
+  const { signal } = currentTask()
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+})
 app.task('shop.hold', () => {
   say('hold')
   const { signal } = currentTask()
@@ -51,6 +55,7 @@ const PYTHON = `import os, time
 from celery import Celery
 app = Celery('shop', broker=os.environ['BROKER'], backend=os.environ['BACKEND'])
 app.conf.task_default_queue = 'py'
+app.conf.worker_pool_restarts = True
 
 @app.task(name='py.note')
 def note(word):
@@ -62,13 +67,17 @@ def fail(word):
     print('RAN fail ' + word, flush=True)
     raise ValueError(word)
 
+@app.task(name='py.long')
+def long():
+    time.sleep(600)
+
 @app.task(name='py.hold')
 def hold():
     print('RAN hold', flush=True)
     time.sleep(600)
 `
 
-/** Of both supervisors: what writes, and what waits to be started. */
+/** Of both supervisors: what writes, what waits to be started, and what does not end when it is told to. */
 const PROGRAMS = `[program:clock]
 command=sh -c 'n=0; while true; do n=$((n + 1)); echo tick $n; sleep 0.5; done'
 startsecs=0
@@ -76,11 +85,16 @@ startsecs=0
 command=cat
 autostart=false
 startsecs=0
+[program:stubborn]
+command=sh -c 'trap "" TERM; exec cat'
+startsecs=0
+stopwaitsecs=600
 `
 
 export const OURS = 'one@here'
 export const SPARE = 'spare@here'
 export const THEIRS = 'py@here'
+export const THEIR_SPARE = 'pyspare@here'
 export const HOSTS = ['ours', 'theirs'] as const
 /** A worker that is gone leaves pages and metrics after that. */
 export const FORGET_AFTER = '20s'
@@ -146,13 +160,16 @@ export class Fleet {
     const boardEnv = { ...env, LOVAGE_BROKER_URL: wire.urlFor(broker) }
     const run = (...args: string[]): Child => lovage(args, { cwd: folder, env })
     const supervisors = sites.map(({ name, socket }) => startSupervisor(name, socket))
-    const workers = {
-      [OURS]: run('worker', '-E', '-n', OURS, '-Q', 'jobs,mail', '-c', '4'),
-      [SPARE]: run('worker', '-E', '-n', SPARE, '-Q', 'spare', '--autoscale', '4,1'),
-      [THEIRS]: startPython(['-m', 'celery', '-A', 'shop', 'worker', '-n', THEIRS, '-c', '2', '-E', '-l', 'INFO'], {
+    const python = (...args: string[]): Child =>
+      startPython(['-m', 'celery', '-A', 'shop', 'worker', '-E', '-l', 'INFO', ...args], {
         files: { 'shop.py': PYTHON },
         env: { BROKER: broker, BACKEND: backend },
-      }),
+      })
+    const workers = {
+      [OURS]: run('worker', '-E', '-n', OURS, '-Q', 'jobs,mail', '-c', '4'),
+      [SPARE]: run('worker', '-E', '-n', SPARE, '-Q', 'spare', '-P', 'processes', '--autoscale', '4,1'),
+      [THEIRS]: python('-n', THEIRS, '-c', '2'),
+      [THEIR_SPARE]: python('-n', THEIR_SPARE, '-Q', 'pyspare', '--autoscale', '4,1'),
     }
     const dashboard = lovage(['dashboard'], { cwd: folder, env: boardEnv })
     const gateway = run('gateway')
@@ -166,6 +183,7 @@ export class Fleet {
         workers[OURS]?.line('Ctrl-C stops it', READY),
         workers[SPARE]?.line('Ctrl-C stops it', READY),
         workers[THEIRS]?.line(/ready\./, READY),
+        workers[THEIR_SPARE]?.line(/ready\./, READY),
         dashboard.line('Ctrl-C stops it', READY),
         gateway.line('Ctrl-C stops it', READY),
         ...supervisors.map((child) => child.line(/success: clock entered RUNNING/, READY)),

@@ -3,6 +3,7 @@ import { openBroker } from '../../src/broker/open.ts'
 import { lovage } from '../../src/index.ts'
 import { worker } from '../../src/worker/worker.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { PATIENT, PATIENT_BROKER } from '../services/patience.ts'
 
 const NODE = 'w1@vm'
 
@@ -12,13 +13,13 @@ describeWith(['rabbitmq'], 'a node whose queue of commands is gone', () => {
     url = await brokerUrl(import.meta.url)
   })
 
-  test('has it again, bound as it was, and answers', { timeout: 60_000 }, async () => {
-    const app = lovage('gone', { broker: url }, { env: {} })
+  test('has it again, bound as it was, and answers', async () => {
+    const app = lovage('gone', { broker: url, ...PATIENT }, { env: {} })
     const made = worker(app, { hostname: NODE, gracePeriod: 0, mingle: false })
-    const other = openBroker(url)
+    const other = openBroker(url, PATIENT_BROKER)
     try {
       await Promise.all([made.start(), other.start()])
-      const ask = { destination: [NODE], timeout: '10s' } as const
+      const ask = { destination: [NODE], timeout: '60s' } as const
       expect(await app.control.ping(ask)).toHaveLength(1)
       const queue = app.pidbox.queueOf(NODE)
       await other.admin?.deleteQueue(queue)

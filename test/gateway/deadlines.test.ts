@@ -186,8 +186,8 @@ test('at its deadline an abandonable task is told to stop, and another goes on',
   onTestFinished(() => running.stop())
   await running.start()
   const [first, second] = await Promise.all([
-    willing.applyAsync([], { deadline: '1s' }),
-    stubborn.applyAsync([], { deadline: '1s' }),
+    willing.applyAsync([], { deadline: '3s' }),
+    stubborn.applyAsync([], { deadline: '3s' }),
   ])
   expect(await stopped.promise).toMatchObject({ name: 'TaskAbandoned', why: 'expired' })
   expect(await first.outcome()).toMatchObject({ state: 'REVOKED' })

@@ -55,7 +55,7 @@ test('a route may say itself what is answered when the wait was too long; the ta
   const { status, text } = await ask(`${url}/slow`)
   expect([status, text.split(' ')[0]]).toEqual([200, '/slow'])
   finish()
-  await app.asyncResult(text.split(' ')[1] as string).get({ timeout: '20s' })
+  await app.asyncResult(text.split(' ')[1] as string).get({ timeout: '60s' })
 })
 
 test('what goes wrong in that is a 500', async () => {

@@ -11,6 +11,7 @@ import { describeWith } from '../services/available.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { signal } from './open-gateway.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -18,7 +19,7 @@ afterEach(async () => {
 })
 
 async function listening(broker: string): Promise<{ app: App; watch: Watch }> {
-  const app = lovage('told', { broker, connectTimeout: '20s' }, { env: {} })
+  const app = lovage('told', { broker, ...PATIENT }, { env: {} })
   ends.push(() => app.close())
   const client = await app.client()
   const watch = await Watch.start(client.broker)
@@ -123,7 +124,7 @@ describeWith(['rabbitmq', 'celery'], 'Celery’s own programs', () => {
     const files = { 'state.py': readFileSync(new URL('celery-state.py', import.meta.url), 'utf8') }
     const state = startPython(['state.py'], { files, env: { BROKER: broker } })
     ends.push(() => state.kill())
-    const app = lovage('told', { broker, connectTimeout: '20s' }, { env: {} })
+    const app = lovage('told', { broker, ...PATIENT }, { env: {} })
     ends.push(() => app.close())
     const web = gateway(app, { port: 0, eventInterval: 100 }).handle('GET', '/', () => 'here')
     ends.push(() => web.stop())

@@ -7,7 +7,7 @@ const SPLIT = '%0d%0ax-evil:%201'
 describe('A response that HTTP has no place for', () => {
   test.for(['sync', 'late', 'task', 'status'])(
     'is a fault of that request alone, from a route of kind %s',
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async (kind) => {
       const app = openApp()
       const echo = app.task('echo', (to: string) => to)

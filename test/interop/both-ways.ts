@@ -8,6 +8,7 @@ import type { Child } from '../services/child.ts'
 import { describeWith } from '../services/available.ts'
 import { startPython, type PythonOptions } from '../services/python.ts'
 import { addOptionTasks, expectOptions, expectTheirOptions } from './options.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const FILES = { 'interop.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
 
@@ -40,7 +41,7 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
 
     beforeAll(async () => {
       meeting = await meet()
-      app = lovage('interop', { ...meeting, jsonTypes: 'plain' })
+      app = lovage('interop', { ...meeting, jsonTypes: 'plain', ...PATIENT })
       app.task('ts.add', { params: ['x', 'y'] }, (x: number, y: number) => x + y)
       app.task('ts.echo', (value: unknown) => value)
       app.task('ts.describe', (..._args: unknown[]) => {
@@ -119,7 +120,7 @@ export function bothWays(name: string, needs: readonly Need[], meet: () => Promi
     test('a Python worker runs what we send, and its failures arrive as errors', async () => {
       const queue = PYTHON_QUEUE
       const theirs = await startTheirs()
-      const timeout = '20s' as const
+      const timeout = '60s' as const
 
       const add = app.remote<(x: number, y: number) => number>('py.add', { queue })
       expect(await add.delay(2, 3).get({ timeout })).toBe(5)

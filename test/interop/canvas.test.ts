@@ -11,9 +11,10 @@ import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { temporaryFolder } from '../services/temporary-folder.ts'
 import type { Meeting } from './both-ways.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const files = { 'canvas.py': readFileSync(new URL('celery-canvas.py', import.meta.url), 'utf8') }
-const patience = { timeout: '30s' } as const
+const patience = { timeout: '60s' } as const
 const folder = temporaryFolder()
 
 let redis: RedisNode | undefined
@@ -60,7 +61,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
       await child.line(/ ready\./, { timeoutMs: 60_000 })
     }
     const open = async (): Promise<{ app: App; made: Worker } & ReturnType<typeof define>> => {
-      const app = lovage('canvas', { ...meeting, defaultQueue: 'ours', jsonTypes: 'plain' }, { env: {} })
+      const app = lovage('canvas', { ...meeting, defaultQueue: 'ours', jsonTypes: 'plain', ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       const tasks = define(app)
       const made = worker(app, { queues: ['ours'], gracePeriod: 0 })
@@ -101,7 +102,7 @@ function canvases(name: string, needs: readonly Need[], meet: () => Promise<Meet
 
     test('every form that we send runs in a Python worker', async () => {
       await theirWorker()
-      const app = lovage('canvas', { ...meeting, jsonTypes: 'plain' }, { env: {} })
+      const app = lovage('canvas', { ...meeting, jsonTypes: 'plain', ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       const queue = { queue: 'theirs' }
       const add = app.remote<(x: number, y: number) => number>('both.add', queue)

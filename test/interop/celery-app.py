@@ -77,7 +77,7 @@ def hop(self, label):
     seen = {name: getattr(request, name) for name in ('id', 'root_id', 'parent_id', 'retries', 'eta', 'reply_to')}
     print('HOP ' + json.dumps({**seen, 'label': label, 'at': time.time()}), flush=True)
     if request.retries < 2:
-        raise self.retry(countdown=1.5)
+        raise self.retry(countdown=5.5)
     return 'python'
 
 
@@ -136,7 +136,7 @@ def ignored_so_far():
 
 def failure_of(result):
     try:
-        return {'value': result.get(timeout=20)}
+        return {'value': result.get(timeout=60)}
     except Exception as error:  # the type is what the test asks for
         return {
             'type': type(error).__name__,
@@ -160,16 +160,16 @@ def call_lovage():
     }
     date = datetime.datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
     lines = {
-        'sum': send('ts.add', (2,), {'y': 3}).get(timeout=20),
-        'echo': {name: send('ts.echo', (value,)).get(timeout=20) == value for name, value in values.items()},
-        'date': send('ts.echo', (date,)).get(timeout=20),
-        'nan': send('ts.describe', (float('nan'), float('inf'))).get(timeout=20),
+        'sum': send('ts.add', (2,), {'y': 3}).get(timeout=60),
+        'echo': {name: send('ts.echo', (value,)).get(timeout=60) == value for name, value in values.items()},
+        'date': send('ts.echo', (date,)).get(timeout=60),
+        'nan': send('ts.describe', (float('nan'), float('inf'))).get(timeout=60),
         'type_error': failure_of(send('ts.fail', ('type',))),
         'own_error': failure_of(send('ts.fail', ('own',))),
         'unknown': failure_of(send('ts.nobody')),
         'too_many': failure_of(send('ts.add', (1, 2, 3, 4))),
         'circular': failure_of(send('ts.fail', ('circular',))),
-        'later': send('ts.add', (1, 1), countdown=0.2).get(timeout=20),
+        'later': send('ts.add', (1, 1), countdown=0.2).get(timeout=60),
     }
     print('RESULTS ' + json.dumps(lines), flush=True)
 
@@ -178,7 +178,7 @@ def call_options():
     """Our tasks with every option that travels with a message."""
     send = app.send_task
     states = []
-    told = send('ts.report', (3,)).get(timeout=20, on_message=lambda body: states.append([body['status'], body['result']]))
+    told = send('ts.report', (3,)).get(timeout=60, on_message=lambda body: states.append([body['status'], body['result']]))
     headers = {'mine': 'yes', 'mine-too': [1, {'deep': True}]}
     shadowed = send('ts.asked', headers=headers, shadow='other', priority=3, expires=60, time_limit=30, soft_time_limit=20)
     ignoring = send('ts.ignored', ('one',), ignore_result=True)
@@ -186,13 +186,13 @@ def call_options():
     lines = {
         'report': told,
         'states': states,
-        'asked': shadowed.get(timeout=20),
+        'asked': shadowed.get(timeout=60),
         'expired': failure_of(send('ts.add', (1, 1), expires=datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc))),
         'soft': failure_of(send('ts.soft', soft_time_limit=0.2, time_limit=15)),
         'hard': failure_of(send('ts.slow', time_limit=0.2)),
-        'retried': send('ts.retried', ('word',)).get(timeout=20),
-        'at': send('ts.at', eta=eta).get(timeout=20) - eta.timestamp(),
-        'ignored': send('ts.ignored_so_far').get(timeout=20),
+        'retried': send('ts.retried', ('word',)).get(timeout=60),
+        'at': send('ts.at', eta=eta).get(timeout=60) - eta.timestamp(),
+        'ignored': send('ts.ignored_so_far').get(timeout=60),
         'ignored_state': ignoring.state,
     }
     print('RESULTS ' + json.dumps(lines), flush=True)

@@ -64,7 +64,7 @@ def what_was_told():
     return told
 
 
-def outcome(result, timeout=30):
+def outcome(result, timeout=60):
     try:
         return result.get(timeout=timeout)
     except Exception as error:

@@ -58,11 +58,11 @@ def call():
     for serializer in able()['serializers']:
         for packing in [None, *sys.argv[2].split(',')]:
             result = app.send_task('ts.echo', (value,), serializer=serializer, compression=packing)
-            same = result.get(timeout=30) == value
+            same = result.get(timeout=60) == value
             print('CALLED ' + json.dumps([serializer, packing, same]), flush=True)
     refused = app.send_task('ts.echo', (value,), serializer='pickle')
     try:
-        refused.get(timeout=30)
+        refused.get(timeout=60)
     except Exception as error:  # the text is what the test asks for
         print('REFUSED ' + json.dumps([str(argument) for argument in error.args]), flush=True)
 

@@ -11,6 +11,7 @@ import { available, describeWith } from '../services/available.ts'
 import { PYTHON, startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const SCRIPT = new URL('content-app.py', import.meta.url)
 const FILES = { 'content.py': readFileSync(SCRIPT, 'utf8') }
@@ -154,7 +155,13 @@ for (const [name, needs, meet] of PLACES) {
 
     const accept = [...theirs.serializers]
     const open = async (settings: GivenSettings): Promise<App> => {
-      const app = lovage('content', { ...(await meet()), acceptContent: accept, jsonTypes: 'plain', ...settings })
+      const app = lovage('content', {
+        ...PATIENT,
+        ...(await meet()),
+        acceptContent: accept,
+        jsonTypes: 'plain',
+        ...settings,
+      })
       ends.push(() => app.close())
       return app
     }
@@ -199,11 +206,11 @@ for (const [name, needs, meet] of PLACES) {
         for (const serializer of theirs.serializers) {
           for (const compression of [undefined, ...bothPack]) {
             const options = { queue, serializer, ...(compression && { compression }) }
-            const seen = await app.sendTask('py.echo', [VALUE], { named: 1 }, options).get({ timeout: '30s' })
+            const seen = await app.sendTask('py.echo', [VALUE], { named: 1 }, options).get({ timeout: '60s' })
             expect(seen).toEqual({ args: [VALUE], kwargs: { named: 1 } })
           }
         }
-        const failing = app.sendTask('py.fail', [], {}, { queue }).get({ timeout: '30s' })
+        const failing = app.sendTask('py.fail', [], {}, { queue }).get({ timeout: '60s' })
         await expect(failing).rejects.toMatchObject({ excType: 'ValueError', excArgs: ['no such value: ä'] })
       },
       120_000,

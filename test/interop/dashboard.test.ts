@@ -9,6 +9,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { removeFolder, temporaryFolder } from '../services/reaper.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const files = { 'celery_app.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
 const LONG = { timeout: 60_000 }
@@ -38,7 +39,7 @@ describeWith(['rabbitmq', 'celery'], "the dashboard, of a worker of Python's and
   beforeAll(async () => {
     folder = temporaryFolder('dashboard')
     const url = await brokerUrl(import.meta.url)
-    app = lovage('shop', { broker: url, sendSentEvent: true }, { env: {} })
+    app = lovage('shop', { broker: url, sendSentEvent: true, ...PATIENT }, { env: {} })
     const add = app.task('ts.add', (x: number, y: number) => x + y)
     await open()
     ours = worker(app, { events: true, hostname: 'ours@here', concurrency: 4 })

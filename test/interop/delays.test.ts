@@ -11,6 +11,7 @@ import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import type { Meeting } from './both-ways.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const files = { 'interop.py': readFileSync(new URL('celery-app.py', import.meta.url), 'utf8') }
 
@@ -60,7 +61,7 @@ function delaysBetween(name: string, needs: readonly Need[], alone: DelayedTo, m
     })
 
     const open = (queue: string): App => {
-      const app = lovage('later', { ...meeting, defaultQueue: queue, publishTimeout: '20s' }, { env: {} })
+      const app = lovage('later', { ...meeting, defaultQueue: queue, ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       return app
     }

@@ -11,6 +11,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 let redis: RedisNode
 beforeAll(async () => {
@@ -45,7 +46,7 @@ function bothSee(name: string, needs: readonly Need[], urls: () => Promise<{ bro
       return child
     }
     const open = (queue: string): App => {
-      const app = lovage('told', { ...given, defaultQueue: queue })
+      const app = lovage('told', { ...given, defaultQueue: queue, ...PATIENT })
       ends.push(() => app.close())
       return app
     }

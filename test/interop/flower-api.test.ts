@@ -6,6 +6,7 @@ import { describeWith } from '../services/available.ts'
 import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 type Json = Record<string, any>
 
@@ -55,7 +56,7 @@ describeWith(['redis', 'celery'], "Flower's API, asked as its scripts ask it, of
   beforeAll(async () => {
     redis = await RedisNode.start()
     const [BROKER, BACKEND] = [0, 1].map((db) => `redis://127.0.0.1:${redis.port}/${db}`) as [string, string]
-    app = lovage('check', { broker: BROKER, backend: BACKEND, sendSentEvent: true }, { env: {} })
+    app = lovage('check', { broker: BROKER, backend: BACKEND, sendSentEvent: true, ...PATIENT }, { env: {} })
     app.task('check.add', (x: number, y: number) => x + y)
     board = await openBoard({ users: await threeUsers(), tokens: TOKENS }, { app })
     const args = ['-m', 'celery', '-A', 'checktasks', 'worker', '-n', WORKER, '-c', '2', '-E', '--loglevel', 'INFO']

@@ -80,7 +80,7 @@ def main():
         sleeping.id in state.tasks and state.tasks[sleeping.id].state == 'STARTED',
         later.id in state.tasks and state.tasks[later.id].state in ('RECEIVED', 'PENDING'),
     )))
-    inspect = app.control.inspect(timeout=5, destination=[WORKER])
+    inspect = app.control.inspect(timeout=60, destination=[WORKER])
     info = {}
     for method in METHODS:
         # Flower wants the texts of the arguments of what runs.
@@ -90,7 +90,7 @@ def main():
     row = dict(state.counter[WORKER])
     row.update({name: getattr(worker, name, None) for name in worker._fields}, status=worker.alive)
     control = app.control
-    ask = dict(reply=True, timeout=5, destination=[WORKER])
+    ask = dict(reply=True, timeout=60, destination=[WORKER])
     replies = {
         'grow': answered(control.pool_grow(n=1, **ask)),
         'shrink': answered(control.pool_shrink(n=1, **ask)),

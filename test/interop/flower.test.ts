@@ -7,6 +7,7 @@ import { available, describeWith } from '../services/available.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const files = { 'flower_calls.py': readFileSync(new URL('flower-calls.py', import.meta.url), 'utf8') }
 
@@ -34,7 +35,7 @@ afterAll(() => redis?.remove())
 
 /** Our worker, asked all that Flower asks, in the order of its captured calls. */
 async function replay(broker: string, backend: string): Promise<{ told: Told; node: string }> {
-  const app = lovage('check', { broker, backend, resultExpires: '10m' }, { env: {} })
+  const app = lovage('check', { broker, backend, resultExpires: '10m', ...PATIENT }, { env: {} })
   app.task('check.add', (x: number, y: number) => x + y)
   app.task('check.fail', (message: string) => {
     throw new RangeError(message)

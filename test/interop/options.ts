@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { sleep, systemClock } from '../../src/base/clock.ts'
-import { type App, currentTask, retry } from '../../src/index.ts'
+import { type App, currentTask, type Duration, retry } from '../../src/index.ts'
 
 /** Tasks that show what a message asked for beside its arguments. */
 export function addOptionTasks(app: App): void {
@@ -64,16 +64,18 @@ export function expectOptions(seen: Record<string, unknown>, broker: string): vo
 
 /** A Python worker does what we ask for beside the arguments, and tells what it does. */
 export async function expectTheirOptions(app: App, queue: string): Promise<void> {
-  const timeout = '20s' as const
-  const failureOf = (name: string, options: object): Promise<unknown> =>
+  const timeout = '60s' as const
+  const failureOf = (name: string, options: object, patience: Duration = timeout): Promise<unknown> =>
     app
       .sendTask(name, [], {}, { queue, ...options })
-      .get({ timeout })
+      .get({ timeout: patience })
       .catch((error: unknown) => error)
 
-  const reported = await app.sendTask('py.report', [3], {}, { queue })
+  // Listened for before it is sent: what it tells may overtake the answer to whoever sends it.
+  const taskId = systemClock.uuid()
   const states: unknown[] = []
-  reported.onUpdate(({ state, meta }) => states.push([state, meta]))
+  app.asyncResult(taskId).onUpdate(({ state, meta }) => states.push([state, meta]))
+  const reported = await app.sendTask('py.report', [3], {}, { queue, taskId })
   expect(await reported.get({ timeout })).toBe('reported')
   expect(states).toEqual(
     expect.arrayContaining([
@@ -91,7 +93,7 @@ export async function expectTheirOptions(app: App, queue: string): Promise<void>
   expect(await asked.get({ timeout })).toMatchObject({ mine: 'yes', shadow: 'other', ignore: false })
 
   // RabbitMQ may drop it unseen, so that nobody waits longer for what has expired.
-  const expired = (await failureOf('py.add', { expires: new Date(0) })) as { code?: string; excType?: string }
+  const expired = (await failureOf('py.add', { expires: new Date(0) }, '3s')) as { code?: string; excType?: string }
   expect([expired.code, expired.excType]).toEqual(
     expired.code ? ['RESULT_TIMEOUT', undefined] : [undefined, 'TaskRevokedError'],
   )

@@ -7,6 +7,7 @@ import { lovage, type App } from '../../src/index.ts'
 import { worker, type Worker } from '../../src/worker/worker.ts'
 import { startChild } from '../services/child.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const DOCUMENT = readFileSync(new URL('../../docs/wire.md', import.meta.url), 'utf8')
 
@@ -18,7 +19,7 @@ describeWith(['rabbitmq'], 'a producer with nothing but amqplib', () => {
 
   beforeAll(async () => {
     url = await brokerUrl(import.meta.url)
-    app = lovage('plain', { broker: url })
+    app = lovage('plain', { broker: url, ...PATIENT })
     app.task('hello.add', (x: number, y: number) => x + y)
     running = worker(app)
     await running.start()

@@ -9,6 +9,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const FILES = { 'remote.py': readFileSync(new URL('remote-control.py', import.meta.url), 'utf8') }
 const LONG = { timeoutMs: 60_000 }
@@ -61,7 +62,7 @@ function programs(name: string, needs: readonly Need[], meet: () => Promise<Plac
 
     beforeAll(async () => {
       place = await meet()
-      app = lovage('programs', place, { env: {} })
+      app = lovage('programs', { ...place, ...PATIENT }, { env: {} })
       app.task('ts.add', (x: number, y: number) => x + y)
       ours = worker(app, { hostname: 'w1@ours', concurrency: 2 })
       theirs = python(['worker', '-c', '1', '-P', 'solo', '-n', 'w2@theirs', '-Q', 'python', '-l', 'INFO'], 'python')
@@ -74,18 +75,18 @@ function programs(name: string, needs: readonly Need[], meet: () => Promise<Plac
       await app?.close()
     })
 
-    test('celery call, result and purge do their work with ours', { timeout: 120_000 }, async () => {
+    test('celery call, result and purge do their work with ours', { timeout: 240_000 }, async () => {
       const [id = ''] = ID.exec(await celery('call', 'ts.add', '-a', '[20, 22]')) ?? []
-      expect(await app.asyncResult(id).get({ timeout: '20s' })).toBe(42)
+      expect(await app.asyncResult(id).get({ timeout: '60s' })).toBe(42)
       expect(await celery('result', id)).toMatch(/^42$/m)
       await waste()
       expect(await celery('purge', '-f', '-Q', 'waste')).toMatch(/Purged 3 messages/)
     })
 
-    test('lovage call, result and purge do their work with theirs', { timeout: 120_000 }, async () => {
+    test('lovage call, result and purge do their work with theirs', { timeout: 240_000 }, async () => {
       expect(await cli('call', 'py.add', '20', '22', '--queue', 'python')).toBe('42')
       const id = await cli('call', 'py.add', '1', '2', '--queue', 'python', '--no-wait')
-      expect(await app.asyncResult(id).get({ timeout: '20s' })).toBe(3)
+      expect(await app.asyncResult(id).get({ timeout: '60s' })).toBe(3)
       expect(await cli('result', id)).toBe('3')
       await waste()
       expect(await cli('purge', 'waste', '--yes')).toMatch(/\b3\b/)

@@ -17,11 +17,11 @@ def add(x, y):
 def ask_all(node):
     """Every question and command as Celery's own client asks it; a line for each with what came back."""
     control = app.control
-    inspect = control.inspect(destination=[node], timeout=10)
-    to = {'destination': [node], 'reply': True, 'timeout': 10}
+    inspect = control.inspect(destination=[node], timeout=60)
+    to = {'destination': [node], 'reply': True, 'timeout': 60}
     asked = {
-        'ping': control.ping(destination=[node], timeout=10),
-        'pattern': control.broadcast('ping', reply=True, timeout=1, pattern='w*@ours', matcher='glob'),
+        'ping': control.ping(destination=[node], timeout=60),
+        'pattern': control.broadcast('ping', reply=True, timeout=60, limit=1, pattern='w*@ours', matcher='glob'),
         'other': control.broadcast('ping', reply=True, timeout=0.5, destination=['nobody@home']),
         'inspect_ping': inspect.ping(),
         'stats': inspect.stats(),

@@ -5,6 +5,7 @@ import { worker } from '../../src/worker/worker.ts'
 import { describeWith } from '../services/available.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 
 /** What a run of the task that hops saw of its message. */
 interface Hop {
@@ -27,13 +28,13 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
 
   test('goes on from here in Python, and from Python here: one id, one count, times that are kept', async () => {
     const hops: Hop[] = []
-    const app = lovage('retries', { broker, backend: 'rpc://', defaultQueue: 'hops' }, { env: {} })
+    const app = lovage('retries', { broker, backend: 'rpc://', defaultQueue: 'hops', ...PATIENT }, { env: {} })
     const task = app.task('shared.hop', { maxRetries: 5, trackStarted: true }, (label: string) => {
       const { id, retries, request } = currentTask()
       const { parentId, rootId } = request
       hops.push({ id, retries, parentId, rootId, etaMs: Date.parse(request.eta ?? ''), atMs: Date.now() })
       // Long enough that the first worker is gone before it is due.
-      if (retries < 2) throw retry({ countdown: '5s' })
+      if (retries < 2) throw retry({ countdown: '10s' })
       return `${label} here`
     })
     try {
@@ -48,7 +49,7 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
       const args = ['-m', 'celery', '-A', 'interop', 'worker', '-P', 'solo', '-Q', 'hops', '-l', 'INFO']
       const python = startPython(args, { files, env: { BROKER: broker, BACKEND: 'rpc://' } })
       const line = await python.line('HOP ', { timeoutMs: 60_000 })
-      await python.line(/Retry in 1\.5s/, { timeoutMs: 20_000 })
+      await python.line(/Retry in 5\.5s/, { timeoutMs: 60_000 })
       await python.stop()
       const there = JSON.parse(line.slice(line.indexOf('HOP ') + 4)) as Record<string, never>
       const [begun] = hops as [Hop]
@@ -59,7 +60,7 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
         parent_id: result.id,
         label: 'told',
       })
-      expect(Date.parse(there['eta'] as unknown as string)).toBeGreaterThanOrEqual(begun.atMs + 5_000)
+      expect(Date.parse(there['eta'] as unknown as string)).toBeGreaterThanOrEqual(begun.atMs + 10_000)
       expect(Math.ceil(Number(there['at']) * 1_000)).toBeGreaterThanOrEqual(
         Date.parse(there['eta'] as unknown as string),
       )
@@ -70,7 +71,7 @@ describeWith(['rabbitmq', 'celery'], 'a task that is retried', () => {
       await second.stop()
       const last = hops.at(-1) as Hop
       expect(last).toMatchObject({ id: result.id, retries: 2, rootId: begun.rootId, parentId: result.id })
-      expect(last.etaMs).toBeGreaterThanOrEqual(Math.floor(Number(there['at']) * 1_000 + 1_500))
+      expect(last.etaMs).toBeGreaterThanOrEqual(Math.floor(Number(there['at']) * 1_000 + 5_500))
       expect(last.atMs).toBeGreaterThanOrEqual(last.etaMs)
       expect(hops).toHaveLength(2)
       expect(states.filter((state) => state === 'RETRY')).toHaveLength(2)

@@ -113,9 +113,7 @@ describeWith(['supervisor'], 'the real supervisorctl with our supervisor', () =>
   it('reloads, is answered, and finds all there again; then shuts down', async () => {
     const [, pid] = /pid (\d+)/.exec((await run(['status', 'cat'])).text) ?? []
     expect(await run(['reload'])).toEqual({ code: 0, text: 'Restarted supervisord' })
-    await expect
-      .poll(async () => (await run(['status', 'ticker'], 'tcp')).text, { ...PATIENCE, timeout: 40_000 })
-      .toMatch(/RUNNING/)
+    await expect.poll(async () => (await run(['status', 'ticker'], 'tcp')).text).toMatch(/RUNNING/)
     expect((await run(['status', 'cat'])).text).not.toContain(`pid ${pid},`)
     expect(await run(['shutdown'])).toEqual({ code: 0, text: 'Shut down' })
     expect(await scene.child.ended(PATIENCE)).toMatchObject({ code: 0 })

@@ -10,6 +10,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { RabbitmqNode } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const files = { 'routing.py': readFileSync(new URL('routing.py', import.meta.url), 'utf8') }
 
@@ -147,7 +148,7 @@ async function declareInPython(cases: readonly Case[], broker: string): Promise<
 
 async function declareHere(cases: readonly Case[], broker: string): Promise<void> {
   for (const { settings, read, exclude, send = [] } of cases) {
-    const app = lovage('routing', { ...settings, broker, backend: 'memory://routing' }, { env: {} })
+    const app = lovage('routing', { ...PATIENT, ...settings, broker, backend: 'memory://routing' }, { env: {} })
     ends.push(() => app.close())
     app.task('known', () => 1)
     const queues = (read ?? queuesRead(app.settings)).filter((queue) => !exclude?.includes(queue))

@@ -7,6 +7,7 @@ import { available, describeWith } from '../services/available.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 let redis: RedisNode
 beforeAll(async () => {
@@ -43,7 +44,7 @@ for (const kind of ['rabbitmq', 'redis'] as const) {
       }
 
       const open = async (queue: string): Promise<App> => {
-        const app = lovage('unknown', { ...(await urls()), defaultQueue: queue }, { env: {} })
+        const app = lovage('unknown', { ...(await urls()), defaultQueue: queue, ...PATIENT }, { env: {} })
         ends.push(() => app.close())
         app.task('ts.known', (n: number) => n + 1)
         return app

@@ -11,6 +11,7 @@ import type { Child } from '../services/child.ts'
 import { startPython } from '../services/python.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const THEIRS = 'why@theirs'
 const files = { 'why.py': readFileSync(new URL('why.py', import.meta.url), 'utf8') }
@@ -28,7 +29,7 @@ function asked(name: string, needs: readonly Need[], stalled: string, meet: () =
 
     beforeAll(async () => {
       const [broker, backend] = [await meet(), redis.url(name === 'Redis' ? 1 : 2)]
-      app = lovage('why', { broker, backend, defaultQueue: 'python', connectTimeout: '20s' }, { env: {} })
+      app = lovage('why', { broker, backend, defaultQueue: 'python', ...PATIENT }, { env: {} })
       const args = ['-m', 'celery', '-A', 'why', 'worker', '-c', '1', '-P', 'threads', '-n', THEIRS, '-l', 'INFO']
       theirs = startPython([...args, '--without-mingle', '--without-gossip'], {
         files,
@@ -48,15 +49,15 @@ function asked(name: string, needs: readonly Need[], stalled: string, meet: () =
       id: string,
       wanted: string,
       task?: string,
-      timeoutMs = 10_000,
+      timeoutMs = 30_000,
     ): Promise<Why['reasons'][0] | undefined> => {
-      for (const endMs = systemClock.now() + 30_000; ;) {
+      for (const endMs = systemClock.now() + 90_000; ;) {
         const { reasons } = await explain(app, id, { nodes: [THEIRS], timeoutMs, task })
         if (reasons[0]?.code === wanted || systemClock.now() > endMs) return reasons[0]
       }
     }
 
-    test('it is told by what the worker answers', { timeout: 120_000 }, async () => {
+    test('it is told by what the worker answers', { timeout: 240_000 }, async () => {
       const limited = await send('py.limited')
       expect(await why(limited, 'SUCCEEDED')).toMatchObject({ code: 'SUCCEEDED' })
       const second = await send('py.limited')
@@ -90,7 +91,7 @@ function asked(name: string, needs: readonly Need[], stalled: string, meet: () =
         code: 'RESERVED_BEHIND',
         text: expect.stringMatching(/^why@theirs has taken it .* behind py\.hold, .* all of its 1 slot are taken\.$/),
       })
-      await app.control.revoke(behind, { reply: true, limit: 1, timeout: '20s' })
+      await app.control.revoke(behind, { reply: true, limit: 1, timeout: '60s' })
       expect(await why(behind, 'REVOKED')).toMatchObject({ code: 'REVOKED', certainty: 'certain' })
 
       // It stands still, with its connection.

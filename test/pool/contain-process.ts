@@ -26,9 +26,9 @@ const told = new Promise<void>((resolve) => {
 })
 await worker(app).start()
 await careless.applyAsync([true], { taskId: 'later' })
-console.log(await careless.applyAsync([false], { taskId: 'at-once' }).get({ timeout: '10s' }))
+console.log(await careless.applyAsync([false], { taskId: 'at-once' }).get({ timeout: '60s' }))
 await told
-console.log(await careful.delay().get({ timeout: '10s' }))
+console.log(await careful.delay().get({ timeout: '60s' }))
 if (process.env.STRAY) void Promise.reject(new Error('of no task'))
 await new Promise((resolve) => setTimeout(resolve, 200))
 console.log('the end')

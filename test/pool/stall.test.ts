@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { LagFigures } from '../../src/base/lag.ts'
 import { readMarks, STALL_BYTES, StallMarks } from '../../src/pool/stall.ts'
 import { Child } from '../services/child.ts'
+import { temporaryFolder } from '../services/temporary-folder.ts'
 
+const DOOR = join(temporaryFolder(), 'door')
 const FILE = fileURLToPath(new URL('./stall-process.ts', import.meta.url))
 
 /** Where a line of the program is that ends with this comment. */
@@ -20,17 +23,20 @@ interface Spoken {
 
 const children: Child[] = []
 
+/** It blocks until it is let go by {@link over}: as long as it takes, on this machine, to be seen. */
 function run(task: string): Child {
+  rmSync(DOOR, { force: true })
   const child = new Child(process.execPath, ['--import', 'jiti/register', FILE], {
-    env: { TASK: task, NODE_OPTIONS: undefined },
+    env: { TASK: task, DOOR, NODE_OPTIONS: undefined },
     name: `stall-process with ${task}`,
   })
   children.push(child)
   return child
 }
 
-/** The log's record of the stall, once it is over. */
+/** Ends the stall, and resolves to the log's record of it. */
 async function over(child: Child): Promise<Spoken> {
+  writeFileSync(DOOR, '')
   return JSON.parse(await child.line('blocked the event loop')) as Spoken
 }
 

@@ -21,7 +21,7 @@ app.task('idle', { pool: kind }, async () => {
 const inner = app.task('inner', (x: number) => x * 2)
 const outer = app.task('outer', { pool: kind }, async (x: number) => {
   currentTask().progress({ at: x })
-  return (await inner.delay(x).get({ timeout: '20s' })) + 1
+  return (await inner.delay(x).get({ timeout: '60s' })) + 1
 })
 
 onLog(({ message }) => {
@@ -34,7 +34,7 @@ if (made.state === 'running') {
   if (process.env.OUTER) {
     const result = await outer.delay(20)
     result.onUpdate(({ state, meta }) => console.log(`told ${state} ${JSON.stringify(meta)}`))
-    const told = await result.get({ timeout: '30s' }).catch((error: Error) => error.message)
+    const told = await result.get({ timeout: '60s' }).catch((error: Error) => error.message)
     console.log(`answer ${told}`)
   }
   console.log(`ready in ${process.pid}`)

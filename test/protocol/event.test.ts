@@ -84,7 +84,7 @@ describe('an event', () => {
           expect(eventText(happened({ hostname: text, fields }))).toBe(encodeJson(flat))
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 

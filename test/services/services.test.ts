@@ -47,7 +47,7 @@ describeWith(['rabbitmq'], 'a private RabbitMQ', () => {
     expect(existsSync(node.folder)).toBe(false)
   })
 
-  it('keeps durable messages over a kill -9 and a start on the same port', { timeout: 60_000 }, async () => {
+  it('keeps durable messages over a kill -9 and a start on the same port', async () => {
     const before = await amqp.connect(node.url('shop'))
     before.on('error', () => {})
     const channel = await before.createConfirmChannel()
@@ -64,7 +64,7 @@ describeWith(['rabbitmq'], 'a private RabbitMQ', () => {
     await after.close()
   })
 
-  it('raises and lifts the memory alarm', { timeout: 60_000 }, async () => {
+  it('raises and lifts the memory alarm', async () => {
     const connection = await amqp.connect(node.url('shop'))
     const blocked = new Promise((resolve) => connection.once('blocked', resolve))
     const unblocked = new Promise((resolve) => connection.once('unblocked', () => resolve('unblocked')))

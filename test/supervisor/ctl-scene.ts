@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { until } from '../../src/testing/broker/scene.ts'
 import { lovage } from '../cli/lovage.ts'
 import { startChild, type Child } from '../services/child.ts'
 import { freePort } from '../services/ports.ts'
@@ -22,7 +23,7 @@ export interface CtlScene {
   stop(): Promise<void>
 }
 
-/** The first twenty at once: what is read of its logs is there. */
+/** The first twenty at once, which are waited for: what is read of its logs is there. */
 const TICKS = 'i=0; while :; do i=$((i+1)); echo tick $i; echo tock $i >&2; [ $i -lt 20 ] || sleep 0.05; done'
 
 const sha1 = (text: string): string => createHash('sha1').update(text).digest('hex')
@@ -64,6 +65,12 @@ export async function ctlScene(kind: Kind): Promise<CtlScene> {
       ? lovage(['supervise', ...args], { cwd: folder })
       : startChild('supervisord', args, { cwd: folder })
   await child.line('success: ticker entered RUNNING state', PATIENCE)
+  await until('the ticker has written', () =>
+    (['stdout', 'stderr'] as const).every((channel) => {
+      const name = readdirSync(folder).find((each) => each.startsWith(`ticker-${channel}-`))
+      return name !== undefined && / 20\n/.test(readFileSync(join(folder, name), 'utf8'))
+    }),
+  )
   return {
     ...{ folder, file, child, urls, write },
     stop: async () => {

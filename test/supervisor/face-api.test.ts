@@ -239,7 +239,7 @@ test('shows what has come to a log since, and goes on with it as it grows', asyn
   expect(await tail('?offset=0&length=3')).toEqual({ text: 'ü\n', offset: 12, overflow: true })
   expect((await get('processes/cat/log/stdout?offset=x')).status).toBe(400)
   expect((await get('processes/cat/log/stdin')).status).toBe(404)
-  expect((await get('log')).value).toContain("INFO spawned: 'cat'")
+  await expect.poll(async () => (await get('log')).value).toContain("INFO spawned: 'cat'")
   const stream = await scene.open('/api/v1/processes/cat/log/stdout/stream?offset=4')
   let text = ''
   stream.on('data', (chunk: Buffer) => void (text += chunk.toString()))

@@ -35,7 +35,7 @@ function handClock(): { clock: Clock; pass(): void; waiting(): number } {
   return { clock: { ...systemClock, after }, pass, waiting: () => timers.size }
 }
 
-const PATIENT: HostsOptions = { timeoutMs: 30_000 }
+const PATIENT: HostsOptions = { timeoutMs: 60_000 }
 
 async function all(hosts: Hosts, verb: HostVerb, names: readonly string[] = []): Promise<HostResult[]> {
   const results: HostResult[] = []
@@ -76,7 +76,7 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     const avail = await all(hosts, 'avail')
     expect(avail.filter(({ text }) => /^manual +in use +manual +999:999$/.test(text))).toHaveLength(5)
     await expect
-      .poll(async () => told(await all(hosts, 'tail', ['*:pool:pool_1'])), { timeout: 40_000 })
+      .poll(async () => told(await all(hosts, 'tail', ['*:pool:pool_1'])))
       .toEqual(each((name) => `${name}:pool:pool_1 hello from the pool\n`))
 
     // As the dashboard asks.
@@ -188,7 +188,7 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
     writeFileSync(file, text.join(''))
     chmodSync(file, 0o600)
     const ctl = (...args: string[]): ReturnType<typeof runCommand> =>
-      runCommand(['ctl', '--hosts', file, '--timeout', '20s', ...args])
+      runCommand(['ctl', '--hosts', file, '--timeout', '60s', ...args])
     const seen = await ctl('--by', 'state', 'status')
     expect(seen.code).toBe(4)
     expect(seen.text).toMatch(
@@ -201,7 +201,7 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
       sites.map(({ name, url, tags }) => ({ name, url, tags, username: 'admin', password: SECRET })),
     )
     writeFileSync(config, `export default { app: './app.js', hosts: ${given} }\n`, { mode: 0o600 })
-    const versions2 = await runCommand(['ctl', '--hosts', config, '--timeout', '20s', '--tag', 'ours', 'version'])
+    const versions2 = await runCommand(['ctl', '--hosts', config, '--timeout', '60s', '--tag', 'ours', 'version'])
     expect(versions2.text.split('\n').toSorted()).toEqual([
       expect.stringMatching(/^ours1: 4\.2\.5/),
       expect.stringMatching(/^ours2: 4\.2\.5/),
@@ -211,7 +211,7 @@ describeWith(['supervisor'], 'many hosts, ours and supervisords', () => {
       code: 0,
       text: ['2 done', 'ours1:cat:cat: stopped', 'ours2:cat:cat: stopped'],
     })
-    const prompt = lovage(['ctl', '--hosts', file, '--timeout', '20s', '--tag', 'ours', '-i', 'version'])
+    const prompt = lovage(['ctl', '--hosts', file, '--timeout', '60s', '--tag', 'ours', '-i', 'version'])
     await prompt.line('ours2: 4.2.5', PATIENCE)
     prompt.write('start ours1:cat:cat\n\nnonsense\nquit\n')
     expect(await prompt.ended(PATIENCE)).toEqual({ code: 0, signal: null })

@@ -21,7 +21,7 @@ const of = (seen: readonly string[], pattern: RegExp): string[] => seen.filter((
 
 test(
   'what depends on others is started when they are ready, and stopped before them',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const setup = '[program:setup]\ncommand=true\nstartsecs=0\nautorestart=false\nready=exit\n'
     const { operator, seen, until, supervisor } = await supervise(
@@ -46,7 +46,7 @@ test(
   },
 )
 
-test('one that waits for its start can be told not to', { timeout: 60_000 }, async () => {
+test('one that waits for its start can be told not to', async () => {
   const { operator, seen } = await supervise(cat('web', 'depends_on=db') + cat('db', 'autostart=false'))
   expect(operator.getProcessInfo('web').description).toBe('waits for db (STOPPED)')
   expect(await operator.stopProcess('web')).toBe(true)
@@ -55,7 +55,7 @@ test('one that waits for its start can be told not to', { timeout: 60_000 }, asy
   expect(operator.getProcessInfo('web').description).toBe('Not started')
 })
 
-test('a rolling restart drains each, and begins the next when the last is ready', { timeout: 60_000 }, async () => {
+test('a rolling restart drains each, and begins the next when the last is ready', async () => {
   const pool = [
     'numprocs=3',
     'process_name=w%(process_num)d',
@@ -85,7 +85,7 @@ test('a rolling restart drains each, and begins the next when the last is ready'
 
 test(
   'it ends with the first that is not drained, or not ready, and leaves the others alone',
-  { timeout: 60_000 },
+  { timeout: 240_000 },
   async () => {
     const { operator, supervisor, folder, lines } = await supervise(
       `[program:pool]
@@ -118,7 +118,7 @@ drain=sh -c 'test ! -e %(here)s/busy || { echo 2 tasks run; exit 1; }'
   },
 )
 
-test('one that dies before it is ready ends it too', { timeout: 60_000 }, async () => {
+test('one that dies before it is ready ends it too', async () => {
   const { operator, until, folder } = await supervise(
     `[program:web]
 command=sh -c 'test ! -e %(here)s/broken || exit 3; exec cat'
@@ -135,7 +135,7 @@ ready=tcp://127.0.0.1:1
   expect([40, 50]).toContain(result?.status)
 })
 
-test('a stop drains first; told again it does not wait for that', { timeout: 60_000 }, async () => {
+test('a stop drains first; told again it does not wait for that', async () => {
   const { operator, until, folder, supervisor } = await supervise(
     cat('web', "drain=sh -c 'echo >%(here)s/begun; exec sleep 1000'"),
   )
@@ -151,7 +151,7 @@ test('a stop drains first; told again it does not wait for that', { timeout: 60_
   expect(supervisor.named('web')[0]?.isDraining).toBe(false)
 })
 
-test('a guard that refuses keeps the last of two alive, unless it is forced', { timeout: 60_000 }, async () => {
+test('a guard that refuses keeps the last of two alive, unless it is forced', async () => {
   const guard = `stop_guard=sh -c 'test ! -e %(here)s/gone || { echo the last one; exit 1; }; touch %(here)s/gone'`
   const { operator, supervisor } = await supervise(cat('pool', 'numprocs=2', 'process_name=w%(process_num)d', guard))
   await Promise.all(supervisor.named('pool').map((each) => each.until(() => each.isReady)))

@@ -17,7 +17,7 @@ function site(programs: ConfigSections): { made: ReturnType<typeof supervise>; s
   return { made, socket, said }
 }
 
-test('a program supervises others inside itself, over restarts', { timeout: 60_000 }, async () => {
+test('a program supervises others inside itself, over restarts', async () => {
   const { made, socket, said } = site({
     'program:cat': { command: "sh -c 'echo hello; exec cat'", startsecs: 0, ready: 'log:hello' },
     'program:more': { command: 'cat', startsecs: 0, depends_on: 'cat', numprocs: 2, process_name: 'm%(process_num)d' },

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { faultOf } from '../../src/supervisor/faults.ts'
@@ -31,7 +31,7 @@ describe('a program', () => {
     const { operator, lines, seen } = await supervise(`[program:cat]\ncommand=cat\n${NOW}`)
     const [info] = operator.getAllProcessInfo()
     expect(info).toMatchObject({ name: 'cat', group: 'cat', statename: 'RUNNING', state: 20, exitstatus: 0 })
-    expect(info?.description).toMatch(/^pid \d+, uptime 0:00:0\d$/)
+    expect(info?.description).toMatch(/^pid \d+, uptime 0:\d\d:\d\d$/)
     expect(isAlive(info?.pid as number)).toBe(true)
     expect(await operator.stopProcess('cat')).toBe(true)
     expect(isAlive(info?.pid as number)).toBe(false)
@@ -56,7 +56,9 @@ describe('a program', () => {
   })
 
   test('that does not stay up is tried again, and then given up', async () => {
-    const { until, operator, seen, lines } = await supervise('[program:x]\ncommand=false\nstartretries=1\n')
+    const { until, operator, seen, lines } = await supervise(
+      '[program:x]\ncommand=false\nstartretries=1\nstartsecs=60\n',
+    )
     await until('x', 'FATAL')
     expect(seen).toEqual(['x STARTING', 'x BACKOFF', 'x STARTING', 'x BACKOFF', 'x FATAL'])
     const why = 'Exited too quickly (process log may have details)'
@@ -112,7 +114,7 @@ describe('a program', () => {
 describe('what is asked for in vain has the fault of supervisord', () => {
   test('names, commands and states', async () => {
     const { operator, folder } = await supervise(
-      `[program:cat]\n${SLEEP}${NOW}[program:nofile]\ncommand=/nonexistent/thing\nautostart=false\n[program:noexec]\ncommand=%(here)s/text\nautostart=false\n[program:crasher]\ncommand=false\nautostart=false\nstartretries=0\n[program:nolog]\n${SLEEP}stdout_logfile=NONE\n${NOW}`,
+      `[program:cat]\n${SLEEP}${NOW}[program:nofile]\ncommand=/nonexistent/thing\nautostart=false\n[program:noexec]\ncommand=%(here)s/text\nautostart=false\n[program:crasher]\ncommand=false\nautostart=false\nstartretries=0\nstartsecs=60\n[program:nolog]\n${SLEEP}stdout_logfile=NONE\n${NOW}`,
     )
     writeFileSync(join(folder, 'text'), 'x', { mode: 0o644 })
     expect(await fault(() => operator.getProcessInfo('nosuch'))).toBe('BAD_NAME: nosuch')
@@ -136,8 +138,9 @@ describe('what is asked for in vain has the fault of supervisord', () => {
 
   test('a process that is being stopped', async () => {
     const { operator } = await supervise(
-      `[program:slow]\ncommand=sh -c 'trap "sleep 1; exit 0" TERM; while :; do sleep 0.1; done'\n${NOW}`,
+      `[program:slow]\ncommand=sh -c 'trap "sleep 1; exit 0" TERM; echo deaf; while :; do sleep 0.1; done'\nstopwaitsecs=60\n${NOW}`,
     )
+    await expect.poll(() => operator.readProcessLog('slow', 'stdout', 0, 0)).toBe('deaf\n')
     const stopping = operator.stopProcess('slow')
     expect(await operator.startProcess('slow', false)).toBe(true)
     expect(await fault(operator.startProcess('slow'))).toBe('ABNORMAL_TERMINATION: slow')
@@ -203,11 +206,24 @@ describe('logs', () => {
     const { operator, folder, until } = await supervise(
       `[program:x]\ncommand=%(node)s -e "for (let i = 0; i < 3000; i++) console.log('line', i)"\nstdout_logfile=%(here)s/x.log\nstdout_logfile_maxbytes=8KB\nstdout_logfile_backups=2\n${NOW}`,
     )
+    // It may have ended before all that it wrote is in its log.
+    const isWritten = (): boolean => {
+      const files = ['x.log.1', 'x.log'].map((name) => join(folder, name)).filter((path) => existsSync(path))
+      return (
+        files.length === 2 &&
+        files
+          .map((path) => readFileSync(path, 'utf8'))
+          .join('')
+          .endsWith('line 2999\n')
+      )
+    }
     await until('x', 'EXITED')
-    await expect.poll(() => readdirSync(folder).filter((name) => name.startsWith('x.log')).length).toBeGreaterThan(1)
+    await expect.poll(isWritten).toBe(true)
+    for (const name of readdirSync(folder).filter((each) => each.startsWith('x.log.'))) rmSync(join(folder, name))
+    await operator.clearProcessLogs('x')
     await operator.startProcess('x').catch(() => {})
     await until('x', 'EXITED')
-    await expect.poll(() => existsSync(join(folder, 'x.log.1'))).toBe(true)
+    await expect.poll(isWritten).toBe(true)
     expect(existsSync(join(folder, 'x.log.3'))).toBe(false)
     expect(await operator.readProcessLog('x', 'stdout', 0, 0)).toBe(readFileSync(join(folder, 'x.log'), 'utf8'))
     expect(await operator.clearProcessLogs('x')).toBe(true)

@@ -21,7 +21,7 @@ beforeAll(async () => {
   bench.app.task('shop.add', { rateLimit: '2/s', maxRetries: 3 }, (x: number, y: number) => x + y)
   bench.app.task('celery.hidden', () => 1)
   made = await bench.worker({ hostname: NODE, concurrency: 1, prefetch: 3, remoteControl: true, queues: ['celery'] })
-  inspect = bench.app.control.inspect({ limit: 1, timeout: '20s' })
+  inspect = bench.app.control.inspect({ limit: 1, timeout: '60s' })
   begun.push(...tasks.begun)
 })
 afterAll(() => bench[Symbol.asyncDispose]())
@@ -210,6 +210,7 @@ describe('commands', () => {
       ['no_such_command', {}, { error: "KeyError('no_such_command')" }],
       ['constructor', {}, { error: "KeyError('constructor')" }],
       ['__proto__', {}, { error: "KeyError('__proto__')" }],
+      ['shutdown', { how: 'at once' }, { error: expect.stringMatching(/^ValueError\('how must be warm, soft, cold/) }],
       ['election', { id: '1', topic: 'task', action: 'x' }, null],
       ['heartbeat', {}, null],
       ['memsample', {}, expect.stringMatching(/^\d+\.\d\dMB$/)],
@@ -227,14 +228,14 @@ describe('commands', () => {
     expect(await ask('add_consumer', { queue: 'images', exchange: null, exchange_type: 'direct' })).toEqual({
       ok: 'add consumer images',
     })
-    expect(await bench.app.sendTask<number>('shop.add', [1, 2], {}, { queue: 'images' }).get({ timeout: '20s' })).toBe(
+    expect(await bench.app.sendTask<number>('shop.add', [1, 2], {}, { queue: 'images' }).get({ timeout: '60s' })).toBe(
       3,
     )
     expect(
       await ask('add_consumer', { queue: 'media', exchange: 'm', exchange_type: 'topic', routing_key: 'a.#' }),
     ).toEqual({ ok: 'add consumer media' })
     const sent = await bench.app.sendTask<number>('shop.add', [3, 4], {}, { exchange: 'm', routingKey: 'a.b.c' })
-    expect(await sent.get({ timeout: '20s' })).toBe(7)
+    expect(await sent.get({ timeout: '60s' })).toBe(7)
     const queues = (await ask('active_queues')) as { name: string; exchange: { name: string; type: string } }[]
     expect(queues.map(({ name, exchange }) => [name, exchange.name, exchange.type])).toEqual([
       ['celery', 'celery', 'direct'],
@@ -252,7 +253,7 @@ describe('commands', () => {
   })
 
   test('give other time limits to tasks whose calls name none', async () => {
-    const stuck = (): Promise<unknown> => bench.app.sendTask('wait', ['slow']).get({ timeout: '20s' })
+    const stuck = (): Promise<unknown> => bench.app.sendTask('wait', ['slow']).get({ timeout: '60s' })
     await ask('time_limit', { task_name: 'wait', hard: 0.05, soft: null })
     await expect(stuck()).rejects.toMatchObject({ excType: 'TimeLimitExceeded' })
     const told = (): Promise<unknown> => ask('registered', { taskinfoitems: ['time_limit', 'soft_time_limit'] })

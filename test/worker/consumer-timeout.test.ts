@@ -3,6 +3,7 @@ import { lovage } from '../../src/index.ts'
 import { worker } from '../../src/worker/worker.ts'
 import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
 import { Gate } from './bench.ts'
+import { PATIENT } from '../services/patience.ts'
 
 describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ likes', () => {
   let node: RabbitmqNode
@@ -17,7 +18,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
   afterAll(() => node.remove())
 
   test('come again, and are known: what runs is not started twice, what is held is held on', async () => {
-    const app = lovage('timeout', { broker: node.url() }, { env: {} })
+    const app = lovage('timeout', { broker: node.url(), ...PATIENT }, { env: {} })
     const gate = new Gate()
     const begun: string[] = []
     const slow = app.task('slow', async (label: string) => {
@@ -31,11 +32,14 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than RabbitMQ like
     const later = await slow.applyAsync(['later'], { countdown: '5s' })
     // Both are handed out again at least once before the second one is due.
     await expect.poll(() => made.stats().adopted, { timeout: 60_000, interval: 100 }).toBeGreaterThan(1)
-    expect(made.stats()).toMatchObject({ running: 1, started: 1 })
-    expect(await later.get({ timeout: '20s' })).toBe('later')
+    expect(await later.get({ timeout: '60s' })).toBe('later')
     gate.open()
-    expect(await long.get({ timeout: '20s' })).toBe('long')
+    expect(await long.get({ timeout: '60s' })).toBe('long')
     expect(begun).toEqual(['long', 'later'])
+    // A message that was taken back in the moment of its end comes once more, to be acknowledged then.
+    const inQueue = async (): Promise<string | undefined> =>
+      (await node.ctl('list_queues', 'name', 'messages')).find((line) => line.startsWith('celery\t'))
+    await expect.poll(inQueue, { interval: 500 }).toBe('celery\t0')
     await made.stop()
     const { broker } = await app.client()
     await expect.poll(async () => (await broker.admin?.depth('celery'))?.messages).toBe(0)

@@ -4,6 +4,7 @@ import { listDead } from '../../src/broker/dead-letters.ts'
 import { lovage } from '../../src/index.ts'
 import { type Child, startChild } from '../services/child.ts'
 import { describeWith, RabbitmqNode } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 
@@ -37,10 +38,10 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
 
   test.concurrent.for(['classic', 'quorum'])(
     'ends in the dead letters, and those that ran beside it do not: on %s queues',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (type, { expect }) => {
       const url = node.url(type)
-      const app = lovage('client', { broker: url, defaultQueue: 'tasks' }, { env: {} })
+      const app = lovage('client', { broker: url, defaultQueue: 'tasks', ...PATIENT }, { env: {} })
       ends.push(() => app.close())
       // Made by a worker that comes and goes.
       await startWorker(url).then((child) => child.kill())
@@ -49,19 +50,19 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
       const lane = async (): Promise<void> => {
         while (!isOver) {
           const label = `innocent ${++innocents}`
-          expect(await app.sendTask<string>('innocent', [label]).get({ timeout: '90s' })).toBe(label)
+          expect(await app.sendTask<string>('innocent', [label]).get({ timeout: '240s' })).toBe(label)
         }
       }
       // However often it kills, others are always beside it.
       const lanes = Promise.all(Array.from({ length: 8 }, lane))
       const killer = await app.sendTask('killer', [])
       const killed = killer
-        .get({ timeout: '90s' })
+        .get({ timeout: '240s' })
         .then(() => 'it lives', String)
         .finally(() => (isOver = true))
       for (let life = 0; life < LIVES; life++) {
         const child = await startWorker(url)
-        expect(await child.line(/killed among/, { timeoutMs: 30_000 })).toMatch(/among [4-9]/)
+        expect(await child.line(/killed among/, { timeoutMs: 120_000 })).toMatch(/among [4-9]/)
         await child.ended()
       }
       const last = await startWorker(url)

@@ -4,9 +4,8 @@ import { type App, currentTask } from '../../src/index.ts'
 import { encodeBody, encodeTask, newRequest } from '../../src/protocol/task-message.ts'
 import { makeDelays } from '../services/delays.ts'
 import { describeWith } from '../services/available.ts'
+import { PATIENT } from '../services/patience.ts'
 import { ImpatientRabbitmq } from './impatient-rabbitmq.ts'
-
-const PATIENT = { publishTimeout: '20s' } as const
 
 describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitMQ', () => {
   const rabbitmq = new ImpatientRabbitmq((node) => makeDelays(node.url()))
@@ -40,11 +39,11 @@ describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitM
       })
       const made = await rabbitmq.start(app)
       const beganMs = systemClock.now()
-      const result = await task.applyAsync(['done'], { countdown: '5s' })
+      const result = await task.applyAsync(['done'], { countdown: '8s' })
       expect(await result.get({ timeout: '60s' })).toBe('done')
       expect(ran.map(([retries]) => retries)).toEqual([0, 1, 2, 3, 4, 5])
       // Never before its time.
-      expect((ran[0]?.[1] ?? 0) - beganMs).toBeGreaterThanOrEqual(5000)
+      expect((ran[0]?.[1] ?? 0) - beganMs).toBeGreaterThanOrEqual(8000)
       for (let i = 1; i < ran.length; i++) {
         expect((ran[i]?.[1] ?? 0) - (ran[i - 1]?.[1] ?? 0)).toBeGreaterThanOrEqual(2500)
       }
@@ -59,7 +58,7 @@ describeWith(['rabbitmq'], 'tasks for later than the consumer_timeout of RabbitM
       app.task('echo', (label: string) => void ran.push(label))
       const made = await rabbitmq.start(app)
       const { broker } = await app.client()
-      const eta = new Date(systemClock.now() + 6000).toISOString()
+      const eta = new Date(systemClock.now() + 10_000).toISOString()
       for (let index = 0; index < 20; index++) {
         const body = encodeBody([`m${index}`], {})
         const message = encodeTask(newRequest({ id: `${type}-${index}`, task: 'echo', eta, body }))

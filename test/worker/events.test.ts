@@ -5,7 +5,7 @@ import { celerys, namesOf, VERSIONS } from '../fleet/celerys.ts'
 import { Watch } from '../fleet/watching.ts'
 import { Bench } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 /** A bench whose events are watched from before its worker starts. */
 async function watched(bench: Bench, options: WorkerOptions = {}): Promise<Watch> {

@@ -3,7 +3,7 @@ import { currentTask, type Outcome } from '../../src/index.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { Bench, waiting } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 describe('how many tasks run and wait', () => {
   test('no more than concurrency run, one more waits in memory, the rest in the queue', async () => {

@@ -9,10 +9,10 @@ import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 // Every child translates the sources for itself.
 
 /** RabbitMQ takes a client for dead from which it has heard nothing for two of these. */
-const HEARTBEAT_S = 1
+const HEARTBEAT_S = 3
 
 /** Longer than that. */
-const BLOCKED_MS = 3_500
+const BLOCKED_MS = 6_500
 
 describeWith(['rabbitmq'], 'tasks that block their thread', () => {
   let url: string

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { currentTask, type HookEvents, type HookName, Ignore, Reject } from '../../src/index.ts'
 import { Bench } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 /** All that a bench's hooks are told, by name, in order. */
 function told(bench: Bench, ...names: HookName[]): [HookName, HookEvents[HookName]][] {

@@ -3,9 +3,10 @@ import { type LogRecord, onLog } from '../../src/base/log.ts'
 import { type App, type GivenSettings, lovage } from '../../src/index.ts'
 import { type Worker, worker, type WorkerOptions } from '../../src/worker/worker.ts'
 import { RabbitmqNode } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 
 /** How long this RabbitMQ lets a consumer hold a message. */
-export const TIMEOUT_MS = 2_000
+export const TIMEOUT_MS = 6_000
 
 /** A RabbitMQ of a test file's own that takes messages back early, with what is said meanwhile. */
 export class ImpatientRabbitmq {
@@ -50,7 +51,11 @@ export class ImpatientRabbitmq {
   }
 
   open(queue = this.queue(), settings: GivenSettings = {}): App {
-    const app = lovage('impatient', { broker: this.node.url(), defaultQueue: queue, ...settings }, { env: {} })
+    const app = lovage(
+      'impatient',
+      { ...PATIENT, broker: this.node.url(), defaultQueue: queue, ...settings },
+      { env: {} },
+    )
     this.atEnd(() => app.close())
     return app
   }

@@ -14,7 +14,7 @@ test('however much a worker holds, it can say what: arguments are text where the
     await bench.publish({ task: 'wait', id: `t${at}`, eta, argsrepr: '(...)' }, [large])
   }
   await expect.poll(() => made.stats().held, { timeout: 60_000 }).toBe(HELD)
-  const inspect = bench.app.control.inspect({ destination: NODE, timeout: '20s' })
+  const inspect = bench.app.control.inspect({ destination: NODE, timeout: '60s' })
   const { [NODE]: held } = await inspect.scheduled()
   expect(held).toHaveLength(HELD)
   expect(held?.[0]?.request.args).toEqual([large])

@@ -27,7 +27,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
       name: 'worker process',
     })
     rabbitmq.atEnd(() => child.kill())
-    await child.line('ready in', { timeoutMs: 30_000 })
+    await child.line('ready in')
     return child
   }
 
@@ -49,14 +49,14 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     for (const app of apps) await withoutDelays(app)
     const workers = await Promise.all(apps.map((app) => rabbitmq.start(app, { hostname: 'two' })))
     const long = await slow?.delay('long')
-    const later = await slow?.applyAsync(['later'], { countdown: '6s' })
+    const later = await slow?.applyAsync(['later'], { countdown: '8s' })
     const leased = (): number => workers.reduce((sum, made) => sum + made.stats().leased, 0)
-    expect(await later?.get({ timeout: '30s' })).toBe('later')
+    expect(await later?.get({ timeout: '60s' })).toBe('later')
     // Each of two is moved at least once in each half of a timeout.
-    await expect.poll(leased, soon).toBeGreaterThan(10)
+    await expect.poll(leased, soon).toBeGreaterThan(4)
     expect(await leaseQueues('two')).toHaveLength(2)
     gate.open()
-    expect(await long?.get({ timeout: '20s' })).toBe('long')
+    expect(await long?.get({ timeout: '60s' })).toBe('long')
     expect(begun).toEqual(['long', 'later'])
     for (const made of workers) await expect.poll(() => made.stats()).toMatchObject({ adopted: 0, lost: 0, running: 0 })
     expect(rabbitmq.lost()).toEqual([])
@@ -73,10 +73,10 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     const one = await processOf(queue, { HANG: '1' })
     const result = await client.sendTask<string>('late', ['precious'])
     await one.line('began precious')
-    await one.line('message is under a lease', { timeoutMs: 30_000 })
+    await one.line('message is under a lease')
     const two = await processOf(queue)
     await one.kill()
-    expect(await result.get({ timeout: '30s' })).toBe('precious')
+    expect(await result.get({ timeout: '60s' })).toBe('precious')
     expect(await two.line('began precious')).toBe(`began precious again in ${two.pid}`)
   })
 
@@ -90,7 +90,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     await withoutDelays(app)
     const one = await rabbitmq.start(app, { concurrency: 1, prefetch: 2, hostname: 'one' })
     const running = await slow.delay('running')
-    const held = await slow.applyAsync(['held'], { countdown: '5s' })
+    const held = await slow.applyAsync(['held'], { countdown: '20s' })
     await expect.poll(() => one.stats().leased, soon).toBeGreaterThan(2)
     // At once: when it is due it waits for a slot, and what waits for that goes back to its queue and comes again.
     await one.stop()
@@ -107,7 +107,7 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     ])
     await rabbitmq.start(app)
     gate.open()
-    expect(await Promise.all([running, held].map((one) => one.get({ timeout: '30s' })))).toEqual(['running', 'held'])
+    expect(await Promise.all([running, held].map((one) => one.get({ timeout: '60s' })))).toEqual(['running', 'held'])
   })
 
   test('are not lost, and not run twice, when RabbitMQ itself is killed', async () => {
@@ -121,15 +121,15 @@ describeWith(['rabbitmq'], 'messages that stay in hand longer than the consumer_
     })
     const made = await rabbitmq.start(app)
     const long = await slow.delay('long')
-    const later = await slow.applyAsync(['later'], { countdown: '35s' })
+    const later = await slow.applyAsync(['later'], { countdown: '45s' })
     // Its queue of leases has been written down by then.
-    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(12)
+    await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(3)
     await rabbitmq.node.kill()
     await rabbitmq.node.start()
     const { leased } = made.stats()
     await expect.poll(() => made.stats().leased, soon).toBeGreaterThan(leased + 2)
     gate.open()
-    expect(await Promise.all([long, later].map((one) => one.get({ timeout: '40s' })))).toEqual(['long', 'later'])
+    expect(await Promise.all([long, later].map((one) => one.get({ timeout: '60s' })))).toEqual(['long', 'later'])
     await expect.poll(() => made.stats()).toMatchObject({ succeeded: 2, running: 0, held: 0, lost: 0 })
     expect(begun).toEqual(['long', 'later'])
     const { broker } = await app.client()

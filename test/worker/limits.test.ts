@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { currentTask } from '../../src/index.ts'
 import { Bench } from './bench.ts'
 
-const patience = { timeout: '20s' } as const
+const patience = { timeout: '60s' } as const
 
 function limited(bench: Bench) {
   const seen = (): readonly (number | null)[] => currentTask().request.timelimit

@@ -15,7 +15,7 @@ describe('queues that a worker is told to read', () => {
       broker.declare = async (topology) => {
         await declare(topology)
         if (asked.length > 0 || topology.queues?.[0]?.name !== 'celery') return
-        const steered = app.control.addConsumer('images', { destination: NODE, reply: true, timeout: '20s' })
+        const steered = app.control.addConsumer('images', { destination: NODE, reply: true, timeout: '60s' })
         asked.push(steered)
         expect(await steered).toEqual([{ hostname: NODE, value: { ok: 'add consumer images' } }])
       }
@@ -44,7 +44,7 @@ describe('queues that a worker is told to read', () => {
     await expect.poll(() => made.stats().running).toBe(1)
     const { broker } = await app.client()
     const consume = broker.consume.bind(broker)
-    const tell = { destination: NODE, reply: true, timeout: '20s' } as const
+    const tell = { destination: NODE, reply: true, timeout: '60s' } as const
     await app.control.ping(tell)
     broker.consume = () => Promise.reject(new Error('the broker is away'))
     const away = [{ hostname: NODE, value: { error: expect.stringContaining('the broker is away') as string } }]

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { lovage } from '../../src/index.ts'
 import { Bench } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 /** A worker with one good task, to show that it goes on. */
 async function bench(settings: ConstructorParameters<typeof Bench>[0] = {}): Promise<Bench> {

@@ -3,7 +3,7 @@ import { currentTask } from '../../src/index.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { Bench, Gate } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 describe('a retry', () => {
   test('is the same task again: RETRY is told, the message is sent for later, then acknowledged', async () => {

@@ -4,7 +4,7 @@ import { currentTask, Ignore, Reject } from '../../src/index.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { Bench, Gate } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 describe('a task that is sent', () => {
   test('is run, and its result comes back', async () => {

@@ -4,7 +4,7 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { worker } from '../../src/worker/worker.ts'
 import { Bench, Gate } from './bench.ts'
 
-const patience = { timeout: '5s' } as const
+const patience = { timeout: '60s' } as const
 
 /** A task that never ends by itself, one that ends when its signal aborts, one that gives up then. */
 function stubborn({ app }: Bench): { signals: unknown[]; gate: Gate } {

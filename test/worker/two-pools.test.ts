@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { WorkerOptions } from '../../src/worker/worker.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
+import { PATIENT } from '../services/patience.ts'
 import { Bench } from './bench.ts'
 import { define } from './two-pools-tasks.ts'
 
@@ -24,7 +25,7 @@ const patience = { timeout: 60_000, interval: 20 }
 describe('full slots of one pool do not starve another', () => {
   for (const [name, settings] of [
     ['in memory', async () => ({})],
-    ['on RabbitMQ', async () => ({ broker: await brokerUrl(import.meta.url) })],
+    ['on RabbitMQ', async () => ({ ...PATIENT, broker: await brokerUrl(import.meta.url) })],
   ] as const) {
     test(`${name}: 20 tasks for the loop end at once behind 200 that compute`, { timeout: 60_000 }, async () => {
       await using bench = new Bench(await settings())
@@ -90,7 +91,7 @@ describe('a task that is revoked while it runs', () => {
     open()
   })
 
-  test('in a process with others: they are run again, and end', { timeout: 60_000 }, async () => {
+  test('in a process with others: they are run again, and end', async () => {
     await using bench = new Bench()
     define(bench.app, 'processes')
     const [innocent, guilty] = [gate(), gate()]
@@ -109,7 +110,7 @@ describe('a task that is revoked while it runs', () => {
   })
 })
 
-test('a pool of threads grows and shrinks with what there is to do', { timeout: 60_000 }, async () => {
+test('a pool of threads grows and shrinks with what there is to do', async () => {
   await using bench = new Bench()
   define(bench.app, 'threads')
   const { path, open } = gate()

@@ -12,9 +12,10 @@ import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { withoutDelays } from '../services/delays.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 import { Gate } from './bench.ts'
+import { PATIENT } from '../services/patience.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const patience = { timeout: '15s' } as const
+const patience = { timeout: '60s' } as const
 
 describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
   let url: string
@@ -30,7 +31,11 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
 
   /** An application with a queue of its own. */
   function open(settings: GivenSettings = {}): App {
-    const app = lovage('amqp', { broker: url, defaultQueue: `worker-${++queues}`, ...settings }, { env: {} })
+    const app = lovage(
+      'amqp',
+      { ...PATIENT, broker: url, defaultQueue: `worker-${++queues}`, ...settings },
+      { env: {} },
+    )
     ends.push(() => app.close())
     return app
   }
@@ -55,7 +60,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
       name: 'worker process',
     })
     ends.push(() => child.kill())
-    await child.line('ready in', { timeoutMs: 30_000 })
+    await child.line('ready in')
     return child
   }
 
@@ -118,7 +123,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
       await gate.passed
       return label
     })
-    const one = await start(app, { concurrency: 1, prefetch: 3, hostname: 'one', gracePeriod: '15s' })
+    const one = await start(app, { concurrency: 1, prefetch: 3, hostname: 'one', gracePeriod: '90s' })
     const results = ['a', 'b', 'c'].map((label) => wait.delay(label))
     await expect.poll(() => one.stats()).toMatchObject({ running: 1, waiting: 2 })
     const stopping = one.stop()
@@ -180,7 +185,7 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     await expect.poll(() => made.stats().running).toBe(0)
     expect(made.stats().succeeded).toBe(0)
     proxy.mode = 'open'
-    expect(await result.get({ timeout: '30s' })).toBe('kept')
+    expect(await result.get({ timeout: '60s' })).toBe('kept')
     await expect.poll(() => made.stats(), { timeout: 60_000 }).toMatchObject({ succeeded: 1 })
     expect(runs).toBe(1)
   })

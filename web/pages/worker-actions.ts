@@ -129,7 +129,8 @@ export const restartPool = (names: readonly string[]) =>
     { target: target(names) },
   )
 
-export const shutDown = (names: readonly string[]) =>
+/** @param isOurs all of them are workers of Lovage: Python's can be asked to end warmly only */
+export const shutDown = (names: readonly string[], isOurs: boolean) =>
   confirmAct(
     {
       title: `Shut down ${whom(names)}`,
@@ -137,7 +138,18 @@ export const shutDown = (names: readonly string[]) =>
       verb: 'Shut down',
       isDanger: true,
       typed: names.length === 1 ? (names[0] ?? '') : `${names.length} workers`,
+      fields: isOurs
+        ? [
+            {
+              name: 'cold',
+              label: 'Cut off what runs',
+              type: 'check',
+              value: 'false',
+              hint: 'it goes back to its queue',
+            },
+          ]
+        : [],
     },
     'worker-shutdown',
-    { target: target(names) },
+    ({ cold }) => ({ target: target(names), ...(cold === 'true' ? { how: 'cold' as const } : {}) }),
   )

@@ -91,7 +91,7 @@ function Doings({ worker, act }: { worker: WorkerDetail; act: Act }) {
         Restart pool
       </button>
       {mayAct('worker-shutdown') && (
-        <button type="button" class="danger" onClick={() => act(actions.shutDown(names))}>
+        <button type="button" class="danger" onClick={() => act(actions.shutDown(names, worker.software === 'lovage'))}>
           Shut down
         </button>
       )}

@@ -129,7 +129,7 @@ const COLUMNS: readonly Column<WorkerRow>[] = [
 ]
 
 /** What is done with all that are selected. */
-function Bar({ names }: { names: readonly string[] }) {
+function Bar({ names, isOurs }: { names: readonly string[]; isOurs: boolean }) {
   return (
     <div class="bar" role="toolbar" aria-label="Actions on the selected workers">
       <b>{many(names.length, 'worker')}</b>
@@ -149,7 +149,7 @@ function Bar({ names }: { names: readonly string[] }) {
         Leave queue
       </button>
       {mayAct('worker-shutdown') && (
-        <button type="button" class="danger" onClick={() => void shutDown(names)}>
+        <button type="button" class="danger" onClick={() => void shutDown(names, isOurs)}>
           Shut down
         </button>
       )}
@@ -205,7 +205,12 @@ export default function WorkersPage() {
         </>
       }
     >
-      {names.length > 0 && <Bar names={names} />}
+      {names.length > 0 && (
+        <Bar
+          names={names}
+          isOurs={rows.every(({ name, software }) => !chosen.value.has(name) || software === 'lovage')}
+        />
+      )}
       <Table
         label="Workers"
         columns={COLUMNS}

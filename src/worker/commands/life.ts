@@ -1,5 +1,6 @@
 import { isLovageError } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
+import { STOP_STEPS } from '../ending.ts'
 import { hello } from '../mingle.ts'
 import { type Command, type Commands, count, nok, ok, type Panel, raised, unfit } from './panel.ts'
 
@@ -71,9 +72,12 @@ export const LIFE: Commands = {
   pool_restart: poolRestart,
   autoscale,
   shutdown: {
-    run: ({ shutdown, options }) => {
-      log('warn', 'worker', 'shutdown was asked for from afar', { hostname: options.hostname })
-      shutdown()
+    // Celery knows the warm way alone; its workers leave `how` unread.
+    run: ({ shutdown, options }, { how = 'warm' }) => {
+      const step = STOP_STEPS.find((one) => one === how)
+      if (!step) return raised('ValueError', `how must be ${STOP_STEPS.join(', ')}`)
+      log('warn', 'worker', 'shutdown was asked for from afar', { hostname: options.hostname, how: step })
+      shutdown(step)
       return null
     },
   },

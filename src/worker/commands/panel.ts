@@ -2,6 +2,7 @@ import type { App } from '../../app/app.ts'
 import { messageOf } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import { kwargsRepr, pythonRepr } from '../../protocol/python-repr.ts'
+import type { StopStep } from '../ending.ts'
 import type { WorkerEvents } from '../events.ts'
 import type { ResolvedWorkerOptions } from '../options.ts'
 import type { Steering } from '../steering.ts'
@@ -15,8 +16,8 @@ export interface Panel {
   readonly steering: Steering
   readonly tally: Tally
   readonly events: Pick<WorkerEvents, 'tellTasks' | 'beat'>
-  /** Ends the worker warmly. */
-  readonly shutdown: () => void
+  /** Ends the worker. */
+  readonly shutdown: (how: StopStep) => void
   /** Replaces the children of its pools. */
   readonly reload: () => Promise<void>
 }

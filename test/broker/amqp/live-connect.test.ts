@@ -36,7 +36,7 @@ describeWith(['rabbitmq'], 'on RabbitMQ', () => {
     const hosts = `127.0.0.1:1,127.0.0.1:${port},${here.host}`
     const several = parseAmqpUrl(url.replace(here.host, hosts))
     try {
-      const connection = await connectTo(several, { timeoutMs: 1_500 })
+      const connection = await connectTo(several, { timeoutMs: 6_000 })
       expect(connection.serverProperties.product).toBe('RabbitMQ')
       const none = parseAmqpUrl(url.replace(here.host, hosts.replace(`,${here.host}`, '')))
       await expect(connectTo(none, { timeoutMs: 300 })).rejects.toThrow(

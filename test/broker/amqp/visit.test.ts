@@ -3,6 +3,7 @@ import type { Broker, BrokerAdmin, Posting } from '../../../src/broker/broker.ts
 import { openBroker } from '../../../src/broker/open.ts'
 import type { Message } from '../../../src/protocol/message.ts'
 import { brokerUrl, describeWith } from '../../services/rabbitmq.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 function message(text: string): Message {
   return { headers: {}, body: Buffer.from(text), contentType: '', contentEncoding: '', deliveryMode: 2 }
@@ -21,7 +22,7 @@ describeWith(['rabbitmq'], 'what a visitor publishes in one step', () => {
   })
 
   async function scene(name: string): Promise<{ broker: Broker; admin: BrokerAdmin; from: string; to: string }> {
-    const broker = openBroker(url)
+    const broker = openBroker(url, PATIENT_BROKER)
     onTestFinished(() => broker.stop())
     await broker.start()
     const [from, to] = [`${name}-from`, `${name}-to`]

@@ -66,7 +66,7 @@ test('a writer does not hold the memory of the largest that it ever wrote', () =
   }
 })
 
-test('when the engine of this process ends by itself, the log says of what', { timeout: 60_000 }, async () => {
+test('when the engine of this process ends by itself, the log says of what', async () => {
   const home = join(folder, 'gone')
   const ended: unknown[] = []
   const unlisten = onLog(({ message, fields }) => {

@@ -28,7 +28,7 @@ function journalMachine(clock: VirtualClock, files = new FakeFiles()): Machine {
 }
 
 describe('tables in a journal', () => {
-  test('come back as they were, however often their owner is killed', { timeout: 60_000 }, async () => {
+  test('come back as they were, however often their owner is killed', async () => {
     const steps = run(step, wait, restart)
     await fc.assert(
       fc.asyncProperty(steps, async (all) => void (await play(all, (clock) => journalMachine(clock)))),

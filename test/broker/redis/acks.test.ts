@@ -5,12 +5,13 @@ import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisScene, scriptsRun } from '../../services/redis-scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 describeWith(['redis'], 'acknowledgements', () => {
   const redis = new RedisScene()
 
   test('go along with the next taking, and by themselves when there is none', async () => {
-    const broker = openBroker(redis.url())
+    const broker = openBroker(redis.url(), PATIENT_BROKER)
     await broker.start()
     const queue = randomUUID()
     await broker.declare({ queues: [{ name: queue }] })
@@ -34,7 +35,7 @@ describeWith(['redis'], 'acknowledgements', () => {
   })
 
   test('leave a consumer, whose takings run abreast, no more than it asked for, and each once and in order', async () => {
-    const broker = openBroker(redis.url())
+    const broker = openBroker(redis.url(), PATIENT_BROKER)
     await broker.start()
     const queue = randomUUID()
     await broker.declare({ queues: [{ name: queue }] })

@@ -7,6 +7,7 @@ import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing
 import { describeWith } from '../../services/available.ts'
 import { RedisNode } from '../../services/redis-node.ts'
 import { RedisScene } from '../../services/redis-scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 const LONG_MS = 600_000
 const PREFIX = 'shop_'
@@ -20,9 +21,7 @@ describeWith(['redis'], 'messages for later on Redis', () => {
   })
 
   const started = async (): Promise<{ broker: Broker; delays: BrokerDelays }> => {
-    const broker = await redis.started(
-      openBroker(`${redis.url()}?global_keyprefix=${PREFIX}`, { publishTimeoutMs: 10_000 }),
-    )
+    const broker = await redis.started(openBroker(`${redis.url()}?global_keyprefix=${PREFIX}`, PATIENT_BROKER))
     await broker.declare({ queues: [{ name: queue }] })
     const { delays } = broker
     if (!delays) throw new Error('there are no delays')
@@ -53,7 +52,7 @@ describeWith(['redis'], 'messages for later on Redis', () => {
   test('they wait under keys of ours, below the prefix, and leave none behind', async () => {
     const { broker, delays } = await started()
     const stop = await delays.move([queue])
-    expect(await later(delays, 'soon', 300)).toBe('kept')
+    expect(await later(delays, 'soon', 3000)).toBe('kept')
     expect(await inQueue()).toBe(0)
     const names = (await redis.raw.keys('*')).filter((key) => /due|delayed|movers/.test(key))
     expect(names.toSorted()).toEqual(
@@ -157,7 +156,7 @@ describeWith(['redis'], 'messages for later on Redis', () => {
 
   test('they wait through a restart of the server, and a mover goes on', async () => {
     const node = await RedisNode.start(['--appendonly', 'yes', '--appendfsync', 'always'])
-    const broker = openBroker(node.url(), { publishTimeoutMs: 20_000, connectTimeoutMs: 20_000 })
+    const broker = openBroker(node.url(), PATIENT_BROKER)
     try {
       await broker.start()
       await broker.declare({ queues: [{ name: queue }] })

@@ -7,6 +7,7 @@ import { onLog, type LogRecord } from '../../../src/base/log.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisScene } from '../../services/redis-scene.ts'
 import { freePort } from '../../services/ports.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 interface Flow {
   readonly confirmed: readonly string[]
@@ -25,7 +26,7 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
   })
 
   const started = async (options: BrokerOptions = {}): Promise<Broker> => {
-    const one = await redis.started(openBroker(redis.proxyUrl(), { publishTimeoutMs: 10_000, ...options }))
+    const one = await redis.started(openBroker(redis.proxyUrl(), { ...PATIENT_BROKER, ...options }))
     open.push(one)
     await one.declare({ queues: [{ name: queue }] })
     return one
@@ -86,7 +87,7 @@ describeWith(['redis'], 'a Redis that is hurt', () => {
     [
       'a wire that carries nothing any more, and tells nobody',
       () => redis.blackHole(),
-      { heartbeatS: 1, connectTimeoutMs: 1000 },
+      { heartbeatS: 1, connectTimeoutMs: 3000 },
     ],
     [
       'a master that becomes a copy, which takes no writes, and then a master again',

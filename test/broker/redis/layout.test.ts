@@ -6,6 +6,7 @@ import { openBroker } from '../../../src/broker/open.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisScene } from '../../services/redis-scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 /** What other clients of the same Redis see, and leave there. */
 describeWith(['redis'], 'kombu’s layout', () => {
@@ -17,7 +18,7 @@ describeWith(['redis'], 'kombu’s layout', () => {
   })
 
   const broker = async (query = ''): Promise<Broker> => {
-    return await redis.started(openBroker(redis.url() + query))
+    return await redis.started(openBroker(redis.url() + query, PATIENT_BROKER))
   }
 
   const inboxOf = async (one: Broker, prefetch = 10): Promise<Inbox> => {

@@ -11,6 +11,7 @@ import { MOVES } from '../../../src/broker/redis/scripts.ts'
 import { Inbox, textMessage, textOf, toQueue, until } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisScene } from '../../services/redis-scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 describeWith(['redis'], 'leases', () => {
   const redis = new RedisScene({ isEmptied: true })
@@ -58,7 +59,10 @@ describeWith(['redis'], 'leases', () => {
   }
 
   test('a message in hand is renewed, and not given to anybody else', async () => {
-    const [one, two] = [await started(openBroker(url())), await started(openBroker(url()))]
+    const [one, two] = [
+      await started(openBroker(url(), PATIENT_BROKER)),
+      await started(openBroker(url(), PATIENT_BROKER)),
+    ]
     await one.publish(textMessage('long'), toQueue(queue))
     const held = await (await inboxOf(one)).next()
     const others = await inboxOf(two)
@@ -78,7 +82,7 @@ describeWith(['redis'], 'leases', () => {
     const lost = await inboxOf(one)
     const held = [await lost.next(), await lost.next(), await lost.next()]
     redis.proxy.mode = 'black-hole'
-    const two = await started(openBroker(url()))
+    const two = await started(openBroker(url(), PATIENT_BROKER))
     const inbox = await inboxOf(two)
     const back = [await inbox.next(), await inbox.next(), await inbox.next()]
     expect(back.map((delivery) => [textOf(delivery), delivery.redelivered])).toEqual(texts.map((text) => [text, true]))
@@ -112,7 +116,7 @@ describeWith(['redis'], 'leases', () => {
   })
 
   test('what Python left goes where it was going, to the list of its priority, with kombu’s marks', async () => {
-    const one = await started(openBroker(url()))
+    const one = await started(openBroker(url(), PATIENT_BROKER))
     await one.declare({
       exchanges: [{ name: 'topic', type: 'topic' }],
       bindings: [{ exchange: 'topic', queue, routingKey: 'a.#' }],
@@ -137,7 +141,7 @@ describeWith(['redis'], 'leases', () => {
   test('nobody sweeps while another holds kombu’s lock', async () => {
     await redis.raw.set('unacked_mutex', 'somebody')
     await leave('tag', '', queue)
-    const inbox = await inboxOf(await started(openBroker(url())))
+    const inbox = await inboxOf(await started(openBroker(url(), PATIENT_BROKER)))
     const triesOf = async (): Promise<number> => {
       const stats = await redis.raw.info('commandstats')
       return Number((/cmdstat_set:calls=(\d+)/.exec(stats) ?? [])[1])

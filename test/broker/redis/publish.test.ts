@@ -5,6 +5,7 @@ import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage, toQueue } from '../../../src/testing/broker/scene.ts'
 import { describeWith } from '../../services/available.ts'
 import { RedisScene, scriptsRun } from '../../services/redis-scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 /** Messages of one turn go to the server in one script. */
 describeWith(['redis'], 'many messages at once', () => {
@@ -12,7 +13,7 @@ describeWith(['redis'], 'many messages at once', () => {
   let broker: Broker
 
   beforeAll(async () => {
-    broker = openBroker(redis.url())
+    broker = openBroker(redis.url(), PATIENT_BROKER)
     await broker.start()
   })
 

@@ -15,12 +15,13 @@ import { type Child, startChild } from '../../services/child.ts'
 import { freePort } from '../../services/ports.ts'
 import { RedisNode } from '../../services/redis-node.ts'
 import { temporaryFolder } from '../../services/temporary-folder.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 
 const pem = (name: string): string => fileURLToPath(new URL(`../../fixtures/tls/${name}`, import.meta.url))
 
 /** Something goes there and back. */
 async function roundTrip(url: string): Promise<string[]> {
-  const broker = openBroker(url)
+  const broker = openBroker(url, PATIENT_BROKER)
   await broker.start()
   try {
     const queue = `q-${randomUUID()}`
@@ -97,12 +98,12 @@ describeWith(['redis'], 'sentinels', () => {
         'bind 127.0.0.1',
         `dir ${folder}`,
         `sentinel monitor shop 127.0.0.1 ${master.port} 1`,
-        'sentinel down-after-milliseconds shop 500',
+        'sentinel down-after-milliseconds shop 3000',
         'sentinel failover-timeout shop 5000',
       ].join('\n'),
     )
     sentinel = startChild(findCommand('redis-server') as string, [config, '--sentinel'], { name: 'sentinel' })
-    await sentinel.line('+monitor master shop', { timeoutMs: 30_000 })
+    await sentinel.line('+monitor master shop')
     const asks = new Redis({ port })
     await until(
       'it knows the replica',
@@ -133,7 +134,7 @@ describeWith(['redis'], 'sentinels', () => {
   })
 
   test('lead to the master, and to the one that takes over from it', async () => {
-    const broker = openBroker(`sentinel://127.0.0.1:${port}/0?master_name=shop`, { publishTimeoutMs: 20_000 })
+    const broker = openBroker(`sentinel://127.0.0.1:${port}/0?master_name=shop`, PATIENT_BROKER)
     await broker.start()
     try {
       await broker.declare({ queues: [{ name: 'q' }] })
