@@ -34,6 +34,7 @@ const embedded: BenchCase = async ({ tiny }) => {
       if (typeof peer === 'string') rows.push({ what: `embedded beside ${name}`, leftOut: peer })
       else systems[name] = peer
     }
+    const aims = { 'graphile-worker on PostgreSQL': { atLeast: 1 } }
     const each = (measure: (system: System) => Promise<number>): Record<string, Contender> =>
       Object.fromEntries(Object.entries(systems).map(([name, system]) => [name, () => measure(system)]))
     const sent = each(async (system) => {
@@ -43,12 +44,12 @@ const embedded: BenchCase = async ({ tiny }) => {
       await system.purge()
       return reached
     })
-    rows.push(...(await sideBySide('embedded: enqueue, durable', tiny ? 1 : 5, sent)))
+    rows.push(...(await sideBySide('embedded: enqueue, durable', tiny ? 1 : 5, sent, { aims })))
     const drained = each(async (system) => {
       await system.send(count)
       return (count / (await system.drain(count))) * 1_000
     })
-    rows.push(...(await sideBySide('embedded: drain, durable, no-op', tiny ? 1 : 5, drained)))
+    rows.push(...(await sideBySide('embedded: drain, durable, no-op', tiny ? 1 : 5, drained, { aims })))
     return rows
   } finally {
     for (const system of Object.values(systems)) await system.close()

@@ -47,7 +47,7 @@ const enqueue = redisCase(async ({ tiny, url, meter, bullmq, celery }) => {
         }
       }
       const what = `redis: enqueue, ${how}`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { meter })))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { meter, aims: { BullMQ: { atLeast: 1.5 } } })))
       meter.forget()
     }
     return figures

@@ -21,7 +21,7 @@ import { localTask, remoteTask } from './definitions.ts'
 import { type Hook, type HookName, type HookOptions, Hooks } from './hooks.ts'
 import { sendable } from './outgoing.ts'
 import { LazyService } from './lazy-service.ts'
-import { openClient, openOwnStore } from './open-client.ts'
+import { withOpeners } from './openers.ts'
 import { type RegisteredTask, Registry } from './registry.ts'
 import { type Resource, type ResourceOptions, Resources } from './resources.ts'
 import { type Client, type SendCounts, Sender, type Sends } from './send.ts'
@@ -118,9 +118,11 @@ export class App {
       }),
     )
     const dues = new DueHeap(clock)
-    this.#connection = new Connection(() => (open ? open(settings) : openClient(settings, clock, name)))
+    this.#connection = new Connection(() =>
+      open ? open(settings) : withOpeners((by) => by.openClient(settings, clock, name)),
+    )
     this.#store = new LazyService(
-      () => (opensStore ? opensStore(settings) : openOwnStore(settings, clock)),
+      () => (opensStore ? opensStore(settings) : withOpeners((by) => by.openOwnStore(settings, clock))),
       () => new LovageError('STORE_CLOSED'),
     )
     this.#waiting = {

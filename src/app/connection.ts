@@ -10,9 +10,12 @@ export class Connection {
   #isClosing = false
 
   /** `make` gives broker and backend, not started. */
-  constructor(make: () => Client) {
+  constructor(make: () => Client | Promise<Client>) {
     this.#service = new LazyService(
-      () => new ClientService(make()),
+      () => {
+        const made = make()
+        return made instanceof Promise ? made.then((client) => new ClientService(client)) : new ClientService(made)
+      },
       () => new LovageError('BROKER_CLOSED'),
     )
   }

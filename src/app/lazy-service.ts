@@ -2,13 +2,13 @@ import type { Service } from '../base/service.ts'
 
 /** A service that is started when it is first wanted, shared by all who want it, and stopped once. */
 export class LazyService<T extends Service> {
-  readonly #make: () => T
+  readonly #make: () => T | Promise<T>
   readonly #closed: () => Error
   #opening: Promise<T> | undefined
   #closing: Promise<void> | undefined
 
   /** `make` gives it, not started; `closed` is what is thrown once it is closed. */
-  constructor(make: () => T, closed: () => Error) {
+  constructor(make: () => T | Promise<T>, closed: () => Error) {
     this.#make = make
     this.#closed = closed
   }
@@ -30,7 +30,8 @@ export class LazyService<T extends Service> {
   }
 
   async #start(): Promise<T> {
-    const service = this.#make()
+    const made = this.#make()
+    const service = made instanceof Promise ? await made : made
     await service.start()
     return service
   }

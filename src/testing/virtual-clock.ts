@@ -1,5 +1,10 @@
+import * as openClient from '../app/open-client.ts'
+import { keepOpeners } from '../app/openers.ts'
 import { systemClock, type Clock, type Timer } from '../base/clock.ts'
 import { seededRandom, uuidFrom } from './seeded.ts'
+
+// Loading modules takes real time, in which virtual time would stand still.
+keepOpeners(openClient)
 
 export interface VirtualClockOptions {
   /** What `now()` says first, in milliseconds since 1970. Default: 1 January 2026, UTC. */
