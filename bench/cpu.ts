@@ -13,6 +13,16 @@ export function cpuOf(pids: readonly number[]): number {
   return statOf(process.pid) ? ticks * TICK_US : NaN
 }
 
+/** The same of a process, its children, and those of its children that have ended and that it has waited for. */
+export function cpuOfFamily(parent: number): number {
+  const fields = statOf(parent)
+  if (!fields) return NaN
+  const children = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && Number(statOf(pid)?.[1]) === parent)
+  return cpuOf([parent, ...children]) + (Number(fields[13]) + Number(fields[14])) * TICK_US
+}
+
 /** What processes hold of the machine's memory (RSS), in MiB; NaN where that cannot be seen. */
 export function memoryOf(pids: readonly number[]): number {
   let kib = 0

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { chownSync, existsSync, readdirSync } from 'node:fs'
+import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findCommand } from '../scripts/services.mjs'
 import { startChild, type Child } from '../test/services/child.ts'
 import { freePort } from '../test/services/ports.ts'
 import { removeFolder, temporaryFolder } from '../test/services/reaper.ts'
+import { cpuOfFamily } from './cpu.ts'
 
 /** The folder with `initdb` and `postgres`; undefined where the machine has none. */
 export function findPostgres(): string | undefined {
@@ -42,6 +43,11 @@ export class PostgresNode {
     const server = startChild(command[0] as string, command.slice(1), { name: 'postgres' })
     await server.line('ready to accept connections', { timeoutMs: 30_000 })
     return new PostgresNode(`postgres://bench@127.0.0.1:${port}/postgres`, folder, server)
+  }
+
+  /** CPU time of all its processes so far, in microseconds; NaN where that cannot be seen. */
+  cpu(): number {
+    return cpuOfFamily(Number(readFileSync(join(this.#folder, 'data', 'postmaster.pid'), 'utf8').split('\n', 1)[0]))
   }
 
   async remove(): Promise<void> {

@@ -128,8 +128,17 @@ export async function callsPerSecond(
 }
 
 /** A process of bench/peers; resolves with what it says when it is ready. It ends when this process does. */
-export async function startPeer(name: string, ...args: string[]): Promise<{ child: ChildProcess; said: unknown }> {
-  const child = fork(fileURLToPath(new URL(`peers/${name}.mjs`, import.meta.url)), args)
+export function startPeer(name: string, ...args: string[]): Promise<{ child: ChildProcess; said: unknown }> {
+  return startPeerWith(process.execPath, name, ...args)
+}
+
+/** The same on another Node. */
+export async function startPeerWith(
+  execPath: string,
+  name: string,
+  ...args: string[]
+): Promise<{ child: ChildProcess; said: unknown }> {
+  const child = fork(fileURLToPath(new URL(`peers/${name}.mjs`, import.meta.url)), args, { execPath })
   const said = await new Promise<unknown>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`peer ${name} is not ready after two minutes`)), 120_000)
     child.once('message', (message) => {
