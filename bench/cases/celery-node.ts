@@ -18,38 +18,61 @@ const celeryNode: BenchCase = async ({ tiny }) => {
   if (!hasService('redis')) return [{ what: 'Redis beside celery-node', leftOut: 'no Redis on this machine' }]
   const redis = await RedisNode.start(['--appendfsync', 'everysec'])
   const asker = new Redis({ port: redis.port })
-  const users: Record<string, QueueUser> = {}
+  const users: QueueUser[] = []
   const count = tiny ? 300 : 10_000
-  const rounds = tiny ? 1 : 5
   try {
     const pid = Number(/process_id:(\d+)/.exec(await asker.info('server'))?.[1])
-    const serverCpu = (): number => cpuOf([pid])
-    const [ours, theirs] = [redis.url(0), redis.url(1)]
-    users['lovage'] = await QueueUser.start({ peer: 'lovage-user', args: [ours, ours], serverCpu })
-    users['celery-node'] = await QueueUser.start({ peer: 'celery-node-user', args: [path, theirs, theirs], serverCpu })
     const meter = new CpuMeter(() => [pid])
+    type Users = Record<string, QueueUser>
+    const start = async (systems: Record<string, readonly [peer: string, ...args: string[]]>): Promise<Users> => {
+      const starting = Object.entries(systems).map(async ([name, [peer, ...args]]): Promise<[string, QueueUser]> => {
+        const user = await QueueUser.start({ peer, args, serverCpu: () => cpuOf([pid]) })
+        users.push(user)
+        return [name, user]
+      })
+      return Object.fromEntries(await Promise.all(starting))
+    }
     const measured = async (
       what: string,
+      systems: Users,
       of: (user: QueueUser, name: string) => Promise<number>,
     ): Promise<Figure[]> => {
       meter.forget()
-      const contenders = Object.entries(users).map(([name, user]): [string, Contender] => [name, () => of(user, name)])
-      const figures = await sideBySide(what, rounds, Object.fromEntries(contenders), { meter })
+      const contenders: Record<string, Contender> = {}
+      for (const [name, user] of Object.entries(systems)) contenders[name] = () => of(user, name)
+      const figures = await sideBySide(what, tiny ? 1 : 5, contenders, { meter })
       return figures.map((figure) =>
         figure.contender === 'celery-node' && figure.unit === '/s' ? { ...figure, note: NOTE } : figure,
       )
     }
-    return [
-      ...(await measured('celery-node: enqueue, one by one', (user, name) =>
+    const ignoring = ['lovage-user', redis.url(0)] as const
+    const ours = ['lovage-user', redis.url(1), redis.url(1)] as const
+    const theirs = ['celery-node-user', path, redis.url(2), redis.url(2)] as const
+    const senders = await start({ lovage: ignoring, 'lovage, with results': ours, 'celery-node': theirs })
+    const kept = { lovage: ours, 'celery-node': theirs } as const
+    const sent = [
+      ...(await measured('celery-node: enqueue, one by one', senders, (user, name) =>
         user.sends(tiny ? 50 : 1_000, 1, meter, name),
       )),
-      ...(await measured('celery-node: enqueue, 1,000 in flight', (user, name) =>
+      ...(await measured('celery-node: enqueue, 1,000 in flight', senders, (user, name) =>
         user.sends(count, 1_000, meter, name),
       )),
-      ...(await measured('celery-node: drain, no-op, with results', (user, name) => user.drains(count, meter, name))),
+    ]
+    for (const user of users.splice(0)) await user.close()
+    return [
+      ...sent,
+      ...(await measured('celery-node: drain, no-op, results kept', await start(kept), async (user, name) => {
+        // Sent by a process that is gone when they run: to one that is there, Lovage's results come unasked.
+        const [peer, ...args] = kept[name as keyof typeof kept]
+        const filler = await QueueUser.start({ peer, args })
+        users.push(filler)
+        await filler.fill(count)
+        await filler.close()
+        return user.drains(count, meter, name)
+      })),
     ]
   } finally {
-    for (const user of Object.values(users)) await user.close()
+    for (const user of users) await user.close()
     asker.disconnect()
     await redis.remove()
   }

@@ -42,13 +42,19 @@ const pgBoss: BenchCase = async ({ tiny }) => {
       lovage: () => ours.sends(count, window, meter, 'lovage'),
       'pg-boss': () => theirs.sends(count, window, meter, 'pg-boss'),
     })
+    const drains =
+      (user: QueueUser, name: string, how?: string): Contender =>
+      async () => {
+        await user.fill(count)
+        return user.drains(count, meter, name, how)
+      }
     return [
       ...(await measured('pg-boss: enqueue, durable, one by one', sends(tiny ? 50 : 500, 1))),
       ...(await measured('pg-boss: enqueue, durable, 1,000 at a time', sends(tiny ? 400 : 10_000, 1_000))),
       ...(await measured('pg-boss: drain, durable, no-op', {
-        lovage: () => ours.drains(count, meter, 'lovage'),
-        'pg-boss': () => theirs.drains(count, meter, 'pg-boss'),
-        'pg-boss, fetched by hand': () => theirs.drains(count, meter, 'pg-boss, fetched by hand', 'by hand'),
+        lovage: drains(ours, 'lovage'),
+        'pg-boss': drains(theirs, 'pg-boss'),
+        'pg-boss, fetched by hand': drains(theirs, 'pg-boss, fetched by hand', 'by hand'),
       })),
     ]
   } finally {

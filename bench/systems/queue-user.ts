@@ -46,9 +46,13 @@ export class QueueUser {
     return (count / ms) * 1_000
   }
 
-  /** Tasks a second, run from a queue that holds them all. */
-  async drains(count: number, meter: CpuMeter, name: string, how = ''): Promise<number> {
+  /** Sends so many tasks and leaves them. */
+  async fill(count: number): Promise<void> {
     await this.#ask({ send: count, window: 1_000 })
+  }
+
+  /** Tasks a second, run from a queue that holds exactly so many. */
+  async drains(count: number, meter: CpuMeter, name: string, how = ''): Promise<number> {
     const { ms = NaN } = await this.#measured(meter, name, count, { drain: count, how })
     return (count / ms) * 1_000
   }
