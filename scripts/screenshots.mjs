@@ -27,17 +27,19 @@ const { milliseconds } = await loadTypeScript(join(ROOT, 'src', 'base', 'duratio
 const { openStage } = await loadTypeScript(join(ROOT, 'scripts', 'screenshot-stage.ts'))
 /** @type {import('./screenshot-stage.ts').Stage} */
 const stage = await openStage(milliseconds(values.for))
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
-const pictures = join(ROOT, 'docs', 'pictures')
-mkdirSync(pictures, { recursive: true })
-const pages = []
-for (const [size, viewport] of Object.entries(SIZES)) {
-  for (const colorScheme of SCHEMES) {
-    const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
-    pages.push({ size, colorScheme, page })
-  }
-}
+/** @type {import('playwright-core').Browser | undefined} */
+let browser
 try {
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  const pictures = join(ROOT, 'docs', 'pictures')
+  mkdirSync(pictures, { recursive: true })
+  const pages = []
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    for (const colorScheme of SCHEMES) {
+      const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce', bypassCSP: true })
+      pages.push({ size, colorScheme, page })
+    }
+  }
   for (const [name, pathOf] of Object.entries(stage.pages)) {
     if (!name.includes(wanted)) continue
     // One path for all four, which are to be alike.
@@ -58,6 +60,6 @@ try {
     }
   }
 } finally {
-  await browser.close()
+  await browser?.close()
   await stage.close()
 }

@@ -56,7 +56,7 @@ async function noops(
   try {
     await withSites(broker, redis, { concurrency: 1_000 }, async ({ ours, tornado }) => {
       for (const connections of tiny ? [8] : [64, 1_000]) {
-        const load = { connections, seconds: connections > 100 && !tiny ? 10 : seconds }
+        const load = { connections, seconds }
         const contenders: Record<string, Contender> = { lovage: of(`${ours}/add`, load) }
         for (const way of WAYS) contenders[`Tornado, ${way}`] = ofPeer(`${tornado[way]}/add`, load)
         const what = `no-op, ${connections.toLocaleString('en-US')} connections`

@@ -83,7 +83,10 @@ async function debianCelery(): Promise<Row[]> {
     if (seen.has(name)) continue
     try {
       const { stdout } = await run('dpkg-query', ['-W', '-f', '${Installed-Size} ${Depends}', name])
-      seen.set(name, Number.parseInt(stdout, 10) / 1_024)
+      const kib = Number.parseInt(stdout, 10)
+      // Known by name, since something recommends it, and not there.
+      if (!(kib > 0)) continue
+      seen.set(name, kib / 1_024)
       waiting.push(...[...stdout.matchAll(/\bpython3-[\w.+-]+/g)].map(([found]) => found))
     } catch {
       // One of several that would do, and not the one that is there.

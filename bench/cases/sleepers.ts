@@ -33,10 +33,10 @@ interface Told {
  * dramatiq's latency bench: tasks that sleep for 10 s (1 %), 5 s (29 %), 3 s (20 %) and 1 s (50 %), drawn with seed 1337,
  * the queue full before the one async worker starts, which is when the clock starts.
  */
-const sleepers: BenchCase = async ({ tiny, amqpUrl, isWanted }) => {
+const sleepers: BenchCase = async ({ tiny, long, amqpUrl, isWanted }) => {
   const rows: (Figure | LeftOut)[] = []
   const scale = tiny ? 0.02 : 1
-  const counts = tiny ? [100] : [100, 1_000, 5_000, 10_000, 100_000]
+  const counts = tiny ? [100] : long ? [100, 1_000, 5_000, 10_000, 100_000] : [1_000, 10_000, 100_000]
   const home = temporaryFolder('sleepers')
   const redis = hasService('redis') ? await RedisNode.start(['--appendfsync', 'everysec']) : undefined
   const places: Place[] = [{ name: 'embedded', url: `embedded://${home}`, bareDrain: undefined }]

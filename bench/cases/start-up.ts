@@ -138,7 +138,9 @@ function forked(name: string, ...args: readonly string[]): Start {
 function celeryReady(broker: string): Start {
   return async () => {
     const args = ['-m', 'celery', '-A', 'celery_bench', 'worker', '-l', 'INFO', '-c', '2', '--without-gossip']
-    const env = { BENCH_BROKER: broker, BENCH_BACKEND: 'rpc://', PYTHONDONTWRITEBYTECODE: '1', C_FORCE_ROOT: '1' }
+    const urls = { BENCH_BROKER: broker, BENCH_BACKEND: 'rpc://', BENCH_MARKS: 'redis://127.0.0.1' }
+    // The marks are for tasks, and none is run.
+    const env = { ...urls, PYTHONDONTWRITEBYTECODE: '1', C_FORCE_ROOT: '1' }
     const child = startChild(PYTHON, args, { name: 'celery worker', cwd: PEERS, env })
     try {
       await child.line(/ ready\.$/, { timeoutMs: 60_000 })

@@ -91,8 +91,10 @@ export interface TaskDetail extends TaskRow, Freshness {
     readonly name: string | null
     readonly state: string
   }[]
-  /** What it has told of its progress last. */
+  /** What it has told of its progress last, while it runs; null: nothing. */
   readonly progress: unknown
+  /** Why that is not known, or no newer. */
+  readonly progressUnknown?: string
   /** Every event heard of it, the oldest first. */
   readonly events: readonly { readonly type: string; readonly atMs: number; readonly worker: string | null }[]
   /** What may be done with it now, by whoever asks. */

@@ -8,6 +8,7 @@ import { History } from './history/history.ts'
 import { LiveHub } from './live/live-hub.ts'
 import { Hosts } from './read/hosts.ts'
 import { askedOf, readRoutes } from './read/routes.ts'
+import { TaskProgress } from './read/task-progress.ts'
 import { Timetable } from './read/timetable.ts'
 import { Topics } from './read/topics.ts'
 import { Redactor } from './redact.ts'
@@ -34,6 +35,7 @@ export class Running {
   readonly #fleet: FleetWatch
   readonly #timetable: Timetable
   readonly #hosts: Hosts
+  readonly #progress: TaskProgress
   readonly #topics: Topics
   readonly #hub: LiveHub
   readonly #listeners = new Set<Listener>()
@@ -65,16 +67,22 @@ export class Running {
     this.#fleet = new FleetWatch({ app, clock, options, index: this.index, staleBecause, changed })
     this.#timetable = new Timetable(sources.schedules, clock, this.index)
     this.#hosts = new Hosts(sources.hosts, clock, (text) => redactor.text(text))
+    this.#progress = new TaskProgress({ app, clock, index: this.index, redactor, changed: () => changed('task') })
     this.#topics = new Topics({
       broker: app.settings.broker,
       clock,
       index: this.index,
       fleet: this.#fleet,
+      progress: this.#progress,
       timetable: this.#timetable,
       hosts: this.#hosts,
     })
-    const looked = (topics: ReadonlySet<Topic>): void => this.#looked(topics)
-    this.#hub = new LiveHub({ clock, topics: this.#topics, maxClients: options.maxClients, looked })
+    this.#hub = new LiveHub({
+      clock,
+      topics: this.#topics,
+      maxClients: options.maxClients,
+      looked: (topics, tasks) => this.#looked(topics, tasks),
+    })
     this.context = {
       ...basis,
       tasks: this.index,
@@ -90,8 +98,13 @@ export class Running {
   }
 
   routes(server: FastifyInstance): void {
-    const parts = { topics: this.#topics, fleet: this.#fleet, timetable: this.#timetable, hosts: this.#hosts }
-    readRoutes(server, this.context, parts)
+    readRoutes(server, this.context, {
+      topics: this.#topics,
+      fleet: this.#fleet,
+      progress: this.#progress,
+      timetable: this.#timetable,
+      hosts: this.#hosts,
+    })
     server.get('/api/v1/live', (request, reply) => this.#hub.open(request, reply, askedOf(request)))
   }
 
@@ -126,8 +139,9 @@ export class Running {
     for (const listener of this.#listeners) listener(events)
   }
 
-  #looked(topics: ReadonlySet<Topic>): void {
+  #looked(topics: ReadonlySet<Topic>, tasks: ReadonlySet<string>): void {
     this.#fleet.looked()
+    for (const id of tasks) void this.#progress.ask(id)
     const stale = this.#ear.staleBecause
     if (stale !== this.#wasStale) for (const topic of ['tasks', 'task'] as const) this.#hub.changed(topic)
     this.#wasStale = stale

@@ -4,11 +4,10 @@ import { partsOf, readEntry, StreamWords } from '../app/stream-log.ts'
 import type { Clock } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
-import { isReady, payloadValue, type Outcome } from '../protocol/outcome.ts'
+import { isProgress, isReady, payloadValue, type Outcome } from '../protocol/outcome.ts'
 import type { Log, LogPage } from '../store/store.ts'
 import type { EventReader } from './event-reader.ts'
 import { END_ID, eventsOf, eventText, isBehind, type Cursor, type FeedEvent } from './feed-events.ts'
-import { isProgress } from './task-state.ts'
 
 /** Most bytes of events that are held for all readers of a task, beside one page of its log. */
 const HELD_BYTES = 256 * 1024

@@ -3,7 +3,7 @@ import { backendHas } from '../app/capabilities.ts'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { redactUrl } from '../base/redact.ts'
-import { isReady, payloadValue, type Outcome } from '../protocol/outcome.ts'
+import { isProgress, isReady, payloadValue, type Outcome } from '../protocol/outcome.ts'
 import { safeEnd } from './relay.ts'
 import { errorReply, jsonReply, type Reply } from './reply.ts'
 import type { RouteRequest } from './route.ts'
@@ -15,9 +15,6 @@ export interface TaskSources {
   readonly tickets: Tickets
   readonly exposeErrors: boolean
 }
-
-/** States of Celery's own whose payload tells of the worker and not of the work. */
-const INTERNAL = new Set(['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'REJECTED', 'IGNORED'])
 
 /** Answers `GET /tasks/<id>`: how far the task is, and its result once it is there. Without a ticket: 404. */
 export function taskStateReply(id: string, sources: TaskSources): Promise<Reply> {
@@ -88,11 +85,6 @@ export function stateOf(id: string, outcome: Outcome | undefined, ticket: Ticket
   if (state === 'SUCCESS') return { ...common, result: payloadValue(outcome.result) }
   if (isReady(state)) return { ...common, error: safeEnd(ticket.task, outcome, expose) }
   return isProgress(outcome) ? { ...common, progress: payloadValue(outcome.result) } : common
-}
-
-/** Whether an outcome is something that the task has told of itself, and has not ended. */
-export function isProgress({ state }: Outcome): boolean {
-  return !isReady(state) && !INTERNAL.has(state)
 }
 
 function terminateOf(given: string | string[] | undefined): boolean {

@@ -66,6 +66,14 @@ export function isReady(state: State): boolean {
   return state === 'SUCCESS' || state === 'FAILURE' || state === 'REVOKED'
 }
 
+/** States of Celery's own whose payload tells of the worker and not of the work. */
+const INTERNAL: ReadonlySet<State> = new Set(['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'REJECTED', 'IGNORED'])
+
+/** Whether an outcome is something that the task has told of itself, and has not ended. */
+export function isProgress({ state }: Outcome): boolean {
+  return !isReady(state) && !INTERNAL.has(state)
+}
+
 /**
  * The payload as JSON text.
  * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`) of what cannot be written

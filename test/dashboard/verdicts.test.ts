@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { compileFilter } from '../../src/dashboard/filter/compile.ts'
+import { Counts } from '../../src/dashboard/filter/counts.ts'
 import { parseFilter } from '../../src/dashboard/filter/parse.ts'
 import { runQuery } from '../../src/dashboard/filter/query.ts'
 import { restoreRecord } from '../../src/dashboard/history/task-record.ts'
@@ -60,6 +61,20 @@ describe('what a filter has found before', () => {
       { numRuns: 60 },
     )
   })
+})
+
+it('counts names that have come since it gave the loop back', () => {
+  const table = new TaskTable({ maxTasks: 8, maxTextBytes: 2 ** 20 })
+  tell(table, 'a', 'task-sent', { name: 'mail.send' })
+  const counts = new Counts(table, 0, systemClock.now())
+  counts.add(table.snapshot(), 1)
+  counts.pause()
+  tell(table, 'b', 'task-sent', { name: 'pdf.render' })
+  counts.add(table.snapshot(), 2)
+  expect(counts.facets().name).toEqual([
+    { value: 'mail.send', count: 2 },
+    { value: 'pdf.render', count: 1 },
+  ])
 })
 
 describe('the family of a task', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ACTION_ROLES } from '../../src/dashboard/action-api.ts'
 import type { TaskRow } from '../../src/dashboard/api.ts'
+import { furtherTicks } from '../../web/pages/coming-ticks.ts'
 import { KnownRows, MOST_FRESH, PAGE } from '../../web/pages/known-rows.ts'
 import { EMPTY_LOG, grown, MOST_LINES, painter, plain } from '../../web/pages/log-lines.ts'
 import { drainWords, waited } from '../../web/pages/queue-waits.ts'
@@ -88,7 +89,36 @@ describe('a filter with OR', () => {
     expect(narrowed('(mail OR sms) newer:9s', 5_000, 9_500, 10_000)).toBe('(mail OR sms) newer:5s')
     expect(toggleWord('a OR b', 'state', 'FAILURE')).toBe('(a OR b) state:FAILURE')
     expect(toggleWord('(a OR b) state:FAILURE', 'state', 'FAILURE')).toBe('(a OR b)')
+    expect(toggleWord('state:RETRY OR state:FAILURE', 'state', 'RETRY')).toBe(
+      '(state:RETRY OR state:FAILURE) state:RETRY',
+    )
+    expect(toggleWord('(queue:mail OR state:RETRY ) state:FAILURE', 'state', 'STARTED')).toBe(
+      '(queue:mail OR state:RETRY ) state:STARTED',
+    )
+    expect(toggleWord('mail AND state:RETRY', 'state', 'FAILURE')).toBe('mail AND state:RETRY state:FAILURE')
+    expect(narrowed('newer:1h OR mail', 1_000, 9_500, 10_000)).toBe('(newer:1h OR mail) newer:9s')
     expect(toggleWord('name:"( OR" b', 'state', 'FAILURE')).toBe('name:"( OR" b state:FAILURE')
+  })
+})
+
+describe('the ticks that are not told any more', () => {
+  const coming = Array.from({ length: 300 }, (_, nth) => 100 + nth * 100)
+  const countOf = (schedule: string, ticks: readonly number[]): number =>
+    furtherTicks(schedule, ticks, 86_400_050, 1_080_000).reduce((sum, { count }) => sum + count, 0)
+
+  it('go on to the end, each counted once, in no more steps than can be shown', () => {
+    expect(countOf('every 100ms', coming)).toBe(864_000 - 300)
+    expect(furtherTicks('every 100ms', coming, 86_400_050, 1_080_000)).toHaveLength(80)
+  })
+  it('are none where nothing says when they come', () => {
+    expect(countOf('* * * * *', coming)).toBe(0)
+    expect(countOf('every 100ms', coming.slice(1))).toBe(0)
+    expect(
+      countOf(
+        'every 100ms',
+        Array.from(coming, () => 100),
+      ),
+    ).toBe(0)
   })
 })
 

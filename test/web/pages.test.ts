@@ -41,11 +41,13 @@ describeWith(['chromium'], 'pages of the dashboard', () => {
   })
 
   const failed = (): string => `/tasks/${server.tasks.find(({ state }) => state === 'FAILURE')?.id}`
+  const running = (): string => `/tasks/${server.tasks.find(({ state }) => state === 'STARTED')?.id}`
   const harmful = (): string => `/tasks/${server.tasks[5]?.id}`
   const PAGES: readonly (readonly [name: string, path: () => string, ready: string])[] = [
     ['overview', () => '/', '.failing li'],
     ['tasks', () => '/tasks', '[role=row] a'],
     ['a task that failed', failed, '.why li'],
+    ['a task that runs', running, 'progress'],
     ['a task that means harm', harmful, '.facts dd'],
     ['a task that nobody knows', () => '/tasks/none', '[role=alert]'],
     ['audit', () => '/audit', '[role=row]'],

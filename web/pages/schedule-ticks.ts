@@ -2,13 +2,11 @@ import type { ScheduleList } from '../../src/dashboard/api.ts'
 import { many } from '../parts/numbers.ts'
 import type { RibbonTick } from '../parts/ribbon.tsx'
 import { toneOf, type Tone } from '../parts/state.tsx'
+import { furtherTicks, MOST_TOLD } from './coming-ticks.ts'
 
 type Schedule = ScheduleList['schedules'][number]
 
 export const DAY_MS = 86_400_000
-
-/** The server tells so many ticks to come of one entry at most. */
-const MOST_TOLD = 300
 
 /** Ticks closer than that cannot be told apart: they become one, with the worst of their outcomes. */
 const PLACES = 160
@@ -29,26 +27,23 @@ interface Bundle {
 /** The ticks of the last and the next 24 h, those that fall together made one. */
 export function ticksOf({ past, coming, schedule }: Schedule, nowMs: number): RibbonTick[] {
   const bundles = new Map<number, Bundle>()
-  const add = (atMs: number, state: string, tone: Tone): void => {
+  const add = (atMs: number, state: string, tone: Tone, more = 1): void => {
     const place = Math.floor(((atMs - nowMs + DAY_MS) / (2 * DAY_MS)) * PLACES)
     // What is still to come stands apart from what was, even next to each other.
     const key = state === 'planned' ? PLACES + place : place
     const found = bundles.get(key) ?? { atMs, count: 0, tone, missed: 0, states: new Map<string, number>() }
-    found.count += 1
+    found.count += more
     if (isMissed(state)) found.missed += 1
     if (WORST_FIRST.indexOf(tone) < WORST_FIRST.indexOf(found.tone)) found.tone = tone
-    found.states.set(state, (found.states.get(state) ?? 0) + 1)
+    found.states.set(state, (found.states.get(state) ?? 0) + more)
     bundles.set(key, found)
   }
   for (const { atMs, state } of past) {
     if (atMs >= nowMs - DAY_MS) add(atMs, state, isMissed(state) ? 'warn' : toneOf(state))
   }
   for (const atMs of coming) if (atMs <= nowMs + DAY_MS) add(atMs, 'planned', 'off')
-  // Of those that come often not all are told; one that comes after so long, always, goes on as it has begun.
-  const [first = 0, last = 0] = [coming[0], coming.at(-1)]
-  if (coming.length >= MOST_TOLD && schedule.startsWith('every ')) {
-    for (let atMs = last; atMs < nowMs + DAY_MS; atMs += (last - first) / (coming.length - 1))
-      add(atMs, 'planned', 'off')
+  for (const { atMs, count } of furtherTicks(schedule, coming, nowMs + DAY_MS, (2 * DAY_MS) / PLACES)) {
+    add(atMs, 'planned', 'off', count)
   }
   return [...bundles.values()].map(({ atMs, count, tone, missed, states }) => ({
     atMs,

@@ -8,6 +8,7 @@ import { Anatomy } from '../parts/anatomy.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { clock, duration, exactly, shortId } from '../parts/numbers.ts'
 import { Page, Panel } from '../parts/page.tsx'
+import { progressOf } from '../parts/progress-of.ts'
 import { Age, State } from '../parts/state.tsx'
 import { doToTasks, retryEdited } from './task-actions.ts'
 import { codeFor } from './task-code.ts'
@@ -65,20 +66,30 @@ function Text({ title, text, isBad = false }: { title: string; text: string | nu
   )
 }
 
-/** `{ current, total }` is what most tell; whatever else is shown as it is. */
-function Progress({ progress }: { progress: unknown }) {
-  if (progress === null || progress === undefined) return null
-  const { current, total } = progress as { current?: unknown; total?: unknown }
+/** As a bar and a sentence where it is of a usual shape; all that it tells as it is. */
+function Progress({ task: { progress, progressUnknown } }: { task: TaskDetail }) {
+  if ((progress === null || progress === undefined) && progressUnknown === undefined) return null
+  const { part, count, text } = progressOf(progress)
+  const percent = part === null ? null : `${Math.floor(part * 100)}%`
   return (
     <Panel title="Progress" kind="text">
-      {typeof current === 'number' && typeof total === 'number' && total > 0 && (
+      {percent !== null && (
         <p class="pad">
-          <progress max={total} value={current} aria-label="Progress" /> {current} of {total}
+          <progress max={1} value={part ?? 0} aria-label="Progress" /> {percent}
+          {count !== null && `, ${count}`}
         </p>
       )}
-      <pre tabIndex={0} aria-label="Progress as told">
-        {JSON.stringify(progress, undefined, 2)}
-      </pre>
+      {text !== null && <p class="pad">{text}</p>}
+      {typeof progress === 'object' && progress !== null && (
+        <pre tabIndex={0} aria-label="Progress as told">
+          {JSON.stringify(progress, undefined, 2)}
+        </pre>
+      )}
+      {progressUnknown !== undefined && (
+        <p class="pad faint">
+          {progress === null ? 'Not known' : 'Maybe no longer so'}: {progressUnknown}.
+        </p>
+      )}
     </Panel>
   )
 }
@@ -187,7 +198,7 @@ export default function Task() {
                   isWaiting={WAITING.test(task.state) || !SETTLED.test(task.state)}
                 />
               )}
-              <Progress progress={task.progress} />
+              <Progress task={task} />
               <Text title="Error" text={task.error} isBad />
               <Text title="Traceback" text={task.traceback} />
               <Text title="Arguments" text={task.args} />

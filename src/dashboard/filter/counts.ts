@@ -97,6 +97,8 @@ class NameCounts {
   }
 
   add(slots: Int32Array, count: number): void {
+    // Names that came since the pause have numbers of their own.
+    if (this.#counts.length < this.#table.names.bound) this.#widen()
     const numbers = this.#table.columns[this.#column]
     const counts = this.#counts
     for (let at = 0; at < count; at++) {
@@ -110,12 +112,17 @@ class NameCounts {
 
   pause(): void {
     this.#gather()
-    this.#counts = new Uint32Array(this.#table.names.bound)
   }
 
   facets(): Facet[] {
     this.#gather()
     return sorted([...this.#byText].map(([value, count]) => ({ value, count })))
+  }
+
+  #widen(): void {
+    const counts = new Uint32Array(this.#table.names.bound)
+    counts.set(this.#counts)
+    this.#counts = counts
   }
 
   #gather(): void {

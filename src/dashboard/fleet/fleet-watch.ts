@@ -253,6 +253,7 @@ export class FleetWatch implements FleetReader {
 const NO_LIST = 'what is for later this broker keeps together, whatever queue it is for, and cannot list'
 
 const CANNOT: QueueList['cannot'] = {
-  unacked: 'what is in the hands of workers is told by no broker over its own protocol',
-  oldestMs: 'how old the oldest message is, no broker tells without handing it out',
+  unacked: 'what is in the hands of workers is not asked for: RabbitMQ does not tell it over AMQP, other brokers might',
+  oldestMs:
+    'how old the oldest message is, is not asked for: RabbitMQ would have to hand it out, other brokers might tell',
 }

@@ -94,7 +94,7 @@ function registeredOf(value: unknown): WorkerDetail['tasks'] {
       }
       const ms = (key: string): number | null => {
         const seconds = Number(item(key) ?? NaN)
-        return Number.isFinite(seconds) ? seconds * 1000 : null
+        return Number.isFinite(seconds) ? Math.round(seconds * 1000) : null
       }
       const [timeLimitMs, softTimeLimitMs] = [ms('time_limit'), ms('soft_time_limit')]
       return { name, rateLimit: item('rate_limit'), timeLimitMs, softTimeLimitMs }

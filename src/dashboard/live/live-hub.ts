@@ -20,8 +20,8 @@ export interface HubOptions {
   readonly clock: Clock
   readonly topics: Topics
   readonly maxClients: number
-  /** These are looked at now: what must be asked for anew is asked for. */
-  readonly looked: (topics: ReadonlySet<Topic>) => void
+  /** These are looked at now, and these tasks by their ids: what must be asked for anew is asked for. */
+  readonly looked: (topics: ReadonlySet<Topic>, tasks: ReadonlySet<string>) => void
 }
 
 /** These are looked for among all tasks: they are read again only when something of a task was heard. */
@@ -102,7 +102,7 @@ export class LiveHub {
     raw.once('close', () => this.#clients.delete(client))
     const heard = this.#tickOf(request.headers['last-event-id'])
     client.hello({ version: version(), resumed: heard !== undefined }, nowMs)
-    looked(new Set(topics))
+    looked(new Set(topics), new Set(taskOf(client)))
     const fresh = heard === undefined ? topics : topics.filter((topic) => (this.#changedAt.get(topic) ?? 0) >= heard)
     void this.#tell([client], new Set(fresh))
   }
@@ -122,15 +122,19 @@ export class LiveHub {
     const nowMs = this.#options.clock.now()
     const tick = this.#tick++
     const looked = new Set<Topic>()
+    const tasks = new Set<string>()
     for (const client of this.#clients) {
       // Who has logged out since, or was away for too long, is told nothing more.
       if (!client.holds()) {
         client.end()
         this.#clients.delete(client)
       } else if (client.isStuck(nowMs)) client.cut()
-      else for (const topic of client.topics) looked.add(topic)
+      else {
+        for (const topic of client.topics) looked.add(topic)
+        for (const task of taskOf(client)) tasks.add(task)
+      }
     }
-    if (looked.size > 0) this.#options.looked(looked)
+    if (looked.size > 0) this.#options.looked(looked, tasks)
     if (looked.size === 0) this.#kept.clear()
     const ready = [...this.#clients].filter((client) => !client.isGone && client.isReady(nowMs))
     // A client that had no time for what has changed before is told of it now, whenever that was.
@@ -188,4 +192,10 @@ function topicsOf(text = ''): Topic[] {
 
 function keyOf(topic: Topic, asked: Asked): string {
   return JSON.stringify([topic, ...(OF_TOPIC[topic] ?? []).map((name) => asked[name])])
+}
+
+/** The task that a tab looks at, if it looks at one. */
+function taskOf({ topics, asked }: LiveClient): string[] {
+  const id = asked['task']
+  return topics.includes('task') && id !== undefined ? [id] : []
 }

@@ -7,6 +7,7 @@ import type { DashboardContext } from '../context.ts'
 import type { FleetWatch } from '../fleet/fleet-watch.ts'
 import { explain } from '../why.ts'
 import type { Hosts } from './hosts.ts'
+import type { TaskProgress } from './task-progress.ts'
 import type { Timetable } from './timetable.ts'
 import { type Asked, type Topics, wholeOf } from './topics.ts'
 import { WhyAnswers } from './why-answers.ts'
@@ -21,6 +22,7 @@ const MOST_LETTERS = 1_000
 export interface ReadParts {
   readonly topics: Topics
   readonly fleet: FleetWatch
+  readonly progress: TaskProgress
   readonly timetable: Timetable
   readonly hosts: Hosts
 }
@@ -30,7 +32,7 @@ const PLAIN = ['overview', 'tasks', 'workers', 'queues', 'gateways'] as const
 
 /** Routes of all that is read. */
 export function readRoutes(server: FastifyInstance, context: DashboardContext, parts: ReadParts): void {
-  const { topics, fleet, timetable, hosts } = parts
+  const { topics, fleet, progress, timetable, hosts } = parts
   const whys = new WhyAnswers(context.clock)
   server.addHook('onRequest', (request, _reply, next) => {
     if (request.raw.url?.startsWith('/api/')) fleet.looked()
@@ -45,7 +47,10 @@ export function readRoutes(server: FastifyInstance, context: DashboardContext, p
     await hosts.ask()
     return hosts.list()
   })
-  server.get('/api/v1/tasks/:id', (request) => topics.task(nameOf(request, 'id')))
+  server.get('/api/v1/tasks/:id', (request) => {
+    const id = nameOf(request, 'id')
+    return progress.ask(id).then(() => topics.task(id))
+  })
   server.get('/api/v1/tasks/:id/why', (request) => {
     const id = nameOf(request, 'id')
     // Once it has gone on, what was said before is no answer.

@@ -71,7 +71,8 @@ export class Topics {
     const detail = this.#parts.index.detail(id)
     if (!detail) throw new LovageError('DASHBOARD_UNKNOWN', { what: 'task', name: id.slice(0, 255) })
     const { staleBecause } = this.#parts.fleet
-    return { ...detail, ...(staleBecause !== undefined && { staleBecause }) }
+    const progress = this.#parts.progress.of(detail)
+    return { ...detail, ...progress, ...(staleBecause !== undefined && { staleBecause }) }
   }
 }
 
