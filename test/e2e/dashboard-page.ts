@@ -80,10 +80,15 @@ export class Hand {
       const field = dialog.getByLabel(label)
       await ((await field.getAttribute('type')) === 'checkbox' ? field.check() : field.fill(value))
     }
-    await this.button(verb, dialog).click()
-    await dialog.waitFor({ state: 'detached' }).catch(async () => {
-      throw new Error(`${verb} is not done: ${await dialog.innerText()}`)
-    })
+    const pressed = this.button(verb, dialog).click()
+    await pressed
+      .then(() => dialog.waitFor({ state: 'detached' }))
+      .catch(async () => {
+        const said = await dialog.innerText()
+        // What comes after it is not to fail because of this.
+        await page.keyboard.press('Escape')
+        throw new Error(`${verb} is not done: ${said}`)
+      })
     // Read and closed in one: it goes by itself some seconds later.
     return page
       .locator('.toast')
