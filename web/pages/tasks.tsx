@@ -38,8 +38,9 @@ const COLUMNS: readonly Column<TaskRow>[] = [
     key: 'args',
     title: 'Arguments, or the error',
     width: 'minmax(8rem, 2fr)',
-    cell: ({ error, args }) =>
-      error === null ? (
+    // What went wrong with a try before is no news of one that went well, or goes on.
+    cell: ({ error, args, state }) =>
+      error === null || state === 'SUCCESS' || state === 'STARTED' ? (
         <code title={args ?? ''}>{args}</code>
       ) : (
         <code class="bad" title={error}>

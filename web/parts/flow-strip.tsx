@@ -201,7 +201,7 @@ export function FlowStrip({ flow, rates }: { flow: Flow; rates: Overview['rates'
 
 /** About as many letters as fit into a box of that width. */
 const fitting = (text: string, width: number): string => {
-  const most = Math.floor((width - 20) / 7.2)
+  const most = Math.floor((width - 20) / 8.2)
   return text.length <= most ? text : `…${text.slice(1 - most)}`
 }
 
