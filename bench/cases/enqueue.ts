@@ -5,6 +5,10 @@ import { bareSpeaker } from '../peers/bare-speaker.mjs'
 import { amqplibOptions, BODY, headersOf } from '../peers/celery-message.mjs'
 import { callsPerSecond, sideBySide } from '../side-by-side.ts'
 
+/** From profiles: see docs/performance.md. */
+const WHY =
+  'A confirmed send costs RabbitMQ 63 µs whoever sends it. The caller takes 19 µs, and the bare speaker less: it writes one header table, encoded once, for all messages, where each task has its own id, arguments and time in it.'
+
 const QUEUE = 'enqueue'
 const WINDOW = 1_000
 const WHAT = 'enqueue, Celery headers, confirmed, 1,000 in flight'
@@ -49,7 +53,7 @@ const enqueue: BenchCase = async ({ tiny, amqpUrl }) => {
             }),
         ),
       },
-      { aims: { 'bare speaker': { atLeast: 0.9 } } },
+      { aims: { 'bare speaker': { atLeast: 0.9, why: WHY } } },
     )
   } finally {
     await app.close()

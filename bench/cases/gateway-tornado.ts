@@ -9,6 +9,10 @@ import { CELERY_QUEUE, CelerySystem } from '../systems/celery.ts'
 import { hasTornado, startTornado } from '../systems/tornado.ts'
 import { hasWrk, runWrk, runWrkWell, type WrkLoad } from '../systems/wrk.ts'
 
+/** From profiles: see docs/performance.md. */
+const WHY =
+  'Gateway, worker, RabbitMQ and the four threads that ask share two cores, and use both up: a request costs about 84, 40 and 114 µs of CPU in the first three.'
+
 const WAYS = ['poll', 'executor'] as const
 
 /** What is running, each end of it. */
@@ -60,7 +64,7 @@ async function noops(
         const contenders: Record<string, Contender> = { lovage: of(`${ours}/add`, load) }
         for (const way of WAYS) contenders[`Tornado, ${way}`] = ofPeer(`${tornado[way]}/add`, load)
         const what = `no-op, ${connections.toLocaleString('en-US')} connections`
-        const aims: Record<string, Aim> = connections === 64 ? { 'Tornado, poll': { atLeast: 12 } } : {}
+        const aims: Record<string, Aim> = connections === 64 ? { 'Tornado, poll': { atLeast: 12, why: WHY } } : {}
         figures.push(...(await sideBySide(what, tiny ? 1 : 3, contenders, { aims })))
         const without = { 'with results': of(`${ours}/add`, load), 'without results': of(`${ours}/send`, load) }
         figures.push(...(await sideBySide(what, tiny ? 1 : 3, without)))
