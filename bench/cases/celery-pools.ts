@@ -137,6 +137,9 @@ const bare: Emptier = async ({ amqpUrl }, count, tick) => {
   return { end: async () => speaker.close() }
 }
 
+/** Celery's worker gives back what it holds when it is stopped, behind the last mark: a few of each process. */
+const MOST_GIVEN_BACK = 64
+
 /** From a mark to a mark: what stands before the first warms the worker up. */
 async function celeryDrains(
   scene: Scene,
@@ -163,7 +166,7 @@ async function celeryDrains(
     const to = await scene.meter.measure(name, count, () => groupOf(running.pid), until)
     // A mark may overtake the last tasks, which other processes of the pool run.
     await running.stop({ graceMs: 20_000 })
-    await checkEmptied(scene, CELERY_QUEUE, warming + count)
+    await checkEmptied(scene, CELERY_QUEUE, warming + count, MOST_GIVEN_BACK)
     return count / (to - from)
   } finally {
     await running.kill()
@@ -176,11 +179,15 @@ async function fill({ filler, withResults }: Scene, queue: string, count: number
   await filler.waitForConfirms()
 }
 
-/** Nothing is left, and there is one result for each task where there is to be one. */
-async function checkEmptied({ filler, withResults }: Scene, queue: string, count: number): Promise<void> {
-  const { messageCount: left } = await filler.checkQueue(queue)
-  if (left > 0) throw new Error(`${left} messages of ${queue} were not acknowledged`)
+/** Nothing is left beyond what may be, and there is one result for each task where there is to be one. */
+async function checkEmptied(scene: Scene, queue: string, count: number, mayLeave = 0): Promise<void> {
+  const { filler, withResults } = scene
+  const { messageCount: left } = await filler.purgeQueue(queue)
+  if (left > mayLeave) throw new Error(`${left} messages of ${queue} were not acknowledged`)
   const { messageCount: results } = await filler.purgeQueue(REPLIES)
   const wanted = withResults ? count : 0
-  if (results !== wanted) throw new Error(`${results} results of ${wanted} tasks came from ${queue}`)
+  // Of those that are given back some have run, and some have not.
+  if (results > wanted || results < wanted - mayLeave) {
+    throw new Error(`${results} results of ${wanted} tasks came from ${queue}`)
+  }
 }
