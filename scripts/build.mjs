@@ -1,6 +1,7 @@
 // Builds dist from src and web, and takes away what is left in dist of sources that are gone.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundle, entriesOfPackage } from './bundle.mjs'
 import { binary, ROOT, run } from './steps.mjs'
 
 const dist = join(ROOT, 'dist')
@@ -17,11 +18,12 @@ function pagesChangedMs() {
 if (existsSync(dist)) {
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (name.startsWith(PAGES)) continue
-    const source = name.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts')
+    const source = name.replace(/\.d\.ts$/, '.ts')
     if (source !== name && !existsSync(join(ROOT, 'src', source))) rmSync(join(dist, name))
   }
 }
-process.exitCode = await run(process.execPath, [binary('tsc'), '-p', 'tsconfig.build.json'])
+process.exitCode = await run(process.execPath, [binary('tsc'), '-p', 'tsconfig.build.json', '--emitDeclarationOnly'])
+if (process.exitCode === 0) await bundle(entriesOfPackage(), dist, { keep: PAGES })
 
 const page = join(dist, PAGES, 'index.html')
 if (process.exitCode === 0 && (!existsSync(page) || statSync(page).mtimeMs < pagesChangedMs())) {

@@ -43,6 +43,21 @@ console.log(JSON.stringify({ sum, drum: typeof drum.start, answer, app: config.a
 await app.close()
 `
 
+/** What is loaded with a built file from its start: files, and what else is named. */
+function loadedFrom(path: string): { loaded: Set<string>; others: Set<string> } {
+  const loaded = new Set([path])
+  const others = new Set<string>()
+  for (const file of loaded) {
+    for (const [, named = ''] of readFileSync(file, 'utf8').matchAll(
+      /^(?:import|export) (?:.*? from )?"([^"]+)";$/gm,
+    )) {
+      if (named.startsWith('.')) loaded.add(join(file, '..', named))
+      else others.add(named)
+    }
+  }
+  return { loaded, others }
+}
+
 describe('the package, packed and installed in an empty folder elsewhere', () => {
   let folder: string
   let consumer: string
@@ -74,9 +89,18 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
     const built = all.filter((name) => !name.startsWith(pages))
     const strange = built.filter((name) => name.includes('.') && !/\.(js|d\.ts|js\.map)$/.test(name))
     expect(strange).toEqual([])
-    for (const name of built.filter((file) => file.endsWith('.js'))) {
+    const shared = join('shared', '/')
+    for (const name of built.filter((file) => file.endsWith('.js') && !file.startsWith(shared))) {
       expect(built).toContain(name.replace(/\.js$/, '.d.ts'))
     }
+  })
+
+  it.each(['index.js', 'worker/worker.js', 'app/config.js'])('loads few files and no other package for %s', (name) => {
+    const { loaded, others } = loadedFrom(join(installed, 'dist', name))
+    expect([...others].filter((other) => !other.startsWith('node:'))).toEqual([])
+    // Node takes time and memory for each: in src a worker has more than 300.
+    expect(loaded.size).toBeGreaterThan(1)
+    expect(loaded.size).toBeLessThanOrEqual(30)
   })
 
   it('has a command that runs', async () => {

@@ -71,6 +71,11 @@ export class Resources {
     return opening
   }
 
+  /** Some are opened before the first task. */
+  get opensAtOnce(): boolean {
+    return [...this.#defined.values()].some(({ isEager }) => isEager)
+  }
+
   /**
    * Somebody begins to run tasks here: opens what is to be open before the first. What cannot be opened is logged, and told
    * to each task that asks for it.

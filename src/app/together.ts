@@ -1,6 +1,6 @@
 import type { Posting, PublishTogether } from '../broker/broker.ts'
 import { unroutable } from '../broker/publish-errors.ts'
-import type { PublishWithOthers } from './send.ts'
+import type { PublishWithOthers } from './posting.ts'
 
 /**
  * Has several sendings publish in one step: `send` is called for each, and when the last has something to publish, or is

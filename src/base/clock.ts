@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import timersPromises from 'node:timers/promises'
 import { onAbort } from './on-abort.ts'
+import { uuidsFrom } from './uuids.ts'
 
 /** A timer that can be taken back. */
 export interface Timer {
@@ -46,7 +47,7 @@ export const systemClock: Clock = {
   },
   turn: (fn) => void setImmediate(fn),
   random: () => Math.random(),
-  uuid: () => randomUUID(),
+  uuid: uuidsFrom((bytes) => void randomFillSync(bytes)),
 }
 
 /** Seconds since this machine was started, with fractions: what Python calls its monotonic clock. */

@@ -33,10 +33,10 @@ export function checkMessage(message: Message, to: Destination, limit: number): 
   if (deliveryMode !== 1 && deliveryMode !== 2) throw refused('deliveryMode', 'is neither 1 nor 2')
   for (const name of TEXTS) {
     const text = message[name]
-    if (text !== undefined) checkName(text, `$.${name}`)
+    if (text !== undefined) checkName(text, name)
   }
-  checkName(to.exchange, '$.exchange')
-  checkName(to.routingKey, '$.routingKey')
+  checkName(to.exchange, 'exchange')
+  checkName(to.routingKey, 'routingKey')
 }
 
 /**
@@ -50,18 +50,18 @@ export function delayedMessage(message: Message, atMs: number): Message {
 }
 
 /** @throws LovageError `ENCODE_FAILED` when a short text is too long, or none */
-function checkName(text: string, path: string): void {
-  if (typeof text !== 'string') throw new LovageError('ENCODE_FAILED', { path, problem: 'it is not a text' })
+function checkName(text: string, name: string): void {
+  if (typeof text !== 'string') throw refused(name, 'is not a text')
   // No character of a text takes more than three bytes of UTF-8.
   if (text.length * 3 <= MOST_TEXT_BYTES || Buffer.byteLength(text) <= MOST_TEXT_BYTES) return
-  throw new LovageError('ENCODE_FAILED', { path, problem: `it is longer than ${MOST_TEXT_BYTES} bytes` })
+  throw refused(name, `is longer than ${MOST_TEXT_BYTES} bytes`)
 }
 
 /** @throws LovageError `ENCODE_FAILED` */
 export function checkNames({ exchanges = [], queues = [], bindings = [] }: Topology): void {
-  for (const { name } of exchanges) checkName(name, '$.exchange')
-  for (const { name } of queues) checkName(name, '$.queue')
-  for (const { routingKey } of bindings) checkName(routingKey, '$.routingKey')
+  for (const { name } of exchanges) checkName(name, 'exchange')
+  for (const { name } of queues) checkName(name, 'queue')
+  for (const { routingKey } of bindings) checkName(routingKey, 'routingKey')
 }
 
 /**
@@ -69,7 +69,7 @@ export function checkNames({ exchanges = [], queues = [], bindings = [] }: Topol
  * @throws LovageError `ENCODE_FAILED`
  */
 export function checkQueue(spec: QueueSpec): void {
-  checkName(spec.name, '$.queue')
+  checkName(spec.name, 'queue')
   checkHeaders(queueArguments(spec), '$.arguments')
   for (const name of ['expiresMs', 'messageTtlMs', 'maxLength'] as const) {
     const limit = spec[name]

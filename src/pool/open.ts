@@ -40,5 +40,5 @@ export function openPool(kind: PoolKind, options: PoolOptions): Pool {
   const { stallMs, clock } = options
   // On virtual time nothing stalls.
   const isWatched = stallMs !== undefined && clock === systemClock
-  return new AsyncPool(options, isWatched ? new StallWatch({ thresholdMs: stallMs }) : undefined)
+  return new AsyncPool(options, isWatched ? new StallWatch({ thresholdMs: stallMs, isFollowedLater: true }) : undefined)
 }

@@ -11,6 +11,8 @@ export interface StallWatchOptions {
   readonly thresholdMs: number
   /** This process is a child: what is seen goes to its parent, by stderr, which `stallIn` of stall.ts finds it in. */
   readonly isForParent?: boolean
+  /** It only measures until {@link StallWatch.follow} is called: a thread that looks takes 10 MiB. */
+  readonly isFollowedLater?: boolean
   /** Called with each stall when it is over. */
   readonly onStall?: (stall: Stall) => void
 }
@@ -30,6 +32,7 @@ export class StallWatch extends WatchedLoop {
   readonly #options: StallWatchOptions
   readonly #id = ++lastId
   #stalls = 0
+  #isOn = false
 
   constructor(options: StallWatchOptions) {
     super()
@@ -49,16 +52,23 @@ export class StallWatch extends WatchedLoop {
 
   override start(): boolean {
     if (!super.start()) return false
+    this.#isOn = true
+    if (!this.#options.isFollowedLater) this.follow()
+    return true
+  }
+
+  /** Has the thread look from now on, if it does not yet: what may stall is about to run. */
+  follow(): void {
     const { thresholdMs, isForParent } = this.#options
-    if (thresholdMs === 0) return true
+    if (!this.#isOn || thresholdMs === 0 || watches.has(this.#id)) return
     watches.set(this.#id, this)
     const format = isForParent ? 'parent' : usual
     send({ id: this.#id, follow: { buffer: this.buffer, thresholdMs, format } })
-    return true
   }
 
   override stop(): void {
     super.stop()
+    this.#isOn = false
     if (watches.delete(this.#id)) send({ id: this.#id })
   }
 

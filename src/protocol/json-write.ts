@@ -1,3 +1,4 @@
+import { isEmptyObject } from './empty-object.ts'
 import { types } from 'node:util'
 import { isLovageError, LovageError, messageOf } from '../base/errors.ts'
 import { formatIsoNaive, isIsoTime } from './iso-time.ts'
@@ -24,8 +25,33 @@ interface Place extends WriteOptions {
  * @throws LovageError `ENCODE_FAILED`
  */
 export function writeJson(value: unknown, options: WriteOptions): string {
+  try {
+    const simple = writeSimple(value)
+    if (simple !== undefined) return simple
+  } catch {
+    // A getter or a proxy of the user's: the careful way says where.
+  }
   const { typed, path, nonFinite } = options
   return write(value, { typed, path, nonFinite, names: [], open: [] }, 0)
+}
+
+/**
+ * What most arguments are, a list of a few texts and numbers, or an object with nothing in it: nothing in these can fail,
+ * so no place need be kept. Undefined: the careful way must look.
+ */
+function writeSimple(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return isEmptyObject(value) ? '{}' : undefined
+  let text = '['
+  for (let at = 0; at < value.length; at++) {
+    const item: unknown = value[at]
+    if (at > 0) text += ', '
+    if (typeof item === 'string') text += quoteJson(item)
+    else if (typeof item === 'number' && Number.isFinite(item)) text += numberText(item)
+    else if (typeof item === 'boolean') text += item ? 'true' : 'false'
+    else if (item === null || item === undefined) text += 'null'
+    else return undefined
+  }
+  return `${text}]`
 }
 
 function write(value: unknown, place: Place, depth: number): string {
@@ -80,10 +106,13 @@ function quoteName(name: string): string {
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function writeNumber(value: number, place: Place, depth: number): string {
-  if ((value | 0) === value) return `${value | 0}`
-  if (Number.isFinite(value)) return pythonNumber(value)
+  if (Number.isFinite(value)) return numberText(value)
   if (!place.nonFinite) throw failure(place, depth, `it is ${value}`)
   return String(value)
+}
+
+function numberText(value: number): string {
+  return (value | 0) === value ? `${value | 0}` : pythonNumber(value)
 }
 
 /**

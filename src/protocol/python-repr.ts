@@ -1,3 +1,4 @@
+import { isEmptyObject } from './empty-object.ts'
 import { isUtf8 } from 'node:buffer'
 import { types } from 'node:util'
 import { pythonNumber } from './json-write.ts'
@@ -38,6 +39,7 @@ export function kwargsRepr(kwargs: Readonly<Record<string, unknown>>): string {
  */
 export function pythonRepr(value: unknown, limits: ReprLimits = {}): string {
   try {
+    if (limits.maxLength === undefined && isEmptyObject(value)) return '{}'
     return new Repr(limits.maxLength ?? MAX_LENGTH).of(value)
   } catch {
     // A proxy or an iterator of the user's that throws.

@@ -192,7 +192,8 @@ export class Steering {
   /** Tasks that wait for a slot or for their rate limit. */
   get reserved(): readonly Work[] {
     const held = new Set(this.#steered?.held())
-    return this.#works((work) => !work.hasStarted && !work.isSettled && !held.has(work))
+    // What is on its way to the broker is told as scheduled.
+    return this.#works((work) => !work.hasStarted && !work.isSettled && !work.isPassedOn && !held.has(work))
   }
 
   #works(wanted: (work: Work) => boolean): readonly Work[] {

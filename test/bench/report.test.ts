@@ -56,6 +56,30 @@ test('what is not reached says how far it is, and why', () => {
   expect(report()).not.toContain('Acknowledging takes the rest.')
 })
 
+test('one reason for many is told once', () => {
+  measured('drain', { rows: [share(0.6)] })
+  measured('fill', { rows: [{ ...share(0.7), what: 'fill, to bare speaker', group: 'fill' } as Row] })
+  const text = report()
+  expect(text).toContain('**Drain, to bare speaker**; **Fill, to bare speaker**: Acknowledging takes the rest.')
+  expect(text.split('Acknowledging takes the rest.')).toHaveLength(2)
+})
+
+test('how Lovage stands to a peer is told over all cases, of rates alone', () => {
+  const beside = (name: string, value: number, theirs: string): Row[] => [
+    { ...rate(`${name}, lovage`, 9), group: name, contender: 'lovage' } as Row,
+    { ...rate(`${name}, ${theirs}`, 9), group: name, contender: theirs } as Row,
+    { what: `${name}, to ${theirs}`, value, unit: 'x', group: name, contender: theirs },
+    { what: `${name}, p50 to ${theirs}`, value: 0.1, unit: 'x', group: name, contender: theirs },
+  ]
+  measured('drain', { rows: [...beside('drain', 3, 'Celery, prefork 2'), ...beside('drain all', 0.5, 'bare speaker')] })
+  measured('fill', { rows: [...beside('fill', 5, 'Celery, threads 50'), ...beside('fill all', 7, 'lovage, three')] })
+  const text = report()
+  expect(text).toContain('| Celery | 2 | 4.00 | 3.00 | 5.00 |')
+  expect(text).toContain('| bare client (a limit) | 1 | 0.50 | 0.50 | 0.50 |')
+  expect(text).not.toContain('7.00 | 7.00')
+  expect(text).toContain('[`drain`](#drain)')
+})
+
 test('a case that is measured again alone leaves the others as they were', () => {
   measured('one', { rows: [rate('first', 1), rate('second', 2)] })
   measured('two', { rows: [rate('third', 3)] })
@@ -91,7 +115,9 @@ test('every picture is well-formed, stands alone, and is shown', () => {
     'drain-cpu.svg',
     'drain-curve-a-b-c.svg',
     'drain-latencies.svg',
+    'drain-memory.svg',
     'drain-shares.svg',
+    'peers.svg',
   ])
   for (const file of pictures) {
     const svg = readFileSync(join(folder, file), 'utf8')

@@ -7,6 +7,7 @@ import { SimulatedProcess } from '../../src/testing/simulator/process.ts'
 import { openRabbitLink } from '../../src/testing/simulator/rabbit-link.ts'
 import { RabbitServer } from '../../src/testing/simulator/rabbit-server.ts'
 import { Timeline } from '../../src/testing/simulator/timeline.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 
 const timeline = new Timeline(1)
 const kit = new FaultKit({ seed: 1, faults: {}, nowMs: () => timeline.monotonic() })
@@ -55,7 +56,11 @@ brokerSuite(
   (options) => {
     const process = new SimulatedProcess('suite', timeline, kit)
     const net = { timeline, server, process, channelCredit: 512, onLoss: nothing, onPacket: nothing }
-    return openBroker('amqp://simulated', { ...options, openLink: (link) => openRabbitLink(net, link) })
+    return openBroker('amqp://simulated', {
+      ...PATIENT_BROKER,
+      ...options,
+      openLink: (link) => openRabbitLink(net, link),
+    })
   },
   { hidesDelayed: true },
 )

@@ -79,7 +79,7 @@ def hold():
 
 /** Of both supervisors: what writes, what waits to be started, and what does not end when it is told to. */
 const PROGRAMS = `[program:clock]
-command=sh -c 'n=0; while true; do n=$((n + 1)); echo tick $n; sleep 0.5; done'
+command=sh -c 'n=1; while echo tick $n; do n=$((n + 1)); sleep 0.5; done'
 startsecs=0
 [program:manual]
 command=cat

@@ -11,12 +11,15 @@ import { app, BLOCKERS } from './blockers.ts'
 
 const folder = temporaryFolder()
 const FILE = fileURLToPath(new URL('./blockers.ts', import.meta.url))
-const LINES = { loops: 'the loop', matches: 'the match', sleeps: 'the wait', calls: 'the call' } as const
 
-/** Where a blocker blocks. */
-function lineOf(task: keyof typeof LINES): string {
+/** Where a blocker is while it blocks: in a line of its own, or, when it is stopped there, in what looks for its end. */
+function placeIn(task: string): RegExp {
   const lines = readFileSync(FILE, 'utf8').split('\n')
-  return `${FILE}:${lines.findIndex((line) => line.endsWith(`// ${LINES[task]}`)) + 1}:`
+  const from = lines.findIndex((line) => line.startsWith(`app.task('${task}'`))
+  const length = lines.slice(from).indexOf('})')
+  const looks = lines.findIndex((line) => line.includes('// the look'))
+  const numbers = [looks, ...Array.from({ length }, (_, at) => from + at)].map((at) => at + 1)
+  return new RegExp(`${FILE.replaceAll('.', '\\.')}:(${numbers.join('|')}):`)
 }
 
 // Every child translates the sources for itself.
@@ -32,7 +35,12 @@ const heard = new Set<() => void>()
 
 /** Resolves when the log has such a record. */
 function logged(message: string, fields: Record<string, unknown>): Promise<LogRecord> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      heard.delete(look)
+      const seen = records.filter((record) => record.fields['id'] === fields['id'])
+      reject(new Error(`not in the log: ${message}; of this task there is ${JSON.stringify(seen)}`))
+    }, 55_000)
     const look = (): void => {
       const found = records.find(
         (record) =>
@@ -41,6 +49,7 @@ function logged(message: string, fields: Record<string, unknown>): Promise<LogRe
       )
       if (!found) return
       heard.delete(look)
+      clearTimeout(timer)
       resolve(found)
     }
     heard.add(look)
@@ -81,7 +90,7 @@ describe.for(['threads', 'processes'] as const)('in %s, a task that keeps its th
       const door = join(folder, `${kind}-${task}`)
       const { outcome, job } = scene.start(task, [60_000, door])
       const { id } = job.request
-      const place = expect.stringContaining(lineOf(task)) as string
+      const place = expect.stringMatching(placeIn(task)) as string
       const { fields } = await logged('task blocks the event loop', { id })
       expect(fields).toMatchObject({ task, kind })
       // Native code cannot be stopped: its line is known when it returns.

@@ -8,7 +8,7 @@ export const app = lovage('blockers', {}, { env: {} })
 /** Whether it blocks still: for `ms`, or for ever where that is 0, and no longer than until the file `door` is there. */
 const blocks = (ms: number, door?: string): (() => boolean) => {
   const end = ms === 0 ? Infinity : performance.now() + ms
-  return () => performance.now() < end && !(door && existsSync(door))
+  return () => performance.now() < end && !(door && existsSync(door)) // the look
 }
 
 app.task('loops', (ms: number, door = '') => {

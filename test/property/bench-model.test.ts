@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MEASURED, THE_SITE, type Site } from '../../bench/model/costs.ts'
+import { type Costs, THE_SITE, type Site } from '../../bench/model/costs.ts'
+import { knownCosts, MEASURED } from '../../bench/model/known-costs.ts'
 import { capacity, latencyMs, limits } from '../../bench/model/model.ts'
 import { erlangC, sojourn } from '../../bench/model/queueing.ts'
 import { eventMessagesPerTask, resources, resultsPerPack, utilisation } from '../../bench/model/resources.ts'
@@ -72,14 +73,17 @@ describe('the model of a site', () => {
     )
   })
 
-  test('has no less room with more queues, more nodes or more workers', () => {
+  test('has no less room with more queues, more cores or fewer copies', () => {
     fc.assert(
       fc.property(sites, (site) => {
         const most = capacity(site, MEASURED)
         for (const more of ['queues', 'coresPerNode'] as const) {
           expect(capacity({ ...site, [more]: site[more] + 1 }, MEASURED)).toBeGreaterThanOrEqual(most * 0.9999)
         }
-        expect(capacity({ ...site, replicas: 1 }, MEASURED)).toBeGreaterThanOrEqual(most * 0.9999)
+        const { replicas } = site
+        const less = { ...site, replicas: replicas === 1 ? 1 : replicas - 1 }
+        // A queue without copies is one of another kind.
+        if (less.replicas > 1) expect(capacity(less, MEASURED)).toBeGreaterThanOrEqual(most * 0.9999)
       }),
       { numRuns: 50 },
     )
@@ -92,5 +96,21 @@ describe('the model of a site', () => {
         expect(eventMessagesPerTask(site, rate)).toBeLessThanOrEqual(site.eventsPerTask)
       }),
     )
+  })
+
+  test('takes its costs from what was measured last, and says of each where it is from', () => {
+    const piece = (bar: string, value: number) => ({
+      what: `RabbitMQ, ${bar}: ${value}`,
+      value,
+      unit: 'µs',
+      stack: { group: 'RabbitMQ', bar, part: 'results', detail: 'results' },
+    })
+    const rows = [piece('worker', 30), piece('worker', 3), piece('caller', 9)]
+    const costs = knownCosts({ profile: rows })
+    expect(costs.workerTask.micros).toBe(33)
+    expect(costs.workerTask.source).toContain('`profile`')
+    const nothing = knownCosts({})
+    expect(nothing.workerTask.micros).toBe(MEASURED.workerTask)
+    for (const cost of Object.keys(MEASURED) as (keyof Costs)[]) expect(nothing[cost].source).not.toBe('')
   })
 })

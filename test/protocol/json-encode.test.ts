@@ -102,6 +102,15 @@ describe('what cannot be written is named with its place', () => {
     ['a value nested too deep', deep, 'it is nested deeper than 512'],
     ['an endless toJSON', { a: { toJSON: endless } }, 'it is nested deeper than 512'],
     [
+      'a getter in a list that throws',
+      Object.defineProperty([1, 2], 1, {
+        get() {
+          throw new Error('no')
+        },
+      }),
+      '$[1] cannot be encoded: reading it threw: no',
+    ],
+    [
       'a getter that throws',
       {
         a: {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import amqp from 'amqplib'
 import { findCommand, findRabbitmq } from '../../scripts/services.mjs'
@@ -16,6 +16,8 @@ export interface RabbitmqOptions {
   advanced?: string
   /** E.g. `['rabbitmq_management']`. */
   plugins?: readonly string[]
+  /** A node that it makes a cluster with; what it had itself is forgotten then. That one is to be removed last. */
+  joins?: RabbitmqNode
 }
 
 /** Longest wait for a node to take connections. On an idle machine it is up after 6 s. */
@@ -27,15 +29,18 @@ export class RabbitmqNode {
   readonly folder: string
   #bin: string
   #env: Record<string, string>
-  #epmd: Child
+  /** Its own; one that joins another is known to that one's. */
+  #epmd: Child | undefined
+  #epmdPort: number
   #server: Child | undefined
 
-  private constructor(bin: string, folder: string, ports: readonly number[], epmd: Child, options: RabbitmqOptions) {
-    const [port, distPort, epmdPort] = ports as [number, number, number]
+  private constructor(bin: string, folder: string, ports: readonly number[], options: RabbitmqOptions) {
+    const [port, distPort, ownEpmdPort] = ports as [number, number, number]
+    const epmdPort = options.joins ? options.joins.#epmdPort : ownEpmdPort
     this.port = port
     this.folder = folder
     this.#bin = bin
-    this.#epmd = epmd
+    this.#epmdPort = epmdPort
     this.#env = {
       HOME: folder,
       RABBITMQ_NODENAME: `lovage${port}@localhost`,
@@ -76,14 +81,19 @@ export class RabbitmqNode {
     if (!bin || !epmdPath) throw new Error('There is no RabbitMQ on this machine; ask available("rabbitmq") first')
     const folder = temporaryFolder('rabbitmq')
     const ports = await freePorts(3)
-    // Started here, not by Erlang, which would leave it behind as a daemon.
-    const epmd = startChild(epmdPath, ['-port', String(ports[2]), '-address', '127.0.0.1'], {
-      name: 'epmd',
-      cwd: folder,
-    })
-    const node = new RabbitmqNode(bin, folder, ports, epmd, options)
+    const node = new RabbitmqNode(bin, folder, ports, options)
+    const { joins } = options
+    if (joins) {
+      // Nodes know each other by it.
+      copyFileSync(join(joins.folder, '.erlang.cookie'), join(folder, '.erlang.cookie'))
+    } else {
+      // Started here, not by Erlang, which would leave it behind as a daemon.
+      const args = ['-port', String(node.#epmdPort), '-address', '127.0.0.1']
+      node.#epmd = startChild(epmdPath, args, { name: 'epmd', cwd: folder })
+    }
     try {
       await node.start()
+      if (joins) await node.#join(joins)
     } catch (error) {
       await node.remove()
       throw error
@@ -154,8 +164,14 @@ export class RabbitmqNode {
   /** Ends it at once and removes all that it left. */
   async remove(): Promise<void> {
     await this.#server?.kill()
-    await this.#epmd.kill()
+    await this.#epmd?.kill()
     removeFolder(this.folder)
+  }
+
+  async #join(other: RabbitmqNode): Promise<void> {
+    await this.ctl('stop_app')
+    await this.ctl('join_cluster', other.#env['RABBITMQ_NODENAME'] as string)
+    await this.ctl('start_app')
   }
 
   async #ready(server: Child): Promise<void> {

@@ -45,6 +45,25 @@ describe('a task for much later', () => {
     expect(made.stats()).toMatchObject({ received: 2, started: 1, adopted: 0, lost: 0 })
   })
 
+  test('is told as scheduled, and not as reserved, while it is on its way to the broker', async () => {
+    const clock = new VirtualClock()
+    await using bench = new Bench({ clock, hasDelays: true })
+    bench.app.task('later', () => {})
+    const made = await bench.worker()
+    const { broker } = await bench.app.client()
+    const delays = broker.delays as NonNullable<typeof broker.delays>
+    const keep = delays.keep.bind(delays)
+    const seen: unknown[] = []
+    delays.keep = async (delivery, atMs) => {
+      seen.push([made.reserved(), made.scheduled().map(({ id }) => id)])
+      return keep(delivery, atMs)
+    }
+    await bench.publish({ task: 'later', id: 'later', eta: new Date(clock.now() + HOUR_MS).toISOString() })
+    await clock.play(1000)
+    expect(seen).toEqual([[[], ['later']]])
+    expect(made.stats()).toMatchObject({ kept: 1 })
+  })
+
   test('is held by the worker when it is due soon', async () => {
     const clock = new VirtualClock()
     await using bench = new Bench({ clock, hasDelays: true })

@@ -6,6 +6,7 @@ import type { Message } from '../../protocol/message.ts'
 import type { Destination } from '../broker.ts'
 import { unroutable } from '../publish-errors.ts'
 import { type Link, type LinkChannel, LinkError } from './link.ts'
+import { refusal } from './refusal.ts'
 
 /** More wait here unsent, so that what must be sent again after a loss stays bounded. */
 const MOST_UNCONFIRMED = 5000
@@ -61,8 +62,18 @@ export class Publisher {
   publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const dueMs = this.#clock.monotonic() + timeoutMs
-      const flags = { isSettled: false, isReturned: false, isSuspect: false }
-      const pending = { message, to, mandatory, timeoutMs, dueMs, resolve, reject, ...flags }
+      const pending: Pending = {
+        message,
+        to,
+        mandatory,
+        timeoutMs,
+        dueMs,
+        resolve,
+        reject,
+        isSettled: false,
+        isReturned: false,
+        isSuspect: false,
+      }
       this.#watch(dueMs)
       this.#waiting.push(pending)
       this.#flush()
@@ -208,7 +219,7 @@ export class Publisher {
     this.#unconfirmed.clear()
     const [culprit] = lost
     if (isOurFault && lost.length === 1 && culprit) {
-      this.#settle(culprit, refusal(problem, culprit))
+      this.#settle(culprit, refusal(problem, culprit.to))
       lost.shift()
     }
     if (lost.length === 0) return
@@ -286,11 +297,4 @@ function isSame({ message: sent, to: sentTo }: Pending, message: Message, to: De
     sent.body.byteLength === message.body.byteLength &&
     Buffer.compare(sent.body, message.body) === 0
   )
-}
-
-function refusal({ code, message }: LinkError, { to }: Pending): LovageError {
-  if (code === 404) return unroutable(to)
-  const size = /message size (\d+) is larger than configured max size (\d+)/.exec(message)
-  if (size) return new LovageError('MESSAGE_TOO_LARGE', { size: size[1], limit: size[2] })
-  return new LovageError('PUBLISH_REFUSED', { problem: message })
 }

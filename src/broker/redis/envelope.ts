@@ -3,8 +3,9 @@ import { decodeRawJson, encodeJson } from '../../protocol/json.ts'
 import { quoteJson } from '../../protocol/json-write.ts'
 import type { Message } from '../../protocol/message.ts'
 import type { Destination } from '../broker.ts'
-import { readHeaders, writeHeaders } from './header-forms.ts'
+import { readHeaders } from './header-forms.ts'
 import { endOfValue, memberOf, withMember } from './json-text.ts'
+import { type KnownHeaders, writeFully } from './known-headers.ts'
 
 /** What our property of an envelope is called, and which version of it this is. */
 const OURS = 'x-lovage'
@@ -32,11 +33,12 @@ export interface Envelope {
 /**
  * A message as kombu writes it, until the priority, and from behind the delivery tag. Our own property is there only where
  * kombu's form cannot tell what the message was.
+ * @param known of the messages before it that went the same way
  * @throws LovageError `ENCODE_FAILED`
  */
-export function writeEnvelope(message: Message, to: Destination): EnvelopeParts {
+export function writeEnvelope(message: Message, to: Destination, known?: KnownHeaders): EnvelopeParts {
   const { body, headers, contentType, contentEncoding, deliveryMode, priority, expirationMs } = message
-  const { plain, exact } = writeHeaders(headers)
+  const { text: headersText, exact } = known ? known.write(headers) : writeFully(headers)
   const { correlationId, replyTo, messageId, appId, type, timestamp, userId } = message
   const expiration = expirationMs === undefined ? undefined : String(Math.ceil(expirationMs))
   // Member by member: each message passes here, and as an object it would cost twice as much.
@@ -53,14 +55,13 @@ export function writeEnvelope(message: Message, to: Destination): EnvelopeParts 
     `"delivery_info": {"exchange": ${quoteJson(to.exchange)}, "routing_key": ${quoteJson(to.routingKey)}}`
   const base64 = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64')
   const content = `"content-encoding": ${textOrNull(contentEncoding)}, "content-type": ${textOrNull(contentType)}`
-  const headersText = encodeJson(plain, { path: '$.headers' })
   const head = `${KOMBU_BEGINS}${base64}", ${content}, "headers": ${headersText}, "properties": {${properties}, "priority": `
+  if (priority === 0 && !exact) return { head, tail: '}}' }
   const ours = {
     ...(priority !== 0 && { priority: priority ?? null }),
     ...(exact && { headers: exact }),
   }
-  const isPlain = priority === 0 && !exact
-  return { head, tail: isPlain ? '}}' : `, "${OURS}": ${encodeJson({ version: VERSION, ...ours })}}}` }
+  return { head, tail: `, "${OURS}": ${encodeJson({ version: VERSION, ...ours })}}}` }
 }
 
 function member(name: string, text: string | undefined): string {

@@ -36,7 +36,7 @@ export function readHeaders(plain: Readonly<Record<string, unknown>>, exact: unk
 }
 
 /** Whether the value comes back from JSON as it went in. */
-function isExact(value: HeaderValue): boolean {
+export function isExact(value: HeaderValue): boolean {
   switch (typeof value) {
     case 'number':
       return Number.isSafeInteger(value) || !Number.isInteger(value)

@@ -1,5 +1,4 @@
-import type { Clock } from '../../base/clock.ts'
-import { type Due, DueHeap } from '../../base/due-heap.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
 import { Ring } from '../../base/ring.ts'
@@ -7,6 +6,7 @@ import type { Message } from '../../protocol/message.ts'
 import type { DelayedTo, Destination } from '../broker.ts'
 import { unroutable } from '../publish-errors.ts'
 import { writeEnvelope } from './envelope.ts'
+import { KnownHeaders } from './known-headers.ts'
 import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
 import type { RedisLink } from './redis-link.ts'
 import { MOVES } from './scripts.ts'
@@ -18,6 +18,9 @@ const MOST_UNANSWERED = 5000
 const BATCH = 100
 const BATCH_SIZE = 256 * 1024
 
+/** Deadlines are looked at no more often than this: one walk over all, not an entry in a heap for each. */
+const SWEEP_MS = 20
+
 interface Pending {
   readonly to: Destination
   readonly mandatory: boolean
@@ -28,7 +31,9 @@ interface Pending {
   readonly parts: readonly [string, string, string]
   readonly resolve: (to: DelayedTo) => void
   readonly reject: (error: Error) => void
-  due: Due | undefined
+  readonly timeoutMs: number
+  /** On the clock's monotonic time. */
+  readonly dueMs: number
   isSettled: boolean
 }
 
@@ -49,7 +54,8 @@ export class RedisPublisher {
   #waiting = new Ring<Pending>()
   /** On their way, in order. */
   #sent = new Set<Pending>()
-  #dues: DueHeap
+  #headers = new KnownHeaders()
+  #sweep: { timer: Timer; atMs: number } | undefined
   #tagBase: string
   #tagged = 0
   #isScheduled = false
@@ -57,15 +63,15 @@ export class RedisPublisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options
-    this.#dues = new DueHeap(options.clock)
     this.#tagBase = options.clock.uuid().slice(0, 24)
   }
 
   /** @throws LovageError as `Broker.publish` does */
   publish(message: Message, to: Destination, mandatory: boolean, timeoutMs: number, atMs?: number): Promise<DelayedTo> {
-    const { head, tail } = writeEnvelope(message, to)
+    const { head, tail } = writeEnvelope(message, to, this.#headers)
     const parts = [head, this.#nextTag(), tail] as const
     const priority = message.priority ?? 0
+    const dueMs = this.#options.clock.monotonic() + timeoutMs
     return new Promise((resolve, reject) => {
       const pending: Pending = {
         to,
@@ -75,10 +81,11 @@ export class RedisPublisher {
         parts,
         resolve,
         reject,
-        due: undefined,
+        timeoutMs,
+        dueMs,
         isSettled: false,
       }
-      pending.due = this.#dues.add(timeoutMs, () => this.#settle(pending, this.#late(timeoutMs)))
+      this.#watch(dueMs)
       this.#waiting.push(pending)
       this.#schedule()
     })
@@ -111,7 +118,8 @@ export class RedisPublisher {
     for (const pending of [...this.#sent, ...this.#waiting]) this.#settle(pending, error)
     this.#sent.clear()
     this.#waiting = new Ring()
-    this.#dues.clear()
+    this.#sweep?.timer.cancel()
+    this.#sweep = undefined
   }
 
   /** Looks like kombu's, which is a UUID, and is made for a tenth of the price of one. */
@@ -206,6 +214,26 @@ export class RedisPublisher {
     this.#sent.delete(pending)
   }
 
+  #watch(dueMs: number): void {
+    if (this.#sweep && this.#sweep.atMs <= dueMs) return
+    this.#sweep?.timer.cancel()
+    const { clock } = this.#options
+    const waitMs = Math.max(SWEEP_MS, dueMs - clock.monotonic())
+    this.#sweep = { atMs: dueMs, timer: clock.after(waitMs, () => this.#sweepNow(), { unref: true }) }
+  }
+
+  #sweepNow(): void {
+    this.#sweep = undefined
+    const nowMs = this.#options.clock.monotonic()
+    let nextMs = Infinity
+    for (const pending of [...this.#sent, ...this.#waiting]) {
+      if (pending.isSettled) continue
+      if (pending.dueMs <= nowMs) this.#settle(pending, this.#late(pending.timeoutMs))
+      else nextMs = Math.min(nextMs, pending.dueMs)
+    }
+    if (nextMs !== Infinity) this.#watch(nextMs)
+  }
+
   #late(timeoutMs: number): Error {
     return this.#link ? new LovageError('PUBLISH_TIMEOUT', { timeoutMs }) : this.#options.unreachable()
   }
@@ -213,7 +241,6 @@ export class RedisPublisher {
   #settle(pending: Pending, error: Error | undefined, to: DelayedTo = 'queued'): void {
     if (pending.isSettled) return
     pending.isSettled = true
-    pending.due?.cancel()
     if (error) pending.reject(error)
     else pending.resolve(to)
     this.#tellIdle()

@@ -62,6 +62,7 @@ export class AsyncPool implements Pool {
     if (this.#endContainment) return
     this.#endContainment = containRejections()
     this.#watch?.start()
+    if (this.#app.resources.opensAtOnce) this.#watch?.follow()
     await this.#app.resources.enter()
   }
 
@@ -82,6 +83,7 @@ export class AsyncPool implements Pool {
     const control = new JobControl(job, this.#watcher)
     this.#running.set(job, control)
     if (!this.#watch) return perform(this.#registry, job, report, this.#options, control)
+    this.#watch.follow()
     const { marks } = this.#watch
     control.mark = marks.enter(job.request.task, job.request.id)
     const outcome = perform(this.#registry, job, report, this.#options, control)

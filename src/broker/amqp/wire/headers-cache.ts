@@ -1,3 +1,4 @@
+import { isComparableHeader, isSameHeader } from '../../same-header.ts'
 import type { HeaderValue, Headers } from '../../../protocol/headers.ts'
 import { writeEntry, writeTable } from './table-writer.ts'
 import { ByteWriter } from './writer.ts'
@@ -17,6 +18,8 @@ interface Shape {
   /** One more than keys. */
   readonly starts: readonly number[]
   readonly bytes: Buffer
+  /** Views of the bytes, by where they begin, as they were copied last: nearly always the same ones. */
+  readonly runs: (Buffer | undefined)[]
   misses: number
 }
 
@@ -62,26 +65,21 @@ export class HeadersCache {
     }
     if (this.#shapes.size >= MOST_SHAPES) this.#shapes.clear()
     const bytes = Buffer.concat(writer.take())
-    this.#shapes.set(task, { keys, values, constant: values.map(comparable), starts, bytes, misses: 0 })
+    this.#shapes.set(task, {
+      keys,
+      values,
+      constant: values.map(isComparableHeader),
+      starts,
+      bytes,
+      runs: [],
+      misses: 0,
+    })
   }
-}
-
-/** Whether equality can be seen at a glance. A table, or a list of lists, may have changed inside. */
-function comparable(value: HeaderValue): boolean {
-  if (typeof value !== 'object' || value === null) return true
-  return Array.isArray(value) && value.length <= 4 && value.every((item) => typeof item !== 'object' || item === null)
-}
-
-function same(known: HeaderValue | undefined, value: HeaderValue): boolean {
-  if (known === value) return true
-  if (!Array.isArray(known) || !Array.isArray(value) || known.length !== value.length) return false
-  for (let i = 0; i < known.length; i++) if (known[i] !== value[i]) return false
-  return true
 }
 
 /** Returns whether the keys were not those of the shape. */
 function writeByShape(writer: ByteWriter, headers: Headers, shape: Shape): boolean {
-  const { keys, values, constant, starts, bytes } = shape
+  const { keys, values, constant, bytes } = shape
   writer.room(4 + bytes.length)
   writer.u32(0)
   const start = writer.at - writer.mark
@@ -94,30 +92,35 @@ function writeByShape(writer: ByteWriter, headers: Headers, shape: Shape): boole
     if (value === undefined) continue
     if (next < keys.length && keys[next] === key) {
       if (constant[next] === true) {
-        if (same(values[next], value)) {
+        if (isSameHeader(values[next], value)) {
           next++
           continue
         }
         constant[next] = false
         values[next] = undefined
       }
-      copy(writer, bytes, starts[run] as number, starts[next] as number)
+      copy(writer, shape, run, next)
       run = ++next
     } else {
-      copy(writer, bytes, starts[run] as number, starts[next] as number)
+      copy(writer, shape, run, next)
       run = next
       missed = true
     }
     writeEntry(writer, key, value, '$.headers', 0)
   }
-  copy(writer, bytes, starts[run] as number, starts[next] as number)
+  copy(writer, shape, run, next)
   const at = writer.mark + start
   writer.putU32(writer.at - at, at - 4)
   return missed || next < keys.length
 }
 
-function copy(writer: ByteWriter, bytes: Buffer, from: number, to: number): void {
-  if (to <= from) return
-  writer.room(to - from)
-  writer.raw(bytes, from, to)
+/** The members from `run` on, up to `next`. */
+function copy(writer: ByteWriter, { starts, bytes, runs }: Shape, run: number, next: number): void {
+  if (next <= run) return
+  const from = starts[run] as number
+  const length = (starts[next] as number) - from
+  let view = runs[run]
+  if (view?.length !== length) runs[run] = view = bytes.subarray(from, from + length)
+  writer.room(length)
+  writer.raw(view)
 }

@@ -119,8 +119,12 @@ export class DurableBroker implements Broker {
     this.#declared.add(topology)
   }
 
-  async publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
-    return this.#send(message, to, options)
+  publish(message: Message, to: Destination, options?: PublishOptions): Promise<void> {
+    try {
+      return this.#send(message, to, options)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   async consume(options: ConsumeOptions): Promise<Consumer> {

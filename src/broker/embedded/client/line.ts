@@ -11,6 +11,12 @@ import { readTable, readValue } from '../wire/value-codec.ts'
 /** Bytes on their way above which no more messages are sent until they have gone. */
 const MOST_UNSENT_BYTES = 4 * 2 ** 20
 
+/**
+ * What gathers in a turn goes out in parts of this size: the owner writes down the first while the next are made. Less
+ * than a chunk of the writer by more than most messages, so that it seldom grows.
+ */
+const EAGER_BYTES = 48 * 1024
+
 /** Longest wait for the owner to have read what was said before the end. */
 const CLOSE_MS = 2000
 
@@ -56,7 +62,7 @@ export async function openLine(options: LineOptions): Promise<Line> {
   return line
 }
 
-/** One connection to the owner of an embedded broker. All that is said in one turn of the event loop goes out as one. */
+/** One connection to the owner of an embedded broker. What is said in one turn of the event loop goes out as one, but for what is much. */
 export class Line {
   /** Resolves when the owner has said who it is. */
   readonly greeted: Promise<void>
@@ -130,6 +136,7 @@ export class Line {
       this.#writer.cut(before)
       throw error
     }
+    if (this.#writer.length >= EAGER_BYTES && this.#socket.writableLength === 0) this.#send()
     if (this.#isFlushing) return
     this.#isFlushing = true
     this.#clock.turn(() => this.#flush())
@@ -151,6 +158,10 @@ export class Line {
 
   #flush(): void {
     this.#isFlushing = false
+    this.#send()
+  }
+
+  #send(): void {
     if (this.#isOpen && this.#writer.length > 0) this.#socket.write(this.#writer.take())
   }
 

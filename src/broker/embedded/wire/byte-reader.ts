@@ -21,15 +21,20 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#bytes.readUInt16LE(this.#step(2))
+    const at = this.#step(2)
+    const bytes = this.#bytes
+    return (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
   }
 
   u32(): number {
-    return this.#bytes.readUInt32LE(this.#step(4))
+    return this.i32() >>> 0
   }
 
   i32(): number {
-    return this.#bytes.readInt32LE(this.#step(4))
+    const at = this.#step(4)
+    const bytes = this.#bytes
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+    return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)
   }
 
   f64(): number {
@@ -51,6 +56,16 @@ export class ByteReader {
 
   bytes(): Buffer {
     return this.raw(this.u32())
+  }
+
+  /** Passes over what {@link bytes} would give: no view is made, of which a message has forty. */
+  skipBytes(): void {
+    this.#step(this.u32())
+  }
+
+  /** Passes over so many bytes. */
+  skip(length: number): void {
+    this.#step(length)
   }
 
   text(known?: KnownTexts): string {

@@ -1,6 +1,9 @@
 /** Room made at a time; what is larger gets a chunk of its own. */
 const CHUNK_BYTES = 64 * 1024
 
+/** The longest text that is written byte by byte: the call into the system's encoder costs more than so many. */
+const SHORT_TEXT = 40
+
 /** A larger chunk is not kept for what comes next: after one huge message its memory would be held for good. */
 const MOST_KEPT_BYTES = 2 ** 20
 
@@ -38,17 +41,15 @@ export class ByteWriter {
 
   u16(value: number): void {
     this.#room(2)
-    this.#end = this.#chunk.writeUInt16LE(value, this.#end)
+    this.#chunk[this.#end++] = value
+    this.#chunk[this.#end++] = value >>> 8
   }
 
+  /** Also a signed one of 32 bits. */
   u32(value: number): void {
     this.#room(4)
-    this.#end = this.#chunk.writeUInt32LE(value, this.#end)
-  }
-
-  i32(value: number): void {
-    this.#room(4)
-    this.#end = this.#chunk.writeInt32LE(value, this.#end)
+    this.#put32(value, this.#end)
+    this.#end += 4
   }
 
   f64(value: number): void {
@@ -71,9 +72,10 @@ export class ByteWriter {
   text(text: string): void {
     // Three bytes are the most that a UTF-16 unit takes.
     this.#room(4 + text.length * 3)
-    const length = this.#chunk.write(text, this.#end + 4, 'utf8')
-    this.#chunk.writeUInt32LE(length, this.#end)
-    this.#end += 4 + length
+    const from = this.#end + 4
+    const length = this.#writeAscii(text, from) ? text.length : this.#chunk.write(text, from, 'utf8')
+    this.#put32(length, this.#end)
+    this.#end = from + length
   }
 
   /** Leaves room for a u32 and tells where, for `patch`. */
@@ -85,12 +87,33 @@ export class ByteWriter {
 
   /** Fills a gap that was left. */
   patch(at: number, value: number): void {
-    this.#chunk.writeUInt32LE(value, this.#start + at)
+    this.#put32(value, this.#start + at)
   }
 
   /** What was written from `at` on; valid until the next write. */
   since(at: number): Buffer {
     return this.#chunk.subarray(this.#start + at, this.#end)
+  }
+
+  /** False, and to be written in another way: it is long, or has more than ASCII. */
+  #writeAscii(text: string, from: number): boolean {
+    const { length } = text
+    if (length > SHORT_TEXT) return false
+    const chunk = this.#chunk
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit > 0x7f) return false
+      chunk[from + i] = unit
+    }
+    return true
+  }
+
+  #put32(value: number, at: number): void {
+    const chunk = this.#chunk
+    chunk[at] = value
+    chunk[at + 1] = value >>> 8
+    chunk[at + 2] = value >>> 16
+    chunk[at + 3] = value >>> 24
   }
 
   #letGo(): void {

@@ -7,6 +7,8 @@ import { type KnownTables, readTable, skipTable, writeTable } from './value-code
 /** Properties that are texts, in the order of their bits. They are in journals: the order never changes. */
 const TEXTS = ['correlationId', 'replyTo', 'messageId', 'type', 'appId', 'userId'] as const
 
+type TextName = (typeof TEXTS)[number]
+
 const HAS_PRIORITY = 1 << 6
 const HAS_EXPIRATION = 1 << 7
 const HAS_TIMESTAMP = 1 << 8
@@ -75,9 +77,7 @@ export function packedMessage(message: Message): PackedMessage {
 export function packMessage(writer: ByteWriter, message: Message): void {
   if (message instanceof PackedMessage) return writer.raw(message.bytes)
   let flags = message.deliveryMode === 2 ? IS_PERSISTENT : 0
-  TEXTS.forEach((name, bit) => {
-    if (message[name] !== undefined) flags |= 1 << bit
-  })
+  for (let bit = 0; bit < TEXTS.length; bit++) if (message[TEXTS[bit] as TextName] !== undefined) flags |= 1 << bit
   if (message.priority !== undefined) flags |= HAS_PRIORITY
   if (message.expirationMs !== undefined) flags |= HAS_EXPIRATION
   if (message.timestamp !== undefined) flags |= HAS_TIMESTAMP
@@ -87,8 +87,8 @@ export function packMessage(writer: ByteWriter, message: Message): void {
   if (message.timestamp !== undefined) writer.f64(message.timestamp)
   writer.text(message.contentType)
   writer.text(message.contentEncoding)
-  for (const name of TEXTS) {
-    const text = message[name]
+  for (let bit = 0; bit < TEXTS.length; bit++) {
+    const text = message[TEXTS[bit] as TextName]
     if (text !== undefined) writer.text(text)
   }
   writeTable(writer, message.headers)
@@ -104,9 +104,9 @@ export function checkPacked({ bytes, expirationMs }: PackedMessage): void {
   const reader = new ByteReader(bytes, FIXED_BYTES)
   if (expirationMs !== undefined && !(expirationMs >= 0)) throw new RangeError(`its expiration is ${expirationMs}`)
   if (flags & HAS_TIMESTAMP) reader.f64()
-  reader.bytes()
-  reader.bytes()
-  for (let bit = 0; bit < TEXTS.length; bit++) if (flags & (1 << bit)) reader.bytes()
+  reader.skipBytes()
+  reader.skipBytes()
+  for (let bit = 0; bit < TEXTS.length; bit++) if (flags & (1 << bit)) reader.skipBytes()
   skipTable(reader)
 }
 

@@ -49,7 +49,7 @@ export function writeValue(writer: ByteWriter, value: HeaderValue): void {
 function writeNumber(writer: ByteWriter, value: number): void {
   const isInt32 = (value | 0) === value && !Object.is(value, -0)
   writer.u8(isInt32 ? KIND.int32 : KIND.double)
-  if (isInt32) writer.i32(value)
+  if (isInt32) writer.u32(value)
   else writer.f64(value)
 }
 
@@ -179,16 +179,16 @@ function readWireValue(reader: ByteReader, kind: number): WireValue {
  */
 export function skipTable(reader: ByteReader): void {
   for (let left = reader.u32(); left > 0; left--) {
-    reader.bytes()
+    reader.skipBytes()
     skipValue(reader)
   }
 }
 
 function skipValue(reader: ByteReader): void {
   const kind = reader.u8()
-  if (kind === KIND.text || kind === KIND.bytes) reader.bytes()
-  else if (kind === KIND.int32) reader.i32()
-  else if (kind === KIND.double) reader.f64()
+  if (kind === KIND.text || kind === KIND.bytes) reader.skipBytes()
+  else if (kind === KIND.int32) reader.skip(4)
+  else if (kind === KIND.double) reader.skip(8)
   else if (kind === KIND.table) skipTable(reader)
   else if (kind === KIND.list) for (let left = reader.u32(); left > 0; left--) skipValue(reader)
   else if (kind === KIND.bigint) checkBigint(reader)
@@ -197,10 +197,10 @@ function skipValue(reader: ByteReader): void {
 
 function skipWireValue(reader: ByteReader, kind: number): void {
   reader.u8()
-  if (kind === KIND.wireNumber) reader.f64()
+  if (kind === KIND.wireNumber) reader.skip(8)
   else if (kind === KIND.wireBigint) checkBigint(reader)
-  else if (kind === KIND.wireBytes) reader.bytes()
-  else if (kind === KIND.wireDecimal) reader.raw(16)
+  else if (kind === KIND.wireBytes) reader.skipBytes()
+  else if (kind === KIND.wireDecimal) reader.skip(16)
   else throw new RangeError(`there is no kind of value ${kind}`)
 }
 
