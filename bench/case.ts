@@ -6,6 +6,11 @@ export interface BenchOptions {
   amqpUrl: string | undefined
   /** Whether rows whose names begin so are asked for (`--only`). Cases that take long ask before they measure. */
   isWanted: (what: string) => boolean
+  /**
+   * Measures one part of a case, where rows of that name are asked for. What it gives is kept whatever becomes of the parts
+   * after it; when it fails, a row says so and the case goes on.
+   */
+  part: (what: string, measure: () => Promise<readonly Row[]> | readonly Row[]) => Promise<readonly Row[]>
   /** All that a case can do (`--long`), for which a whole run has no time. Cases that have more to do ask. */
   long: boolean
 }
@@ -43,6 +48,8 @@ export interface Figure {
   memoryMiB?: number
   /** The point of a curve that this is: `{ curve: 'drain by payload', x: 100, axis: 'bytes' }`; the contender is the line. */
   at?: { curve: string; x: number; axis: string }
+  /** Where it is one piece of many that make a bar: the bar, the group that it stands in, its tone, and what it is. */
+  stack?: { group: string; bar: string; part: string; detail: string }
 }
 
 export interface Percentiles {
@@ -56,6 +63,8 @@ export interface LeftOut {
   what: string
   /** E.g. `'no RabbitMQ on this machine'`. */
   leftOut: string
+  /** It is left out because it went wrong. */
+  failed?: true
 }
 
 /** A row of what a case measured. */

@@ -5,22 +5,50 @@ const TICK_US = 10_000
 
 /** CPU time of processes so far, in microseconds; NaN on machines without /proc. Those that are gone count as nothing. */
 export function cpuOf(pids: readonly number[]): number {
-  let ticks = 0
+  let micros = 0
   for (const pid of pids) {
+    if (pid === process.pid) {
+      const { user, system } = process.cpuUsage()
+      micros += user + system
+      continue
+    }
     const fields = statOf(pid)
-    if (fields) ticks += Number(fields[11]) + Number(fields[12])
+    // Neither says too much: the ticks are rounded down, and the threads are those that have not ended.
+    if (fields) micros += Math.max((Number(fields[11]) + Number(fields[12])) * TICK_US, cpuOfThreads(pid))
   }
-  return statOf(process.pid) ? ticks * TICK_US : NaN
+  return statOf(process.pid) ? micros : NaN
+}
+
+/** Of the threads that a process has now, to the nanosecond; 0 where the kernel does not tell. */
+function cpuOfThreads(pid: number): number {
+  let nanos = 0
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      nanos += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
+    }
+  } catch {
+    // One has ended meanwhile, or there is no such file.
+    return 0
+  }
+  return nanos / 1_000
 }
 
 /** The same of a process, its children, and those of its children that have ended and that it has waited for. */
 export function cpuOfFamily(parent: number): number {
   const fields = statOf(parent)
   if (!fields) return NaN
-  const children = readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => pid > 0 && Number(statOf(pid)?.[1]) === parent)
-  return cpuOf([parent, ...children]) + (Number(fields[13]) + Number(fields[14])) * TICK_US
+  return cpuOf(familyOf(parent)) + (Number(fields[13]) + Number(fields[14])) * TICK_US
+}
+
+/** A process and its children. */
+export function familyOf(parent: number): number[] {
+  let names: string[]
+  try {
+    names = readdirSync('/proc')
+  } catch {
+    return [parent]
+  }
+  return [parent, ...names.map(Number).filter((pid) => pid > 0 && Number(statOf(pid)?.[1]) === parent)]
 }
 
 /** What processes hold of the machine's memory (RSS), in MiB; NaN where that cannot be seen. */

@@ -25,6 +25,12 @@ export function peerVersion(name: string): string | undefined {
   return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
+/** Which version of a package the project itself has. */
+export function ownVersion(name: string): string | undefined {
+  const file = join(ROOT, 'node_modules', name, 'package.json')
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : undefined
+}
+
 /** Such a package, loaded. */
 export async function optionalPeer(name: string): Promise<any> {
   const path = peerPath(name)

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadTypeScript } from '../scripts/load-ts.mjs'
-import { hasService } from '../scripts/services.mjs'
 import { ROOT, run, Steps } from '../scripts/steps.mjs'
+import { BenchRabbitmq } from './run-rabbitmq.mjs'
+import { expectedSeconds, minutesText, runGroup, toldAims } from './run-told.mjs'
 
 /** What no case takes. One that does hangs, and must not keep the others from being measured. */
-const CASE_SECONDS = 15 * 60
+const CASE_SECONDS = { tiny: 120, whole: 600, long: 2 * 3_600 }
 
 const { values, positionals } = parseArgs({
   options: { tiny: { type: 'boolean' }, long: { type: 'boolean' }, only: { type: 'string' } },
@@ -25,8 +26,9 @@ if (unknown.length > 0) {
   console.error(`There is no case ${unknown.join(', ')}. There are: ${cases.join(', ')}`)
   process.exit(1)
 }
-const chosen = positionals.length > 0 ? positionals : cases
-const whole = chosen.filter((name) => !sourceOf(name).includes('isWanted'))
+// The model is fed with what the others measure.
+const chosen = positionals.length > 0 ? positionals : [...cases.filter((name) => name !== 'model'), 'model']
+const whole = chosen.filter((name) => !/\b(isWanted|part)\b/.test(sourceOf(name)))
 if (values.only !== undefined && whole.length > 0) {
   console.error(`Of ${whole.join(', ')} no part can be measured alone: leave --only out`)
   process.exit(1)
@@ -35,47 +37,54 @@ if (values.only !== undefined && whole.length > 0) {
 if ((await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])) !== 0) process.exit(1)
 
 /** @type {typeof import('./rendering/results.ts')} */
-const { conditionsNow, gather } = await loadTypeScript(join(ROOT, 'bench', 'rendering', 'results.ts'))
+const { conditionsNow, gather, readResults } = await loadTypeScript(join(ROOT, 'bench', 'rendering', 'results.ts'))
 /** @type {typeof import('./rendering/report.ts')} */
 const { writeReport } = await loadTypeScript(join(ROOT, 'bench', 'rendering', 'report.ts'))
+/** @type {typeof import('./rendering/judged.ts')} */
+const judging = await loadTypeScript(join(ROOT, 'bench', 'rendering', 'judged.ts'))
 
 const steps = new Steps('bench')
 const measured = mkdtempSync(join(tmpdir(), 'lovage-bench-'))
 const report = values.tiny ? join(measured, 'report') : join(ROOT, 'bench', 'report')
-const node = await startRabbitmq(chosen)
+const limit = values.tiny ? CASE_SECONDS.tiny : values.long ? CASE_SECONDS.long : CASE_SECONDS.whole
+const expected = expectedSeconds(readResults(join(ROOT, 'bench', 'report')), values.tiny === true)
+const rabbitmq = new BenchRabbitmq(chosen.filter((name) => sourceOf(name).includes('amqpUrl')))
+const began = performance.now()
 try {
-  for (const name of chosen) {
+  for (const [i, name] of chosen.entries()) {
+    if (!values.only && !values.long) {
+      const left = chosen.slice(i).reduce((sum, each) => sum + expected(each), 0)
+      const spent = minutesText((performance.now() - began) / 1_000)
+      console.log(`\nCase ${i + 1} of ${chosen.length}, after ${spent}; about ${minutesText(left)} to go`)
+    }
     const args = [join(ROOT, 'bench', 'run-case.mjs'), name, `--results=${measured}`]
     if (values.tiny) args.push('--tiny')
     if (values.long) args.push('--long')
     if (values.only !== undefined) args.push(`--only=${values.only}`)
-    if (node) args.push(`--amqp=${node.url(name)}`)
     const before = conditionsNow()
-    await steps.step(name, () => run(process.execPath, args, { timeoutMs: CASE_SECONDS * 1_000 }))
+    const passed = await steps.step(name, async () => {
+      const amqp = await rabbitmq.urlFor(name)
+      if (amqp !== undefined) args.push(`--amqp=${amqp}`)
+      return runGroup(process.execPath, args, { timeoutMs: limit * 1_000 })
+    })
     const { seconds } = steps.done.at(-1) ?? { seconds: 0 }
     gather(report, measured, name, { before, seconds, isPart: values.only !== undefined })
+    // What it left may be in the way of the others.
+    if (!passed) await rabbitmq.clean(name)
   }
   await steps.step('report', async () => {
     writeReport(report)
     return 0
   })
+  // Those of a trial mean nothing.
+  if (!values.tiny) for (const line of toldAims(readResults(report), chosen, judging)) console.log(line)
 } finally {
-  await node?.remove()
+  await rabbitmq.remove()
   rmSync(measured, { recursive: true, force: true })
 }
+for (const { name, seconds } of steps.done) console.log(`${seconds.toFixed(1).padStart(8)} s  ${name}`)
+console.log(`${minutesText((performance.now() - began) / 1_000)} in all`)
 steps.finish()
-
-/**
- * @param {readonly string[]} names
- * @returns {Promise<import('../test/services/rabbitmq-node.ts').RabbitmqNode | undefined>}
- */
-async function startRabbitmq(names) {
-  const asks = names.filter((name) => sourceOf(name).includes('amqpUrl'))
-  if (asks.length === 0 || !hasService('rabbitmq')) return undefined
-  /** @type {typeof import('../test/services/rabbitmq-node.ts')} */
-  const { RabbitmqNode } = await loadTypeScript(join(ROOT, 'test', 'services', 'rabbitmq-node.ts'))
-  return RabbitmqNode.start({ vhosts: asks })
-}
 
 /** @param {string} name */
 function sourceOf(name) {

@@ -31,7 +31,7 @@ export function percentilesOf(values: readonly number[]): Percentiles {
 
 /** What is measured beside the rates, and what is meant to be reached. */
 export interface Beside {
-  /** What our share of a contender is to reach, by its name. */
+  /** What our share of a contender is to reach, by its name; what our own rate is to reach, by ours. */
   readonly aims?: Readonly<Record<string, Aim>>
   /** Where contenders put the milliseconds of each call, by their names; emptied when the first round has warmed all up. */
   readonly times?: Readonly<Record<string, number[]>>
@@ -98,6 +98,7 @@ export async function sideBySide(
         contender: name,
         ...(taken?.length && { percentiles: percentilesOf(taken) }),
         ...meter?.of(name),
+        ...(name === ours && aims[name] && { aim: aims[name] }),
       }
     }),
     ...others.map((other) => shareOf(other, `${what}, to ${other}`, reached, aims[other])),

@@ -1,27 +1,41 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { chord, group, lovage } from 'lovage'
 import { worker } from 'lovage/worker'
-import { hasService } from '../../scripts/services.mjs'
-import { RedisNode } from '../../test/services/redis-node.ts'
 import type { BenchCase, Figure } from '../case.ts'
+import { median, quartiles } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { embeddedPlace, rabbitmqPlace, redisPlace } from '../systems/places.ts'
 
 /** Messages on their way at a time when tasks are sent one by one, as many as canvases have. */
 const IN_FLIGHT = 200
 
-/** A group of 10,000, and a chord over 10,000, beside as many single tasks: what a member costs, and how much memory. */
+/** From profiles: see docs/performance.md. */
+const WHY =
+  'A member of a group is a task with its result, and its place in the group beside them; one of a chord is counted as well, each once, in the store that all workers share.'
+
+/** Where tasks wait, and results; the server is the broker's and the results' together. */
+interface Place {
+  readonly broker: string
+  readonly backend: string
+  readonly server: readonly number[]
+}
+
+/**
+ * A group of 10,000, and a chord over 10,000, beside as many single tasks: what a member costs. All of it in one process that
+ * sends, runs and reads, whose memory is told at its most; CPU is its own, and that of the servers that it uses.
+ */
 const canvas: BenchCase = async ({ tiny, amqpUrl, isWanted }) => {
   const size = tiny ? 50 : 10_000
   const rounds = tiny ? 1 : 5
-  const redis = hasService('redis') ? await RedisNode.start() : undefined
-  const folder = mkdtempSync(join(tmpdir(), 'lovage-bench-'))
-  const embedded = `embedded://${folder}`
-  const places: Record<string, { broker: string; backend: string } | undefined> = {
-    embedded: { broker: embedded, backend: embedded },
-    redis: redis && { broker: redis.url(0), backend: redis.url(1) },
-    'rabbitmq and redis': redis && amqpUrl ? { broker: amqpUrl, backend: redis.url(2) } : undefined,
+  const [disk, ...servers] = [await embeddedPlace(), await redisPlace(), await rabbitmqPlace(amqpUrl)]
+  const [redis, rabbitmq] = servers.map((place) => (typeof place === 'string' ? undefined : place))
+  const places: Record<string, Place | undefined> = {
+    embedded: { broker: disk.url, backend: disk.url, server: [] },
+    redis: redis && { broker: redis.url, backend: databaseOf(redis.url, 1), server: redis.server },
+    'rabbitmq and redis':
+      redis && rabbitmq
+        ? { broker: rabbitmq.url, backend: databaseOf(redis.url, 2), server: [...rabbitmq.server, ...redis.server] }
+        : undefined,
   }
   const figures: (Figure | { what: string; leftOut: string })[] = []
   try {
@@ -31,20 +45,16 @@ const canvas: BenchCase = async ({ tiny, amqpUrl, isWanted }) => {
       else figures.push({ what: name, leftOut: 'its server is not on this machine' })
     }
   } finally {
-    await redis?.remove()
-    rmSync(folder, { recursive: true, force: true })
+    await redis?.close()
+    await disk.close()
   }
   return figures
 }
 export default canvas
 
-async function measured(
-  name: string,
-  place: { broker: string; backend: string },
-  size: number,
-  rounds: number,
-): Promise<Figure[]> {
-  const app = lovage('bench', { ...place, defaultQueue: `bench-${randomUUID()}`, publishTimeout: '60s' })
+async function measured(name: string, place: Place, size: number, rounds: number): Promise<Figure[]> {
+  const { broker, backend, server } = place
+  const app = lovage('bench', { broker, backend, defaultQueue: `bench-${randomUUID()}`, publishTimeout: '60s' })
   const add = app.task('add', (x: number, y: number) => x + y)
   const total = app.task('total', (xs: readonly number[]) => xs.length)
   const running = worker(app, { concurrency: 100 })
@@ -67,36 +77,52 @@ async function measured(
     },
   }
   const took: Record<keyof typeof runs, number[]> = { single: [], group: [], chord: [] }
+  const meter = new CpuMeter(() => server)
   let mostBytes = 0
   try {
     // By turns, so that what else the machine does hurts all alike. The first is for the warmth.
     for (let round = 0; round <= rounds; round++) {
       for (const [what, run] of Object.entries(runs) as [keyof typeof runs, () => Promise<void>][]) {
         const from = performance.now()
-        await run()
+        await meter.measure(what, size, () => [process.pid], run)
         if (round > 0) took[what].push(performance.now() - from)
         mostBytes = Math.max(mostBytes, process.memoryUsage().rss)
       }
+      if (round === 0) meter.forget()
     }
   } finally {
     await running.stop()
     await app.close()
   }
-  const single = median(took.single)
-  const ratio = (what: 'group' | 'chord'): Figure => ({
-    what: `${name}: a member of a ${what} of ${size}, beside a single task`,
-    value: median(took[what]) / single,
-    unit: 'x',
-  })
+  const table = `canvas, ${name}, ${size.toLocaleString('en-US')} at a time`
+  const beside = (what: 'group' | 'chord'): Figure => {
+    const costs = took[what].map((ms, round) => ms / (took.single[round] as number))
+    return {
+      what: `${table}, time for a member of a ${what}, of a single task`,
+      value: median(costs),
+      unit: 'x',
+      spread: quartiles(costs),
+      group: table,
+      contender: 'single task',
+      aim: { atMost: 1.5, why: WHY },
+    }
+  }
+  const rateOf = (what: keyof typeof runs, label: string): Figure => {
+    const rates = took[what].map((ms) => (size / ms) * 1_000)
+    const most = { memoryMiB: mostBytes / 2 ** 20 }
+    const figure = { value: median(rates), unit: '/s', spread: quartiles(rates), group: table, contender: label }
+    return { what: `${table}, ${label}`, ...figure, ...meter.of(what), ...(what === 'single' && most) }
+  }
   return [
-    { what: `${name}: single tasks with results`, value: (size / single) * 1_000, unit: '/s' },
-    ratio('group'),
-    ratio('chord'),
-    { what: `${name}: most memory of the process`, value: mostBytes / 2 ** 20, unit: 'MiB' },
+    rateOf('single', 'single tasks with results'),
+    rateOf('group', 'members of a group'),
+    rateOf('chord', 'members of a chord'),
+    beside('group'),
+    beside('chord'),
   ]
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? Number.NaN
+/** The same server, another database of it. */
+function databaseOf(url: string, database: number): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href
 }

@@ -1,20 +1,23 @@
 import amqp, { type ConfirmChannel } from 'amqplib'
 import { lovage } from 'lovage'
-import { worker } from 'lovage/worker'
 import { hasService } from '../../scripts/services.mjs'
 import { RedisNode } from '../../test/services/redis-node.ts'
 import type { Aim, BenchCase, Row } from '../case.ts'
 import { groupOf } from '../cpu.ts'
-import { bareSpeaker } from '../peers/bare-speaker.mjs'
 import { amqplibOptions, BODY } from '../peers/celery-message.mjs'
 import { sideBySide, type Contender } from '../side-by-side.ts'
 import { CELERY_QUEUE, CelerySystem, type CeleryWorkerOptions, hasGevent } from '../systems/celery.ts'
 import { CpuMeter } from '../systems/cpu-meter.ts'
 import { listenersOn } from '../systems/listeners.ts'
-import { SELF } from '../systems/redis-scene.ts'
+import { withUsers } from '../systems/queue-user.ts'
 
-const [QUEUE, REPLIES] = ['pools', 'pools-replies']
-const CONCURRENCY = 100
+const REPLIES = 'pools-replies'
+const QUEUES: Readonly<Record<string, string>> = { lovage: 'pools-ours', 'bare speaker': 'pools-bare' }
+const CONCURRENCY = '100'
+
+/** From profiles: see docs/performance.md. */
+const WHY =
+  'A worker of ours reads every header, finds the task, runs it and remembers it, and has each result confirmed before it acknowledges the task; results of a turn travel in one write, but each costs RabbitMQ the same as the bare speaker’s.'
 
 /** Celery's pools, with the prefetch that they are fastest with. */
 const POOLS: readonly CeleryWorkerOptions[] = [
@@ -49,24 +52,34 @@ const celeryPools: BenchCase = async ({ tiny, amqpUrl }) => {
   if (!hasGevent()) rows.push({ what: "drain beside Celery's gevent", leftOut: 'no python3-gevent on this machine' })
   try {
     const filler = await connection.createConfirmChannel()
-    for (const queue of [QUEUE, REPLIES]) await filler.assertQueue(queue, { durable: true })
-    for (const withResults of tiny ? [true] : [false, true]) {
-      const meter = new CpuMeter(() => broker)
-      const scene: Scene = { amqpUrl, filler, meter, withResults }
-      const count = tiny ? 300 : 10_000
-      const contenders: Record<string, Contender> = {
-        lovage: () => drained(scene, 'lovage', count, ours),
-        'bare speaker': () => drained(scene, 'bare speaker', count, bare),
-      }
-      const aims: Record<string, Aim> = { 'bare speaker': { atLeast: withResults ? 0.7 : 0.85 } }
-      for (const pool of celery ? pools : []) {
-        const name = `Celery, ${pool.pool} ${pool.concurrency}`
-        contenders[name] = () => celeryDrains(scene, name, celery as CelerySystem, pool, tiny ? 20 : 2_000)
-        aims[name] = { atLeast: 3.5 }
-      }
-      const what = `drain, RabbitMQ, ${withResults ? 'with' : 'without'} results`
-      rows.push(...(await sideBySide(what, tiny ? 1 : 3, contenders, { aims, meter })))
+    for (const queue of [...Object.values(QUEUES), REPLIES]) await filler.assertQueue(queue, { durable: true })
+    const peers = {
+      // Whether results are sent is said by each message.
+      lovage: { peer: 'lovage-user', args: [amqpUrl, 'rpc://', QUEUES['lovage'] ?? ''] },
+      'bare speaker': { peer: 'amqp-user', args: ['bare', amqpUrl, QUEUES['bare speaker'] ?? ''] },
     }
+    await withUsers(peers, async (each) => {
+      for (const withResults of tiny ? [true] : [false, true]) {
+        const meter = new CpuMeter(() => broker)
+        const scene: Scene = { amqpUrl, filler, meter, withResults }
+        const count = tiny ? 300 : 10_000
+        const contenders: Record<string, Contender> = each(async (user, name) => {
+          const queue = QUEUES[name] ?? ''
+          await fill(scene, queue, count)
+          const reached = await user.drains(count, meter, name, CONCURRENCY)
+          await checkEmptied(scene, queue, count)
+          return reached
+        })
+        const aims: Record<string, Aim> = { 'bare speaker': { atLeast: withResults ? 0.7 : 0.85, why: WHY } }
+        for (const pool of celery ? pools : []) {
+          const name = `Celery, ${pool.pool} ${pool.concurrency}`
+          contenders[name] = () => celeryDrains(scene, name, celery as CelerySystem, pool, tiny ? 20 : 2_000)
+          aims[name] = { atLeast: 3.5, why: WHY }
+        }
+        const what = `drain, RabbitMQ, ${withResults ? 'with' : 'without'} results`
+        rows.push(...(await sideBySide(what, tiny ? 1 : 3, contenders, { aims, meter })))
+      }
+    })
     return rows
   } finally {
     await celery?.close()
@@ -75,67 +88,6 @@ const celeryPools: BenchCase = async ({ tiny, amqpUrl }) => {
   }
 }
 export default celeryPools
-
-/** Empties the queue; calls `tick` at each task, and resolves when so many are acknowledged. */
-type Emptier = (scene: Scene, count: number, tick: () => void) => Promise<{ end: () => Promise<unknown> }>
-
-async function drained(scene: Scene, name: string, count: number, empty: Emptier): Promise<number> {
-  await fill(scene, QUEUE, count)
-  let from = 0
-  const work = async (): Promise<number> => {
-    const { end } = await empty(scene, count, () => (from ||= performance.now()))
-    const reached = (count / (performance.now() - from)) * 1_000
-    await end()
-    return reached
-  }
-  const reached = await scene.meter.measure(name, count, SELF, work)
-  await checkEmptied(scene, QUEUE, count)
-  return reached
-}
-
-const ours: Emptier = async ({ amqpUrl }, count, tick) => {
-  const app = lovage('bench', { broker: amqpUrl, defaultQueue: QUEUE })
-  app.task('bench.add', (x: number, y: number) => {
-    tick()
-    return x + y
-  })
-  const running = worker(app, { concurrency: CONCURRENCY })
-  await running.start()
-  while (running.stats().succeeded < count) await new Promise((resolve) => setTimeout(resolve, 2))
-  return { end: () => running.stop().then(() => app.close()) }
-}
-
-const bare: Emptier = async ({ amqpUrl }, count, tick) => {
-  const speaker = await bareSpeaker(amqpUrl)
-  await speaker.confirm()
-  await speaker.prefetch(CONCURRENCY + 1)
-  const headers = {}
-  let [acked, confirmed, sent] = [0, 0, 0]
-  await new Promise<void>((resolve) => {
-    const look = (): void => {
-      if (acked === count && confirmed === sent) resolve()
-    }
-    void speaker.consume(QUEUE, false, ({ body, replyTo, correlationId, tag }) => {
-      tick()
-      const [[x, y]] = JSON.parse(body.toString()) as [[number, number]]
-      if (replyTo) {
-        const outcome = { task_id: correlationId, status: 'SUCCESS', result: x + y, traceback: null, children: [] }
-        const answer = { body: Buffer.from(JSON.stringify(outcome)), headers, persistent: true, correlationId }
-        sent++
-        speaker.publish(replyTo, answer, () => {
-          confirmed++
-          look()
-        })
-      }
-      speaker.ack(tag)
-      acked++
-      look()
-    })
-  })
-  // Its answer comes when the acks before it have been taken.
-  await speaker.prefetch(1)
-  return { end: async () => speaker.close() }
-}
 
 /**
  * The last mark overtakes what other processes of Celery's pool still hold, and what they hold when it is stopped goes

@@ -1,82 +1,57 @@
 import type { BenchCase, Figure } from '../case.ts'
-import { bareSpeaker } from '../peers/bare-speaker.mjs'
-import { BODY, headersOf } from '../peers/celery-message.mjs'
-import { ourSpeaker } from '../peers/our-speaker.mjs'
-import { callsPerSecond, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { listenersOn } from '../systems/listeners.ts'
+import { type QueueUser, withUsers } from '../systems/queue-user.ts'
 
-type Speaker = Awaited<ReturnType<typeof bareSpeaker>>
-
-const HEADERS = headersOf({ ignoreResult: true })
-
-/** Our AMQP client alone, without broker, task and promise, beside a bare speaker that does only what the case needs. */
+/**
+ * Our AMQP client alone, without broker, task and promise, beside a bare speaker that does only what the case needs, each in a
+ * process of its own; who answers requests is another, on the same client.
+ */
 const client: BenchCase = async ({ tiny, amqpUrl: url }) => {
   if (!url) return [{ what: 'AMQP client', leftOut: 'no RabbitMQ on this machine' }]
+  const broker = listenersOn(Number(new URL(url).port))
+  const meter = new CpuMeter(() => broker)
   // Many short rounds: what else the machine does comes and goes.
-  const rounds = tiny ? 1 : 15
+  const rounds = tiny ? 1 : 11
   const count = tiny ? 200 : 5_000
-  const [ours, bare] = [await ourSpeaker(url), await bareSpeaker(url)]
-  const peers = [await startPeer('echo', 'ours', url, 'echo.ours'), await startPeer('echo', 'bare', url, 'echo.bare')]
+  const echoes = await Promise.all([
+    startPeer('echo', 'ours', url, 'echo.ours'),
+    startPeer('echo', 'bare', url, 'echo.bare'),
+  ])
+  const [ours, bare] = echoes.map(({ child }) => () => [child.pid as number])
+  const peers = {
+    lovage: { peer: 'client-user', args: ['ours', url, 'full.ours', 'echo.ours'], others: ours },
+    'bare speaker': { peer: 'client-user', args: ['bare', url, 'full.bare', 'echo.bare'], others: bare },
+  }
   try {
-    await Promise.all([ours.confirm(), bare.confirm()])
-    for (const speaker of [ours, bare]) await speaker.declare('full')
-    const figures: Figure[] = []
-    const measure = async (what: string, run: (speaker: Speaker, name: string) => Promise<number>): Promise<void> => {
-      figures.push(
-        ...(await sideBySide(`client: ${what}`, rounds, {
-          lovage: () => run(ours, 'ours'),
-          'bare speaker': () => run(bare, 'bare'),
-        })),
+    return await withUsers(peers, async (each) => {
+      const figures: Figure[] = []
+      const measure = async (
+        what: string,
+        run: (user: QueueUser, name: string, times: number[]) => Promise<number>,
+      ): Promise<void> => {
+        meter.forget()
+        const times: Record<string, number[]> = Object.fromEntries(Object.keys(peers).map((name) => [name, []]))
+        const contenders = each((user, name) => run(user, name, times[name] as number[]))
+        figures.push(...(await sideBySide(`client: ${what}`, rounds, contenders, { meter, times })))
+      }
+      await measure('publish with headers, confirmed, 1,000 in flight', (user, name) =>
+        user.sends(count, 1_000, meter, name),
       )
-    }
-    const publish = (speaker: Speaker): Promise<void> =>
-      new Promise((done) => speaker.publish('full', { body: BODY, headers: HEADERS, persistent: true }, done))
-    await measure('publish with headers, confirmed, 1,000 in flight', async (speaker) => {
-      const reached = await callsPerSecond(count, 1_000, () => publish(speaker))
-      await speaker.purge('full')
-      return reached
-    })
-    await measure('consume with headers and ack, prefetch 100', async (speaker, name) => {
-      await callsPerSecond(count, 1_000, () => publish(speaker))
-      const consumer = await (name === 'ours' ? ourSpeaker : bareSpeaker)(url)
-      await consumer.prefetch(100)
-      let left = count
-      const from = performance.now()
-      await new Promise<void>((resolve) => {
-        void consumer.consume('full', false, ({ tag }) => {
-          consumer.ack(tag)
-          if (--left === 0) resolve()
-        })
+      await measure('consume with headers and ack, prefetch 100', async (user, name) => {
+        await user.fill(count)
+        return user.drains(count, meter, name)
       })
-      const reached = (count / (performance.now() - from)) * 1_000
-      consumer.close()
-      return reached
+      for (const inFlight of tiny ? [64] : [64, 1_000]) {
+        await measure(`request and reply, ${inFlight.toLocaleString('en-US')} in flight`, (user, name, times) =>
+          user.calls(count, inFlight, meter, name, times),
+        )
+      }
+      return figures
     })
-    for (const inFlight of tiny ? [64] : [64, 1_000]) {
-      await measure(`request and reply, ${inFlight} in flight`, async (_, name) => {
-        const speaker = await (name === 'ours' ? ourSpeaker : bareSpeaker)(url)
-        const replyTo = `reply.${name}.${inFlight}`
-        await speaker.declare(replyTo)
-        const waiting = new Map<string, () => void>()
-        await speaker.consume(replyTo, true, ({ correlationId }) => {
-          waiting.get(correlationId)?.()
-          waiting.delete(correlationId)
-        })
-        let last = 0
-        const headers = {}
-        const reached = await callsPerSecond(count, inFlight, () => {
-          const correlationId = String(++last)
-          speaker.publish(`echo.${name}`, { body: BODY, headers, persistent: false, replyTo, correlationId }, () => {})
-          return new Promise<void>((done) => waiting.set(correlationId, done))
-        })
-        speaker.close()
-        return reached
-      })
-    }
-    return figures
   } finally {
-    ours.close()
-    bare.close()
-    for (const { child } of peers) await stopPeer(child)
+    for (const { child } of echoes) await stopPeer(child)
   }
 }
 export default client

@@ -1,49 +1,89 @@
-import autocannon from 'autocannon'
+import autocannon, { type Result } from 'autocannon'
 import type { BenchCase, Figure } from '../case.ts'
 import { sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { listenersOn } from '../systems/listeners.ts'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
   'The relay by hand sends answers that nobody confirms, and reads them without acknowledging. A request costs the gateway about 84 µs of CPU, a third of it system calls of its two sockets, the worker 40, and RabbitMQ 114.'
 
-/** HTTP request to task to response, each part a process: ours beside relays written by hand over two clients. */
+/**
+ * HTTP request to task to response, each part a process: ours beside relays written by hand over two clients. CPU and memory
+ * are those of gateway and worker together; latencies are those that autocannon sees.
+ */
 const gateway: BenchCase = async ({ tiny, amqpUrl }) => {
   if (!amqpUrl) return [{ what: 'gateway', leftOut: 'no RabbitMQ on this machine' }]
-  const peers = await Promise.all([
-    startPeer('our-gateway', amqpUrl, 'ours'),
-    startPeer('relay-by-hand', 'bare', amqpUrl, 'bare'),
-    startPeer('relay-by-hand', 'amqplib', amqpUrl, 'amqplib'),
-    startPeer('our-worker', amqpUrl, 'ours'),
-    startPeer('server-by-hand', 'bare', amqpUrl, 'bare'),
-    startPeer('server-by-hand', 'amqplib', amqpUrl, 'amqplib'),
-  ])
-  const names = ['lovage', 'Fastify and bare speaker by hand', 'Fastify and amqplib by hand']
+  const broker = listenersOn(Number(new URL(amqpUrl).port))
   const aims = { 'Fastify and bare speaker by hand': { atLeast: 0.8, why: WHY } }
+  const parts = {
+    lovage: [
+      ['our-gateway', amqpUrl, 'ours'],
+      ['our-worker', amqpUrl, 'ours'],
+    ],
+    'Fastify and bare speaker by hand': [
+      ['relay-by-hand', 'bare', amqpUrl, 'bare'],
+      ['server-by-hand', 'bare', amqpUrl, 'bare'],
+    ],
+    'Fastify and amqplib by hand': [
+      ['relay-by-hand', 'amqplib', amqpUrl, 'amqplib'],
+      ['server-by-hand', 'amqplib', amqpUrl, 'amqplib'],
+    ],
+  } as const
+  const started: Peer[] = []
   try {
+    const sites: Record<string, { port: number; pids: readonly number[] }> = {}
+    for (const [name, peers] of Object.entries(parts)) {
+      const [relay, worker] = await Promise.all(peers.map(([peer, ...args]) => startPeer(peer, ...args)))
+      if (!relay || !worker) throw new Error(`${name} has no gateway or no worker`)
+      started.push(relay, worker)
+      const { port } = relay.said as { port: number }
+      sites[name] = { port, pids: [relay.child.pid as number, worker.child.pid as number] }
+    }
     const figures: Figure[] = []
     for (const connections of tiny ? [16] : [64, 1_000]) {
-      const load = (port: number) => async (): Promise<number> => {
-        const url = `http://127.0.0.1:${port}/add?x=2&y=3`
-        const result = await autocannon({ url, connections, duration: tiny ? 1 : 2, timeout: 20 })
-        if (result.errors > 0 || result.non2xx > 0) {
-          throw new Error(`${result.errors} errors, ${result.non2xx} answers that are not 2xx from ${url}`)
-        }
-        return result['2xx'] / result.duration
-      }
+      const meter = new CpuMeter(() => broker)
+      const times: Record<string, number[]> = {}
       const contenders: Record<string, Contender> = {}
-      for (const [i, name] of names.entries()) contenders[name] = load(portOf(peers[i]))
+      for (const [name, { port, pids }] of Object.entries(sites)) {
+        const taken: number[] = (times[name] = [])
+        const url = `http://127.0.0.1:${port}/add?x=2&y=3`
+        contenders[name] = async () => {
+          const load = (): Promise<Result> => answered({ url, connections, duration: tiny ? 1 : 3 }, taken)
+          const result = await meter.measureBy(
+            name,
+            () => pids,
+            load,
+            (told) => told['2xx'],
+          )
+          return result['2xx'] / result.duration
+        }
+      }
       const what = `gateway, ${connections.toLocaleString('en-US')} connections`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { aims })))
+      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { aims, times, meter })))
     }
     return figures
   } finally {
-    for (const { child } of peers) await stopPeer(child)
+    for (const { child } of started) await stopPeer(child)
   }
 }
-
-function portOf(peer: { said: unknown } | undefined): number {
-  const said = peer?.said as { port: number } | undefined
-  if (!said) throw new Error('the gateway said no port')
-  return said.port
-}
 export default gateway
+
+type Peer = Awaited<ReturnType<typeof startPeer>>
+
+/** Asks for it, each answer as it should be; puts the milliseconds of each into `taken`. */
+async function answered(
+  { url, connections, duration }: { url: string; connections: number; duration: number },
+  taken: number[],
+): Promise<Result> {
+  const result = await new Promise<Result>((resolve, reject) => {
+    const options = { url, connections, duration, timeout: 20, expectBody: '{"results":5}' }
+    const load = autocannon(options, (error: unknown, told) => (error ? reject(error as Error) : resolve(told)))
+    load.on('response', (_client, _status, _bytes, ms) => void taken.push(ms))
+  })
+  const { errors, non2xx, mismatches } = result
+  if (errors + non2xx + mismatches > 0) {
+    throw new Error(`${url}: ${errors} errors, ${non2xx} answers that are not 2xx, ${mismatches} that are not 5`)
+  }
+  return result
+}

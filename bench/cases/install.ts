@@ -10,6 +10,9 @@ import type { BenchCase, Figure, Row } from '../case.ts'
 const run = promisify(execFile)
 const MIB = 2 ** 20
 
+/** Longest wait for one package, in milliseconds. */
+const PATIENCE_MS = 90_000
+
 /** What is installed beside ours, as its users would. */
 const PEERS = {
   BullMQ: 'bullmq',
@@ -19,7 +22,7 @@ const PEERS = {
 }
 
 /** What comes with a package: how many packages, how much of the disk, and how long it takes, nothing of it known before. */
-const install: BenchCase = async ({ tiny }) => {
+const install: BenchCase = async ({ tiny, part }) => {
   const folder = temporaryFolder('install')
   try {
     await run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: ROOT })
@@ -29,9 +32,11 @@ const install: BenchCase = async ({ tiny }) => {
     if (tiny) return [packed]
     const rows: Row[] = [packed]
     for (const [name, spec] of Object.entries({ lovage: tarball, ...PEERS })) {
-      rows.push(...(await installed(name, spec, join(folder, name))))
+      rows.push(...(await part(`install, ${name}`, () => installed(name, spec, join(folder, name)))))
+      // Where one cannot be reached, none can, and each try takes its time.
+      if (rows.some((row) => 'leftOut' in row)) break
     }
-    return [...rows, ...(await debianCelery())]
+    return [...rows, ...(await part('install, Celery', debianCelery))]
   } finally {
     removeFolder(folder)
   }
@@ -44,10 +49,10 @@ async function installed(name: string, spec: string, home: string): Promise<Row[
   const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', `--cache=${join(home, 'cache')}`]
   const from = performance.now()
   try {
-    await run('npm', ['install', ...quiet, spec], { cwd: home, timeout: 120_000 })
+    await run('npm', ['install', ...quiet, spec], { cwd: home, timeout: PATIENCE_MS })
   } catch (error) {
     const code = /\bnpm (?:error|ERR!) code (\w+)/.exec(String((error as { stderr?: string }).stderr))?.[1]
-    return [{ what: `install, ${name}`, leftOut: `npm could not install it (${code ?? 'not within two minutes'})` }]
+    return [{ what: `install, ${name}`, leftOut: `npm could not install it (${code ?? 'not within 90 s'})` }]
   }
   const seconds = (performance.now() - from) / 1_000
   const { packages, bytes } = weighed(join(home, 'node_modules'))

@@ -33,7 +33,7 @@ const pgBoss: BenchCase = async ({ tiny }) => {
     const close = (): Promise<void> => postgres.remove()
     const theirs = await QueueUser.start({ peer: 'pg-boss-user', args: [path, postgres.url], node, serverCpu, close })
     users.push(theirs)
-    const meter = new CpuMeter(() => [process.pid])
+    const meter = new CpuMeter()
     const measured = (what: string, contenders: Record<string, Contender>): Promise<Figure[]> => {
       meter.forget()
       return sideBySide(what, tiny ? 1 : 5, contenders, { meter })

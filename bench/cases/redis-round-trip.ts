@@ -1,46 +1,53 @@
-import { lovage } from 'lovage'
+import type { ChildProcess } from 'node:child_process'
 import type { Figure } from '../case.ts'
-import { peerPath } from '../optional-peers.ts'
-import { callsPerSecond, sideBySide, startPeer, stopPeer, type Contender } from '../side-by-side.ts'
+import { groupOf } from '../cpu.ts'
+import { sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { type QueueUserOptions, withUsers } from '../systems/queue-user.ts'
 import { redisCase } from '../systems/redis-scene.ts'
 
-/** A task sent, run in another process, and its result here, results in Redis as well. */
-const roundTrip = redisCase(async ({ tiny, port, url, bullmqDatabase, bullmq, celery }) => {
-  const app = lovage('bench', { broker: url, backend: url, defaultQueue: 'trip' })
-  const add = app.remote<(x: number, y: number) => number>('bench.add')
-  const peers = [await startPeer('our-worker', url, 'trip', '1000', url)]
-  if (bullmq)
-    peers.push(
-      await startPeer('bullmq-worker', String(peerPath('bullmq')), String(port), String(bullmqDatabase), '1000'),
-    )
+/**
+ * A task sent, run in another process, and its result here, results in Redis as well; each caller and each worker in a process
+ * of its own. CPU and memory are those of both.
+ */
+const roundTrip = redisCase(async ({ tiny, url, meter, bullmq, bullmqWorker, celery }) => {
+  const workers: ChildProcess[] = []
+  const beside = async (user: QueueUserOptions, worker: string, args: readonly string[]) => {
+    const { child } = await startPeer(worker, ...args)
+    workers.push(child)
+    return { ...user, others: () => [child.pid as number] }
+  }
   const celeryWorker = await celery?.startWorker({ pool: 'prefork', concurrency: 2 })
-  const figures: Figure[] = []
   try {
-    for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
-      const count = tiny ? 50 : inFlight === 1 ? 300 : 3_000
-      const times: Record<string, number[]> = {}
-      const contenders: Record<string, Contender> = {}
-      const calls = { lovage: () => add.delay(2, 3).get(), ...(bullmq && { BullMQ: bullmq.call }) }
-      for (const [name, call] of Object.entries(calls)) {
-        const taken = (times[name] = [] as number[])
-        contenders[name] = () => callsPerSecond(count, inFlight, call, taken)
-      }
-      if (celery && inFlight === 1) {
-        const all = (times['Celery'] = [] as number[])
-        contenders['Celery'] = async () => {
-          const { seconds, taken = [] } = await celery.ask(`trips ${count}`)
-          all.push(...taken)
-          return count / seconds
-        }
-      }
-      const what = `redis: round trip, ${inFlight.toLocaleString('en-US')} in flight`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { times })))
+    const user = { peer: 'lovage-user', args: [url, url, 'trip'] }
+    const peers: Record<string, QueueUserOptions> = {
+      lovage: await beside(user, 'our-worker', [url, 'trip', '1000', url]),
     }
-    return figures
+    if (bullmq && bullmqWorker) peers['BullMQ'] = await beside(bullmq, 'bullmq-worker', [...bullmqWorker, '1000'])
+    return await withUsers(peers, async (each) => {
+      const figures: Figure[] = []
+      for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
+        const count = tiny ? 50 : inFlight === 1 ? 500 : 4_000
+        const times: Record<string, number[]> = Object.fromEntries(Object.keys(peers).map((name) => [name, []]))
+        const contenders = each((caller, name) => caller.calls(count, inFlight, meter, name, times[name]))
+        if (celery && celeryWorker && inFlight === 1) {
+          const all: number[] = (times['Celery'] = [])
+          const pids = (): number[] => [...celery.pids, ...groupOf(celeryWorker.pid)]
+          contenders['Celery'] = async () => {
+            const ask = () => celery.ask(`trips ${count}`)
+            const { seconds, taken = [] } = await meter.measure('Celery', count, pids, ask)
+            all.push(...taken)
+            return count / seconds
+          }
+        }
+        meter.forget()
+        const what = `redis: round trip, ${inFlight.toLocaleString('en-US')} in flight`
+        figures.push(...(await sideBySide(what, tiny ? 1 : 5, contenders, { times, meter })))
+      }
+      return figures
+    })
   } finally {
-    await app.close()
     await celeryWorker?.stop()
-    for (const { child } of peers) await stopPeer(child)
+    for (const child of workers) await stopPeer(child)
   }
 })
 export default roundTrip

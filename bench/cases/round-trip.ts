@@ -1,42 +1,53 @@
-import { lovage } from 'lovage'
+import type { ChildProcess } from 'node:child_process'
 import type { BenchCase, Figure } from '../case.ts'
-import { amqplibCaller } from '../peers/amqplib-caller.mjs'
-import { bareCaller } from '../peers/bare-caller.mjs'
-import { type Beside, callsPerSecond, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { type Beside, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { listenersOn } from '../systems/listeners.ts'
+import { type QueueUserOptions, withUsers } from '../systems/queue-user.ts'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
-  'A call takes 45 µs of CPU in the caller and 41 in the worker, beside 14 in each of the bare ones, and RabbitMQ has a confirmation and an acknowledgement more to handle: a result is confirmed before its task is acknowledged, and is acknowledged itself. All share two cores.'
+  'A call takes about 57 µs of CPU in caller and worker together, beside 22 in the bare ones, and RabbitMQ 91 beside 76: a result is confirmed before its task is acknowledged, and is acknowledged itself. All share two cores.'
 
-/** A task sent, run in another process, and its result here: ours beside a bare speaker and amqplib on both ends. */
+/**
+ * A task sent, run in another process, and its result here: ours beside a bare speaker and amqplib on both ends, each caller
+ * and each worker in a process of its own. CPU and memory are those of both. Every call must have its answer, and it is looked
+ * into.
+ */
 const roundTrip: BenchCase = async ({ tiny, amqpUrl }) => {
   if (!amqpUrl) return [{ what: 'round trip', leftOut: 'no RabbitMQ on this machine' }]
-  const app = lovage('bench', { broker: amqpUrl, defaultQueue: 'ours' })
-  const add = app.remote<(x: number, y: number) => number>('bench.add')
-  const peers = await Promise.all([
-    startPeer('our-worker', amqpUrl, 'ours'),
-    startPeer('server-by-hand', 'bare', amqpUrl, 'bare'),
-    startPeer('server-by-hand', 'amqplib', amqpUrl, 'amqplib'),
-  ])
-  const [bare, amqplib] = [await bareCaller(amqpUrl, 'bare'), await amqplibCaller(amqpUrl, 'amqplib')]
+  const broker = listenersOn(Number(new URL(amqpUrl).port))
+  const workers: ChildProcess[] = []
+  const beside = async (peer: string, args: readonly string[], worker: readonly [string, ...string[]]) => {
+    const { child } = await startPeer(...worker)
+    workers.push(child)
+    return { peer, args, others: () => [child.pid as number] } satisfies QueueUserOptions
+  }
   try {
-    const calls = { lovage: () => add.delay(2, 3).get(), 'bare speaker': bare.call, amqplib: amqplib.call }
-    const figures: Figure[] = []
-    for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
-      const count = tiny ? 100 : inFlight === 1 ? 300 : 3_000
-      const times = Object.fromEntries(Object.keys(calls).map((name) => [name, [] as number[]]))
-      const contenders = Object.fromEntries(
-        Object.entries(calls).map(([name, call]) => [name, () => callsPerSecond(count, inFlight, call, times[name])]),
-      )
-      const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
-      figures.push(...(await sideBySide(what, tiny ? 1 : 7, contenders, { times, ...aimsOf(inFlight) })))
+    const peers = {
+      lovage: await beside('lovage-user', [amqpUrl, '', 'ours'], ['our-worker', amqpUrl, 'ours']),
+      'bare speaker': await beside('amqp-user', ['bare', amqpUrl, 'bare'], ['server-by-hand', 'bare', amqpUrl, 'bare']),
+      amqplib: await beside(
+        'amqp-user',
+        ['amqplib', amqpUrl, 'amqplib'],
+        ['server-by-hand', 'amqplib', amqpUrl, 'amqplib'],
+      ),
     }
-    return figures
+    return await withUsers(peers, async (each) => {
+      const figures: Figure[] = []
+      for (const inFlight of tiny ? [1, 64] : [1, 64, 1_000]) {
+        const count = tiny ? 100 : inFlight === 1 ? 500 : 4_000
+        const times = Object.fromEntries(Object.keys(peers).map((name) => [name, [] as number[]]))
+        const meter = new CpuMeter(() => broker)
+        const contenders = each((user, name) => user.calls(count, inFlight, meter, name, times[name]))
+        const what = `round trip, ${inFlight.toLocaleString('en-US')} in flight`
+        figures.push(...(await sideBySide(what, tiny ? 1 : 9, contenders, { times, meter, ...aimsOf(inFlight) })))
+        for (const figure of figures) noteAnswers(figure, times)
+      }
+      return figures
+    })
   } finally {
-    await app.close()
-    bare.close()
-    await amqplib.close()
-    for (const { child } of peers) await stopPeer(child)
+    for (const child of workers) await stopPeer(child)
   }
 }
 export default roundTrip
@@ -46,4 +57,11 @@ function aimsOf(inFlight: number): Beside {
   return inFlight === 1
     ? { latencyAims: { 'bare speaker': { atMost: 1.3, why: WHY } } }
     : { aims: { 'bare speaker': { atLeast: 0.8, why: WHY } } }
+}
+
+/** A call without its answer would have failed the case. */
+function noteAnswers(figure: Figure, times: Readonly<Record<string, readonly number[]>>): void {
+  if (figure.unit !== '/s' || figure.note !== undefined) return
+  const calls = times[figure.contender ?? '']?.length ?? 0
+  figure.note = `${calls.toLocaleString('en-US')} calls, none without its answer`
 }

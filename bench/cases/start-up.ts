@@ -50,6 +50,7 @@ const startUp: BenchCase = async ({ tiny, amqpUrl }) => {
       {
         lovage: [importOf(CLIENT), 'node -e ""'],
         ...(bullmq && { BullMQ: [importOf(bullmq), 'node -e ""'] }),
+        ...peersOf(importOf),
         ...(celery && { Celery: [python('-c', 'from celery import Celery; Celery()'), 'python3 -c ""'] }),
       },
     )
@@ -68,6 +69,12 @@ const startUp: BenchCase = async ({ tiny, amqpUrl }) => {
   }
 }
 export default startUp
+
+/** Other clients that this Node can load, where they are installed. */
+function peersOf(importOf: (module: string) => Start): Record<string, readonly [Start, 'node -e ""']> {
+  const found = ['celery-node', 'graphile-worker'].map((name) => [name, peerPath(name)] as const)
+  return Object.fromEntries(found.flatMap(([name, path]) => (path ? [[name, [importOf(path), 'node -e ""']]] : [])))
+}
 
 /** Seconds beyond those of a bare interpreter, which is started in the same round. */
 async function beyondBare<Bare extends string>(

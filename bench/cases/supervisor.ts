@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { hasService } from '../../scripts/services.mjs'
-import type { BenchCase, Figure } from '../case.ts'
+import type { BenchCase, Figure, Row } from '../case.ts'
 import { cpuOf } from '../cpu.ts'
 import { median, quantile } from '../side-by-side.ts'
 import { SupervisorSystem, type SupervisorKind } from '../systems/supervisors.ts'
@@ -11,20 +11,20 @@ const KINDS: readonly SupervisorKind[] = ['lovage', 'supervisord']
 type Rounds = Readonly<Record<SupervisorKind, number[][]>>
 
 /** Our supervisor beside Debian's supervisord, with the same programs at the same time, asked in turn. */
-const supervisor: BenchCase = async ({ tiny, isWanted }) => {
+const supervisor: BenchCase = async ({ tiny, part }) => {
   if (!hasService('supervisor')) return [{ what: 'supervisor', leftOut: 'no supervisord on this machine' }]
-  const figures: Figure[] = []
+  const rows: Row[] = []
   for (const programs of tiny ? [20] : [20, 200]) {
     const what = `${programs} programs`
-    if (isWanted(what)) figures.push(...(await withPrograms(what, programs, tiny)))
+    rows.push(...(await part(what, () => withPrograms(what, programs, tiny))))
   }
-  return figures
+  return rows
 }
 export default supervisor
 
 async function withPrograms(what: string, programs: number, tiny: boolean): Promise<Figure[]> {
   const rounds = tiny ? 1 : 5
-  const calls = tiny ? 20 : 200
+  const calls = tiny ? 20 : 100
   const systems = {} as Record<SupervisorKind, SupervisorSystem>
   try {
     for (const kind of KINDS) systems[kind] = await SupervisorSystem.start(kind, programs)
@@ -44,7 +44,7 @@ async function withPrograms(what: string, programs: number, tiny: boolean): Prom
       }
       return taken
     }
-    const idleMs = tiny ? 300 : 2_000
+    const idleMs = tiny ? 300 : 1_000
     const idle = await measure(1, async ({ pid }) => {
       const from = cpuOf([pid])
       await pause(idleMs)

@@ -6,41 +6,31 @@ export interface Costs {
   workerTask: number
   /** Each event that a worker tells: one of a batch. */
   workerEvent: number
-  /** A persistent message that RabbitMQ takes, routes, stores and confirms, on a classic queue. */
-  brokerPublish: number
-  /** A message that it hands out, and the acknowledgement of it. */
-  brokerDeliver: number
-  /** Beside these, where the queue is a quorum queue: at the leader, and at each follower. */
-  quorumLeader: number
+  /** Each event that a dashboard hears. */
+  dashboardEvent: number
+  /** A persistent message on a classic queue: taken, routed, stored, confirmed. */
+  classicPublish: number
+  /** The same message handed out, and the acknowledgement of it. */
+  classicDeliver: number
+  /** All of both on a quorum queue of one member. */
+  quorumBase: number
+  /** Beside these, for each follower: at the leader, and at the follower. */
+  quorumCopy: number
   quorumFollower: number
   /** A message that comes over one node of the cluster to a queue on another, or leaves so. */
   brokerHop: number
-  /** Copying of a message's body, for each KiB. */
+  /** Each KiB of a message's body, on its way in and out. */
   brokerKiB: number
   /** Of the above, what one queue does in its own process, of which there is one: it has one core at most. */
-  queueProcess: number
+  classicProcess: number
+  quorumProcess: number
+  /** What the log of a node does, which all its quorum queues share, and of which there is one as well. */
+  quorumLog: number
+  /** An event message, which is neither stored nor confirmed: taken, and handed to each who hears it. */
+  eventPublish: number
+  eventDeliver: number
   /** A heartbeat of AMQP, each way. */
   brokerBeat: number
-}
-
-/**
- * Measured (see docs/performance.md), but for three, which one machine cannot show: a follower appends what its leader has
- * appended and does nothing of the rest; a hop is a message between two nodes of Erlang; and what a queue does in its own
- * process is taken for half of what RabbitMQ does. They are estimates; bench/model/README.md says what follows when they
- * are twice as large.
- */
-export const MEASURED: Costs = {
-  gatewayRequest: 84,
-  workerTask: 40,
-  workerEvent: 6,
-  brokerPublish: 60,
-  brokerDeliver: 35,
-  quorumLeader: 40,
-  quorumFollower: 40,
-  brokerHop: 15,
-  brokerKiB: 1,
-  queueProcess: 45,
-  brokerBeat: 10,
 }
 
 /** What is modelled. Rates are in tasks a second, times in milliseconds, sizes in KiB. */

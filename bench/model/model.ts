@@ -66,7 +66,7 @@ export function connectionMemory(site: Site): number {
 /** Seconds of broker CPU that a start of all workers at once takes: each asks all others what is revoked, and all answer. */
 export function mingleS({ workers, nodes, coresPerNode }: Site, costs: Costs): number {
   const messages = workers * (workers - 1)
-  const asked = messages * (costs.brokerDeliver / 2)
-  const answered = messages * ((costs.brokerPublish + costs.brokerDeliver) / 2)
+  const asked = messages * costs.eventDeliver
+  const answered = messages * (costs.eventPublish + costs.eventDeliver)
   return ((asked + answered) * 1e-6) / (nodes * coresPerNode)
 }

@@ -52,18 +52,16 @@ export function resources(site: Site, costs: Costs, tasksPerS: number): Resource
   const heard = listeners + (site.hasGossip ? workers - 1 : 0)
   const hop = hops * costs.brokerHop
 
-  const task =
-    costs.brokerPublish +
-    costs.brokerDeliver +
-    2 * hop +
-    site.taskKiB * costs.brokerKiB * (1 + followers) +
-    (isQuorum ? costs.quorumLeader + followers * (costs.quorumFollower + costs.brokerHop) : 0)
+  const stored = isQuorum
+    ? costs.quorumBase + followers * (costs.quorumCopy + costs.quorumFollower)
+    : costs.classicPublish + costs.classicDeliver
+  const task = stored + 2 * hop + site.taskKiB * costs.brokerKiB * (1 + followers)
+  // Results wait in a classic queue of each gateway.
   const result =
-    packs * (costs.brokerPublish + costs.brokerDeliver + 2 * hop) +
+    packs * (costs.classicPublish + costs.classicDeliver + 2 * hop) +
     (site.hasResults ? site.resultKiB * costs.brokerKiB : 0)
-  // Neither stored nor confirmed one by one: half of what a task's message takes.
-  const event = (costs.brokerPublish + hop) / 2 + listeners * ((costs.brokerDeliver + hop) / 2)
-  const beat = (costs.brokerPublish + hop) / 2 + heard * ((costs.brokerDeliver + hop) / 2)
+  const event = costs.eventPublish + hop + listeners * (costs.eventDeliver + hop)
+  const beat = costs.eventPublish + hop + heard * (costs.eventDeliver + hop)
   const connections = workers + gateways
   const amqpBeats = site.amqpHeartbeatS === 0 ? 0 : (2 * connections) / (site.amqpHeartbeatS / 2)
   const kib = (site.taskKiB * (2 + followers) + (site.hasResults ? 2 * site.resultKiB : 0)) / 1_024
@@ -82,9 +80,17 @@ export function resources(site: Site, costs: Costs, tasksPerS: number): Resource
       name: 'process of a task queue',
       servers: 1,
       lines: queues,
-      perTask: (costs.queueProcess + (isQuorum ? costs.quorumLeader / 2 : 0)) * MICROS,
+      perTask: (isQuorum ? costs.quorumProcess : costs.classicProcess) * MICROS,
       always: 0,
       isOnTheWay: true,
+    },
+    {
+      name: 'log of a node',
+      servers: 1,
+      lines: nodes,
+      perTask: isQuorum ? Math.min(replicas, nodes) * costs.quorumLog * MICROS : 0,
+      always: 0,
+      isOnTheWay: isQuorum,
     },
     {
       name: 'network of the node that leads most queues',
@@ -122,8 +128,8 @@ export function resources(site: Site, costs: Costs, tasksPerS: number): Resource
       name: 'event loop of a dashboard',
       servers: 1,
       lines: 1,
-      perTask: listeners > 0 ? site.eventsPerTask * costs.workerEvent * MICROS : 0,
-      always: listeners > 0 ? beats(site) * costs.workerEvent * MICROS : 0,
+      perTask: listeners > 0 ? site.eventsPerTask * costs.dashboardEvent * MICROS : 0,
+      always: listeners > 0 ? beats(site) * costs.dashboardEvent * MICROS : 0,
       isOnTheWay: false,
     },
   ]

@@ -14,10 +14,10 @@ export async function openBullmq({ Queue, QueueEvents, Worker }, port, db = 0) {
   return {
     /** One job, until the server has it. */
     add: () => queue.add('add', DATA, opts),
-    /** @param {number} count */
-    async send(count) {
-      for (let i = 0; i < count; i += 500) {
-        const size = Math.min(500, count - i)
+    /** @param {number} count @param {number} [most] that are added at a time */
+    async send(count, most = 500) {
+      for (let i = 0; i < count; i += most) {
+        const size = Math.min(most, count - i)
         await queue.addBulk(Array.from({ length: size }, () => ({ name: 'add', data: DATA, opts })))
       }
     },
@@ -53,6 +53,8 @@ export async function openBullmq({ Queue, QueueEvents, Worker }, port, db = 0) {
       const job = await queue.add('add', DATA, { removeOnComplete: 10_000 })
       return job.waitUntilFinished(events, 30_000)
     },
+    /** @returns {Promise<number>} */
+    waiting: () => queue.getWaitingCount(),
     purge: () => queue.obliterate({ force: true }),
     async close() {
       await events?.close()

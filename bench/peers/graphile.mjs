@@ -7,10 +7,10 @@ export async function openGraphile({ run, makeWorkerUtils, Logger }, connectionS
   await utils.migrate()
   const preset = { worker: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
   return {
-    /** @param {number} count */
-    async send(count) {
-      for (let i = 0; i < count; i += 1_000) {
-        const size = Math.min(1_000, count - i)
+    /** @param {number} count @param {number} [most] that are added at a time */
+    async send(count, most = 1_000) {
+      for (let i = 0; i < count; i += most) {
+        const size = Math.min(most, count - i)
         await utils.addJobs(Array.from({ length: size }, () => ({ identifier: 'add', payload: { args: [2, 3] } })))
       }
     },
@@ -34,6 +34,12 @@ export async function openGraphile({ run, makeWorkerUtils, Logger }, connectionS
       await runner.stop()
       return tookMs
     },
+    /** @returns {Promise<number>} */
+    waiting: () =>
+      utils.withPgClient(async (/** @type {any} */ client) => {
+        const { rows } = await client.query('select count(*) as jobs from graphile_worker._private_jobs')
+        return Number(rows[0].jobs)
+      }),
     purge: () =>
       utils.withPgClient((/** @type {any} */ client) => client.query('truncate graphile_worker._private_jobs')),
     close: () => utils.release(),

@@ -1,18 +1,20 @@
-// Our AMQP client behind the face of the bare speaker. It is no part of the package's exports, so it comes from dist.
+// Our AMQP client behind the face of the bare speaker. It is no part of the package's exports, so it is built for this alone,
+// as the package is.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { bundle } from '../../scripts/bundle.mjs'
+
 /** @typedef {import('./bare-speaker.mjs').Given} Given */
 /** @typedef {import('./bare-speaker.mjs').Taken} Taken */
 
-const part = (/** @type {string} */ path) => import(new URL(`../../dist/${path}`, import.meta.url).href)
+/** @type {ReturnType<typeof ourClient> | undefined} */
+let built
 
 /** @param {string} url @returns {Promise<Awaited<ReturnType<typeof import('./bare-speaker.mjs').bareSpeaker>>>} */
 export async function ourSpeaker(url) {
-  /** @type {typeof import('../../src/broker/amqp/client/connect.ts')} */
-  const { connect } = await part('broker/amqp/client/connect.js')
-  /** @type {typeof import('../../src/broker/amqp/amqp-url.ts')} */
-  const { parseAmqpUrl } = await part('broker/amqp/amqp-url.js')
-  /** @type {typeof import('../../src/base/clock.ts')} */
-  const { systemClock } = await part('base/clock.js')
-
+  const { connect, parseAmqpUrl, systemClock } = await (built ??= ourClient())
   const connection = await connect({
     url: parseAmqpUrl(url),
     clock: systemClock,
@@ -63,5 +65,22 @@ export async function ourSpeaker(url) {
       if (isConfirmed) unconfirmed.set(++published, done)
     },
     close: () => void connection.close(),
+  }
+}
+
+async function ourClient() {
+  const folder = mkdtempSync(join(tmpdir(), 'lovage-speaker-'))
+  const part = (/** @type {string} */ path) => import(pathToFileURL(join(folder, `${path}.js`)).href)
+  try {
+    await bundle(['broker/amqp/client/connect', 'broker/amqp/amqp-url', 'base/clock'], folder)
+    /** @type {typeof import('../../src/broker/amqp/client/connect.ts')} */
+    const { connect } = await part('broker/amqp/client/connect')
+    /** @type {typeof import('../../src/broker/amqp/amqp-url.ts')} */
+    const { parseAmqpUrl } = await part('broker/amqp/amqp-url')
+    /** @type {typeof import('../../src/base/clock.ts')} */
+    const { systemClock } = await part('base/clock')
+    return { connect, parseAmqpUrl, systemClock }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }

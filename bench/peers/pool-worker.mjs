@@ -1,9 +1,10 @@
 // One worker that empties a queue which it has filled itself, in its own memory unless told otherwise. argv: JSON of
-// { task, args, count, options, broker? }. Tells { rate, seconds }: tasks a second from a tenth of them to the last, and
-// seconds from the worker's start to the last.
+// { task, args, count, options, broker?, isMetered? }. Tells { rate, seconds, counted }: tasks a second from a tenth of them
+// to the last, seconds from the worker's start to the last, and how many tasks the rate is of. Metered, it tells { from: true }
+// when they begin, the last time it does so, and { to: true } when they have ended, and waits until it is told to go on.
 import { worker } from 'lovage/worker'
 
-const { task, args, count, options, broker } = JSON.parse(process.argv[2] ?? '')
+const { task, args, count, options, broker, isMetered } = JSON.parse(process.argv[2] ?? '')
 // Threads and processes are born with it.
 if (broker) process.env['BENCH_BROKER'] = broker
 const { app, nap, noop, spin } = await import('./pool-tasks.mjs')
@@ -19,14 +20,24 @@ const look = setInterval(() => {
     // All at once is what the event loop does with few: it has nothing to start.
     from = succeeded < count ? performance.now() : start
     before = succeeded < count ? succeeded : 0
+    if (isMetered && before > 0) process.send?.({ from: true })
   }
   if (succeeded < count) return
   clearInterval(look)
-  const to = performance.now()
-  void running.stop().then(() => {
-    process.send?.({ rate: ((count - before) / (to - from)) * 1_000, seconds: (to - start) / 1_000 })
-  })
+  void ended(performance.now())
 }, 1)
+
+/** @param {number} to */
+async function ended(to) {
+  if (isMetered) {
+    process.send?.({ to: true })
+    await new Promise((resolve) => process.once('message', resolve))
+  }
+  await running.stop()
+  const counted = count - before
+  process.send?.({ rate: (counted / (to - from)) * 1_000, seconds: (to - start) / 1_000, counted })
+}
+if (isMetered) process.send?.({ from: true })
 start = performance.now()
 await running.start()
 process.on('disconnect', () => process.exit(0))

@@ -1,10 +1,12 @@
 // A relay written by hand: Fastify and a client, nothing else. argv: amqplib or bare, url, queue.
 import Fastify from 'fastify'
-import { amqplibCaller } from './amqplib-caller.mjs'
-import { bareCaller } from './bare-caller.mjs'
 
 const [who = '', url = '', queue = ''] = process.argv.slice(2)
-const caller = await (who === 'bare' ? bareCaller : amqplibCaller)(url, queue)
+// It holds only what it needs.
+const caller =
+  who === 'bare'
+    ? await (await import('./bare-caller.mjs')).bareCaller(url, queue)
+    : await (await import('./amqplib-caller.mjs')).amqplibCaller(url, queue)
 const server = Fastify()
 server.get('/add', async () => ({ results: await caller.call() }))
 await server.listen({ port: 0, host: '127.0.0.1', backlog: 2_048 })

@@ -1,7 +1,5 @@
 // A worker written by hand: takes a task message, parses it, answers `reply_to` as durably as Lovage does, acknowledges.
 // argv: amqplib, bare or redis, url, queue, ms that each task takes (only bare; default: none).
-import amqp from 'amqplib'
-import { bareRedisServer } from './bare-redis.mjs'
 import { bareSpeaker } from './bare-speaker.mjs'
 
 const [who = '', url = '', queue = '', ms] = process.argv.slice(2)
@@ -12,7 +10,9 @@ function answerTo(body, id) {
   return Buffer.from(JSON.stringify({ task_id: id, status: 'SUCCESS', result: x + y, traceback: null, children: [] }))
 }
 
+// Each holds only what it needs.
 if (who === 'redis') {
+  const { bareRedisServer } = await import('./bare-redis.mjs')
   bareRedisServer(url, queue)
 } else if (who === 'bare') {
   const speaker = await bareSpeaker(url)
@@ -36,6 +36,7 @@ if (who === 'redis') {
     setTimeout(() => answer(kept), rest)
   })
 } else {
+  const { default: amqp } = await import('amqplib')
   const connection = await amqp.connect(url, { noDelay: true })
   const channel = await connection.createChannel()
   await channel.assertQueue(queue, { durable: true })

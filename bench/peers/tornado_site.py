@@ -1,13 +1,15 @@
 """The same site with Tornado in front of Celery, as its users write it. argv: the way of waiting.
 
-poll: asks for the state at each turn of the loop. executor: 100 threads that wait. blocking: the handler waits.
+poll: asks for the state at each turn of the loop. executor: 100 threads that wait, each with a backend of its own: all that
+is called here has the loop's, whose one subscription breaks as soon as two threads read from it ("Protocol Error"), and
+then all of them wait for ever. blocking: the handler waits.
 """
 import asyncio
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from celery_bench import add, rest
+from celery_bench import add, app, rest
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from tornado.httpserver import HTTPServer
@@ -22,7 +24,7 @@ async def outcome(result):
     if WAY == 'blocking':
         return result.get(timeout=60)
     if WAY == 'executor':
-        return await IOLoop.current().run_in_executor(threads, lambda: result.get(timeout=60))
+        return await IOLoop.current().run_in_executor(threads, lambda: app.AsyncResult(result.id).get(timeout=60))
     while not result.ready():
         await asyncio.sleep(0)
     return result.result

@@ -7,5 +7,6 @@ export const CHAPTERS: readonly { readonly title: string; readonly cases: readon
   { title: 'Tasks that sleep', cases: ['sleepers', 'sleepers-pools'] },
   { title: 'When things grow, and when they break', cases: ['growth', 'recovery', 'canvas'] },
   { title: 'What it weighs', cases: ['memory', 'start-up', 'install'] },
+  { title: 'Where the time of a task goes, and where many workers end', cases: ['profile', 'rabbitmq-costs', 'model'] },
   { title: 'Beside the tasks', cases: ['supervisor', 'dashboard-ingest', 'due-heap'] },
 ]

@@ -1,7 +1,8 @@
 import * as Plot from '@observablehq/plot'
 import type { Figure, Row } from '../case.ts'
-import { isWide, LINE_TONES, linesOf, picture, rowsPicture, TONES } from './drawing.ts'
+import { isWide, LINE_TONES, linesOf, picture, rowsPicture, TONES, valuesAtTheEdge } from './drawing.ts'
 import { judged, numberText } from './judged.ts'
+import { stacksChart } from './stacks.ts'
 import { capital, groupedBy } from './tables.ts'
 
 /** A picture of the report. */
@@ -16,7 +17,7 @@ export interface Chart {
 /** All pictures of one case. */
 export function chartsOf(rows: readonly Row[]): Chart[] {
   const figures = rows.filter((row): row is Figure => !('leftOut' in row))
-  const plain = figures.filter(({ at }) => !at)
+  const plain = figures.filter(({ at, stack }) => !at && !stack)
   const curves = groupedBy(
     figures.filter(({ at }) => at),
     ({ at }) => at?.curve ?? '',
@@ -25,41 +26,10 @@ export function chartsOf(rows: readonly Row[]): Chart[] {
     ...sharesChart(plain.filter(({ unit }) => unit === 'x')),
     ...latencyChart(plain.filter(({ percentiles }) => percentiles)),
     ...cpuChart(plain.filter(({ cpuMicros }) => cpuMicros !== undefined)),
+    ...memoryChart(plain.filter(({ memoryMiB }) => memoryMiB !== undefined)),
     ...[...curves].map(([curve, points]) => curveChart(curve, points)),
+    ...stacksChart(figures),
   ]
-}
-
-/** How near every aim is: 1 is reached. */
-export function aimsChart(figures: readonly Figure[]): Chart[] {
-  if (figures.length === 0) return []
-  // How much better than wanted something is matters little, and would hide how near the others are.
-  const most = 1.6
-  const bars = figures.flatMap((figure) => {
-    const { aim } = figure
-    return aim ? [{ figure, ...judged(figure.value, aim) }] : []
-  })
-  const { lines, keyOf } = linesOf(bars, ({ figure }) => ({ label: figure.what }))
-  const title = 'How much of each aim is reached'
-  const svg = rowsPicture(title, lines, { domain: [0, most], label: '1 is what is wanted' }, [
-    Plot.barX(bars, {
-      y: keyOf,
-      x1: 0,
-      x2: ({ share }: { share: number }) => Math.min(share, most),
-      fill: ({ reached }: { reached: boolean }) => (reached ? TONES.reached : TONES.missed),
-      insetTop: 3,
-      insetBottom: 3,
-    }),
-    Plot.ruleX([1], { stroke: TONES.aim, strokeWidth: 2 }),
-    Plot.text(bars, {
-      y: keyOf,
-      x: ({ share }: { share: number }) => Math.min(share, most),
-      text: ({ share }: { share: number }) => (share > 10 ? 'over 10' : share.toFixed(2)),
-      dx: 4,
-      textAnchor: 'start',
-      fill: TONES.text,
-    }),
-  ])
-  return [{ name: 'aims', alt: title, svg }]
 }
 
 /** Lovage's shares, with their quartiles and what they are to reach. */
@@ -67,7 +37,7 @@ function sharesChart(figures: readonly Figure[]): Chart[] {
   if (figures.length === 0) return []
   const { lines, keyOf } = linesOf(figures, ({ group, what }) => ({
     group,
-    label: what.replace(group ?? '', '').replace(/^[,:]? */, ''),
+    label: labelOf(what.replace(group ?? '', '').replace(/^[,:]? */, '')),
   }))
   const ends = figures.flatMap(({ value, spread = [value, value], aim }) => [
     ...spread,
@@ -76,7 +46,6 @@ function sharesChart(figures: readonly Figure[]): Chart[] {
   const isLog = isWide([...ends, ...figures.map(({ value }) => value), 1])
   const tone = ({ aim, value }: Figure): string =>
     aim ? (judged(value, aim).reached ? TONES.reached : TONES.missed) : TONES.plain
-  const end = ({ value, spread }: Figure): number => Math.max(value, spread?.[1] ?? value, isLog ? 1 : 0)
   const aims = figures.filter(({ aim }) => aim)
   const title = 'Lovage’s share of each other: median, quartiles and aim'
   const svg = rowsPicture(
@@ -115,14 +84,7 @@ function sharesChart(figures: readonly Figure[]): Chart[] {
         stroke: TONES.aim,
         strokeWidth: 3,
       }),
-      Plot.text(figures, {
-        y: keyOf,
-        x: end,
-        text: ({ value }: Figure) => value.toFixed(2),
-        dx: 6,
-        textAnchor: 'start',
-        fill: TONES.text,
-      }),
+      valuesAtTheEdge(figures, keyOf, ({ value }) => value.toFixed(2)),
     ],
   )
   return [{ name: 'shares', alt: title, svg }]
@@ -143,32 +105,38 @@ function latencyChart(figures: readonly Figure[]): Chart[] {
   const names = ['p50', 'p99', 'p99.9']
   const tones = new Map(names.map((name, i) => [name, [TONES.reached, TONES.plain, TONES.missed][i]]))
   const title = 'Latency, ms: p50, p99 and p99.9'
-  const svg = rowsPicture(title, lines, { type: 'log', label: 'ms', nice: true, tickFormat: numberText }, [
-    Plot.ruleY(figures, {
-      y: keyOf,
-      x1: ({ percentiles }: Figure) => percentiles?.p50,
-      x2: ({ percentiles }: Figure) => percentiles?.p999,
-      stroke: TONES.text,
-    }),
-    Plot.dot(dots, {
-      y: ({ figure }: { figure: Figure }) => keyOf(figure),
-      x: 'ms',
-      r: 4.5,
-      fill: ({ name }: { name: string }) => tones.get(name),
-    }),
-    Plot.text(
-      dots.filter(({ name }) => name === 'p99.9'),
-      {
+  const svg = rowsPicture(
+    title,
+    lines,
+    { type: 'log', label: 'ms', nice: true, tickFormat: numberText },
+    [
+      ...legend(names.map((name) => ({ name, tone: tones.get(name) ?? TONES.text }))),
+      Plot.ruleY(figures, {
+        y: keyOf,
+        x1: ({ percentiles }: Figure) => percentiles?.p50,
+        x2: ({ percentiles }: Figure) => percentiles?.p999,
+        stroke: TONES.text,
+      }),
+      Plot.dot(dots, {
         y: ({ figure }: { figure: Figure }) => keyOf(figure),
         x: 'ms',
-        text: ({ ms }: { ms: number }) => numberText(ms),
-        dx: 9,
-        textAnchor: 'start',
-        fill: TONES.text,
-      },
-    ),
-    ...legend(names.map((name) => ({ name, tone: tones.get(name) ?? TONES.text }))),
-  ])
+        r: 4.5,
+        fill: ({ name }: { name: string }) => tones.get(name),
+      }),
+      Plot.text(
+        dots.filter(({ name }) => name === 'p99.9'),
+        {
+          y: ({ figure }: { figure: Figure }) => keyOf(figure),
+          x: 'ms',
+          text: ({ ms }: { ms: number }) => numberText(ms),
+          dx: 9,
+          textAnchor: 'start',
+          fill: TONES.text,
+        },
+      ),
+    ],
+    { legendRows: 1 },
+  )
   return [{ name: 'latencies', alt: title, svg }]
 }
 
@@ -177,32 +145,41 @@ function cpuChart(figures: readonly Figure[]): Chart[] {
   if (figures.length < 2) return []
   const { lines, keyOf } = linesOf(figures, namesOf)
   const sum = ({ cpuMicros = 0, serverCpuMicros = 0 }: Figure): number => cpuMicros + serverCpuMicros
-  const isLog = isWide(figures.map(sum), 20)
   const title = 'CPU time for each, µs: of the contender, and of the server it uses'
-  const x: Plot.ScaleOptions = { label: 'µs', nice: true, ...(isLog ? { type: 'log' } : { zero: true }) }
-  // A logarithmic axis begins where there is something to see, and not at nothing.
-  const floor = isLog ? Math.max(0.1, Math.min(...figures.map(({ cpuMicros = 0 }) => cpuMicros)) / 2) : 0
+  const hasServer = figures.some(({ serverCpuMicros }) => serverCpuMicros)
   const band = { insetTop: 3, insetBottom: 3 }
-  const svg = rowsPicture(title, lines, x, [
-    Plot.barX(figures, { y: keyOf, x1: floor, x2: 'cpuMicros', fill: TONES.plain, ...band }),
-    Plot.barX(
-      figures.filter(({ serverCpuMicros }) => serverCpuMicros !== undefined),
-      { y: keyOf, x1: ({ cpuMicros = 0 }: Figure) => Math.max(floor, cpuMicros), x2: sum, fill: TONES.second, ...band },
-    ),
-    Plot.text(figures, {
-      y: keyOf,
-      x: sum,
-      text: (figure: Figure) => numberText(sum(figure)),
-      dx: 4,
-      textAnchor: 'start',
-      fill: TONES.text,
-    }),
-    ...legend([
-      { name: 'its own', tone: TONES.plain },
-      ...(figures.some(({ serverCpuMicros }) => serverCpuMicros) ? [{ name: 'the server’s', tone: TONES.second }] : []),
-    ]),
-  ])
+  // Parts of a sum can be seen on an axis from nothing only.
+  const svg = rowsPicture(
+    title,
+    lines,
+    { label: 'µs', nice: true, zero: true },
+    [
+      Plot.barX(figures, { y: keyOf, x1: 0, x2: 'cpuMicros', fill: TONES.plain, ...band }),
+      Plot.barX(
+        figures.filter(({ serverCpuMicros }) => serverCpuMicros !== undefined),
+        { y: keyOf, x1: 'cpuMicros', x2: sum, fill: TONES.second, ...band },
+      ),
+      valuesAtTheEdge(figures, keyOf, (figure) => numberText(sum(figure))),
+      ...legend([
+        { name: 'its own', tone: TONES.plain },
+        ...(hasServer ? [{ name: 'the server’s', tone: TONES.second }] : []),
+      ]),
+    ],
+    { legendRows: 1 },
+  )
   return [{ name: 'cpu', alt: title, svg }]
+}
+
+/** What its processes hold. */
+function memoryChart(figures: readonly Figure[]): Chart[] {
+  if (figures.length < 2) return []
+  const { lines, keyOf } = linesOf(figures, namesOf)
+  const title = 'Memory of the contender’s processes at the end (RSS), MiB'
+  const svg = rowsPicture(title, lines, { label: 'MiB', nice: true, zero: true }, [
+    Plot.barX(figures, { y: keyOf, x: 'memoryMiB', fill: TONES.plain, insetTop: 3, insetBottom: 3 }),
+    valuesAtTheEdge(figures, keyOf, ({ memoryMiB = NaN }) => numberText(memoryMiB)),
+  ])
+  return [{ name: 'memory', alt: title, svg }]
 }
 
 /** A line for each contender. */
@@ -254,6 +231,11 @@ function curveChart(curve: string, points: readonly Figure[]): Chart {
   return { name: `curve-${slug(curve)}`, alt: title, svg }
 }
 
+/** More is not better everywhere, and a reader should not need to know where. */
+function labelOf(text: string): string {
+  return /^(p50|time|latency) /.test(text) ? `${text}: less is better` : text
+}
+
 function namesOf({ group, contender, what }: Figure): { group: string | undefined; label: string } {
   return { group, label: group === undefined ? what : (contender ?? what) }
 }
@@ -265,7 +247,7 @@ function legend(names: readonly { name: string; tone: string }[]): Plot.Markish[
       frameAnchor: 'top-right',
       text: (text: string) => `● ${text}`,
       dx: -(names.length - 1 - i) * 96,
-      dy: -22,
+      dy: -14,
       textAnchor: 'end',
       fill: tone,
     }),

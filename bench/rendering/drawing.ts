@@ -14,10 +14,28 @@ export const TONES = {
 /** For lines of one picture, one after the other. */
 export const LINE_TONES = [TONES.plain, TONES.missed, TONES.reached, TONES.second, TONES.aim, TONES.text]
 
-const WIDTH = 860
+/** For pieces of one bar, of which there are many; neighbours differ. */
+export const PIECE_TONES = [
+  '#4a8fd6',
+  '#d9822b',
+  '#2f9e55',
+  '#9a7bd0',
+  '#b5893a',
+  '#1f9aa5',
+  '#d1497a',
+  '#7f9a2e',
+  '#7d8590',
+  '#a8705a',
+  '#5a6acf',
+] as const
+
+/** Of the widest pictures. With short names one is narrower, and its text larger on a small screen. */
+export const WIDTH = 860
+const [LEAST_WIDTH, WIDTH_OF_ROWS] = [540, 440]
+const MARGIN_TOP = 34
 
 /** In letters; longer ones would leave no room for what is shown. */
-const LABEL_LENGTH = 64
+const LABEL_LENGTH = 60
 
 /** One line of a picture: a value's, or the heading of those below it. */
 export interface Line {
@@ -46,21 +64,30 @@ export function linesOf<T>(
   return { lines, keyOf: (member) => keys.get(member) as string }
 }
 
-/** A picture with a row for each line, as SVG. */
+/**
+ * A picture with a row for each line, as SVG.
+ * @param options.legendRows rows of text between its title and the first line
+ * @param options.width default: as much as its names need
+ */
 export function rowsPicture(
   title: string,
   lines: readonly Line[],
   x: Plot.ScaleOptions,
   marks: readonly Plot.Markish[],
+  { legendRows = 0, width }: { legendRows?: number; width?: number } = {},
 ): string {
   const labels = new Map(
     lines.map(({ key, label, isHeading }) => [key, isHeading ? '' : shortened(label, LABEL_LENGTH)]),
   )
   const longest = Math.max(...[...labels.values()].map((label) => label.length))
+  const marginLeft = 24 + longest * 6.3
+  const marginTop = MARGIN_TOP + legendRows * 16
   return picture(title, {
-    marginLeft: 24 + longest * 6.3,
+    width: width ?? Math.max(LEAST_WIDTH, Math.min(WIDTH, marginLeft + WIDTH_OF_ROWS)),
+    marginLeft,
     marginRight: 64,
-    height: 64 + lines.length * 20,
+    marginTop,
+    height: 30 + marginTop + lines.length * 20,
     x: { grid: true, ...x },
     y: {
       domain: lines.map(({ key }) => key),
@@ -77,7 +104,7 @@ export function rowsPicture(
           text: 'label',
           fontWeight: 'bold',
           dx: 4,
-          dy: 3,
+          dy: 1,
           textAnchor: 'start',
           fill: TONES.text,
         },
@@ -87,13 +114,29 @@ export function rowsPicture(
   })
 }
 
+/** What stands beside each line, right of all that is drawn, where nothing can hide it. */
+export function valuesAtTheEdge<T>(
+  members: readonly T[],
+  keyOf: (member: T) => string,
+  text: (member: T) => string,
+): Plot.Markish {
+  return Plot.text(members as T[], {
+    y: keyOf,
+    frameAnchor: 'right',
+    text,
+    dx: 54,
+    textAnchor: 'end',
+    fill: TONES.text,
+  })
+}
+
 /** Any plot as SVG that stands alone. */
 export function picture(title: string, options: Plot.PlotOptions): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const svg = Plot.plot({
     document: document as unknown as NonNullable<Plot.PlotOptions['document']>,
     width: WIDTH,
-    marginTop: 34,
+    marginTop: MARGIN_TOP,
     marginBottom: 40,
     style: { fontSize: '12px' },
     ...options,

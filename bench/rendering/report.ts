@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { ROOT } from '../../scripts/steps.mjs'
 import type { Figure } from '../case.ts'
 import { CHAPTERS } from './chapters.ts'
-import { aimsChart, chartsOf, type Chart } from './charts.ts'
+import { chartsOf, type Chart } from './charts.ts'
 import { aimText, judged, reachedText, spreadText, valueText } from './judged.ts'
 import { readResults, type CaseResult, type Results } from './results.ts'
-import { capital, table, tablesOf } from './tables.ts'
+import { aimsChart, middleOf, peersChart, peerShares, type PeerShares } from './summary.ts'
+import { capital, groupedBy, table, tablesOf } from './tables.ts'
 
 const INTRO = `Written by \`npm run bench\`; [benchmarks.md](../../docs/benchmarks.md) says against what is measured, and how.
 
@@ -32,6 +33,8 @@ export function writeReport(folder: string): void {
   const parts = [
     '# What was measured',
     INTRO,
+    all.map(({ title, cases }) => `- ${title}: ${cases.map(linkTo).join(', ')}`).join('\n'),
+    beside(ordered, pictures),
     '## Aims',
     aimsOf(ordered, pictures),
     ...all.flatMap(({ title, cases }) => [
@@ -47,6 +50,30 @@ export function writeReport(folder: string): void {
 /** Writes pictures whose names begin so; gives the Markdown that shows them. */
 type Pictures = (prefix: string, charts: readonly Chart[]) => string
 
+/** How Lovage stands to each of the others, all cases together. */
+function beside(ordered: readonly (readonly [string, CaseResult])[], pictures: Pictures): string {
+  const figures = ordered.flatMap(([, { rows }]) => rows.flatMap((row) => ('leftOut' in row ? [] : [row])))
+  const peers = peerShares(figures)
+  if (peers.length === 0) return ''
+  return [
+    '## Beside each of the others',
+    pictures('', peersChart(peers)),
+    table<PeerShares>(peers, [
+      ['Lovage’s rate, of that of', ({ name }) => name],
+      ['measurements', ({ shares }) => String(shares.length), true],
+      ['median', ({ shares }) => middleOf(shares).toFixed(2), true],
+      ['least', ({ shares }) => (shares[0] as number).toFixed(2), true],
+      ['most', ({ shares }) => (shares.at(-1) as number).toFixed(2), true],
+    ]),
+    'A bare client is what Node and the server can do at most, with nothing that a task queue is for.',
+  ].join('\n\n')
+}
+
+/** To what a case has measured, further down. */
+function linkTo(name: string): string {
+  return `[\`${name}\`](#${name})`
+}
+
 /** All that is meant to be reached, beside what was. */
 function aimsOf(ordered: readonly (readonly [string, CaseResult])[], pictures: Pictures): string {
   const rows = ordered.flatMap(([name, { rows }]) =>
@@ -56,18 +83,20 @@ function aimsOf(ordered: readonly (readonly [string, CaseResult])[], pictures: P
   const why = rows.filter(({ value, aim }) => aim?.why !== undefined && !judged(value, aim).reached)
   const failed = ordered.filter(([, { failed }]) => failed !== undefined).map(([name]) => `\`${name}\``)
   return [
-    `${reached.length} of ${rows.length} are reached.`,
+    `${reached.length} of ${rows.length} are reached.${why.length > 0 ? ' Why not the others stands below the table.' : ''}`,
     failed.length > 0 ? `Not measured, because the case failed: ${failed.join(', ')}.` : '',
     pictures('', aimsChart(rows)),
     table(rows as (Figure & { name: string })[], [
-      ['case', ({ name }) => `\`${name}\``],
+      ['case', ({ name }) => linkTo(name)],
       ['measured', ({ what }) => what],
       ['median', ({ value, unit }) => valueText(value, unit), true],
       ['quartiles', spreadText, true],
       ['aim', aimText],
       ['', reachedText],
     ]),
-    why.map(({ what, aim }) => `- **${capital(what)}**: ${aim?.why}`).join('\n'),
+    [...groupedBy(why, ({ aim }) => aim?.why)]
+      .map(([text, missed]) => `- ${missed.map(({ what }) => `**${capital(what)}**`).join('; ')}: ${text}`)
+      .join('\n'),
   ]
     .filter((part) => part !== '')
     .join('\n\n')

@@ -4,7 +4,7 @@ import { availableParallelism, loadavg, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { findCommand, findRabbitmq, hasService } from '../../scripts/services.mjs'
 import type { Row } from '../case.ts'
-import { peerVersion } from '../optional-peers.ts'
+import { ownVersion, peerVersion } from '../optional-peers.ts'
 import { findPostgres } from '../postgres-node.ts'
 
 /** What a machine is and does while a case is measured. */
@@ -110,9 +110,8 @@ function versions(): Record<string, string> {
   ] as const) {
     if (existsSync(PYTHON)) found[name] = said(PYTHON, ['-c', METADATA, package_])
   }
-  for (const name of ['amqplib', 'ioredis', 'fastify', 'bullmq', 'graphile-worker', 'pg-boss', 'celery-node']) {
-    found[name] = peerVersion(name)
-  }
+  for (const name of ['amqplib', 'ioredis', 'fastify']) found[name] = ownVersion(name)
+  for (const name of ['bullmq', 'graphile-worker', 'pg-boss', 'celery-node']) found[name] = peerVersion(name)
   known = Object.fromEntries(Object.entries(found).flatMap(([name, version]) => (version ? [[name, version]] : [])))
   return known
 }

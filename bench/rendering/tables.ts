@@ -41,7 +41,7 @@ export function tablesOf(rows: readonly Row[]): string {
     figures.filter(({ at }) => at),
     ({ at }) => at?.curve ?? '',
   )
-  const plain = figures.filter(({ at }) => !at)
+  const plain = figures.filter(({ at, stack }) => !at && !stack)
   const groups = groupedBy(
     plain.filter(({ group }) => group !== undefined),
     ({ group = '' }) => group,
@@ -56,6 +56,7 @@ export function tablesOf(rows: readonly Row[]): string {
       ),
     ),
     ...[...curves].map(([curve, points]) => `**${capital(curve)}**\n\n${curveTable(points)}`),
+    ...stackTables(figures),
     leftOut.map(({ what, leftOut: why }) => `- Left out: ${what}: ${why}.`).join('\n'),
   ]
     .filter((part) => part !== '')
@@ -85,12 +86,44 @@ function curveTable(points: readonly Figure[]): string {
       const cell = ([, there]: (typeof rows)[number]): string => {
         const point = there.find(({ contender = '' }) => contender === line)
         if (!point) return ''
-        const spread = spreadText(point)
-        return `${valueText(point.value, point.unit)}${spread && ` (${spread})`}`
+        const { cpuMicros, memoryMiB } = point
+        const beside = [
+          spreadText(point),
+          cpuMicros !== undefined && `CPU ${numberText(cpuMicros)} µs`,
+          memoryMiB !== undefined && `${numberText(memoryMiB)} MiB`,
+        ].filter(Boolean)
+        return `${valueText(point.value, point.unit)}${beside.length > 0 ? ` (${beside.join('; ')})` : ''}`
       }
       return [line, cell, true]
     }),
   ])
+}
+
+/** For each group a table: a row for each piece, a column for each bar. */
+function stackTables(figures: readonly Figure[]): string[] {
+  const groups = groupedBy(
+    figures.filter(({ stack }) => stack),
+    ({ stack }) => stack?.group ?? '',
+  )
+  return [...groups].map(([group, pieces]) => {
+    const bars = [...groupedBy(pieces, ({ stack }) => stack?.bar ?? '')]
+    const sum = (of: readonly Figure[]): number => of.reduce((all, { value }) => all + value, 0)
+    const rows: (readonly [detail: string, cells: readonly string[]])[] = [
+      ...groupedBy(pieces, ({ stack }) => stack?.detail ?? ''),
+    ].map(([detail, there]) => {
+      const of = (bar: string): Figure[] => there.filter(({ stack }) => stack?.bar === bar)
+      return [detail, bars.map(([bar]) => (of(bar).length > 0 ? numberText(sum(of(bar))) : ''))]
+    })
+    const together = bars.map(([, of]) => numberText(sum(of)))
+    const unit = pieces[0]?.unit ?? ''
+    return `**${capital(group)}: ${numberText(sum(pieces))} ${unit}**\n\n${table(
+      [...rows, ['together', together] as const],
+      [
+        [unit, ([detail]) => detail],
+        ...bars.map(([bar], i): Column<(typeof rows)[number]> => [bar, ([, cells]) => cells[i] ?? '', true]),
+      ],
+    )}`
+  })
 }
 
 export function capital(text: string): string {

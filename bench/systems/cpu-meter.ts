@@ -19,6 +19,11 @@ export class CpuMeter {
     this.#server = server
   }
 
+  /** CPU time of that server so far, in microseconds; NaN where there is none. */
+  serverCpu(): number {
+    return this.#server().length > 0 ? cpuOf(this.#server()) : NaN
+  }
+
   /**
    * Runs `work`, which handles `count` tasks, and adds what `pids` and the server took meanwhile. Memory is that of `pids`
    * when it has ended; of a process that contenders share there is none to tell.
@@ -34,11 +39,11 @@ export class CpuMeter {
     work: () => Promise<T>,
     countOf: (result: T) => number,
   ): Promise<T> {
-    const [ours, server] = [cpuOf(pids()), cpuOf(this.#server())]
+    const [ours, server] = [cpuOf(pids()), this.serverCpu()]
     const result = await work()
     const count = countOf(result)
     const memory = pids().includes(process.pid) ? NaN : memoryOf(pids())
-    this.add(name, (cpuOf(pids()) - ours) / count, (cpuOf(this.#server()) - server) / count, memory)
+    this.add(name, (cpuOf(pids()) - ours) / count, (this.serverCpu() - server) / count, memory)
     return result
   }
 
@@ -60,7 +65,7 @@ export class CpuMeter {
     const middle = (of: (taken: Taken) => number): number => (rounds.length > 0 ? median(rounds.map(of)) : NaN)
     const known = {
       cpuMicros: middle(({ ours }) => ours),
-      serverCpuMicros: this.#server().length > 0 ? middle(({ server }) => server) : NaN,
+      serverCpuMicros: middle(({ server }) => server),
       memoryMiB: middle(({ memory }) => memory),
     }
     return Object.fromEntries(Object.entries(known).filter(([, value]) => Number.isFinite(value)))

@@ -1,12 +1,13 @@
 import { hasService } from '../../scripts/services.mjs'
 import { removeFolder, temporaryFolder } from '../../test/services/reaper.ts'
+import { RabbitmqNode } from '../../test/services/rabbitmq-node.ts'
 import { RedisNode } from '../../test/services/redis-node.ts'
 import type { LeftOut } from '../case.ts'
 import { listenersOn } from './listeners.ts'
 
 /** A broker that tasks wait in, and whose results come back over it. */
 export interface Place {
-  readonly name: 'embedded' | 'RabbitMQ' | 'Redis'
+  readonly name: 'embedded' | 'memory' | 'RabbitMQ' | 'Redis'
   readonly url: string
   /** Its processes; none where it is a part of those who use it. */
   readonly server: readonly number[]
@@ -46,10 +47,27 @@ export async function embeddedPlace(): Promise<Place> {
   return { name: 'embedded', url: `embedded://${home}`, server: [], close: async () => removeFolder(home) }
 }
 
+/** In the process of who uses it, and nowhere else. */
+export async function memoryPlace(): Promise<Place> {
+  return { name: 'memory', url: 'memory://bench', server: [], close: async () => {} }
+}
+
 /** The RabbitMQ of the run, whose owner ends it. */
 export async function rabbitmqPlace(amqpUrl: string | undefined): Promise<Place | 'RabbitMQ'> {
   if (!amqpUrl) return 'RabbitMQ'
   return { name: 'RabbitMQ', url: amqpUrl, server: listenersOn(Number(new URL(amqpUrl).port)), close: async () => {} }
+}
+
+/** Another of the same kind, which holds nothing that is in the first. */
+export async function anotherPlace({ name }: Place): Promise<Place> {
+  if (name === 'embedded') return embeddedPlace()
+  if (name === 'RabbitMQ') {
+    const node = await RabbitmqNode.start()
+    return { name, url: node.url(), server: listenersOn(node.port), close: () => node.remove() }
+  }
+  const place = await redisPlace()
+  if (typeof place === 'string') throw new Error(`no ${place} on this machine`)
+  return place
 }
 
 /** With an append-only file that is written once a second. */

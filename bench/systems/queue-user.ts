@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { cpuOf, memoryOf } from '../cpu.ts'
-import { startPeerWith, stopPeer } from '../side-by-side.ts'
+import { startPeerWith, stopPeer, type Contender } from '../side-by-side.ts'
 import type { CpuMeter } from './cpu-meter.ts'
 
 /** What one of the processes in bench/peers that `serve` has been asked for. */
 interface Answer {
   readonly ms?: number
+  readonly times?: readonly number[]
   readonly purged?: number
   readonly failed?: string
 }
@@ -17,13 +18,35 @@ export interface QueueUserOptions {
   readonly args: readonly string[]
   /** The Node that it runs on; ours unless told. */
   readonly node?: string | undefined
-  /** CPU time of its server so far, in microseconds. */
+  /** Other processes that this contender needs, and that are measured with it, e.g. its workers. */
+  readonly others?: () => readonly number[]
+  /** CPU time of a server that it alone uses so far, in microseconds. Default: that of the meter's. */
   readonly serverCpu?: () => number
   /** Has it end together with the process. */
   readonly close?: () => Promise<unknown>
 }
 
-/** A process that sends tasks and runs them, and says what that took. */
+/** Has each of the users do the same, by turns. */
+export type Each = (measure: (user: QueueUser, name: string) => Promise<number>) => Record<string, Contender>
+
+/** Starts them all, and ends them when `work` is over. */
+export async function withUsers<T>(
+  peers: Readonly<Record<string, QueueUserOptions>>,
+  work: (each: Each, users: Readonly<Record<string, QueueUser>>) => Promise<T>,
+): Promise<T> {
+  const users: Record<string, QueueUser> = {}
+  try {
+    // In their order, which is the one they are told in.
+    for (const [name, options] of Object.entries(peers)) users[name] = await QueueUser.start(options)
+    const each: Each = (measure) =>
+      Object.fromEntries(Object.entries(users).map(([name, user]) => [name, () => measure(user, name)]))
+    return await work(each, users)
+  } finally {
+    for (const user of Object.values(users)) await user.close()
+  }
+}
+
+/** A process that sends tasks, calls them or runs them, and says what that took. */
 export class QueueUser {
   readonly #child: ChildProcess
   readonly #options: QueueUserOptions
@@ -39,8 +62,8 @@ export class QueueUser {
   }
 
   /** Tasks a second, sent with so many on their way at a time; then drops them, and has them counted. */
-  async sends(count: number, window: number, meter: CpuMeter, name: string): Promise<number> {
-    const { ms = NaN } = await this.#measured(meter, name, count, { send: count, window })
+  async sends(count: number, window: number, meter: CpuMeter, name: string, how = ''): Promise<number> {
+    const { ms = NaN } = await this.#measured(meter, name, count, { send: count, window, how })
     const { purged } = await this.#ask({ purge: true })
     if (purged !== count) throw new Error(`${name} has sent ${count} tasks, and ${purged} were there`)
     return (count / ms) * 1_000
@@ -57,14 +80,22 @@ export class QueueUser {
     return (count / ms) * 1_000
   }
 
+  /** Calls a second, so many of them in flight at a time, each answered; puts the milliseconds of each into `taken`. */
+  async calls(count: number, window: number, meter: CpuMeter, name: string, taken?: number[]): Promise<number> {
+    const { ms = NaN, times = [] } = await this.#measured(meter, name, count, { call: count, window })
+    if (times.length !== count) throw new Error(`${name} has called ${count} times, and had ${times.length} answers`)
+    taken?.push(...times)
+    return (count / ms) * 1_000
+  }
+
   async close(): Promise<void> {
     await stopPeer(this.#child)
     await this.#options.close?.()
   }
 
   async #measured(meter: CpuMeter, name: string, count: number, message: object): Promise<Answer> {
-    const pids = [this.#child.pid as number]
-    const { serverCpu = () => NaN } = this.#options
+    const { others = () => [], serverCpu = () => meter.serverCpu() } = this.#options
+    const pids = [this.#child.pid as number, ...others()]
     const [ours, server] = [cpuOf(pids), serverCpu()]
     const answer = await this.#ask(message)
     meter.add(name, (cpuOf(pids) - ours) / count, (serverCpu() - server) / count, memoryOf(pids))
