@@ -1,3 +1,4 @@
+import { PassingMap } from '../base/passing.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { LovageError } from '../base/errors.ts'
 import { Oldest } from '../base/oldest.ts'
@@ -32,8 +33,8 @@ const MAX_HANDED = 100
 export class Expectations {
   readonly #max: number
   readonly #keepsSettled: boolean
-  readonly #waiting = new Map<string, Slot>()
-  readonly #settled = new Map<string, Slot>()
+  readonly #waiting = new PassingMap<string, Slot>()
+  readonly #settled = new PassingMap<string, Slot>()
   readonly #clock: Clock
   readonly #maxAgeMs: number
   readonly #onEnd: ((id: string) => void) | undefined

@@ -1,3 +1,4 @@
+import { PassingSet } from './passing.ts'
 import type { Clock } from './clock.ts'
 import { DueHeap } from './due-heap.ts'
 
@@ -27,9 +28,9 @@ export class Calls<Asked, Answer> {
   readonly #options: CallsOptions
   readonly #dues: DueHeap
   /** Oldest first. */
-  readonly #calls = new Set<Call<Asked, Answer>>()
+  readonly #calls = new PassingSet<Call<Asked, Answer>>()
   /** Of these those that are on no connection. */
-  readonly #unsaid = new Set<Call<Asked, Answer>>()
+  readonly #unsaid = new PassingSet<Call<Asked, Answer>>()
   #onIdle: (() => void) | undefined
 
   constructor(options: CallsOptions) {

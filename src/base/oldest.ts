@@ -9,11 +9,11 @@ const FEW = 64
  * that waits there holds every table that the map has had since.
  */
 export class Oldest<K, V extends object> {
-  readonly #map: ReadonlyMap<K, V>
+  readonly #map: Pick<ReadonlyMap<K, V>, 'get' | 'size'>
   readonly #keyOf: (value: V) => K
   #ring = new Ring<V>()
 
-  constructor(map: ReadonlyMap<K, V>, keyOf: (value: V) => K) {
+  constructor(map: Pick<ReadonlyMap<K, V>, 'get' | 'size'>, keyOf: (value: V) => K) {
     this.#map = map
     this.#keyOf = keyOf
   }

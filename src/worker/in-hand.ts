@@ -1,3 +1,4 @@
+import { PassingMap, PassingSet } from '../base/passing.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { Acked } from './acked.ts'
@@ -10,10 +11,10 @@ const MAX_UNACKED = 10_000
 /** All messages that a worker has taken and not settled. */
 export class InHand {
   readonly #clock: Clock
-  readonly #works = new Set<Work>()
-  readonly #byKey = new Map<string, Work>()
+  readonly #works = new PassingSet<Work>()
+  readonly #byKey = new PassingMap<string, Work>()
   /** Done, but not acknowledged: when they come again they are acknowledged and not run. */
-  readonly #doneUnacked = new Set<string>()
+  readonly #doneUnacked = new PassingSet<string>()
   /** Done, and acknowledged as far as can be known here. */
   readonly #acked: Acked
   /** Messages that are no tasks. */

@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import type { Message } from '../../protocol/message.ts'
 import { packed, packedSize, readsPacks } from './pack.ts'
 
@@ -19,7 +20,7 @@ interface Open {
 export class Outbox {
   readonly #atTurnEnd: (fn: () => void) => void
   readonly #publish: Publish
-  readonly #open = new Map<string, Open>()
+  readonly #open = new PassingMap<string, Open>()
   #isScheduled = false
   readonly #flush = (): void => {
     this.#isScheduled = false

@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
@@ -42,7 +43,7 @@ export class Publisher {
   #isBlocked = false
   #waiting = new Ring<Pending>()
   /** By delivery tag, in order. */
-  #unconfirmed = new Map<number, Pending>()
+  #unconfirmed = new PassingMap<number, Pending>()
   #lastTag = 0
   /** A suspect is on its way, alone. */
   #isSingle = false
@@ -217,10 +218,9 @@ export class Publisher {
     this.#isSingle = false
     const lost = [...this.#unconfirmed.values()].filter((pending) => !pending.isSettled)
     this.#unconfirmed.clear()
-    const [culprit] = lost
-    if (isOurFault && lost.length === 1 && culprit) {
+    if (isOurFault && lost.length === 1) {
+      const culprit = lost.shift() as Pending
       this.#settle(culprit, refusal(problem, culprit.to))
-      lost.shift()
     }
     if (lost.length === 0) return
     // Again from the front, in their order. After a fault one by one, so that the one at fault is found.

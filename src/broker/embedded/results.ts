@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import type { Clock } from '../../base/clock.ts'
 import { type Due, DueHeap } from '../../base/due-heap.ts'
 import { log } from '../../base/log.ts'
@@ -25,7 +26,7 @@ export class Results {
   #held = new Map<string, Held>()
   #bytes = 0
   #isOver = false
-  #watchers = new Map<string, Set<(result: KeptResult) => void>>()
+  #watchers = new PassingMap<string, Set<(result: KeptResult) => void>>()
 
   constructor(clock: Clock, ledger: DurableLedger, kept: Iterable<KeptResult>) {
     this.#clock = clock

@@ -1,3 +1,4 @@
+import { PassingSet } from '../../base/passing.ts'
 import type { Clock } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
@@ -21,7 +22,7 @@ export class Session {
   readonly subscriptions = new Set<Subscription>()
   #engine: Engine
   #clock: Clock
-  #unsettled = new Set<EngineDelivery>()
+  #unsettled = new PassingSet<EngineDelivery>()
   #outbox: EngineDelivery[] = []
   #outboxBytes = 0
   #scheduled = false

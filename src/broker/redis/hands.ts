@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
 import { log } from '../../base/log.ts'
@@ -52,7 +53,7 @@ export class Hands {
   #readers: () => readonly Reader[]
   #onUseless: HandsOptions['onUseless']
   #link: RedisLink | undefined
-  #held = new Map<string, Held>()
+  #held = new PassingMap<string, Held>()
   #lastNumber = 0
   #acks: string[] = []
   /** Scripts on their way that have acknowledgements with them. */

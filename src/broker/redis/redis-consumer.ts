@@ -1,3 +1,4 @@
+import { PassingSet } from '../../base/passing.ts'
 import { type Backoff, backoffMs } from '../../base/backoff.ts'
 import { type Clock, deadline, type Timer } from '../../base/clock.ts'
 import { messageOf } from '../../base/errors.ts'
@@ -50,7 +51,7 @@ export class RedisConsumer implements Consumer, Reader {
   #link: RedisLink | undefined
   #unsettled = 0
   /** Deliveries of channels, which no server keeps. */
-  #heard = new Set<RedisDelivery>()
+  #heard = new PassingSet<RedisDelivery>()
   #isOpen = false
   #turn = 0
   /** On their way. */

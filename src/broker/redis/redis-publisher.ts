@@ -1,3 +1,4 @@
+import { PassingSet } from '../../base/passing.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
@@ -53,7 +54,7 @@ export class RedisPublisher {
   #link: RedisLink | undefined
   #waiting = new Ring<Pending>()
   /** On their way, in order. */
-  #sent = new Set<Pending>()
+  #sent = new PassingSet<Pending>()
   #headers = new KnownHeaders()
   #sweep: { timer: Timer; atMs: number } | undefined
   #tagBase: string

@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
@@ -18,7 +19,7 @@ export class AsyncPool implements Pool {
   readonly #registry: Registry
   readonly #options: PerformOptions
   readonly #dues: DueHeap
-  readonly #running = new Map<Job, JobControl>()
+  readonly #running = new PassingMap<Job, JobControl>()
   readonly #watch: StallWatch | undefined
   readonly #app: PoolOptions['app']
   #endContainment: (() => void) | undefined

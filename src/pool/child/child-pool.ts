@@ -1,3 +1,4 @@
+import { PassingMap } from '../../base/passing.ts'
 import { TimeLimitExceeded, WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
 import { type LagFigures, worstLag } from '../../base/lag.ts'
@@ -37,7 +38,7 @@ export class ChildPool implements Pool {
   readonly #crew: Crew
   readonly #stalls: ThreadStalls
   readonly #dues: DueHeap
-  readonly #posted = new Map<Job, Posted>()
+  readonly #posted = new PassingMap<Job, Posted>()
   /** Run before, to be run again first. */
   readonly #again = new Ring<Posted>()
   readonly #waiting = new Ring<Posted>()
@@ -292,7 +293,7 @@ export class ChildPool implements Pool {
 }
 
 /** The first that has no outcome yet. */
-function nextOf(ring: Ring<Posted>, all: ReadonlyMap<Job, Posted>): Posted | undefined {
+function nextOf(ring: Ring<Posted>, all: Pick<ReadonlyMap<Job, Posted>, 'get'>): Posted | undefined {
   for (let posted = ring.shift(); posted; posted = ring.shift()) if (all.get(posted.job) === posted) return posted
   return undefined
 }

@@ -1,3 +1,4 @@
+import { PassingSet } from '../../../base/passing.ts'
 import type { Outgoing } from './outgoing.ts'
 
 /** Writes `basic.ack` and `basic.nack`. */
@@ -15,7 +16,7 @@ export class Unsettled {
   readonly #outgoing: Outgoing
   readonly #settle: Settle
   /** In the order of delivery, which is that of the tags: the first is the lowest. */
-  readonly #open = new Set<number>()
+  readonly #open = new PassingSet<number>()
   #acked: number[] = []
   #failed = false
   readonly #flush = (): void => this.flush()
@@ -67,7 +68,7 @@ export class Unsettled {
   }
 }
 
-function lowestOf(tags: Set<number>): number {
+function lowestOf(tags: Iterable<number>): number {
   for (const tag of tags) return tag
   return Infinity
 }

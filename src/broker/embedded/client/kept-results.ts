@@ -1,3 +1,4 @@
+import { PassingSet } from '../../../base/passing.ts'
 import { isLovageError } from '../../../base/errors.ts'
 import type { Service } from '../../../base/service.ts'
 import { Window } from '../../../base/window.ts'
@@ -35,7 +36,7 @@ export class ServedResults implements KeptResults {
   #client: EngineClient
   #isOwn: boolean
   #onResult: ResultListener
-  #watched = new Set<string>()
+  #watched = new PassingSet<string>()
   #puts = new Window(PUTS_AT_ONCE, (error) => isLovageError(error, 'BROKER_UNREACHABLE'))
   /** The connection that was told of all that is watched. Others may have to wait for it still. */
   #line: Line | undefined

@@ -1,3 +1,4 @@
+import { PassingMap } from '../../../base/passing.ts'
 import type { Socket } from 'node:net'
 import { type Clock, deadline } from '../../../base/clock.ts'
 import { type ErrorCode, ERRORS, LovageError, messageOf } from '../../../base/errors.ts'
@@ -72,7 +73,7 @@ export class Line {
   #socket: Socket
   #reader = new FrameReader()
   #writer = new ByteWriter()
-  #calls = new Map<number, Call>()
+  #calls = new PassingMap<number, Call>()
   #lastId = 0
   #isOpen = true
   #isFlushing = false

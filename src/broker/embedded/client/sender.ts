@@ -1,3 +1,4 @@
+import { PassingSet } from '../../../base/passing.ts'
 import type { Clock, Timer } from '../../../base/clock.ts'
 import { LovageError } from '../../../base/errors.ts'
 import { Ring } from '../../../base/ring.ts'
@@ -77,7 +78,7 @@ export class Sender {
   #line: Line | undefined
   #waiting = new Ring<Pending>()
   /** In order. */
-  #unconfirmed = new Set<Pending>()
+  #unconfirmed = new PassingSet<Pending>()
   #sweep: { timer: Timer; atMs: number } | undefined
   #onIdle: (() => void) | undefined
 

@@ -1,3 +1,4 @@
+import { PassingSet } from '../../../base/passing.ts'
 import type { KeptResult } from '../journal/kept-result.ts'
 import type { Results } from '../results.ts'
 import type { ByteReader } from '../wire/byte-reader.ts'
@@ -12,9 +13,9 @@ export class ServedResults {
   #served: Served
   #results: Results
   #whenDurable: (fn: () => void) => void
-  #watched = new Set<string>()
+  #watched = new PassingSet<string>()
   /** Keys of which it has not been told, because it reads more slowly than results come. */
-  #late = new Set<string>()
+  #late = new PassingSet<string>()
   readonly #onResult = (result: KeptResult): void => this.#send(result)
 
   constructor(served: Served, results: Results, whenDurable: (fn: () => void) => void) {

@@ -1,3 +1,4 @@
+import { PassingMap } from '../../../base/passing.ts'
 import type { Socket } from 'node:net'
 import { isLovageError, LovageError, messageOf } from '../../../base/errors.ts'
 import { log } from '../../../base/log.ts'
@@ -28,7 +29,7 @@ export class Served {
   #writer = new ByteWriter()
   #done: number[] = []
   #consumers = new Map<number, Subscription>()
-  #deliveries = new Map<number, EngineDelivery>()
+  #deliveries = new PassingMap<number, EngineDelivery>()
   #lastDelivery = 0
   #isGreeted = false
   #results: ServedResults
