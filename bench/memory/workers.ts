@@ -1,4 +1,6 @@
 import { lovage } from 'lovage'
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { hasService } from '../../scripts/services.mjs'
 import { startChild } from '../../test/services/child.ts'
@@ -96,22 +98,50 @@ async function bareNode({ restMs }: Size): ReturnType<Weigh> {
 }
 
 async function ourWorker(broker: string, { tasks, restMs }: Size): ReturnType<Weigh> {
-  const worker = await TaskWorker.start({ broker, queues: ['weighed'], concurrency: 100 })
+  const worker = await startCommand(broker)
   const app = lovage('bench', { broker, defaultQueue: 'weighed', publishTimeout: '30s' })
   try {
     await rest(restMs)
-    const idle = memoryOf([worker.pid])
+    const pids = [worker.pid as number]
+    const idle = memoryOf(pids)
     const add = app.remote<(x: number, y: number) => number>('bench.add', { ignoreResult: true })
-    const busy = await whileBusy([worker.pid], async () => {
-      const settled = worker.settledFromNow(tasks)
+    const busy = await whileBusy(pids, async () => {
+      const done = saidBy(worker)
+      worker.send({ await: tasks })
       await callsPerSecond(tasks, 1_000, async () => add.delay(2, 3))
-      await settled
+      await done
     })
     return { idle, busy }
   } finally {
     await app.close()
-    await worker.stop()
+    await stopPeer(worker)
   }
+}
+
+/** `lovage worker`, as its users run it. */
+async function startCommand(broker: string): Promise<ChildProcess> {
+  const [main, tasks] = ['../../dist/cli/main.js', '../peers/cli-tasks.mjs'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  ) as [string, string]
+  const env = { ...process.env, LOVAGE_BROKER_URL: broker }
+  const worker = fork(main, ['worker', '-A', tasks, '-Q', 'weighed', '-c', '100', '-l', 'error'], { env, silent: true })
+  // What nobody reads would hold it up.
+  worker.stdout?.resume()
+  worker.stderr?.resume()
+  await saidBy(worker)
+  return worker
+}
+
+/** Resolves with the next message of a process. */
+function saidBy(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`a worker of the bench ended with code ${code}`))
+    child.once('exit', onExit)
+    child.once('message', (said) => {
+      child.off('exit', onExit)
+      resolve(said)
+    })
+  })
 }
 
 async function celeryWorker(
