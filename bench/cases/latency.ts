@@ -3,7 +3,16 @@ import type { BenchCase, Figure, Row } from '../case.ts'
 import { bareCaller } from '../peers/bare-caller.mjs'
 import { bareRedisCaller } from '../peers/bare-redis.mjs'
 import { memoryOf } from '../cpu.ts'
-import { callsPerSecond, median, percentilesOf, quartiles, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import {
+  callsPerSecond,
+  median,
+  percentilesOf,
+  quartiles,
+  sideBySide,
+  startPeer,
+  stopPeer,
+  warmUp,
+} from '../side-by-side.ts'
 import { CpuMeter } from '../systems/cpu-meter.ts'
 import { openLoop } from '../systems/open-loop.ts'
 import { inEachPlace, type Place } from '../systems/places.ts'
@@ -30,6 +39,8 @@ const WHY = {
 interface Size {
   readonly rounds: number
   readonly calls: number
+  /** Calls of each contender before the first that is timed. */
+  readonly warm: number
   /** Of each open loop. */
   readonly seconds: number
   readonly crowd: number
@@ -50,8 +61,8 @@ interface Caller {
  */
 const latency: BenchCase = async ({ tiny, amqpUrl, part }) => {
   const size: Size = tiny
-    ? { rounds: 1, calls: 40, seconds: 0.2, crowd: 200, wide: 10 }
-    : { rounds: 5, calls: 300, seconds: 2, crowd: 50_000, wide: 100 }
+    ? { rounds: 1, calls: 40, warm: 100, seconds: 0.2, crowd: 200, wide: 10 }
+    : { rounds: 5, calls: 300, warm: 5_000, seconds: 2, crowd: 50_000, wide: 100 }
   return inEachPlace('latency', { amqpUrl }, async (place) => {
     const what = `latency, ${place.name}`
     return [
@@ -65,11 +76,12 @@ export default latency
 
 /** One in flight, and at half load, by turns with a bare client where there is one. */
 async function besideBare(place: Place, size: Size): Promise<Row[]> {
-  const { rounds, calls } = size
+  const { rounds, calls, warm } = size
   const callers: Record<string, Caller> = { lovage: await ours(place) }
   if (place.name !== 'embedded') callers['bare client'] = await bare(place)
   const names = Object.keys(callers)
   try {
+    for (const { call } of Object.values(callers)) await warmUp(call, warm)
     const times: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]))
     const meter = new CpuMeter(() => place.server)
     const alone = Object.entries(callers).map(([name, { call, pids }]) => {
