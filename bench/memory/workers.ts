@@ -15,9 +15,9 @@ import { TaskWorker } from '../systems/task-worker.ts'
 import { MIB, rest, type Size } from './size.ts'
 
 const WHY_IDLE =
-  'Node alone holds 39 MiB; the modules and what they set up about 8, the rest is connections, and the parts of Node that they use.'
+  'Node alone holds 39 MiB; the modules and what they set up about 8, the rest is connections, the command line, and the parts of Node that they use.'
 const WHY_BUSY =
-  'Some 10 MiB of it are in use beyond an idle worker: the thread that looks for stalls, which begins with the first task. The rest is garbage that V8 has not collected yet: its young generation takes up to 32 MiB, and tasks that are in hand when it is emptied move to the old one, which grows by 20 to 25 MiB before that is. With `--max-semi-space-size=4` a worker holds 15 to 20 MiB less, for no CPU time that could be told from noise.'
+  'Some 10 MiB of it are in use beyond an idle worker: the thread that looks for stalls, which begins with the first task. The rest is garbage that V8 has not collected yet, in a young generation of 8 MiB and an old one.'
 
 /** A worker that is started, looked at while it has nothing to do and while it has much, and ended. In MiB. */
 type Weigh = () => Promise<{ idle: number; busy?: number; note?: string }>

@@ -1,4 +1,5 @@
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { systemClock } from '../base/clock.ts'
 import { schemeOf } from '../base/url.ts'
 import type { Settings } from '../app/settings.ts'
 
@@ -15,14 +16,7 @@ const LOOK_MS = 100
 export function boundYoungGeneration(): void {
   const given = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ')
   if (/semi[-_]space|young[-_]generation/.test(given)) return
-  const look = setInterval(() => {
-    if (youngBytes() < ENOUGH_BYTES) return
-    clearInterval(look)
-    stopGrowth()
-    // A new thread has V8 take back what it thinks too small.
-    process.on('worker', (thread) => thread.once('online', stopGrowth))
-  }, LOOK_MS)
-  look.unref()
+  look()
 }
 
 /** Whether that is for this process: threads that have work to do share its flags, and are to grow as they need. */
@@ -32,6 +26,13 @@ export function hasNoThreads(
 ): boolean {
   const urls = [settings.broker, settings.backend, settings.store]
   return !pools.includes('threads') && urls.every((url) => url === undefined || schemeOf(url) !== 'embedded')
+}
+
+function look(): void {
+  if (youngBytes() < ENOUGH_BYTES) return void systemClock.after(LOOK_MS, look, { unref: true })
+  stopGrowth()
+  // A new thread has V8 take back what it thinks too small.
+  process.on('worker', (thread) => thread.once('online', stopGrowth))
 }
 
 function stopGrowth(): void {
