@@ -105,15 +105,24 @@ export class Steps {
     const failed = this.done.filter((step) => !step.passed)
     console.log(`\n${this.#name}: ${this.done.length - failed.length} passed, ${failed.length} failed`)
     for (const { name } of failed) console.log(`  ✗ ${name}`)
-    report(this.#name, { passed: this.done.length - failed.length, failed: failed.length })
+    report(this.#name, {
+      passed: this.done.length - failed.length,
+      failed: failed.length,
+      failures: failed.map((step) => step.name),
+    })
     if (failed.length > 0) process.exitCode = 1
   }
 }
 
 /**
+ * What a step leaves for the summary; `failures` says of each what and why, one line or more.
+ * @typedef {{ passed: number, failed: number, failures?: string[] }} Counts
+ */
+
+/**
  * Leaves counts for the summary.
  * @param {string} name
- * @param {{ passed: number, failed: number }} counts
+ * @param {Counts} counts
  */
 export function report(name, counts) {
   if (!REPORT_FOLDER) return

@@ -1,6 +1,6 @@
 // What `npm test` runs: builds, sees that the services are there, and runs vitest; arguments go to vitest.
 import { mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { install, installLine, mayInstall } from './install-services.mjs'
 import { hasService, NEEDS, SERVICES } from './services.mjs'
 import { binary, report, REPORT_FOLDER, ROOT, run } from './steps.mjs'
@@ -30,11 +30,22 @@ if (REPORT_FOLDER) {
 let code = await run(process.execPath, [binary('vitest'), ...args])
 
 if (resultFile) {
-  /** @type {{ numPassedTests: number, numFailedTests: number, numFailedTestSuites: number, success: boolean }} */
+  /**
+   * @type {{
+   *   numPassedTests: number, numFailedTests: number,
+   *   testResults: { name: string, message: string, assertionResults: { fullName: string, status: string, failureMessages: string[] }[] }[],
+   * }}
+   */
   const result = JSON.parse(readFileSync(resultFile, 'utf8'))
+  const failures = result.testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = relative(ROOT, name)
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    const ofTests = failed.map((test) => `${file}: ${test.fullName}\n${test.failureMessages.join('\n')}`)
+    return message && failed.length === 0 ? [`${file}\n${message}`] : ofTests
+  })
   // A file that does not load, or an error outside of any test, fails the run without failing a test.
   const failed = Math.max(result.numFailedTests, code === 0 ? 0 : 1)
-  report('test', { passed: result.numPassedTests, failed })
+  report('test', { passed: result.numPassedTests, failed, failures })
 }
 
 if (missing.length > 0) {

@@ -4,7 +4,16 @@ import { bareCaller } from '../peers/bare-caller.mjs'
 import { bareRedisCaller } from '../peers/bare-redis.mjs'
 import { mustBe } from '../peers/serve.mjs'
 import { memoryOf } from '../cpu.ts'
-import { callsPerSecond, median, percentilesOf, quartiles, sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
+import {
+  callsPerSecond,
+  median,
+  percentilesOf,
+  quartiles,
+  sideBySide,
+  startPeer,
+  stopPeer,
+  warmUp,
+} from '../side-by-side.ts'
 import { CpuMeter } from '../systems/cpu-meter.ts'
 import { openLoop } from '../systems/open-loop.ts'
 import { inEachPlace, type Place } from '../systems/places.ts'
@@ -24,7 +33,7 @@ const WHY_ALONE: Readonly<Partial<Record<Place['name'], string>>> = {
   RabbitMQ:
     'The ways over the sockets are the same for both. Ours has a result that is confirmed before its task is acknowledged, and an acknowledgement of that result, behind each call; on few cores they stand in the way of the next one.',
   Redis:
-    'The bare client pushes to two lists and pops from them, and acknowledges nothing. Ours runs a script to send, one to take, one to store the result, one to read it and one to acknowledge, and is told by a channel of its own that the result is there.',
+    'The bare client pushes to two lists and pops from them, and acknowledges nothing. Ours runs a script to send, one to take, one to store the result and one to acknowledge, and subscribes to a channel where it is told of the result.',
 }
 const WHY_HALF_LOAD =
   'Half of what caller, worker and server reach together on two cores leaves each of them waiting for a core now and then, and for the garbage of the others.'
@@ -34,6 +43,8 @@ const WHY_BARE = ' What a bare client has by the same share of its own rate stan
 interface Size {
   readonly rounds: number
   readonly calls: number
+  /** Calls of each contender before the first that is timed. */
+  readonly warm: number
   /** Of each open loop. */
   readonly seconds: number
   readonly crowd: number
@@ -54,8 +65,8 @@ interface Caller {
  */
 const latency: BenchCase = async ({ tiny, amqpUrl, part }) => {
   const size: Size = tiny
-    ? { rounds: 1, calls: 40, seconds: 0.2, crowd: 200, wide: 10 }
-    : { rounds: 5, calls: 300, seconds: 2, crowd: 50_000, wide: 100 }
+    ? { rounds: 1, calls: 40, warm: 100, seconds: 0.2, crowd: 200, wide: 10 }
+    : { rounds: 5, calls: 300, warm: 5_000, seconds: 2, crowd: 50_000, wide: 100 }
   return inEachPlace('latency', { amqpUrl }, async (place) => {
     const what = `latency, ${place.name}`
     return [
@@ -69,11 +80,12 @@ export default latency
 
 /** One in flight, and at half load, by turns with a bare client where there is one. */
 async function besideBare(place: Place, size: Size): Promise<Row[]> {
-  const { rounds, calls } = size
+  const { rounds, calls, warm } = size
   const callers: Record<string, Caller> = {}
   try {
     callers['lovage'] = await ours(place)
     if (place.name !== 'embedded') callers['bare client'] = await bare(place)
+    for (const { call } of Object.values(callers)) await warmUp(call, warm)
     const times: Record<string, number[]> = Object.fromEntries(Object.keys(callers).map((name) => [name, []]))
     const meter = new CpuMeter(() => place.server)
     const alone = Object.entries(callers).map(([name, { call, pids }]) => {

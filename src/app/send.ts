@@ -165,12 +165,13 @@ export class Sender {
     const hooks = this.#hooks
     const about = (): Publishing => ({ ...route.destination, args, kwargs })
     const request = hooks.has('beforeTaskPublish') ? await beforePublish(hooks, going.request, about()) : going.request
-    const expectation = request.ignoreResult ? undefined : await backend.expect(id)
+    // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
+    const isNew = call.taskId === undefined
+    const expectation = request.ignoreResult ? undefined : await backend.expect(id, isNew)
     const tell = this.#telling(broker, request, route)
     try {
       const published = this.#post.publishSurely(broker, postingOf(request, going), route)
-      // An id that the caller chose may be that of an older task, whose outcome would prove nothing.
-      await (expectation && call.taskId === undefined ? taken(published, expectation) : published)
+      await (expectation && isNew ? taken(published, expectation) : published)
     } catch (error) {
       expectation?.close()
       throw error

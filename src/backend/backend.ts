@@ -39,8 +39,10 @@ export interface ResultBackend extends Service {
   /**
    * Listens for the outcome of `id`. Resolves when an outcome published from now on cannot be missed: call it before the
    * message is sent. One slot an id: a second call shares it. Slots are bounded; the oldest settled one goes first.
+   * @param isNew The id was drawn just now, and nobody else has it: a final outcome cannot be missed all the same, and what
+   *   comes before one may be, in the moment of sending. It may spare the wait for the server.
    */
-  expect(id: string): Promise<Expectation>
+  expect(id: string, isNew?: boolean): Promise<Expectation>
   /** Stores or sends an outcome. Resolves when it cannot be lost any more. A stored SUCCESS is never overwritten. */
   put(outcome: Outcome, to: ReplyAddress): Promise<void>
   /** The newest outcome known, or undefined: nothing is known of this id (or, over rpc, nothing here). */

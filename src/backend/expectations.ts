@@ -122,6 +122,12 @@ export class Expectations {
     if (slot) slot.latest = undefined
   }
 
+  /** Gives up the slot of `id`, if it is waited for: who waits gets `error`. */
+  fail(id: string, error: Error): void {
+    const slot = this.#waiting.get(id)
+    if (slot) this.#end(slot, error)
+  }
+
   /** Gives up all slots: who waits gets `error`. */
   clear(error: Error): void {
     const waiting = [...this.#waiting.values()]
@@ -176,10 +182,13 @@ export class Expectations {
   }
 
   #giveUp(slot: Slot | undefined, problem: string): void {
-    if (!slot) return
+    if (slot) this.#end(slot, new LovageError('RESULT_FORGOTTEN', { id: slot.id, problem }))
+  }
+
+  #end(slot: Slot, error: Error): void {
     this.#waiting.delete(slot.id)
     this.#onEnd?.(slot.id)
-    fail(slot, new LovageError('RESULT_FORGOTTEN', { id: slot.id, problem }))
+    fail(slot, error)
   }
 
   /** Both maps are in order of age, as the age limit is one for all: their first tells when the next must go. */

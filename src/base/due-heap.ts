@@ -5,12 +5,26 @@ export interface Due {
   cancel(): void
 }
 
-interface Entry {
-  atMs: number
+/** One object for each that waits, and no function to take it out: of results there are hundreds of thousands. */
+class Entry implements Due {
+  readonly atMs: number
   /** Of two that are due at the same time, the one added first goes first. */
-  order: number
+  readonly order: number
+  readonly fn: () => void
   index: number
-  fn: () => void
+  readonly #heap: DueHeap
+
+  constructor(heap: DueHeap, entry: Pick<Entry, 'atMs' | 'fn' | 'index' | 'order'>) {
+    this.#heap = heap
+    this.atMs = entry.atMs
+    this.order = entry.order
+    this.fn = entry.fn
+    this.index = entry.index
+  }
+
+  cancel(): void {
+    this.#heap.cancel(this)
+  }
 }
 
 /**
@@ -37,11 +51,12 @@ export class DueHeap {
 
   /** Calls `fn` once, `ms` from now. */
   add(ms: number, fn: () => void): Due {
-    const entry: Entry = { atMs: this.#clock.monotonic() + ms, order: this.#added++, index: this.#heap.length, fn }
+    const atMs = this.#clock.monotonic() + ms
+    const entry = new Entry(this, { atMs, order: this.#added++, index: this.#heap.length, fn })
     this.#heap.push(entry)
     this.#up(entry.index)
     this.#arm()
-    return { cancel: () => this.#cancel(entry) }
+    return entry
   }
 
   /** Forgets all that wait. */
@@ -51,7 +66,8 @@ export class DueHeap {
     this.#arm()
   }
 
-  #cancel(entry: Entry): void {
+  /** What `add` has returned is taken out; nothing happens when it is not there any more. */
+  cancel(entry: Entry): void {
     this.#remove(entry)
     // A timer for nothing must not keep the process alive; one that does not may as well run out.
     if (this.#heap.length === 0 && !this.#unref) this.#arm()

@@ -45,7 +45,16 @@ export function encodeRpcResult(outcome: Outcome, { types }: ResultOptions = {})
  * state. How long the task ran comes last, where it is known: a member of ours, which Celery passes over.
  * @throws LovageError `ENCODE_FAILED` naming the path (`$.result...`)
  */
-export function encodeStoredRecord(outcome: Outcome, { types: given, serializer }: ResultOptions = {}): Uint8Array {
+export function encodeStoredRecord(outcome: Outcome, options: ResultOptions = {}): Uint8Array {
+  const record = writeStoredRecord(outcome, options)
+  return typeof record === 'string' ? Buffer.from(record) : record
+}
+
+/** The same, as text where it is JSON. */
+export function writeStoredRecord(
+  outcome: Outcome,
+  { types: given, serializer = 'json' }: ResultOptions = {},
+): string | Uint8Array {
   const types = typesFor(serializer, given)
   const { doneAtMs, groupId, parentId, runMs } = outcome
   const dateDone = isReady(outcome.state) && doneAtMs !== undefined ? formatIso(doneAtMs) : null
@@ -57,7 +66,7 @@ export function encodeStoredRecord(outcome: Outcome, { types: given, serializer 
     (parentId === undefined ? '' : `, "parent_id": ${encodeJson(parentId)}`) +
     `, "task_id": ${encodeJson(outcome.id)}` +
     (runMs === undefined ? '}' : `, "${RUN_MS}": ${Math.round(runMs * 100) / 100}}`)
-  return serializer === undefined ? Buffer.from(text) : serializeJson(text, serializer).body
+  return serializer === 'json' ? text : serializeJson(text, serializer).body
 }
 
 /**

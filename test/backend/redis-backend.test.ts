@@ -8,7 +8,7 @@ import { type Outcome, payloadValue } from '../../src/protocol/outcome.ts'
 import { success, told } from '../../src/testing/backend-suite.ts'
 import { until, within } from '../../src/testing/broker/scene.ts'
 import { describeWith } from '../services/available.ts'
-import { RedisScene } from '../services/redis-scene.ts'
+import { RedisScene, scriptsRun } from '../services/redis-scene.ts'
 
 describeWith(['redis'], 'results in Redis', () => {
   const redis = new RedisScene()
@@ -82,6 +82,21 @@ describeWith(['redis'], 'results in Redis', () => {
     await redis.raw.set('celery-task-meta-junk', 'no record')
     await worker.put(success('junk', 3), {})
     expect((await worker.get('junk'))?.state).toBe('SUCCESS')
+  })
+
+  test('results of one turn are stored by one script, and what is wrong with one is no matter of the others', async () => {
+    const worker = await backend()
+    await worker.put(success('one-0', 0), {})
+    const before = await scriptsRun(redis)
+    await Promise.all(Array.from({ length: 50 }, (_, i) => worker.put(success(`one-${i}`, i), {})))
+    expect((await scriptsRun(redis)) - before).toBe(1)
+    expect(payloadValue(((await worker.get('one-49')) as Outcome).result)).toBe(49)
+    await redis.raw.lpush('celery-task-meta-list', 'no text')
+    const puts = ['before', 'list', 'behind'].map((id) => worker.put(success(id, id), {}))
+    const [first, second, third] = await Promise.allSettled(puts)
+    expect([first?.status, second?.status, third?.status]).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((second as PromiseRejectedResult).reason).toMatchObject({ code: 'BACKEND_REFUSED' })
+    for (const id of ['before', 'behind']) expect((await worker.get(id))?.state).toBe('SUCCESS')
   })
 
   test('who waits hears what Celery stores, and what was stored before it listened', async () => {

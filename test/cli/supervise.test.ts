@@ -76,8 +76,11 @@ describe('lovage supervise', { timeout: 300_000 }, () => {
 
   it('keeps what runs where nothing can be written to its streams any more', async () => {
     const folder = place(CAT)
-    const shell = `exec ${process.execPath} ${ROOT}/dist/cli/main.js supervise -n > /dev/full 2>&1`
-    const child = startChild('/bin/sh', ['-c', shell], { cwd: folder, name: 'lovage supervise' })
+    const shell = 'exec "$0" "$1" supervise -n > /dev/full 2>&1'
+    const child = startChild('/bin/sh', ['-c', shell, process.execPath, join(ROOT, 'dist/cli/main.js')], {
+      cwd: folder,
+      name: 'lovage supervise',
+    })
     try {
       await expect.poll(() => text(folder, 'supervisord.log'), patience).toContain('success: cat entered RUNNING state')
       child.signal('SIGHUP')

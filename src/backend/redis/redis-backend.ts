@@ -1,22 +1,23 @@
 import type { Clock } from '../../base/clock.ts'
-import { isLovageError, LovageError, messageOf } from '../../base/errors.ts'
+import { LovageError, messageOf } from '../../base/errors.ts'
 import { Keeper } from '../../base/keeper.ts'
 import { log } from '../../base/log.ts'
 import { askKept } from '../../base/redis/ask.ts'
 import { RedisReplyError, RedisScript } from '../../base/redis/redis-connection.ts'
-import { isPassing } from '../../base/redis/redis-errors.ts'
+import { isLost, isPassing } from '../../base/redis/redis-errors.ts'
 import { assertUsable } from '../../base/redis/redis-info.ts'
 import { Subscriptions } from '../../base/redis/subscriptions.ts'
 import { parseRedisUrl, REDIS_OPTIONS, type RedisUrl } from '../../base/redis/redis-url.ts'
-import { Window } from '../../base/window.ts'
 import { JSON_TYPE } from '../../protocol/content.ts'
 import type { JsonTypes } from '../../protocol/json.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
-import { decodeResult, encodeStoredRecord } from '../../protocol/result-record.ts'
+import { decodeResult, writeStoredRecord } from '../../protocol/result-record.ts'
 import { type Serializer, typeWritten } from '../../protocol/serializer.ts'
 import type { Expectation, ResultBackend } from '../backend.ts'
 import { Expectations } from '../expectations.ts'
 import type { BackendLink, OpenBackendLink } from './backend-link.ts'
+import { LateLooks } from './late-looks.ts'
+import { Puts } from './puts.ts'
 import { RedisGroups } from './redis-groups.ts'
 
 const WHERE = 'the result backend'
@@ -26,31 +27,6 @@ const SILENCES = 3
 
 /** Records fetched at a time: they may be large. */
 const BATCH = 100
-
-/** Records that wait until they are stored, at a time. */
-const PUTS_AT_ONCE = 2000
-
-/**
- * Stores a record and tells of it in one step, as Celery does in a transaction; a SUCCESS that is there stays. The status
- * is the first member of a record in JSON that Celery wrote, or we; in YAML it stands at the beginning of a line.
- */
-const STORE = new RedisScript(String.raw`
-local there = redis.call('GET', ARGV[1])
-if there then
-  local status = string.match(there, '^%s*{%s*"status"%s*:%s*"([^"]*)"')
-  if not status then
-    status = string.match('\n' .. there, '\nstatus: (%u+)\n')
-  end
-  if not status then
-    local ok, record = pcall(string.byte(there) == 123 and cjson.decode or cmsgpack.unpack, there)
-    status = ok and type(record) == 'table' and record.status
-  end
-  if status == 'SUCCESS' then return 0 end
-end
-if ARGV[3] == '0' then redis.call('SET', ARGV[1], ARGV[2]) else redis.call('SET', ARGV[1], ARGV[2], 'PX', ARGV[3]) end
-redis.call('PUBLISH', ARGV[1], ARGV[2])
-return 1
-`)
 
 /** For records that are no text. */
 const READ = new RedisScript(String.raw`return redis.call('MGET', unpack(ARGV))`)
@@ -89,7 +65,10 @@ export class RedisBackend implements ResultBackend {
   #keeper: Keeper<BackendLink>
   #expectations: Expectations
   #subscriptions: Subscriptions
-  #puts = new Window(PUTS_AT_ONCE, (error) => isLovageError(error, 'BACKEND_UNREACHABLE'))
+  #looks: LateLooks
+  /** The connection over which something was listened to, and read: it is of use, and the user may do it. */
+  #proven: BackendLink | undefined
+  #puts: Puts
   #starting: Promise<void> | undefined
 
   constructor(options: RedisBackendOptions) {
@@ -133,6 +112,8 @@ export class RedisBackend implements ResultBackend {
       onState: () => {},
     })
     this.#subscriptions = new Subscriptions(clock, 'backend')
+    this.#puts = new Puts(resultExpiresMs, (work) => this.#ask(work))
+    this.#looks = new LateLooks(clock, (ids) => this.#lookFor(ids))
     // Celery's 0 is for ever; who waits does not.
     const maxAgeMs = resultExpiresMs || 86_400_000
     const onEnd = (id: string): void => this.#subscriptions.remove(this.#prefix + id)
@@ -155,19 +136,27 @@ export class RedisBackend implements ResultBackend {
     this.#starting = undefined
     this.#expectations.clear(new LovageError('BROKER_CLOSED'))
     this.#subscriptions.clear()
+    this.#looks.clear()
     await this.#keeper.stop()
   }
 
-  async expect(id: string): Promise<Expectation> {
+  async expect(id: string, isNew = false): Promise<Expectation> {
     this.#assertOpen()
     const key = this.#prefix + id
     const isFirst = !this.#expectations.has(id)
     const expectation = this.#expectations.open(id)
+    const { kept } = this.#keeper
+    if (isNew && isFirst && kept && kept === this.#proven) {
+      this.#hearSoon(id, kept)
+      return expectation
+    }
     try {
       await this.#ask(async (link) => {
         await this.#subscriptions.add(key, link)
         // Read after the subscription: what was stored before it is there, what comes after it is heard.
-        if (isFirst) this.#takeRecord(id, (await this.#fetch(link, [key]))[0])
+        if (!isFirst) return
+        this.#takeRecord(id, (await this.#fetch(link, [key]))[0])
+        this.#proven = link
       })
     } catch (error) {
       expectation.close()
@@ -178,10 +167,9 @@ export class RedisBackend implements ResultBackend {
 
   async put(outcome: Outcome): Promise<void> {
     this.#assertOpen()
-    const { clock, types, serializer, resultExpiresMs } = this.#options
-    const record = encodeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types, serializer })
-    const args = [this.#prefix + outcome.id, Buffer.from(record), Math.ceil(resultExpiresMs)]
-    await this.#puts.run(() => this.#ask((link) => link.run(STORE, args)))
+    const { clock, types, serializer } = this.#options
+    const record = writeStoredRecord({ doneAtMs: clock.now(), ...outcome }, { types, serializer })
+    await this.#puts.add(this.#prefix + outcome.id, typeof record === 'string' ? record : Buffer.from(record))
   }
 
   async get(id: string): Promise<Outcome | undefined> {
@@ -194,6 +182,41 @@ export class RedisBackend implements ResultBackend {
     this.#assertOpen()
     this.#expectations.forget(id)
     await this.#ask((link) => link.call('DEL', [this.#prefix + id]))
+  }
+
+  /**
+   * Listened to while the task is on its way, which takes longer. Should it not: what was stored before is read a moment
+   * later, as after each new connection.
+   */
+  #hearSoon(id: string, link: BackendLink): void {
+    this.#subscriptions.keep(this.#prefix + id, link).then(
+      () => this.#looks.add(id),
+      (error: unknown) => this.#onUnheard([id], link, error),
+    )
+  }
+
+  #lookFor(ids: readonly string[]): void {
+    const link = this.#keeper.kept
+    if (!link) return
+    // What was heard of was listened to in time.
+    const isUnheard = (id: string): boolean => this.#expectations.has(id) && !this.#expectations.latest(id)
+    const unheard = ids.filter(isUnheard)
+    for (let from = 0; from < unheard.length; from += BATCH) {
+      const batch = unheard.slice(from, from + BATCH)
+      const keys = batch.map((id) => this.#prefix + id)
+      this.#fetch(link, keys).then(
+        (records) => batch.forEach((id, i) => isUnheard(id) && this.#takeRecord(id, records[i])),
+        (error: unknown) => this.#onUnheard(batch, link, error),
+      )
+    }
+  }
+
+  /** What a connection that is gone has not told, the next one does. */
+  #onUnheard(ids: readonly string[], link: BackendLink, error: unknown): void {
+    if (isPassing(error)) return this.#keeper.giveUp(link, messageOf(error))
+    if (isLost(error) || !link.isOpen) return
+    const problem = error instanceof RedisReplyError ? this.#refused(error) : (error as Error)
+    for (const id of ids) this.#expectations.fail(id, problem)
   }
 
   async #onUp(link: BackendLink): Promise<void> {

@@ -11,7 +11,7 @@ export interface Hearing {
   unsubscribe(channels: readonly string[]): Promise<void>
 }
 
-/** The channels that are listened to: those asked for in one turn in one command. */
+/** The channels that are listened to: those asked for at once in one command. */
 export class Subscriptions {
   #clock: Clock
   #room: string
@@ -19,7 +19,8 @@ export class Subscriptions {
   #channels = new Map<string, Promise<void>>()
   #wanted: string[] = []
   #unwanted = new Set<string>()
-  #flush: Promise<void> | undefined
+  #adding: Promise<void> | undefined
+  #isRemoving = false
   #link: Hearing | undefined
 
   /** `room` is who speaks in logs. */
@@ -28,26 +29,37 @@ export class Subscriptions {
     this.#room = room
   }
 
-  /** Resolves when nothing that is published from now on is missed. */
+  /** Resolves when nothing that is published from now on is missed. One that fails is not listened to. */
   add(channel: string, link: Hearing): Promise<void> {
-    this.#link = link
-    this.#unwanted.delete(channel)
-    const there = this.#channels.get(channel)
-    if (there) return there
-    this.#wanted.push(channel)
-    const added = (this.#flush ??= this.#soon())
-    this.#channels.set(channel, added)
+    const added = this.keep(channel, link)
     added.catch(() => {
       if (this.#channels.get(channel) === added) this.#channels.delete(channel)
     })
     return added
   }
 
+  /** The same, and one that was lost with its connection is listened to over the next. */
+  keep(channel: string, link: Hearing): Promise<void> {
+    this.#link = link
+    this.#unwanted.delete(channel)
+    const there = this.#channels.get(channel)
+    if (there) return there
+    this.#wanted.push(channel)
+    const added = (this.#adding ??= this.#addSoon())
+    this.#channels.set(channel, added)
+    return added
+  }
+
   remove(channel: string): void {
     if (!this.#channels.has(channel)) return
     this.#unwanted.add(channel)
-    this.#flush ??= this.#soon()
-    this.#flush.catch(() => {})
+    if (this.#isRemoving) return
+    this.#isRemoving = true
+    // What is added meanwhile takes it along.
+    this.#clock.turn(() => {
+      this.#isRemoving = false
+      this.#sendUnwanted()
+    })
   }
 
   /** Listens to the same over a new connection. Gives what is listened to. */
@@ -71,30 +83,37 @@ export class Subscriptions {
     this.#unwanted.clear()
   }
 
-  #soon(): Promise<void> {
+  /** After the promises of this turn, and before what they send is on its way. */
+  #addSoon(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#clock.turn(() => {
-        this.#flush = undefined
-        this.#send().then(resolve, reject)
+      process.nextTick(() => {
+        this.#adding = undefined
+        this.#sendUnwanted()
+        this.#sendWanted().then(resolve, reject)
       })
     })
   }
 
-  async #send(): Promise<void> {
+  async #sendWanted(): Promise<void> {
     const link = this.#link
     const wanted = this.#wanted.filter((channel) => this.#channels.has(channel))
-    const unwanted = [...this.#unwanted].filter((channel) => this.#channels.delete(channel))
     this.#wanted = []
-    this.#unwanted.clear()
     // Without a connection the next one is told of all that is wanted by then.
     if (!link) return
     const sent: Promise<void>[] = []
-    for (let from = 0; from < unwanted.length; from += BATCH) {
+    for (let from = 0; from < wanted.length; from += BATCH) sent.push(link.subscribe(wanted.slice(from, from + BATCH)))
+    await Promise.all(sent)
+  }
+
+  #sendUnwanted(): void {
+    if (this.#unwanted.size === 0) return
+    const link = this.#link
+    const unwanted = [...this.#unwanted].filter((channel) => this.#channels.delete(channel))
+    this.#unwanted.clear()
+    for (let from = 0; link && from < unwanted.length; from += BATCH) {
       link.unsubscribe(unwanted.slice(from, from + BATCH)).catch((error: unknown) => {
         log('debug', this.#room, 'not unsubscribed', { problem: messageOf(error) })
       })
     }
-    for (let from = 0; from < wanted.length; from += BATCH) sent.push(link.subscribe(wanted.slice(from, from + BATCH)))
-    await Promise.all(sent)
   }
 }

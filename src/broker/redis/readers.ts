@@ -84,9 +84,16 @@ export class Readers {
     for (const consumer of this.#all) consumer.detach()
   }
 
-  /** There may be something to take. */
-  ring(): void {
-    for (const consumer of this.#all) consumer.ring()
+  /** There may be something to take, under this key where it is told. */
+  ring(key?: string): void {
+    let isHeard = false
+    for (const consumer of this.#all) {
+      if (key === undefined || !consumer.keys.includes(key)) continue
+      isHeard = true
+      consumer.ring()
+    }
+    // Whom it was for is not known.
+    if (!isHeard) for (const consumer of this.#all) consumer.ring()
   }
 
   onHeard(pattern: string, text: string): void {

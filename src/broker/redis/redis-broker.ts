@@ -204,7 +204,7 @@ export class RedisBroker implements Broker {
       // As RabbitMQ does it: half of what was agreed is a sign of life, twice that is the end.
       silenceMs: heartbeatS * 500,
       onClosed,
-      onBell: () => this.#readers.ring(),
+      onBell: (key) => this.#readers.ring(key),
       onHeard: (pattern, _channel, text) => this.#mover.hears(pattern) || this.#readers.onHeard(pattern, text),
     })
   }

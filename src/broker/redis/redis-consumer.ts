@@ -42,11 +42,11 @@ export interface ConsumerHost {
 export class RedisConsumer implements Consumer, Reader {
   readonly name: string
   readonly queues: readonly string[]
+  /** Whose change rings. */
+  readonly keys: readonly string[]
   #host: ConsumerHost
   #options: ConsumeOptions
   #prefetch: number
-  /** Whose change rings. */
-  #keys: readonly string[]
   #link: RedisLink | undefined
   #unsettled = 0
   /** Deliveries of channels, which no server keeps. */
@@ -75,7 +75,7 @@ export class RedisConsumer implements Consumer, Reader {
     this.#options = options
     this.#prefetch = options.prefetch
     this.queues = [...new Set(options.queues)]
-    this.#keys = this.queues.flatMap(keysOfQueue)
+    this.keys = this.queues.flatMap(keysOfQueue)
     this.name = name
   }
 
@@ -194,7 +194,7 @@ export class RedisConsumer implements Consumer, Reader {
   async #takeOnce(link: RedisLink, most: number): Promise<void> {
     const { clock, hands, declareAgain } = this.#host
     const options = { queues: this.#inTurn(), most, noAck: this.#options.noAck ?? false }
-    const run: Parameters<typeof take>[0] = (script, args) => link.read(script, args, this.#keys)
+    const run: Parameters<typeof take>[0] = (script, args) => link.read(script, args, this.keys)
     const taking = await take(run, hands, options).catch((error: unknown) => {
       this.#asked -= most
       throw error

@@ -44,7 +44,8 @@ export interface RedisLinkOptions {
   /** Goes before every key. */
   readonly prefix: string
   readonly onClosed: (problem: Error) => void
-  readonly onBell: () => void
+  /** What was changed, without the prefix; undefined: anything. */
+  readonly onBell: (key: string | undefined) => void
   /** A message of a channel that is listened to. */
   readonly onHeard: (pattern: string, channel: string, text: string) => void
 }
@@ -76,7 +77,7 @@ class ServerLink implements RedisLink {
   static async open(options: RedisLinkOptions, openLine: OpenRedisLine): Promise<ServerLink> {
     const onMessage = (channel: string, text: string, pattern: string | undefined): void => {
       if (pattern !== undefined) options.onHeard(pattern, channel, text)
-      else if (channel === INVALIDATIONS) options.onBell()
+      else if (channel === INVALIDATIONS) options.onBell(text === '' ? undefined : text.slice(options.prefix.length))
     }
     const lines = await RedisLines.open(
       { ...options, onMessage, scripts: [...Object.values(MOVES), ...Object.values(DELAY_MOVES)] },

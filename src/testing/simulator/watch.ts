@@ -178,8 +178,8 @@ function watchDelivery(delivery: Delivery, process: SimulatedProcess, ledger: Le
 /** A backend whose outcomes and waits are written into the ledger. */
 export function watchBackend(backend: ResultBackend, { process, ledger }: Watching): ResultBackend {
   return overlay<ResultBackend>(backend, {
-    async expect(id) {
-      const expectation = await process.gate(backend.expect(id))
+    async expect(id, isNew) {
+      const expectation = await process.gate(backend.expect(id, isNew))
       return watchExpectation(id, expectation, process, ledger)
     },
     async put(outcome: Outcome, to: ReplyAddress) {

@@ -122,3 +122,41 @@ test('an owner who meets the file of another one writes nothing more, and promis
   await successor.publish('q', 'mine')
   expect(new KeptEngine(files.afterKill(), { ...SMALL, seed: 3 }).texts('q')).toEqual(['mine'])
 })
+
+test('a file is emptied some records at a time, and everything is somewhere all the while', LONG, async () => {
+  const large = { segmentBytes: 256 * 1024 }
+  const kept = Array.from({ length: 700 }, (_, n) => `kept ${n}`)
+  const random = seededRandom(7)
+  /** Sizes of what was written at once and is more than one message: copies. */
+  const copied: number[] = []
+  const create = files.create.bind(files)
+  files.create = (name) => {
+    const file = create(name)
+    const write = (parts: readonly Uint8Array[], at: number): number => {
+      const bytes = Buffer.concat(parts)
+      const taken = file.write(parts, at)
+      // Zeros are room for what comes.
+      if (bytes.length > 2048 && name.startsWith('journal-') && bytes[0] !== 0) {
+        copied.push(bytes.length)
+        for (const left of [files.afterKill(), files.afterPowerLoss(random)]) {
+          const next = new KeptEngine(left, { ...large, seed: 1000 + copied.length })
+          expect(next.texts('kept')).toEqual(kept)
+        }
+      }
+      return taken
+    }
+    return { ...file, write }
+  }
+  const engine = new KeptEngine(files, large)
+  await engine.declare({ name: 'q' }, { name: 'kept' })
+  for (const text of kept) await engine.publish('kept', text)
+  for (let n = 0; n < 4000 && files.list().includes(nameOf(1)); n++) {
+    await engine.publish('q', `${n}`.padEnd(400, '.'))
+    engine.get('q')?.ack()
+  }
+  await turns()
+  expect(files.list()).not.toContain(nameOf(1))
+  expect(copied.length).toBeGreaterThan(2)
+  expect(Math.max(...copied)).toBeLessThan(64 * 1024)
+  expect(new KeptEngine(files.afterKill(), { ...large, seed: 2 }).texts('kept')).toEqual(kept)
+})

@@ -34,6 +34,33 @@ describeWith(['redis'], 'acknowledgements', () => {
     await broker.stop()
   })
 
+  test('are the last of three scripts for a message: the readers of other queues are not woken', async () => {
+    const broker = openBroker(redis.url(), PATIENT_BROKER)
+    await broker.start()
+    const queues = Array.from({ length: 5 }, () => randomUUID())
+    await broker.declare({ queues: queues.map((name) => ({ name })) })
+    let onCame = (_text: string): void => {}
+    for (const queue of queues) {
+      const onDelivery = (delivery: Delivery): void => {
+        delivery.ack()
+        onCame(Buffer.from(delivery.message.body).toString())
+      }
+      await broker.consume({ queues: [queue], prefetch: 10, onDelivery })
+    }
+    const send = async (text: string, queue: string): Promise<void> => {
+      const came = new Promise<void>((resolve) => (onCame = (one) => one === text && resolve()))
+      await broker.publish(textMessage(text), toQueue(queue))
+      await came
+    }
+    for (const queue of queues) await send(`first ${queue}`, queue)
+    const before = await scriptsRun(redis)
+    for (let i = 0; i < 20; i++) await send(String(i), queues[i % 5] as string)
+    await until('nothing is left of them', async () => (await redis.raw.exists('unacked', 'unacked_index')) === 0)
+    // To send it, to take it, to acknowledge it; and what a broker goes on with.
+    expect((await scriptsRun(redis)) - before).toBeLessThan(80)
+    await broker.stop()
+  })
+
   test('leave a consumer, whose takings run abreast, no more than it asked for, and each once and in order', async () => {
     const broker = openBroker(redis.url(), PATIENT_BROKER)
     await broker.start()

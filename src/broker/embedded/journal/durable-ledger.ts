@@ -20,6 +20,10 @@ const DEAD_FILES_ALLOWED = 2
 /** So small a part of a file is moved whenever it is in the way of being rid of it: each start of the broker leaves one. */
 const MOVED_FREELY = 1 / 128
 
+/** Records, and bytes of them, that are moved in one go: all that is asked for meanwhile waits. */
+const MOVED_AT_ONCE = 256
+const MOVED_BYTES_AT_ONCE = 128 * 1024
+
 /**
  * Writes down what must outlive the engine. What is told here is written with the next `flush`; only new messages that
  * were staged can be refused there, for want of room on the disk.
@@ -37,6 +41,7 @@ export class DurableLedger implements Ledger {
   #removed: number[] = []
   #handed: number[] = []
   #isReclaiming = false
+  #isMoving = false
   #onWork: () => void
 
   /** `onWork` is called when there is something to write: `flush` is wanted soon. */
@@ -50,6 +55,11 @@ export class DurableLedger implements Ledger {
   /** Something is to be written. */
   get hasWork(): boolean {
     return this.#staged.length + this.#pending.length + this.#removed.length + this.#handed.length > 0
+  }
+
+  /** A file is being emptied: the next `flush` goes on with it, be there something to write or not. */
+  get isMoving(): boolean {
+    return this.#isMoving
   }
 
   /** Whether something new of this size can be written now, beside what waits to be written. */
@@ -215,10 +225,11 @@ export class DurableLedger implements Ledger {
     leave(live)
   }
 
-  /** Empties the oldest file into the newest when that is worth it, and lets it go. */
+  /** Empties the oldest file into the newest when that is worth it, some of it at a time, and lets it go. */
   #reclaim(): void {
     const { segments, isFull } = this.#journal
     const [oldest] = segments
+    this.#isMoving = false
     if (!oldest || segments.length < 2 || this.#isReclaiming || !this.#isWorthIt(oldest)) return
     if (this.hasWork) {
       // The disk is full. Copies must not stand before what waits for room; but if that is nothing that is to be kept, a
@@ -226,14 +237,21 @@ export class DurableLedger implements Ledger {
       if (this.#pendingLives.length === 0 && oldest.live.size === 0) this.#dropWhenDurable()
       return
     }
-    for (const one of [...oldest.live.keys()]) this.#move(one)
+    let moved = 0
+    for (const one of oldest.live.keys()) {
+      if (moved++ === MOVED_AT_ONCE || this.#pending.length >= MOVED_BYTES_AT_ONCE) break
+      this.#move(one)
+    }
     const copies = this.#pending.since(0)
     const isTaken = copies.length === 0 || this.#journal.write([copies], isFull)
     if (isTaken) this.#settle(this.#pendingLives)
     // Without room for the copies everything is still where it was.
     this.#pendingLives.length = 0
     this.#pending.cut(0)
-    if (isTaken) this.#dropWhenDurable()
+    if (!isTaken) return
+    if (oldest.live.size === 0) return this.#dropWhenDurable()
+    this.#isMoving = true
+    this.#onWork()
   }
 
   /** When there is more that is dead than alive, or next to nothing alive in that file. */

@@ -204,7 +204,7 @@ export class EngineServer {
     this.#isScheduled = false
     // Published by who was told of something in this turn.
     if (this.#staged.length > 0) this.#schedule()
-    if (this.#ledger.hasWork && !this.#again) {
+    if ((this.#ledger.hasWork || this.#ledger.isMoving) && !this.#again) {
       this.#ledger.flush()
       if (this.#ledger.hasWork) this.#again = this.#clock.after(FLUSH_AGAIN_MS, () => this.#tryAgain(), { unref: true })
     }
