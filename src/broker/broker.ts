@@ -131,6 +131,11 @@ export interface Broker extends Service {
   publish(message: Message, to: Destination, options?: PublishOptions): Promise<void>
   /** Begins to read queues. Throws `TOPOLOGY_MISSING` when one is not there. */
   consume(options: ConsumeOptions): Promise<Consumer>
+  /**
+   * Calls `fn` once, at the end of this turn of the event loop: what it publishes goes out with what the turn has written,
+   * and not a turn later. Undefined where that is the same.
+   */
+  atTurnEnd?(fn: () => void): void
   /** Proves that a message can make its way to the broker now. Throws as `publish` does. */
   probe(timeoutMs: number): Promise<void>
   /** Tells of each change of `state`; the returned function ends that. */

@@ -1,4 +1,3 @@
-import type { Clock } from '../../base/clock.ts'
 import type { Message } from '../../protocol/message.ts'
 import { packed, packedSize, readsPacks } from './pack.ts'
 
@@ -18,13 +17,17 @@ interface Open {
 
 /** Where results for clients that read packs wait for the end of the turn, so that all of one turn go as one message. */
 export class Outbox {
-  readonly #clock: Pick<Clock, 'turn'>
+  readonly #atTurnEnd: (fn: () => void) => void
   readonly #publish: Publish
   readonly #open = new Map<string, Open>()
   #isScheduled = false
+  readonly #flush = (): void => {
+    this.#isScheduled = false
+    for (const { send } of [...this.#open.values()]) send()
+  }
 
-  constructor(clock: Pick<Clock, 'turn'>, publish: Publish) {
-    this.#clock = clock
+  constructor(atTurnEnd: (fn: () => void) => void, publish: Publish) {
+    this.#atTurnEnd = atTurnEnd
     this.#publish = publish
   }
 
@@ -56,7 +59,7 @@ export class Outbox {
     this.#open.set(replyTo, open)
     if (!this.#isScheduled) {
       this.#isScheduled = true
-      this.#clock.turn(() => this.#flush())
+      this.#atTurnEnd(this.#flush)
     }
     return open
   }
@@ -65,10 +68,5 @@ export class Outbox {
   async #deliver(messages: readonly Message[], replyTo: string): Promise<void> {
     const [first] = messages
     await this.#publish(first && messages.length === 1 ? first : packed(messages), replyTo)
-  }
-
-  #flush(): void {
-    this.#isScheduled = false
-    for (const { send } of [...this.#open.values()]) send()
   }
 }

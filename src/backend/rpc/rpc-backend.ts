@@ -70,7 +70,10 @@ export class RpcBackend implements ResultBackend {
     this.replyTo = packedQueue(clock.uuid())
     this.#expectations = new Expectations({ clock, max, maxAgeMs, keepsSettled: true })
     this.#gone = new GoneQueues(clock)
-    this.#outbox = new Outbox(clock, (message, replyTo) => this.#publish(message, replyTo))
+    this.#outbox = new Outbox(
+      (fn) => this.#atTurnEnd(fn),
+      (message, replyTo) => this.#publish(message, replyTo),
+    )
   }
 
   get waiting(): number {
@@ -144,6 +147,12 @@ export class RpcBackend implements ResultBackend {
 
   #publish(message: Message, replyTo: string): Promise<void> {
     return this.#options.broker.publish(message, { exchange: '', routingKey: replyTo }, MANDATORY)
+  }
+
+  #atTurnEnd(fn: () => void): void {
+    const { broker, clock } = this.#options
+    if (broker.atTurnEnd) broker.atTurnEnd(fn)
+    else clock.turn(fn)
   }
 
   /** Its reply queue was not there a moment ago. */

@@ -163,6 +163,12 @@ export class AmqpBroker implements Broker {
     await this.publish(message, to, { mandatory: false, timeoutMs })
   }
 
+  atTurnEnd(fn: () => void): void {
+    const link = this.#keeper.kept
+    if (link?.atTurnEnd) link.atTurnEnd(fn)
+    else this.#options.clock.turn(fn)
+  }
+
   onState(listener: (state: BrokerState) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)

@@ -17,6 +17,8 @@ export interface Link {
   /** So many unacknowledged deliveries one channel serves well. */
   readonly channelCredit: number
   openChannel(events: ChannelEvents): Promise<LinkChannel>
+  /** Calls `fn` once, at the end of the turn, before what was written in it goes out. */
+  atTurnEnd?(fn: () => void): void
   /** Ends it in order; resolves when the socket is gone. */
   close(): Promise<void>
 }

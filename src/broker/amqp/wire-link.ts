@@ -59,6 +59,10 @@ class WireLink implements Link {
     return new WireChannel(channel)
   }
 
+  atTurnEnd(fn: () => void): void {
+    this.#connection.outgoing.last(fn)
+  }
+
   close(): Promise<void> {
     return this.#connection.close()
   }

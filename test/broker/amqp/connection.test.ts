@@ -3,6 +3,8 @@ import { VirtualClock } from '../../../src/testing/virtual-clock.ts'
 import { contentFrames, fakeConnection, greetings, methodFrame } from './server-frames.ts'
 import { channelOf, names, opened, said } from './fake-scene.ts'
 
+const body = Buffer.from('a body')
+
 describe('opening', () => {
   test('says who we are and what we want, and asks no more than the broker allows', async () => {
     const clock = new VirtualClock()
@@ -103,6 +105,41 @@ describe('a connection', () => {
     await closing
     expect(scene.clock.waiting).toBe(0)
     await scene.connection.close()
+  })
+
+  test('sends what is written at the end of a turn with what the turn has written', async () => {
+    const scene = await opened()
+    const channel = await channelOf(scene)
+    const { outgoing } = scene.connection
+    scene.server(...contentFrames(1, 'basic.deliver', { deliveryTag: 1 }, {}, Buffer.from('b')))
+    channel.ack(1)
+    outgoing.last(() => channel.publish({ exchange: '', routingKey: 'q', mandatory: false, properties: {}, body }))
+    await scene.clock.play(0)
+    expect(scene.socket.sent).toHaveLength(1)
+    expect(names(scene.socket.take())).toEqual(['basic.ack', 'basic.publish', 'frame 2', 'frame 3'])
+  })
+
+  test('does not call who waits for the end of the turn in the middle of it, however much is written', async () => {
+    const scene = await opened()
+    const channel = await channelOf(scene)
+    let isCalled = false
+    scene.connection.outgoing.last(() => (isCalled = true))
+    const large = Buffer.alloc(100_000)
+    channel.publish({ exchange: '', routingKey: 'q', mandatory: false, properties: {}, body: large })
+    expect(scene.socket.take().length).toBeGreaterThan(large.length)
+    expect(isCalled).toBe(false)
+    await scene.turn()
+    expect(isCalled).toBe(true)
+  })
+
+  test('calls who waits for the end of the turn when it has ended, too', async () => {
+    const scene = await opened()
+    const called: string[] = []
+    scene.connection.outgoing.last(() => called.push('before'))
+    scene.connection.destroy()
+    scene.connection.outgoing.last(() => called.push('after'))
+    await scene.turn()
+    expect(called).toEqual(['before', 'after'])
   })
 
   test('does not wait for ever for the goodbye of a broker that is silent', async () => {

@@ -25,6 +25,8 @@ export class Outgoing {
   /** The socket has said that it takes no more. */
   #draining = false
   #wasFull = false
+  /** What is written now is written by those who waited for the end of the turn. */
+  #isLast = false
   #ended = false
   /** Something was written since asked last. */
   #wrote = false
@@ -54,14 +56,17 @@ export class Outgoing {
 
   /** Something has been written: it goes out when the turn ends. */
   touch(): void {
-    if (!this.#draining && this.writer.size > EAGER_BYTES) return this.flush()
-    if (this.#scheduled) return
+    // Those who wait for the end of the turn are not called: whoever writes is in the middle of something.
+    if (!this.#draining && this.writer.size > EAGER_BYTES) return this.#write()
+    if (this.#scheduled || this.#isLast) return
     this.#scheduled = true
     this.#clock.turn(this.#turn)
   }
 
   /** Calls `fn` once, just before the turn's frames go out: what is gathered in it can be written as one. */
   last(fn: () => void): void {
+    // Nothing goes out any more, and whoever waits for the end of the turn is told of it all the same.
+    if (this.#ended) return this.#clock.turn(fn)
     this.#last.push(fn)
     if (this.#scheduled) return
     this.#scheduled = true
@@ -71,9 +76,13 @@ export class Outgoing {
   /** Sends what is there, unless the socket has yet to take what it has. */
   flush(): void {
     if (this.#ended) return
+    if (this.#last.length > 0) this.#callLast()
+    this.#write()
+  }
+
+  #write(): void {
     const { writer } = this
-    if (this.#last.length > 0) for (const fn of this.#last.splice(0)) fn()
-    if (this.#draining || writer.size === 0) return
+    if (this.#ended || this.#draining || writer.size === 0) return
     const parts = writer.take()
     this.#wrote = true
     if (parts.length === 1) this.#draining = !this.#socket.write(parts[0] as Uint8Array)
@@ -85,6 +94,15 @@ export class Outgoing {
     if (!this.#wasFull) return
     this.#wasFull = false
     this.#onRoom()
+  }
+
+  #callLast(): void {
+    this.#isLast = true
+    try {
+      for (const fn of this.#last.splice(0)) fn()
+    } finally {
+      this.#isLast = false
+    }
   }
 
   /** Whether bytes went out since asked last. */
