@@ -1,4 +1,6 @@
 import { lovage } from 'lovage'
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { hasService } from '../../scripts/services.mjs'
 import { startChild } from '../../test/services/child.ts'
@@ -13,9 +15,9 @@ import { TaskWorker } from '../systems/task-worker.ts'
 import { MIB, rest, type Size } from './size.ts'
 
 const WHY_IDLE =
-  'Node alone holds 39 MiB; the modules and what they set up about 8, the rest is connections, and the parts of Node that they use.'
+  'Node alone holds 39 MiB; the modules and what they set up about 8, the rest is connections, the command line, and the parts of Node that they use.'
 const WHY_BUSY =
-  'Some 10 MiB of it are in use beyond an idle worker: the thread that looks for stalls, which begins with the first task. The rest is garbage that V8 has not collected yet: its young generation takes up to 32 MiB, and tasks that are in hand when it is emptied move to the old one, which grows by 20 to 25 MiB before that is. With `--max-semi-space-size=4` a worker holds 15 to 20 MiB less, for no CPU time that could be told from noise.'
+  'Some 10 MiB of it are in use beyond an idle worker: the thread that looks for stalls, which begins with the first task. The rest is garbage that V8 has not collected yet, in a young generation of 8 MiB and an old one.'
 
 /** A worker that is started, looked at while it has nothing to do and while it has much, and ended. In MiB. */
 type Weigh = () => Promise<{ idle: number; busy?: number; note?: string }>
@@ -96,22 +98,50 @@ async function bareNode({ restMs }: Size): ReturnType<Weigh> {
 }
 
 async function ourWorker(broker: string, { tasks, restMs }: Size): ReturnType<Weigh> {
-  const worker = await TaskWorker.start({ broker, queues: ['weighed'], concurrency: 100 })
+  const worker = await startCommand(broker)
   const app = lovage('bench', { broker, defaultQueue: 'weighed', publishTimeout: '30s' })
   try {
     await rest(restMs)
-    const idle = memoryOf([worker.pid])
+    const pids = [worker.pid as number]
+    const idle = memoryOf(pids)
     const add = app.remote<(x: number, y: number) => number>('bench.add', { ignoreResult: true })
-    const busy = await whileBusy([worker.pid], async () => {
-      const settled = worker.settledFromNow(tasks)
+    const busy = await whileBusy(pids, async () => {
+      const done = saidBy(worker)
+      worker.send({ await: tasks })
       await callsPerSecond(tasks, 1_000, async () => add.delay(2, 3))
-      await settled
+      await done
     })
     return { idle, busy }
   } finally {
     await app.close()
-    await worker.stop()
+    await stopPeer(worker)
   }
+}
+
+/** `lovage worker`, as its users run it. */
+async function startCommand(broker: string): Promise<ChildProcess> {
+  const [main, tasks] = ['../../dist/cli/main.js', '../peers/cli-tasks.mjs'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  ) as [string, string]
+  const env = { ...process.env, LOVAGE_BROKER_URL: broker }
+  const worker = fork(main, ['worker', '-A', tasks, '-Q', 'weighed', '-c', '100', '-l', 'error'], { env, silent: true })
+  // What nobody reads would hold it up.
+  worker.stdout?.resume()
+  worker.stderr?.resume()
+  await saidBy(worker)
+  return worker
+}
+
+/** Resolves with the next message of a process. */
+function saidBy(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`a worker of the bench ended with code ${code}`))
+    child.once('exit', onExit)
+    child.once('message', (said) => {
+      child.off('exit', onExit)
+      resolve(said)
+    })
+  })
 }
 
 async function celeryWorker(

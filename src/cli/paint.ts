@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import stringWidth from 'string-width'
+import { textWidth } from './text-width.ts'
 
 type Style = Parameters<typeof styleText>[0]
 
@@ -28,7 +28,7 @@ export function harmless(text: string): string {
 
 /** `text` padded with spaces to `width` columns of a terminal. */
 export function pad(text: string, width: number, side: 'left' | 'right' = 'right'): string {
-  const gap = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  const gap = ' '.repeat(Math.max(0, width - textWidth(text)))
   return side === 'right' ? text + gap : gap + text
 }
 
@@ -39,7 +39,7 @@ export function columns(
 ): string[] {
   const widths: number[] = []
   for (const row of rows)
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, stringWidth(cell))
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, textWidth(cell))
   return rows.map((row) =>
     row
       .map((cell, index) => pad(cell, widths[index] ?? 0, right.includes(index) ? 'left' : 'right'))

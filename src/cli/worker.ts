@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { App } from '../app/app.ts'
 import { assertShared } from '../app/capabilities.ts'
 import { topologyOf } from '../app/queues.ts'
+import { poolsOf } from '../pool/pools.ts'
 import type { StopStep } from '../worker/worker.ts'
 import { addServiceOptions, newCommand, optionsOf } from './command-options.ts'
 import { printBanner } from './banner.ts'
@@ -13,6 +14,7 @@ import { runService, sayer } from './run-service.ts'
 import { loadTarget } from './target.ts'
 import { makeWorker } from './worker-choice.ts'
 import { addWorkerOptions, workerChoice, type WorkerFlags } from './worker-options.ts'
+import { boundYoungGeneration, hasNoThreads } from './young-generation.ts'
 
 export function command(): Command {
   const description =
@@ -51,6 +53,7 @@ async function run(name: string | undefined, flags: WorkerFlags, self: Command):
       async start() {
         if (flags.purge || flags.discard) await purge(app, worker.options.queues, sayer(flags))
         await worker.start()
+        if (hasNoThreads(app.settings, poolsOf(worker.options.pool, app.registry))) boundYoungGeneration()
         await beat?.start()
       },
       announce: () => printBanner(target, { workers: [worker], beats: beat ? [beat] : [] }),

@@ -1,10 +1,11 @@
+import type { Seated } from '../base/seats.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Job } from './pool.ts'
 
 /** Who wants to know of the ends of a job. */
 export interface JobWatcher {
   /** It has an outcome: its slot is free. */
-  ended(job: Job): void
+  ended(control: JobControl): void
   /** Its function was given up while it runs (+1), or has returned after all (-1). */
   abandoned(change: 1 | -1): void
   /** Its function has returned, given up before or not. */
@@ -12,20 +13,21 @@ export interface JobWatcher {
 }
 
 /** The strings by which a running job is held: its signal, and how to give it up. */
-export class JobControl {
-  readonly #job: Job
+export class JobControl implements Seated {
+  readonly job: Job
   readonly #watcher: JobWatcher | undefined
   #settled = false
   #aborter: AbortController | undefined
   #reason: Error | undefined
   /** By which the watcher knows it when its function has returned. */
   mark = -1
+  seat = -1
   #resolve!: (outcome: Outcome) => void
   /** Resolves to the first outcome: what its function comes to, or what it is given up with. */
   readonly outcome: Promise<Outcome>
 
   constructor(job: Job, watcher?: JobWatcher) {
-    this.#job = job
+    this.job = job
     this.#watcher = watcher
     this.outcome = new Promise((resolve) => (this.#resolve = resolve))
   }
@@ -73,7 +75,7 @@ export class JobControl {
 
   #settle(outcome: Outcome): void {
     this.#settled = true
-    this.#watcher?.ended(this.#job)
+    this.#watcher?.ended(this)
     this.#resolve(outcome)
   }
 }

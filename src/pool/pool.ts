@@ -14,6 +14,8 @@ export interface Job {
   readonly hostname: string
   /** Its message is acknowledged already: it is started once, whatever becomes of it. */
   readonly isOnce?: boolean
+  /** By which its pool finds it again; of no meaning to anybody else. */
+  handle?: object | undefined
 }
 
 /** What a pool tells while a job runs. Nothing comes after the outcome. */

@@ -94,7 +94,13 @@ function send(order: FollowOrder): void {
 function start(): Worker {
   const name = import.meta.url.endsWith('.ts') ? './stall-thread.ts' : './stall-thread.js'
   // Not the program's own flags: loaders are for its code, and would slow this down or end it.
-  const started = startThread(new URL(name, import.meta.url), { name: 'lovage stall watch', execArgv: [] })
+  // It needs a few: V8 collects sooner where it has a limit.
+  const resourceLimits = { maxOldGenerationSizeMb: 64 }
+  const started = startThread(new URL(name, import.meta.url), {
+    name: 'lovage stall watch',
+    execArgv: [],
+    resourceLimits,
+  })
   started.on('message', ({ id, stall }: StallNews) => watches.get(id)?.told(stall))
   started.on('error', (error) => {
     log('warn', 'pool', 'stalls of the event loop are not seen any more', { error: messageOf(error) })

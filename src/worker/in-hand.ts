@@ -1,20 +1,28 @@
-import { PassingMap, PassingSet } from '../base/passing.ts'
 import type { Clock } from '../base/clock.ts'
+import { Seats } from '../base/seats.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { Acked } from './acked.ts'
 import type { Ending } from './settle.ts'
-import type { Work } from './work.ts'
+import type { Holder, Work } from './work.ts'
 
 /** Tasks remembered as done although their acknowledgement did not reach the broker. */
 const MAX_UNACKED = 10_000
 
+/** So many that come without one that came before: nobody asks for keys any more. */
+const MAX_UNASKED = 10_000
+
 /** All messages that a worker has taken and not settled. */
-export class InHand {
+export class InHand implements Holder {
   readonly #clock: Clock
-  readonly #works = new PassingSet<Work>()
-  readonly #byKey = new PassingMap<string, Work>()
+  readonly #works = new Seats<Work>()
+  /** Those of which a copy is on its way, by key. */
+  readonly #passedOn = new Map<string, Work>()
+  /** All, by key: made when a message comes again, and kept as long as others do. */
+  #byKey: Map<string, Work> | undefined
+  /** How many have come since it was last asked. */
+  #unasked = 0
   /** Done, but not acknowledged: when they come again they are acknowledged and not run. */
-  readonly #doneUnacked = new PassingSet<string>()
+  readonly #doneUnacked = new Set<string>()
   /** Done, and acknowledged as far as can be known here. */
   readonly #acked: Acked
   /** Messages that are no tasks. */
@@ -31,8 +39,9 @@ export class InHand {
     return this.#works.size > 0 || this.#others > 0
   }
 
-  get works(): Iterable<Work> {
-    return this.#works
+  /** As they came. */
+  get works(): readonly Work[] {
+    return this.#works.all()
   }
 
   get size(): number {
@@ -41,9 +50,10 @@ export class InHand {
 
   take(work: Work): Work {
     this.#works.add(work)
-    // A second message of the same id that is no redelivery is run as well, as Celery does; only one can be adopted.
-    const other = this.#byKey.get(work.key)
-    if (!other || other.isSettled || other.isPassedOn) this.#byKey.set(work.key, work)
+    work.holder = this
+    if (!this.#byKey) return work
+    if (++this.#unasked > MAX_UNASKED) this.#byKey = undefined
+    else enterInto(this.#byKey, work)
     return work
   }
 
@@ -52,14 +62,24 @@ export class InHand {
   }
 
   /** What a message is the copy of, where that is here too and not settled: see `Starts`. */
-  originalOf({ key, isAgain }: Pick<Work, 'key' | 'isAgain'>): Work | undefined {
-    const work = isAgain ? undefined : this.#byKey.get(key)
-    return work?.isPassedOn && !work.isSettled ? work : undefined
+  originalOf(copy: Work): Work | undefined {
+    if (this.#passedOn.size === 0 || copy.isAgain) return undefined
+    const work = this.#passedOn.get(copy.key)
+    return work?.isSettled ? undefined : work
+  }
+
+  passedOn(work: Work): void {
+    const { key } = work
+    if (work.isPassedOn && this.has(work)) this.#passedOn.set(key, work)
+    else if (this.#passedOn.get(key) === work) this.#passedOn.delete(key)
   }
 
   drop(work: Work): void {
     this.#works.delete(work)
-    if (this.#byKey.get(work.key) === work) this.#byKey.delete(work.key)
+    work.holder = undefined
+    if (work.isPassedOn) this.passedOn(work)
+    if (this.#works.size === 0) this.#byKey = undefined
+    else if (this.#byKey?.get(work.key) === work) this.#byKey.delete(work.key)
     this.#tellIfIdle()
   }
 
@@ -74,7 +94,7 @@ export class InHand {
 
   /** A message that came again while its task is in hand, or done: true, and it need not be started another time. */
   adopts(key: string, delivery: Delivery): boolean {
-    const work = this.#byKey.get(key)
+    const work = this.#index().get(key)
     // Not by one whose copy is out: what came may be that copy, and would be acknowledged unrun with the original.
     if (work && !work.isSettled && !work.isPassedOn) work.adopt(delivery)
     else if (!this.#doneUnacked.delete(key) && !this.#acked.delete(key)) return false
@@ -112,7 +132,22 @@ export class InHand {
     this.#hurry?.()
   }
 
+  #index(): Map<string, Work> {
+    this.#unasked = 0
+    if (this.#byKey) return this.#byKey
+    this.#byKey = new Map()
+    for (const work of this.#works.all()) enterInto(this.#byKey, work)
+    return this.#byKey
+  }
+
   #tellIfIdle(): void {
     if (this.#onIdle && !this.isBusy) this.#onIdle()
   }
+}
+
+/** A second message of the same id that is no redelivery is run as well, as Celery does; only one can be adopted. */
+function enterInto(byKey: Map<string, Work>, work: Work): void {
+  const { key } = work
+  const other = byKey.get(key)
+  if (!other || other.isSettled || other.isPassedOn) byKey.set(key, work)
 }

@@ -26,6 +26,7 @@ export function run(work: Work, pool: Pool, options: RunOptions): Promise<Outcom
     delivery: { exchange, routingKey, redelivered: work.deaths > 0 },
     hostname: options.hostname,
     isOnce: work.isAckedEarly,
+    handle: undefined,
   }
   return pool.run(work.job, new Told(work, options))
 }

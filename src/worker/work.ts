@@ -1,5 +1,6 @@
 import { SENT_HEADER } from '../app/outgoing.ts'
 import type { RegisteredTask } from '../app/registry.ts'
+import type { Seated } from '../base/seats.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
 import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
@@ -14,11 +15,15 @@ export interface Waiting {
   withdraw(work: Work): void
 }
 
+/** Who has tasks in hand. */
+export interface Holder {
+  /** A copy of it is on its way from now on, or is not. */
+  passedOn(work: Work): void
+}
+
 /** A task in this worker's hands, from intake until it is settled. */
-export class Work {
+export class Work implements Seated {
   readonly request: TaskRequest
-  /** What tells this run of the task from others: a retry has the same id. Made once: put together anew it is hashed anew. */
-  readonly key: string
   /** Undefined: not registered here. */
   readonly task: RegisteredTask | undefined
   /** Epoch ms; undefined: at once. */
@@ -35,8 +40,9 @@ export class Work {
   isCutOff = false
   /** It was given out before: what became of it then is not known. Not so of one that was adopted: it never left us. */
   readonly isAgain: boolean
-  /** A copy of its message is on its way to take its place. */
-  isPassedOn = false
+  seat = -1
+  /** Who has it in hand. */
+  holder: Holder | undefined
   /** Called when that copy, which is here, may start. */
   onLeft: (() => void) | undefined
   /** Starts of it that ended with their worker, as far as the broker can tell. */
@@ -53,6 +59,7 @@ export class Work {
   moving: Promise<boolean> | undefined
   /** It has been moved under a lease. */
   isLeased = false
+  #isPassedOn = false
   #delivery: Delivery
   #older: Delivery[] | undefined
   #isAckedEarly = false
@@ -73,10 +80,24 @@ export class Work {
     // What is unacknowledged when a worker dies comes redelivered, and redelivered it is once at most.
     this.wouldTell = starts + 1
     this.request = request
-    this.key = workKey(request)
     this.task = task
     this.etaMs = etaMs
     this.expiresAtMs = expiresAtMs
+  }
+
+  /** What tells this run of the task from others: a retry has the same id. Put together when it is asked for. */
+  get key(): string {
+    return workKey(this.request)
+  }
+
+  /** A copy of its message is on its way to take its place. */
+  get isPassedOn(): boolean {
+    return this.#isPassedOn
+  }
+
+  set isPassedOn(isPassedOn: boolean) {
+    this.#isPassedOn = isPassedOn
+    this.holder?.passedOn(this)
   }
 
   /** Its function has been called, or is about to be. */

@@ -1,7 +1,7 @@
-import { PassingMap } from '../../base/passing.ts'
 import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
+import { Seats } from '../../base/seats.ts'
 import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
@@ -19,14 +19,14 @@ export class AsyncPool implements Pool {
   readonly #registry: Registry
   readonly #options: PerformOptions
   readonly #dues: DueHeap
-  readonly #running = new PassingMap<Job, JobControl>()
+  readonly #running = new Seats<JobControl>()
   readonly #watch: StallWatch | undefined
   readonly #app: PoolOptions['app']
   #endContainment: (() => void) | undefined
   #size: number
   #abandoned = 0
   readonly #watcher: JobWatcher = {
-    ended: (job) => void this.#running.delete(job),
+    ended: (control) => void this.#running.delete(control),
     abandoned: (change) => void (this.#abandoned += change),
     returned: (mark) => this.#watch?.marks.leave(mark),
   }
@@ -68,9 +68,9 @@ export class AsyncPool implements Pool {
   }
 
   async stop(): Promise<void> {
-    for (const [job, control] of this.#running) {
+    for (const control of this.#running.all()) {
       control.abort(new WorkerStopping())
-      control.giveUp(handedBack(job.request))
+      control.giveUp(handedBack(control.job.request))
     }
     this.#dues.clear()
     if (!this.#endContainment) return
@@ -82,7 +82,8 @@ export class AsyncPool implements Pool {
 
   run(job: Job, report: JobReport): Promise<Outcome> {
     const control = new JobControl(job, this.#watcher)
-    this.#running.set(job, control)
+    job.handle = control
+    this.#running.add(control)
     if (!this.#watch) return perform(this.#registry, job, report, this.#options, control)
     this.#watch.follow()
     const { marks } = this.#watch
@@ -93,18 +94,22 @@ export class AsyncPool implements Pool {
   }
 
   abort(job: Job, reason: Error): boolean {
-    const control = this.#running.get(job)
+    const control = this.#controlOf(job)
     control?.abort(reason)
     return control !== undefined
   }
 
   end(job: Job, outcome: Outcome, reason: Error): boolean {
-    const control = this.#running.get(job)
+    const control = this.#controlOf(job)
     control?.abort(reason)
     return control?.giveUp(outcome) === true
   }
 
   resize(size: number): void {
     this.#size = size
+  }
+
+  #controlOf({ handle }: Job): JobControl | undefined {
+    return handle instanceof JobControl && this.#running.has(handle) ? handle : undefined
   }
 }
