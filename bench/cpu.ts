@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** Linux counts CPU time in hundredths of a second. */
-const TICK_US = 10_000
+export const TICK_US = 10_000
 
 /** CPU time of processes so far, in microseconds; NaN on machines without /proc. Those that are gone count as nothing. */
 export function cpuOf(pids: readonly number[]): number {
@@ -12,11 +12,11 @@ export function cpuOf(pids: readonly number[]): number {
       micros += user + system
       continue
     }
-    const fields = statOf(pid)
+    const fields = statOf(`/proc/${pid}`)?.fields
     // Neither says too much: the ticks are rounded down, and the threads are those that have not ended.
     if (fields) micros += Math.max((Number(fields[11]) + Number(fields[12])) * TICK_US, cpuOfThreads(pid))
   }
-  return statOf(process.pid) ? micros : NaN
+  return statOf('/proc/self') ? micros : NaN
 }
 
 /** Of the threads that a process has now, to the nanosecond; 0 where the kernel does not tell. */
@@ -35,20 +35,30 @@ function cpuOfThreads(pid: number): number {
 
 /** The same of a process, its children, and those of its children that have ended and that it has waited for. */
 export function cpuOfFamily(parent: number): number {
-  const fields = statOf(parent)
+  const fields = statOf(`/proc/${parent}`)?.fields
   if (!fields) return NaN
   return cpuOf(familyOf(parent)) + (Number(fields[13]) + Number(fields[14])) * TICK_US
 }
 
 /** A process and its children. */
 export function familyOf(parent: number): number[] {
+  return [parent, ...processesWith(1, parent)]
+}
+
+/** A process and those of its group, which it leads. */
+export function groupOf(leader: number): number[] {
+  return [leader, ...processesWith(2, leader).filter((pid) => pid !== leader)]
+}
+
+/** Processes in whose `stat` that field is `value`; none on machines without /proc. */
+function processesWith(field: number, value: number): number[] {
   let names: string[]
   try {
     names = readdirSync('/proc')
   } catch {
-    return [parent]
+    return []
   }
-  return [parent, ...names.map(Number).filter((pid) => pid > 0 && Number(statOf(pid)?.[1]) === parent)]
+  return names.map(Number).filter((pid) => pid > 0 && Number(statOf(`/proc/${pid}`)?.fields[field]) === value)
 }
 
 /** What processes hold of the machine's memory (RSS), in MiB; NaN where that cannot be seen. */
@@ -64,22 +74,16 @@ export function memoryOf(pids: readonly number[]): number {
   return kib / 1_024
 }
 
-/** A process and those of its group, which it leads. */
-export function groupOf(leader: number): number[] {
-  let names: string[]
+/**
+ * What /proc tells of a process, or of a thread of one: its name, and the fields behind it (its state, its parent, its group,
+ * ...). Undefined where it is gone.
+ */
+export function statOf(folder: string): { name: string; fields: readonly string[] } | undefined {
   try {
-    names = readdirSync('/proc')
-  } catch {
-    return [leader]
-  }
-  return names.map(Number).filter((pid) => pid > 0 && Number(statOf(pid)?.[2]) === leader)
-}
-
-/** What stands behind the name in /proc/<pid>/stat: its state, its parent, its group, ... */
-function statOf(pid: number): string[] | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+    const text = readFileSync(`${folder}/stat`, 'utf8')
+    // A name may hold brackets and spaces.
+    const end = text.lastIndexOf(')')
+    return { name: text.slice(text.indexOf('(') + 1, end), fields: text.slice(end + 2).split(' ') }
   } catch {
     return undefined
   }

@@ -63,14 +63,14 @@ async function measured(name: string, place: Place, size: number, rounds: number
   const patience = { timeout: '10m' } as const
   const runs = {
     single: async () => {
-      const waits: Promise<unknown>[] = []
+      const waits: Promise<number>[] = []
       for (let at = 0; at < size; at += IN_FLIGHT) {
         const some = Array.from({ length: Math.min(IN_FLIGHT, size - at) }, (_, nth) => add.delay(at + nth, 1))
         for (const sent of await Promise.all(some)) waits.push(sent.get(patience))
       }
-      await Promise.all(waits)
+      checkSums(await Promise.all(waits))
     },
-    group: async () => void (await (await group(members).delay()).get(patience)),
+    group: async () => checkSums(await (await group(members).delay()).get(patience)),
     chord: async () => {
       const count = await (await chord(members, total.s()).delay()).get(patience)
       if (count !== size) throw new Error(`the body had ${count} members`)
@@ -120,6 +120,12 @@ async function measured(name: string, place: Place, size: number, rounds: number
     beside('group'),
     beside('chord'),
   ]
+}
+
+/** Each is one more than its place. */
+function checkSums(sums: readonly number[]): void {
+  const wrong = sums.findIndex((sum, at) => sum !== at + 1)
+  if (wrong >= 0) throw new Error(`${wrong} and 1 came to ${sums[wrong]}`)
 }
 
 /** The same server, another database of it. */

@@ -1,12 +1,10 @@
 import amqp, { type ConfirmChannel } from 'amqplib'
-import { lovage } from 'lovage'
 import { hasService } from '../../scripts/services.mjs'
 import { RedisNode } from '../../test/services/redis-node.ts'
 import type { Aim, BenchCase, Row } from '../case.ts'
-import { groupOf } from '../cpu.ts'
 import { amqplibOptions, BODY } from '../peers/celery-message.mjs'
 import { sideBySide, type Contender } from '../side-by-side.ts'
-import { CELERY_QUEUE, CelerySystem, type CeleryWorkerOptions, hasGevent } from '../systems/celery.ts'
+import { CELERY_QUEUE, CelerySystem, type CeleryWorkerOptions, hasGevent, workerName } from '../systems/celery.ts'
 import { CpuMeter } from '../systems/cpu-meter.ts'
 import { listenersOn } from '../systems/listeners.ts'
 import { withUsers } from '../systems/queue-user.ts'
@@ -18,6 +16,8 @@ const CONCURRENCY = '100'
 /** From profiles: see docs/performance.md. */
 const WHY =
   'A worker of ours reads every header, finds the task, runs it and remembers it, and has each result confirmed before it acknowledges the task; results of a turn travel in one write, but each costs RabbitMQ the same as the bare speaker’s.'
+const WHY_CELERY =
+  'Results of ours are persistent, and confirmed before the task is acknowledged; those of Celery are neither, its default, so that RabbitMQ answers for none of them and writes none down.'
 
 /** Celery's pools, with the prefetch that they are fastest with. */
 const POOLS: readonly CeleryWorkerOptions[] = [
@@ -28,9 +28,7 @@ const POOLS: readonly CeleryWorkerOptions[] = [
 
 /** What all contenders of one table share. */
 interface Scene {
-  readonly amqpUrl: string
   readonly filler: ConfirmChannel
-  readonly meter: CpuMeter
   /** Whether each task's result is sent to {@link REPLIES}. */
   readonly withResults: boolean
 }
@@ -61,7 +59,7 @@ const celeryPools: BenchCase = async ({ tiny, amqpUrl }) => {
     await withUsers(peers, async (each) => {
       for (const withResults of tiny ? [true] : [false, true]) {
         const meter = new CpuMeter(() => broker)
-        const scene: Scene = { amqpUrl, filler, meter, withResults }
+        const scene: Scene = { filler, withResults }
         const count = tiny ? 300 : 10_000
         const contenders: Record<string, Contender> = each(async (user, name) => {
           const queue = QUEUES[name] ?? ''
@@ -72,9 +70,16 @@ const celeryPools: BenchCase = async ({ tiny, amqpUrl }) => {
         })
         const aims: Record<string, Aim> = { 'bare speaker': { atLeast: withResults ? 0.7 : 0.85, why: WHY } }
         for (const pool of celery ? pools : []) {
-          const name = `Celery, ${pool.pool} ${pool.concurrency}`
-          contenders[name] = () => celeryDrains(scene, name, celery as CelerySystem, pool, tiny ? 20 : 2_000)
-          aims[name] = { atLeast: 3.5, why: WHY }
+          const name = workerName(pool)
+          contenders[name] = () =>
+            (celery as CelerySystem).drains({
+              worker: pool,
+              count: tiny ? 20 : 2_000,
+              meter,
+              fill: (size) => fill(scene, CELERY_QUEUE, size),
+              check: (sent, mayLeave) => checkEmptied(scene, CELERY_QUEUE, sent, mayLeave),
+            })
+          aims[name] = { atLeast: 3.5, why: WHY_CELERY }
         }
         const what = `drain, RabbitMQ, ${withResults ? 'with' : 'without'} results`
         rows.push(...(await sideBySide(what, tiny ? 1 : 3, contenders, { aims, meter })))
@@ -88,45 +93,6 @@ const celeryPools: BenchCase = async ({ tiny, amqpUrl }) => {
   }
 }
 export default celeryPools
-
-/**
- * The last mark overtakes what other processes of Celery's pool still hold, and what they hold when it is stopped goes
- * back: of all tasks at most this part. Its rate counts them as done, in its favour.
- */
-const MOST_GIVEN_BACK = 0.1
-
-/** From a mark to a mark: what stands before the first warms the worker up. */
-async function celeryDrains(
-  scene: Scene,
-  name: string,
-  celery: CelerySystem,
-  pool: CeleryWorkerOptions,
-  count: number,
-): Promise<number> {
-  const app = lovage('bench', { broker: scene.amqpUrl, defaultQueue: CELERY_QUEUE })
-  const mark = app.remote<(key: string) => void>('bench.mark', { ignoreResult: true })
-  const warming = Math.ceil(count / 5)
-  // Makes the queue as Celery wants it.
-  await mark.delay('made')
-  for (const size of [warming, count]) {
-    await fill(scene, CELERY_QUEUE, size)
-    await mark.delay('marks')
-  }
-  await app.close()
-  const running = await celery.startWorker(pool)
-  try {
-    await celery.marked('made')
-    const from = await celery.marked('marks')
-    const until = (): Promise<number> => celery.marked('marks')
-    const to = await scene.meter.measure(name, count, () => groupOf(running.pid), until)
-    // A mark may overtake the last tasks, which other processes of the pool run.
-    await running.stop({ graceMs: 20_000 })
-    await checkEmptied(scene, CELERY_QUEUE, warming + count, count * MOST_GIVEN_BACK)
-    return count / (to - from)
-  } finally {
-    await running.kill()
-  }
-}
 
 async function fill({ filler, withResults }: Scene, queue: string, count: number): Promise<void> {
   const options = amqplibOptions(withResults ? { replyTo: REPLIES } : { ignoreResult: true })

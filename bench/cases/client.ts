@@ -1,8 +1,12 @@
+import type { ChildProcess } from 'node:child_process'
+import { bundle } from '../../scripts/bundle.mjs'
+import { removeFolder, temporaryFolder } from '../../test/services/reaper.ts'
 import type { BenchCase, Figure } from '../case.ts'
+import { OUR_CLIENT } from '../peers/our-speaker.mjs'
 import { sideBySide, startPeer, stopPeer } from '../side-by-side.ts'
 import { CpuMeter } from '../systems/cpu-meter.ts'
 import { listenersOn } from '../systems/listeners.ts'
-import { type QueueUser, withUsers } from '../systems/queue-user.ts'
+import { type QueueUser, type QueueUserOptions, withUsers } from '../systems/queue-user.ts'
 
 /**
  * Our AMQP client alone, without broker, task and promise, beside a bare speaker that does only what the case needs, each in a
@@ -15,16 +19,17 @@ const client: BenchCase = async ({ tiny, amqpUrl: url }) => {
   // Many short rounds: what else the machine does comes and goes.
   const rounds = tiny ? 1 : 11
   const count = tiny ? 200 : 5_000
-  const echoes = await Promise.all([
-    startPeer('echo', 'ours', url, 'echo.ours'),
-    startPeer('echo', 'bare', url, 'echo.bare'),
-  ])
-  const [ours, bare] = echoes.map(({ child }) => () => [child.pid as number])
-  const peers = {
-    lovage: { peer: 'client-user', args: ['ours', url, 'full.ours', 'echo.ours'], others: ours },
-    'bare speaker': { peer: 'client-user', args: ['bare', url, 'full.bare', 'echo.bare'], others: bare },
+  const folder = temporaryFolder('client')
+  const echoes: ChildProcess[] = []
+  const answered = async (who: string): Promise<QueueUserOptions> => {
+    const { child } = await startPeer('echo', who, url, `echo.${who}`, folder)
+    echoes.push(child)
+    const args = [who, url, `full.${who}`, `echo.${who}`, folder]
+    return { peer: 'client-user', args, others: () => [child.pid as number] }
   }
   try {
+    await bundle(OUR_CLIENT, folder)
+    const peers = { lovage: await answered('ours'), 'bare speaker': await answered('bare') }
     return await withUsers(peers, async (each) => {
       const figures: Figure[] = []
       const measure = async (
@@ -51,7 +56,8 @@ const client: BenchCase = async ({ tiny, amqpUrl: url }) => {
       return figures
     })
   } finally {
-    for (const { child } of echoes) await stopPeer(child)
+    for (const child of echoes) await stopPeer(child)
+    removeFolder(folder)
   }
 }
 export default client

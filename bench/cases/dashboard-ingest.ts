@@ -8,7 +8,7 @@ import { percentilesOf } from '../side-by-side.ts'
 /** Events of one message, as a worker gathers them. */
 const BATCH = 99
 
-/** What the dashboard takes in: messages with events, from their bytes to the task in the list. Flower: 5,445/s here. */
+/** What the dashboard takes in: messages with events, from their bytes to the task in the list. */
 const ingest: BenchCase = async ({ tiny }) => {
   const tasks = tiny ? 3_300 : 330_000
   const messages: Uint8Array[] = []

@@ -13,7 +13,7 @@ import { QueueUser } from '../systems/queue-user.ts'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
-  'graphile-worker adds by the thousand in one statement. Lovage adds 1,000 calls that each wait for their own confirmation, with an fsync for each group of them: 9 µs in the caller, and 6 to 9 in the engine’s thread beside it.'
+  'graphile-worker adds by the thousand in one statement. Lovage adds 1,000 calls that each wait for their own confirmation, with an fsync for each group of them; caller and engine, a thread beside it, share two cores.'
 
 /** Something that takes jobs and runs them, measured under a name. */
 type System = Pick<QueueUser, 'sends' | 'fill' | 'drains' | 'close'>
@@ -72,16 +72,16 @@ async function users(processes: number): Promise<System> {
     })
     children.push(child)
   }
-  /** Resolves when each has said `what`. */
-  const said = (what: string): Promise<unknown> =>
+  /** Resolves when each of them has said `what`. */
+  const said = (what: string, of = children): Promise<unknown[]> =>
     Promise.all(
-      children.map(
+      of.map(
         (child) =>
-          new Promise<void>((resolve) => {
-            const listen = (message: object): void => {
+          new Promise((resolve) => {
+            const listen = (message: Record<string, unknown>): void => {
               if (!(what in message)) return
               child.off('message', listen)
-              resolve()
+              resolve(message[what])
             }
             child.on('message', listen)
           }),
@@ -90,26 +90,32 @@ async function users(processes: number): Promise<System> {
   const tell = (message: (index: number) => object): void => {
     for (const [index, child] of children.entries()) child.send(message(index))
   }
-  /** Runs what is there, and rests when so many have run. */
+  /** Runs what is there, which must be exactly so many; gives ms from the first to the last that is settled. */
   const drain = async (count: number): Promise<number> => {
-    let left = count
+    let settled = 0
     let first = Infinity
     let last = 0
     await new Promise<void>((resolve) => {
       for (const child of children) {
-        child.on('message', ({ ran = 0, from = Infinity, to = 0 }: { ran?: number; from?: number; to?: number }) => {
-          first = Math.min(first, from)
-          last = Math.max(last, to)
-          left -= ran
-          if (left <= 0) resolve()
+        child.on('message', (told: { settled?: number; from?: number; to?: number }) => {
+          if (told.settled === undefined) return
+          first = Math.min(first, told.from ?? Infinity)
+          last = Math.max(last, told.to ?? 0)
+          settled += told.settled
+          if (settled >= count) resolve()
         })
       }
       tell(() => ({ work: true }))
     })
-    for (const child of children) child.removeAllListeners('message')
     const resting = said('rests')
     tell(() => ({ rest: true }))
     await resting
+    for (const child of children) child.removeAllListeners('message')
+    const [owner] = children as [ChildProcess]
+    const purging = said('purged', [owner])
+    owner.send({ purge: true })
+    const [left] = await purging
+    if (settled !== count || left !== 0) throw new Error(`of ${count} tasks ${settled} were settled, ${left} are left`)
     return last - first
   }
   const send = async (count: number): Promise<void> => {
@@ -126,7 +132,7 @@ async function users(processes: number): Promise<System> {
         await send(count)
         return (count / (performance.now() - from)) * 1_000
       })
-      // What was confirmed is there, and no more: it ends only when so many have run.
+      // What was confirmed is there, and no more.
       await drain(count)
       return reached
     },

@@ -36,7 +36,9 @@ const gatewaySleeping: BenchCase = async ({ tiny, amqpUrl }) => {
   const ceiling = (load.connections * 1_000) / TASK_MS
   Object.assign(process.env, { BENCH_BROKER: amqpUrl, BENCH_QUEUE: 'bench-sleeping-site' })
   const broker = listenersOn(Number(new URL(amqpUrl).port))
-  const meter = new CpuMeter(() => broker)
+  /** Where Celery's results are, while there is one. */
+  let results: readonly number[] = []
+  const meter = new CpuMeter(() => [...broker, ...results])
   const runs = new Map<string, WrkRun[]>()
   /** Each request costs its contender's processes; how many there were is known when all is over. */
   const measured: Measured = async (name, pids, run) => {
@@ -70,7 +72,7 @@ const gatewaySleeping: BenchCase = async ({ tiny, amqpUrl }) => {
     const rows: Row[] = []
     const missing = !hasService('redis') ? 'Redis' : !hasService('celery') ? 'Celery' : !hasTornado() && 'Tornado'
     if (missing) rows.push({ what: `${WHAT}, to ${TORNADO}`, leftOut: `no ${missing} on this machine` })
-    else if (!tiny) contenders[TORNADO] = () => withTornado(amqpUrl, load, measured)
+    else if (!tiny) contenders[TORNADO] = () => withTornado(amqpUrl, load, measured, (pids) => (results = pids))
     const figures = await sideBySide(`${WHAT}, ${load.connections} connections`, tiny ? 1 : 2, contenders, { meter })
     for (const figure of figures) told(figure, runs)
     const reached = figures.find(({ contender }) => contender === 'lovage')?.value ?? NaN
@@ -84,8 +86,14 @@ const gatewaySleeping: BenchCase = async ({ tiny, amqpUrl }) => {
 export default gatewaySleeping
 
 /** Both are started for each round: Tornado goes on to poll for what nobody waits for any more. */
-async function withTornado(broker: string, load: WrkLoad, measured: Measured): Promise<number> {
+async function withTornado(
+  broker: string,
+  load: WrkLoad,
+  measured: Measured,
+  results: (pids: readonly number[]) => void,
+): Promise<number> {
   const redis = await RedisNode.start()
+  results(listenersOn(redis.port))
   const urls = { broker, backend: redis.url() }
   const celery = await CelerySystem.open(urls)
   try {
@@ -106,6 +114,7 @@ async function withTornado(broker: string, load: WrkLoad, measured: Measured): P
     }
   } finally {
     await celery.close()
+    results([])
     await redis.remove()
   }
 }

@@ -13,7 +13,7 @@ import { hasWrk, runWrk, runWrkWell, type WrkRun } from '../systems/wrk.ts'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
-  'Gateway, worker, RabbitMQ and the four threads that ask share two cores, and use both up: a request costs about 84, 40 and 114 µs of CPU in the first three.'
+  'Gateway, worker, RabbitMQ and the four threads that ask share two cores, and use both up; what a request takes of the CPU in gateway and worker together, and in RabbitMQ, stands beside the rate.'
 
 const WAYS = ['poll', 'executor'] as const
 

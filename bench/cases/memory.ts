@@ -1,5 +1,5 @@
 import type { BenchCase } from '../case.ts'
-import { gateways } from '../memory/requests.ts'
+import { gateways, tornado } from '../memory/requests.ts'
 import { FULL, TINY } from '../memory/size.ts'
 import { waitingTasks } from '../memory/waiting.ts'
 import { sleepers, workers } from '../memory/workers.ts'
@@ -18,7 +18,9 @@ const memory: BenchCase = async ({ tiny, amqpUrl, part }) => {
     ...(await inEachPlace('memory, waiting task', { amqpUrl }, (place) =>
       part(`memory, waiting task, ${place.name}`, () => waitingTasks(place, size, tiny)),
     )),
-    ...(await part('memory, gateway', () => gateways(amqpUrl, size, tiny))),
+    ...(await part('memory, gateway', () => gateways(amqpUrl, size))),
+    // A trial of Tornado is in the case of its own.
+    ...(tiny ? [] : await part('memory, gateway, Tornado', () => tornado(amqpUrl, size))),
   ]
 }
 export default memory

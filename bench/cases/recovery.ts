@@ -46,7 +46,12 @@ const recovery: BenchCase = async ({ tiny, amqpUrl, part }) => {
     const what = `recovery, ${name}`
     const measure = async (): Promise<Row[]> => {
       const outage = await start()
-      return outage ? served(outage, size, !tiny) : [{ what, leftOut: `no ${name} on this machine` }]
+      if (!outage) return [{ what, leftOut: `no ${name} on this machine` }]
+      try {
+        return await served(outage, size, !tiny)
+      } finally {
+        await outage.close()
+      }
     }
     rows.push(...(await part(what, measure)))
   }
@@ -98,7 +103,6 @@ async function served(outage: Outage, { rounds, awayMs, tasks }: Size, besideCel
     await caller.close()
     await worker.stop()
     await celery?.close()
-    await outage.close()
   }
 }
 
@@ -173,8 +177,8 @@ async function embedded({ rounds, tasks }: Size): Promise<Figure[]> {
     const other = await TaskWorker.start(options)
     try {
       await sender.remote<(x: number, y: number) => number>('bench.add').delay(2, 3).get({ timeout: '60s' })
-      await worker.stop()
       const killed = epoch()
+      await worker.stop()
       const settled = other.settledFromNow(tasks)
       await sendCounts(sender, tasks)
       await settled

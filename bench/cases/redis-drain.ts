@@ -1,14 +1,20 @@
+import { Redis } from 'ioredis'
 import { lovage } from 'lovage'
 import type { Figure } from '../case.ts'
-import { groupOf } from '../cpu.ts'
-import { sideBySide } from '../side-by-side.ts'
-import { CELERY_QUEUE, type CelerySystem } from '../systems/celery.ts'
+import { callsPerSecond, sideBySide } from '../side-by-side.ts'
+import { CELERY_QUEUE, type CelerySystem, type CeleryWorkerOptions, workerName } from '../systems/celery.ts'
 import { withUsers } from '../systems/queue-user.ts'
 import { redisCase, type RedisScene } from '../systems/redis-scene.ts'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
-  'A task takes 27 to 36 µs in the worker and 15 to 22 in the server, spread over takings, headers, the task itself and what counts it; one at a time it waits for the server between any two.'
+  'What a task takes is spread over takings, headers, the task itself and what counts it: no piece of it is large. One at a time it waits for the server between any two.'
+
+/** Celery's pools that are its fastest over RabbitMQ, processes for two cores, with the prefetch that suits them. */
+const POOLS: readonly CeleryWorkerOptions[] = [
+  { pool: 'prefork', concurrency: 2, prefetch: 64 },
+  { pool: 'threads', concurrency: 50, prefetch: 64 },
+]
 
 /**
  * A full queue emptied by one worker of no-op tasks, results ignored; from the first task until the last is settled. Each has
@@ -25,7 +31,9 @@ const drain = redisCase(async (scene) => {
         await user.fill(count)
         return user.drains(count, meter, name, String(concurrency))
       })
-      if (celery && concurrency === 50) contenders['Celery'] = () => celeryDrains(scene, celery)
+      for (const pool of celery && concurrency === 50 ? POOLS : []) {
+        contenders[workerName(pool)] = () => celeryDrains(scene, celery as CelerySystem, pool)
+      }
       meter.forget()
       const aims = { BullMQ: { atLeast: 2, why: WHY } }
       const what = `redis: drain, no-op, ${concurrency} at once`
@@ -36,27 +44,34 @@ const drain = redisCase(async (scene) => {
 })
 export default drain
 
-/** Celery's own pool of processes, two for two cores, with the prefetch that it is fastest with. */
-async function celeryDrains({ tiny, celeryUrl, meter }: RedisScene, celery: CelerySystem): Promise<number> {
-  const count = tiny ? 50 : 2_000
-  // What stands before the first mark warms the worker up.
-  const app = lovage('bench', { broker: celeryUrl, defaultQueue: CELERY_QUEUE })
-  const add = app.remote<(x: number, y: number) => number>('bench.add', { ignoreResult: true })
-  const mark = app.remote<(key: string) => void>('bench.mark', { ignoreResult: true })
-  for (const size of [Math.floor(count / 5), count]) {
-    for (let i = 0; i < size; i += 500) {
-      await Promise.all(Array.from({ length: Math.min(500, size - i) }, async () => add.delay(2, 3)))
-    }
-    await mark.delay('marks')
-  }
-  await app.close()
-  const running = await celery.startWorker({ pool: 'prefork', concurrency: 2, prefetch: 64 })
-  try {
-    const from = await celery.marked('marks')
-    const until = (): Promise<number> => celery.marked('marks')
-    const to = await meter.measure('Celery', count, () => groupOf(running.pid), until)
-    return count / (to - from)
-  } finally {
-    await running.stop()
-  }
+/** Its queue filled as its users would, without results. */
+function celeryDrains(
+  { tiny, celeryUrl, meter }: RedisScene,
+  celery: CelerySystem,
+  worker: CeleryWorkerOptions,
+): Promise<number> {
+  return celery.drains({
+    worker,
+    count: tiny ? 50 : 2_000,
+    meter,
+    async fill(count) {
+      const app = lovage('bench', { broker: celeryUrl, defaultQueue: CELERY_QUEUE })
+      try {
+        const add = app.remote<(x: number, y: number) => number>('bench.add', { ignoreResult: true })
+        await callsPerSecond(count, 500, async () => add.delay(2, 3))
+      } finally {
+        await app.close()
+      }
+    },
+    async check(sent, mayLeave) {
+      const redis = new Redis(celeryUrl)
+      try {
+        const left = (await redis.llen(CELERY_QUEUE)) + (await redis.hlen('unacked'))
+        if (left > mayLeave) throw new Error(`${left} of ${sent} tasks were not acknowledged`)
+        await redis.flushdb()
+      } finally {
+        redis.disconnect()
+      }
+    },
+  })
 }

@@ -27,7 +27,8 @@ const enqueue = redisCase(async ({ tiny, url, meter, bullmq, celery }) => {
         contenders['Celery'] = async () => {
           const ask = (): Promise<{ seconds: number }> => celery.ask(`send ${count}`)
           const { seconds } = await meter.measure('Celery', count, () => celery.pids, ask)
-          await celery.ask('purge')
+          const { purged } = await celery.ask('purge')
+          if (purged !== count) throw new Error(`Celery has sent ${count} tasks, and ${purged} were there`)
           return count / seconds
         }
       }

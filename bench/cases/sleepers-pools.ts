@@ -9,7 +9,8 @@ const NAPS = 'naps'
 
 /**
  * The sleepers of dramatiq's latency bench where tasks run in threads and in processes, on Redis: ours, many in each, beside
- * Celery's, one in each. Seconds from the start of the worker, its children included, to the last.
+ * Celery's, one in each. The queue is full; seconds from the start of the worker's process, with the interpreter, what it
+ * loads and its children, to the last.
  */
 const sleepersPools = redisCase(async ({ tiny, url, celery, celeryUrl }) => {
   const figures: Figure[] = []
@@ -26,18 +27,38 @@ const sleepersPools = redisCase(async ({ tiny, url, celery, celeryUrl }) => {
     const count = tiny ? 4 : all
     const what = `sleepers, ${pool}, ${count.toLocaleString('en-US')}`
     const options = { pool, concurrency: cores, perChild: Math.ceil(count / cores) }
-    const given = JSON.stringify({ task: 'nap', args: [], count, options, broker: url })
-    const { child, said } = await startPeer('pool-worker', given)
-    await stopPeer(child)
+    const value = await ourNaps(url, count, options)
     const note = `${cores} ${pool} with ${options.perChild} each`
-    figures.push({ what: `${what}, lovage`, value: (said as { seconds: number }).seconds, unit: 's', note })
+    figures.push({ what: `${what}, lovage`, value, unit: 's', note })
     if (!celery) continue
-    const value = await celeryNaps(celery, celeryUrl, count, { pool: celeryPool, concurrency: wide })
-    figures.push({ what: `${what}, Celery`, value, unit: 's', note: `${celeryPool}, ${wide} of them` })
+    const theirs = await celeryNaps(celery, celeryUrl, count, { pool: celeryPool, concurrency: wide })
+    figures.push({ what: `${what}, Celery`, value: theirs, unit: 's', note: `${celeryPool}, ${wide} of them` })
   }
   return figures
 })
 export default sleepersPools
+
+/** Fills a queue. */
+async function filled(broker: string, defaultQueue: string, count: number, ...args: string[]): Promise<void> {
+  const app = lovage('bench', { broker, defaultQueue })
+  try {
+    const nap = app.remote<(...args: string[]) => void>('bench.nap', { ignoreResult: true })
+    await callsPerSecond(count, 100, async () => nap.delay(...args))
+  } finally {
+    await app.close()
+  }
+}
+
+async function ourNaps(broker: string, count: number, options: object): Promise<number> {
+  await filled(broker, 'pools', count)
+  const from = Date.now()
+  const { child, said } = await startPeer(
+    'pool-worker',
+    JSON.stringify({ task: 'nap', args: [], count, options, broker }),
+  )
+  await stopPeer(child)
+  return ((said as { endedAt: number }).endedAt - from) / 1_000
+}
 
 async function celeryNaps(
   celery: CelerySystem,
@@ -45,10 +66,7 @@ async function celeryNaps(
   count: number,
   options: { pool: 'threads' | 'prefork'; concurrency: number },
 ): Promise<number> {
-  const app = lovage('bench', { broker: url, defaultQueue: CELERY_QUEUE })
-  const nap = app.remote<(key: string) => void>('bench.nap', { ignoreResult: true })
-  await callsPerSecond(count, 100, async () => nap.delay(NAPS))
-  await app.close()
+  await filled(url, CELERY_QUEUE, count, NAPS)
   const from = Date.now() / 1_000
   const worker = await celery.startWorker(options)
   try {

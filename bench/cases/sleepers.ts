@@ -7,12 +7,14 @@ import type { BenchCase, Figure, Row } from '../case.ts'
 import { bareDrainAmqp, bareDrainRedis } from '../peers/bare-drain.mjs'
 import { dramatiqDurations } from '../peers/python-random.mjs'
 import { callsPerSecond, startPeer, stopPeer } from '../side-by-side.ts'
+import { CpuMeter } from '../systems/cpu-meter.ts'
+import { listenersOn } from '../systems/listeners.ts'
 
 const QUEUE = 'sleepers'
 
 /** From profiles: see docs/performance.md. */
 const WHY =
-  'Fifty to seventy microseconds of CPU for each of 100,000 tasks are five to seven seconds of one core, a fifth of it garbage collection of what lives as long as its task; RabbitMQ itself takes 99 µs for each.'
+  'What each of 100,000 tasks takes of the CPU, in the worker and in the server, is seconds of the two cores, and the last tasks that take 10 s begin when most of them are over. A fifth of the worker’s part is garbage collection of what lives as long as its task.'
 
 /** Seconds beyond what must be, by the number of tasks. */
 const AIMS: Readonly<Record<number, number>> = { 10_000: 1, 100_000: 2.5 }
@@ -21,6 +23,8 @@ const AIMS: Readonly<Record<number, number>> = { 10_000: 1, 100_000: 2.5 }
 interface Place {
   readonly name: string
   readonly url: string
+  /** Its processes. */
+  readonly server: readonly number[]
   /** Empties the queue with a bare client; undefined where there is none but ours. */
   readonly bareDrain: ((count: number) => Promise<number>) | undefined
 }
@@ -43,14 +47,14 @@ const sleepers: BenchCase = async ({ tiny, long, amqpUrl, part }) => {
   const counts = tiny ? [100] : long ? [100, 1_000, 5_000, 10_000, 100_000] : [1_000, 10_000, 100_000]
   const home = temporaryFolder('sleepers')
   const redis = hasService('redis') ? await RedisNode.start(['--appendfsync', 'everysec']) : undefined
-  const places: Place[] = [{ name: 'embedded', url: `embedded://${home}`, bareDrain: undefined }]
+  const places: Place[] = [{ name: 'embedded', url: `embedded://${home}`, server: [], bareDrain: undefined }]
   if (amqpUrl) {
     const bareDrain = (count: number): Promise<number> => bareDrainAmqp(amqpUrl, QUEUE, count)
-    places.push({ name: 'RabbitMQ', url: amqpUrl, bareDrain })
+    places.push({ name: 'RabbitMQ', url: amqpUrl, server: listenersOn(Number(new URL(amqpUrl).port)), bareDrain })
   } else rows.push({ what: 'sleepers, RabbitMQ', leftOut: 'no RabbitMQ on this machine' })
   if (redis) {
     const bareDrain = (count: number): Promise<number> => bareDrainRedis(redis.url(), QUEUE, count)
-    places.push({ name: 'Redis', url: redis.url(), bareDrain })
+    places.push({ name: 'Redis', url: redis.url(), server: listenersOn(redis.port), bareDrain })
   } else rows.push({ what: 'sleepers, Redis', leftOut: 'no Redis on this machine' })
   try {
     for (const place of places) {
@@ -71,7 +75,7 @@ function rowOf({ name }: Place, count: number): string {
 }
 
 async function measured(place: Place, count: number, scale: number): Promise<Figure[]> {
-  const { url, bareDrain } = place
+  const { url, server, bareDrain } = place
   let rate = Infinity
   if (bareDrain) {
     await fill(url, count)
@@ -83,8 +87,11 @@ async function measured(place: Place, count: number, scale: number): Promise<Fig
   const given = JSON.stringify({ broker: url, count, scale, options })
   const { child } = await startPeer('sleeper-worker', given)
   try {
+    const meter = new CpuMeter(() => server)
+    const before = meter.serverCpu()
     child.send('go')
     const { seconds, cpuUs, bytes, most } = await toldBy(child)
+    const serverCpuMicros = (meter.serverCpu() - before) / count
     const what = rowOf(place, count)
     const floor = Math.max(10 * scale, count / rate)
     const best = bestPossible(count, rate, scale)
@@ -97,7 +104,12 @@ async function measured(place: Place, count: number, scale: number): Promise<Fig
         unit: 's',
         ...(atMost !== undefined && { aim: { atMost, why: WHY } }),
       },
-      { what: `${what}, CPU a task`, value: cpuUs / count, unit: 'µs' },
+      {
+        what: `${what}, CPU a task`,
+        value: cpuUs / count,
+        unit: 'µs',
+        ...(Number.isFinite(serverCpuMicros) && { serverCpuMicros }),
+      },
     ]
     if (bareDrain) {
       const note = `a bare client that starts each task as it takes it, at ${Math.round(rate)}/s: ${best.toFixed(2)} s`

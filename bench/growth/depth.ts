@@ -1,5 +1,5 @@
 import { lovage, type App } from 'lovage'
-import type { Aim, Figure } from '../case.ts'
+import type { Figure } from '../case.ts'
 import { cpuOf, memoryOf } from '../cpu.ts'
 import { callsPerSecond, median, quartiles } from '../side-by-side.ts'
 import { anotherPlace, type Place } from '../systems/places.ts'
@@ -87,15 +87,17 @@ class Depth {
   /** A worker of its own takes so many, or some more, and gives back what it has not begun. */
   async #drain(count: number): Promise<{ rate: number; cpu: number }> {
     const { url, server } = this.#place
+    // An embedded broker is a thread of this process, which was the first to use it.
+    const broker = server.length > 0 ? server : [process.pid]
     const worker = await TaskWorker.start({ broker: url, queues: [this.#queue], concurrency: 100 })
     try {
-      const serverBefore = cpuOf(server)
+      const before = cpuOf(broker)
       await worker.settled(count)
       await worker.rest()
       const { ran, doubled, from, to } = await worker.counted()
       if (doubled > 0) throw new Error(`${doubled} tasks ran twice`)
       this.#now -= ran
-      const cpu = (cpuOf([worker.pid]) + cpuOf(server) - serverBefore) / ran
+      const cpu = (cpuOf([worker.pid]) + cpuOf(broker) - before) / ran
       return { rate: (ran / (to - from)) * 1_000, cpu }
     } finally {
       await worker.stop()
@@ -103,17 +105,13 @@ class Depth {
   }
 }
 
-/** Why deep queues are slower, by broker and direction; from what the case itself measured. */
-const WHY: Readonly<Record<string, string>> = {}
-
 /** Tasks sent behind, and taken from before, so many that wait: each depth in a broker of its own, by turns. */
 export async function byDepth(place: Place, { depths, moved, rounds }: Size, tiny: boolean): Promise<Figure[]> {
   const open: Depth[] = []
   try {
     for (const waiting of depths) {
-      const isFirst = open.length === 0
-      // A trial has no time for another RabbitMQ.
-      const own = isFirst || tiny ? place : await anotherPlace(place)
+      // Of the one that others have used before, the least depth would bear the traces. A trial has no time for another.
+      const own = tiny ? place : await anotherPlace(place)
       open.push(await Depth.open(own, waiting, own !== place))
     }
     for (let round = rounds > 1 ? -1 : 0; round < rounds; round++) {
@@ -147,8 +145,6 @@ function figuresOf(place: Place, what: string, depths: readonly Depth[], of: (de
     if (i === 0) return [point]
     const shares = rates.map((rate, round) => rate / (of(least).rates[round] as number))
     const times = median(cpu) / median(of(least).cpu)
-    const why = WHY[`${place.name}, ${what}`]
-    const aim: Aim = { atLeast: 0.9, ...(why !== undefined && { why }) }
     return [
       point,
       {
@@ -156,7 +152,7 @@ function figuresOf(place: Place, what: string, depths: readonly Depth[], of: (de
         value: median(shares),
         unit: 'x',
         spread: quartiles(shares),
-        aim,
+        aim: { atLeast: 0.9 },
         ...(Number.isFinite(times) && {
           note: `CPU a task, the server's too: ${median(cpu).toFixed(0)} µs, ${times.toFixed(2)} times`,
         }),

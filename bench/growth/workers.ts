@@ -1,5 +1,5 @@
 import { lovage } from 'lovage'
-import type { Aim, Figure } from '../case.ts'
+import type { Figure } from '../case.ts'
 import { cpuOf } from '../cpu.ts'
 import { callsPerSecond, median, quartiles } from '../side-by-side.ts'
 import type { Place } from '../systems/places.ts'
@@ -8,9 +8,6 @@ import { inTurn, type Size } from './size.ts'
 
 /** Tasks of one worker at a time, and how long each takes, so that two cores have time for eight workers. */
 const [WIDE, NAP_MS] = [10, 50]
-
-/** Why many workers are less than so many times one, by broker; from what the case itself measured. */
-const WHY: Readonly<Record<string, string>> = {}
 
 /** So many workers that share a queue. */
 interface Crew {
@@ -92,10 +89,8 @@ function figuresOf(place: Place, crews: readonly Crew[]): Figure[] {
     ...(Number.isFinite(median(cpu)) && { cpuMicros: median(cpu) }),
   }))
   const shares = most.rates.map((rate, round) => rate / (one.rates[round] as number) / most.number)
-  const why = WHY[place.name]
-  const aim: Aim = { atLeast: 0.9, ...(why !== undefined && { why }) }
   const what = `${group}, ${most.number} over ${most.number} times one`
-  return [...figures, { what, value: median(shares), unit: 'x', spread: quartiles(shares), aim }]
+  return [...figures, { what, value: median(shares), unit: 'x', spread: quartiles(shares), aim: { atLeast: 0.9 } }]
 }
 
 /** Each worker's count, once all together have run so many. */

@@ -33,8 +33,9 @@ export async function waitingTasks(place: Place, { waiting, restMs }: Size, tiny
     const count = name === 'Celery' ? Math.ceil(waiting / 5) : waiting
     // A trial has no time for another RabbitMQ.
     const own = tiny ? place : await anotherPlace(place)
+    let owner: TaskWorker | undefined
     try {
-      const owner = own.server.length > 0 ? undefined : await ownerOf(own)
+      if (own.server.length === 0) owner = await ownerOf(own)
       const pids = owner ? [owner.pid] : own.server
       const bytes = await sender(own, async (send) => {
         await send(Math.ceil(count / 100))
@@ -44,7 +45,6 @@ export async function waitingTasks(place: Place, { waiting, restMs }: Size, tiny
         await rest(restMs)
         return ((memoryOf(pids) - before) * MIB) / count
       })
-      await owner?.stop()
       figures.push({
         what: `memory, waiting task, ${place.name}, ${name}`,
         value: bytes,
@@ -54,6 +54,7 @@ export async function waitingTasks(place: Place, { waiting, restMs }: Size, tiny
         note: `${count.toLocaleString('en-US')} tasks, in all its processes`,
       })
     } finally {
+      await owner?.stop()
       if (own !== place) await own.close()
     }
   }

@@ -38,7 +38,7 @@ const KNOWN: { readonly [Name in keyof Costs]: Known } = {
     micros: 84,
     from: 'gateway',
     read: (figures) =>
-      figures.find(({ contender, cpuMicros }) => contender === 'lovage' && cpuMicros)?.cpuMicros ?? NaN,
+      figures.find(({ what }) => what.endsWith('CPU of our gateway alone, each request'))?.value ?? NaN,
   },
   workerTask: { micros: 34, from: 'profile', read: (figures) => sum(figures, 'RabbitMQ, worker: ') },
   workerEvent: { micros: 6 },

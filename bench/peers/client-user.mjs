@@ -1,13 +1,13 @@
 // One process that speaks AMQP, with our client or the bare speaker: publishes, consumes, asks bench/peers/echo.mjs. argv:
-// ours or bare, url, queue, queue of the echo. serve.mjs says what it can be told.
+// ours or bare, url, queue, queue of the echo, where ours is built. serve.mjs says what it can be told.
 import { bareSpeaker } from './bare-speaker.mjs'
 import { BODY, headersOf } from './celery-message.mjs'
 import { ourSpeaker } from './our-speaker.mjs'
-import { inFlight, serve } from './serve.mjs'
+import { inFlight, mustBe, serve } from './serve.mjs'
 
-const [who = '', url = '', queue = '', echo = ''] = process.argv.slice(2)
-const open = who === 'ours' ? ourSpeaker : bareSpeaker
-const speaker = await open(url)
+const [who = '', url = '', queue = '', echo = '', built = ''] = process.argv.slice(2)
+const open = () => (who === 'ours' ? ourSpeaker(url, built) : bareSpeaker(url))
+const speaker = await open()
 await speaker.confirm()
 await speaker.declare(queue)
 const headers = headersOf({ ignoreResult: true })
@@ -17,7 +17,7 @@ const purge = async () => {
   return Buffer.isBuffer(told) ? told.readUInt32BE(0) : told.messageCount
 }
 
-const asker = await open(url)
+const asker = await open()
 const replyTo = `reply.${queue}`
 await asker.declare(replyTo)
 /** @type {Map<string, () => void>} */
@@ -38,7 +38,7 @@ serve({
         new Promise((done) => speaker.publish(queue, { body: BODY, headers, persistent: true }, () => done(undefined))),
     ),
   async drain(count) {
-    const consumer = await open(url)
+    const consumer = await open()
     await consumer.prefetch(100)
     let [left, from] = [count, 0]
     await new Promise((resolve) => {
@@ -52,6 +52,7 @@ serve({
     // Its answer comes when the acks before it have been taken.
     await consumer.prefetch(1)
     consumer.close()
+    mustBe('messages left', await purge(), 0)
     return tookMs
   },
   call() {

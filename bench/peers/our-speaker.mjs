@@ -1,20 +1,21 @@
 // Our AMQP client behind the face of the bare speaker. It is no part of the package's exports, so it is built for this alone,
-// as the package is.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// as the package is, by the case that measures it: what builds it would be most of the memory of a process that only speaks.
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { bundle } from '../../scripts/bundle.mjs'
+
+/** What is built of src. */
+export const OUR_CLIENT = ['broker/amqp/client/connect', 'broker/amqp/amqp-url', 'base/clock']
 
 /** @typedef {import('./bare-speaker.mjs').Given} Given */
 /** @typedef {import('./bare-speaker.mjs').Taken} Taken */
 
-/** @type {ReturnType<typeof ourClient> | undefined} */
-let built
-
-/** @param {string} url @returns {Promise<Awaited<ReturnType<typeof import('./bare-speaker.mjs').bareSpeaker>>>} */
-export async function ourSpeaker(url) {
-  const { connect, parseAmqpUrl, systemClock } = await (built ??= ourClient())
+/**
+ * @param {string} url
+ * @param {string} folder where it is built
+ * @returns {Promise<Awaited<ReturnType<typeof import('./bare-speaker.mjs').bareSpeaker>>>}
+ */
+export async function ourSpeaker(url, folder) {
+  const { connect, parseAmqpUrl, systemClock } = await ourClient(folder)
   const connection = await connect({
     url: parseAmqpUrl(url),
     clock: systemClock,
@@ -68,19 +69,14 @@ export async function ourSpeaker(url) {
   }
 }
 
-async function ourClient() {
-  const folder = mkdtempSync(join(tmpdir(), 'lovage-speaker-'))
+/** @param {string} folder */
+async function ourClient(folder) {
   const part = (/** @type {string} */ path) => import(pathToFileURL(join(folder, `${path}.js`)).href)
-  try {
-    await bundle(['broker/amqp/client/connect', 'broker/amqp/amqp-url', 'base/clock'], folder)
-    /** @type {typeof import('../../src/broker/amqp/client/connect.ts')} */
-    const { connect } = await part('broker/amqp/client/connect')
-    /** @type {typeof import('../../src/broker/amqp/amqp-url.ts')} */
-    const { parseAmqpUrl } = await part('broker/amqp/amqp-url')
-    /** @type {typeof import('../../src/base/clock.ts')} */
-    const { systemClock } = await part('base/clock')
-    return { connect, parseAmqpUrl, systemClock }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  /** @type {typeof import('../../src/broker/amqp/client/connect.ts')} */
+  const { connect } = await part('broker/amqp/client/connect')
+  /** @type {typeof import('../../src/broker/amqp/amqp-url.ts')} */
+  const { parseAmqpUrl } = await part('broker/amqp/amqp-url')
+  /** @type {typeof import('../../src/base/clock.ts')} */
+  const { systemClock } = await part('base/clock')
+  return { connect, parseAmqpUrl, systemClock }
 }

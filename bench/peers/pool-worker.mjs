@@ -1,7 +1,8 @@
-// One worker that empties a queue which it has filled itself, in its own memory unless told otherwise. argv: JSON of
-// { task, args, count, options, broker?, isMetered? }. Tells { rate, seconds, counted }: tasks a second from a tenth of them
-// to the last, seconds from the worker's start to the last, and how many tasks the rate is of. Metered, it tells { from: true }
-// when they begin, the last time it does so, and { to: true } when they have ended, and waits until it is told to go on.
+// One worker that empties a queue: which it has filled itself in its own memory, or which is full where there is a broker.
+// argv: JSON of { task, args, count, options, broker?, isMetered? }. Tells { rate, counted, endedAt }: tasks a second from a
+// tenth of them to the last, how many tasks that is of, and when the last was settled, in ms of the epoch. Metered, it tells
+// { from: true } when they begin, the last time it does so, and { to: true } when they have ended, and waits until it is told
+// to go on.
 import { worker } from 'lovage/worker'
 
 const { task, args, count, options, broker, isMetered } = JSON.parse(process.argv[2] ?? '')
@@ -9,7 +10,7 @@ const { task, args, count, options, broker, isMetered } = JSON.parse(process.arg
 if (broker) process.env['BENCH_BROKER'] = broker
 const { app, nap, noop, spin } = await import('./pool-tasks.mjs')
 const call = /** @type {import('lovage').Task<any[], any>} */ ({ nap, noop, spin }[/** @type {'noop'} */ (task)])
-for (let i = 0; i < count; i++) await call.delay(...args)
+if (!broker) for (let i = 0; i < count; i++) await call.delay(...args)
 const running = worker(app, { ...options, module: new URL('pool-tasks.mjs', import.meta.url) })
 let from = 0
 let before = 0
@@ -35,7 +36,7 @@ async function ended(to) {
   }
   await running.stop()
   const counted = count - before
-  process.send?.({ rate: (counted / (to - from)) * 1_000, seconds: (to - start) / 1_000, counted })
+  process.send?.({ rate: (counted / (to - from)) * 1_000, counted, endedAt: performance.timeOrigin + to })
 }
 if (isMetered) process.send?.({ from: true })
 start = performance.now()

@@ -1,7 +1,7 @@
 // One process of those that a task passes, with a profiler in it. argv: JSON of { role, broker, backend }; roles: `caller`
 // sends, `worker` runs, `both` does either in one process, `owner` holds an embedded broker for others. Told over IPC:
-// { call: count, window } (tasks sent whose results are waited for), { cpu: true } (microseconds of CPU so far),
-// { profile: true } (from now on), { profiled: true } (until now); each is answered.
+// { call: count, window } (tasks sent whose results are waited for), { profile: true } (from now on), { profiled: true }
+// (until now); each is answered.
 import { Session } from 'node:inspector/promises'
 import { lovage } from 'lovage'
 import { worker } from 'lovage/worker'
@@ -58,12 +58,11 @@ async function profiled() {
   return profiles
 }
 
-/** @param {{ call?: number, window?: number, cpu?: boolean, profile?: boolean, profiled?: boolean }} message */
-async function did({ call, window = 1, cpu, profile: begin, profiled: end }) {
+/** @param {{ call?: number, window?: number, profile?: boolean, profiled?: boolean }} message */
+async function did({ call, window = 1, profile: begin, profiled: end }) {
   if (call !== undefined) await inFlight(call, window, () => add.delay(2, 3).get())
   else if (begin) await profile()
   else if (end) return { profiles: await profiled() }
-  else if (cpu) return { cpu: process.cpuUsage() }
   return {}
 }
 

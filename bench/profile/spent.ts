@@ -1,7 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-
-/** Linux counts CPU time in hundredths of a second. */
-const TICK_US = 10_000
+import { readdirSync } from 'node:fs'
+import { statOf, TICK_US } from '../cpu.ts'
 
 /** CPU time in microseconds. */
 export interface Spent {
@@ -13,12 +11,10 @@ export interface Spent {
 export function spentBy(pid: number, names: RegExp = /^/): Spent {
   let [user, system] = [0, 0]
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')
-    const end = text.lastIndexOf(')')
-    if (!names.test(text.slice(text.indexOf('(') + 1, end))) continue
-    const fields = text.slice(end + 2).split(' ')
-    user += Number(fields[11]) * TICK_US
-    system += Number(fields[12]) * TICK_US
+    const stat = statOf(`/proc/${pid}/task/${thread}`)
+    if (!stat || !names.test(stat.name)) continue
+    user += Number(stat.fields[11]) * TICK_US
+    system += Number(stat.fields[12]) * TICK_US
   }
   return { user, system }
 }

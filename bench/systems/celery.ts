@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
+import { lovage } from 'lovage'
 import { startChild, type Child } from '../../test/services/child.ts'
+import { groupOf } from '../cpu.ts'
+import type { CpuMeter } from './cpu-meter.ts'
 
 const PYTHON = '/usr/bin/python3'
 const FOLDER = fileURLToPath(new URL('../peers/', import.meta.url))
@@ -24,6 +27,28 @@ export interface CeleryWorkerOptions {
   /** Celery's multiplier. Default 4, as Celery's. */
   readonly prefetch?: number
 }
+
+/** What a contender with that worker is called. */
+export function workerName({ pool, concurrency }: CeleryWorkerOptions): string {
+  return `Celery, ${pool} ${concurrency}`
+}
+
+/** A queue that Celery's worker empties. */
+interface CeleryDrain {
+  readonly worker: CeleryWorkerOptions
+  readonly count: number
+  readonly meter: CpuMeter
+  /** Puts so many tasks into {@link CELERY_QUEUE}. */
+  readonly fill: (count: number) => Promise<unknown>
+  /** Fails unless the worker, which has ended, has left no more than `mayLeave` of `sent` tasks. */
+  readonly check: (sent: number, mayLeave: number) => Promise<unknown>
+}
+
+/**
+ * The last mark overtakes what other processes of Celery's pool still hold, and what they hold when it is stopped goes
+ * back: of all tasks at most this part. Its rate counts them as done, in its favour.
+ */
+const MOST_GIVEN_BACK = 0.1
 
 /** Whether this machine has gevent, for Celery's pool of that name. */
 export function hasGevent(): boolean {
@@ -54,11 +79,11 @@ export class CelerySystem {
   }
 
   /** Has the caller do something, and gives what it tells. */
-  async ask(line: string): Promise<{ seconds: number; taken?: number[] }> {
+  async ask(line: string): Promise<{ seconds: number; taken?: number[]; purged?: number }> {
     const from = this.#caller.lines.length
     this.#caller.write(`${line}\n`)
     const told = await this.#caller.line(/^{/, { from, timeoutMs: 120_000 })
-    return JSON.parse(told) as { seconds: number; taken?: number[] }
+    return JSON.parse(told) as { seconds: number; taken?: number[]; purged?: number }
   }
 
   async startWorker(options: CeleryWorkerOptions): Promise<Child> {
@@ -75,6 +100,36 @@ export class CelerySystem {
     const popped = await this.redis.blpop(key, 120)
     if (!popped) throw new Error(`Celery has not come to ${key} within two minutes`)
     return Number(popped[1])
+  }
+
+  /** Tasks a second from a mark to a mark; what stands before the first warms the worker up. */
+  async drains({ worker, count, meter, fill, check }: CeleryDrain): Promise<number> {
+    const app = lovage('bench', { broker: this.#options.broker, defaultQueue: CELERY_QUEUE })
+    const warming = Math.ceil(count / 5)
+    try {
+      const mark = app.remote<(key: string) => void>('bench.mark', { ignoreResult: true })
+      // Makes the queue as Celery wants it.
+      await mark.delay('made')
+      for (const size of [warming, count]) {
+        await fill(size)
+        await mark.delay('marks')
+      }
+    } finally {
+      await app.close()
+    }
+    const running = await this.startWorker(worker)
+    try {
+      await this.marked('made')
+      const from = await this.marked('marks')
+      const until = (): Promise<number> => this.marked('marks')
+      const to = await meter.measure(workerName(worker), count, () => groupOf(running.pid), until)
+      // A mark may overtake the last tasks, which other processes of the pool run.
+      await running.stop({ graceMs: 20_000 })
+      await check(warming + count, count * MOST_GIVEN_BACK)
+      return count / (to - from)
+    } finally {
+      await running.kill()
+    }
   }
 
   async close(): Promise<void> {

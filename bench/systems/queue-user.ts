@@ -57,8 +57,13 @@ export class QueueUser {
   }
 
   static async start(options: QueueUserOptions): Promise<QueueUser> {
-    const { child } = await startPeerWith(options.node ?? process.execPath, options.peer, ...options.args)
-    return new QueueUser(child, options)
+    try {
+      const { child } = await startPeerWith(options.node ?? process.execPath, options.peer, ...options.args)
+      return new QueueUser(child, options)
+    } catch (error) {
+      await options.close?.()
+      throw error
+    }
   }
 
   /** Tasks a second, sent with so many on their way at a time; then drops them, and has them counted. */

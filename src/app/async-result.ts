@@ -154,8 +154,12 @@ export class AsyncResult<Result = unknown, Part = unknown> {
   }
 
   /** How the task ended, whatever came of it. Waits and throws as {@link get} does, but for TaskError. */
-  async outcome(options?: GetOptions): Promise<Outcome> {
-    return await this.#awaited(options)
+  outcome(options?: GetOptions): Promise<Outcome> {
+    try {
+      return Promise.resolve(this.#awaited(options))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   #awaited(options: GetOptions = NO_OPTIONS): Outcome | Promise<Outcome> {
@@ -214,10 +218,12 @@ export class AsyncResult<Result = unknown, Part = unknown> {
   }
 
   /** Drops what is known of it, here and where results are stored. */
-  async forget(): Promise<void> {
+  forget(): Promise<void> {
     this.#sent.expectation?.close()
-    const { backend } = this.#waiting.clientIfOpen() ?? (await this.#waiting.client())
-    await backend.forget(this.id)
+    const client = this.#waiting.clientIfOpen()
+    return client
+      ? client.backend.forget(this.id)
+      : this.#waiting.client().then(({ backend }) => backend.forget(this.id))
   }
 
   #value({ state, result, traceback }: Outcome): Result {

@@ -29,7 +29,9 @@ export interface Complaints {
  */
 export function checkAll<T>(given: object, checks: Checks<T>, complaints: Complaints): Partial<T> {
   const result: Partial<T> = {}
-  for (const [name, value] of Object.entries(given)) {
+  // By names alone: each call with options comes here, and a pair for each of them shows.
+  for (const name of Object.keys(given)) {
+    const value: unknown = given[name as keyof typeof given]
     if (!Object.hasOwn(checks, name)) throw complaints.unknown(name, didYouMean(name, Object.keys(checks)))
     if (value === undefined) continue
     const key = name as keyof T

@@ -1,6 +1,6 @@
 import type { Duration } from '../base/duration.ts'
 import { LovageError } from '../base/errors.ts'
-import { checkAll, type Checks, duration, shown, Unfit } from './check.ts'
+import { checkAll, type Checks, type Complaints, duration, shown, Unfit } from './check.ts'
 
 /** How long to wait for a result. */
 export interface GetOptions {
@@ -18,12 +18,16 @@ const GET_CHECKS: Checks<{ timeout: number; signal: AbortSignal }> = {
   },
 }
 
+const COMPLAINTS: Complaints = { unknown: (option, fix) => invalid(option, 'does not exist', fix), invalid }
+
 /** @throws LovageError `OPTION_INVALID` */
 export function checkGetOptions(options: GetOptions): { timeout?: number; signal?: AbortSignal } {
-  const invalid = (option: string, problem: string, fix: string): LovageError =>
-    new LovageError('OPTION_INVALID', { option, where: 'get()', problem, fix })
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', `must be an object, and is ${shown(options)}`, "Write { timeout: '5s' }")
   }
-  return checkAll(options, GET_CHECKS, { unknown: (option, fix) => invalid(option, 'does not exist', fix), invalid })
+  return checkAll(options, GET_CHECKS, COMPLAINTS)
+}
+
+function invalid(option: string, problem: string, fix: string): LovageError {
+  return new LovageError('OPTION_INVALID', { option, where: 'get()', problem, fix })
 }

@@ -94,7 +94,8 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     const arrivedMs = desk.clock.now() - (desk.clock.monotonic() - startedMs)
     const call = withDeadline(route.call(request), arrivedMs, remainingMs, progress)
     const { result, isShared } = await begin(desk, route, request, caller, call, remainingMs)
-    Object.assign(progress, { result, isShared })
+    progress.result = result
+    progress.isShared = isShared
     if (isShared && route.abandonAfterMs !== undefined) progress.leave = desk.waits.arrive(result.id, sharedMs(route))
     if (patience.waitMs === 0) return followed(await placed(desk, route, result.id, progress), patience)
 
@@ -102,12 +103,14 @@ export async function relay(desk: Desk, route: TaskRoute, request: RouteRequest,
     caller.onGone = isShared ? undefined : () => forget(result)
     if (caller.isGone) throw new LovageError('CLIENT_GONE')
     const leftMs = Math.min(patience.waitMs, remainingMs ?? Infinity) - (desk.clock.monotonic() - startedMs)
-    const outcome = await result.outcome({ timeout: Math.max(1, leftMs), ...(isShared && { signal: request.signal }) })
+    const timeout = Math.max(1, leftMs)
+    const outcome = await result.outcome(isShared ? { timeout, signal: request.signal } : { timeout })
     if (isLate(outcome, progress, desk.clock)) throw new LovageError('RESULT_TIMEOUT', { id: result.id, timeoutMs: 0 })
     progress.outcome = outcome
     caller.runMs = outcome.runMs
     desk.refusal?.ran(route, outcome.runMs)
-    return followed(await outcomeReply(route, request, outcome), patience)
+    const reply = outcomeReply(route, request, outcome)
+    return followed(reply instanceof Promise ? await reply : reply, patience)
   } catch (error) {
     abandon(desk, route, caller, progress, error)
     return followed(await faultReply(desk, route, request, caller, progress, error), patience)

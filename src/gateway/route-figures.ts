@@ -53,7 +53,9 @@ class OneRoute {
 
 /** Counts what a gateway does, by route; requests that meet no route are not told of. Takes the same room however many come. */
 export class GatewayFigures {
-  readonly #routes = new Map<string, OneRoute>()
+  readonly #routes: OneRoute[] = []
+  /** The same by path and method: a name put together for each request would be hashed anew for each. */
+  readonly #byPath = new Map<string, Map<string, OneRoute>>()
   readonly #startedMs: number
   #turnedMs: number
 
@@ -84,7 +86,7 @@ export class GatewayFigures {
   tell(nowMs: number, most: number): { readonly routes: readonly RouteFigures[]; readonly left: number } {
     this.#turn(nowMs)
     const seconds = Math.max(1, Math.min(WINDOW_MS, nowMs - this.#startedMs) / 1_000)
-    const told = [...this.#routes.values()].map((route) => ({ route, count: route.spread.count }))
+    const told = this.#routes.map((route) => ({ route, count: route.spread.count }))
     const busiest = told.toSorted((a, b) => b.count - a.count || b.route.total - a.route.total).slice(0, most)
     const routes = busiest.map(({ route, count }): RouteFigures => {
       const { method, path, task = null, inFlight, spread } = route
@@ -100,9 +102,14 @@ export class GatewayFigures {
   #of({ route: path, method }: Exchange): OneRoute | undefined {
     if (path === undefined) return undefined
     const shown = METHODS.has(method) ? method : 'other'
-    const key = `${shown} ${path}`
-    let route = this.#routes.get(key)
-    if (!route) this.#routes.set(key, (route = new OneRoute(shown, path)))
+    let ofPath = this.#byPath.get(path)
+    if (!ofPath) this.#byPath.set(path, (ofPath = new Map<string, OneRoute>()))
+    let route = ofPath.get(shown)
+    if (!route) {
+      route = new OneRoute(shown, path)
+      ofPath.set(shown, route)
+      this.#routes.push(route)
+    }
     return route
   }
 
@@ -111,7 +118,7 @@ export class GatewayFigures {
     // After a long silence all of them are over.
     if (nowMs - this.#turnedMs > WINDOW_MS + part) this.#turnedMs = nowMs - WINDOW_MS - part
     for (; nowMs - this.#turnedMs >= part; this.#turnedMs += part) {
-      for (const { spread } of this.#routes.values()) spread.turn()
+      for (const { spread } of this.#routes) spread.turn()
     }
   }
 }

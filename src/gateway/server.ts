@@ -88,7 +88,7 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, begu
     begun?.(exchange)
     const { socket } = request.raw
     connections.begin(socket, reply.raw)
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       exchange.close()
       observe?.(exchange)
       connections.end(socket)
@@ -102,10 +102,10 @@ export const openHttp: OpenHttp = ({ options, clock, routes, longestWaitMs, begu
     // Without it the client would keep the connection for a next request, and the server would wait for that.
     if (draining) reply.header('connection', 'close')
     const { vary } = answer.headers
-    const before = reply.getHeader('vary')
+    const before = vary === undefined ? undefined : reply.getHeader('vary')
     reply.code(answer.status).headers(answer.headers)
     // What is kept by caches must tell of both, or one origin is given what was granted to another.
-    if (vary !== undefined && before !== undefined) reply.header('vary', `${String(before)}, ${vary}`)
+    if (before !== undefined) reply.header('vary', `${String(before)}, ${vary}`)
     reply.send(answer.body)
   }
 

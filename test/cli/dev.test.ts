@@ -125,9 +125,7 @@ describe('lovage dev with the hello example', () => {
     expect(build).toBe('npm run build --silent')
     // Without the build, which other tests would see at work; everything else as it is.
     const cwd = temporaryFolder('start')
-    const script = start
-      .replace(/dist\/\S+/, (path) => JSON.stringify(join(ROOT, path)))
-      .replace(/examples\/\S+/, JSON.stringify(HELLO))
+    const script = start.replaceAll(/(dist|examples)\/\S+/g, (path) => JSON.stringify(join(ROOT, path)))
     write(cwd, { 'package.json': JSON.stringify({ name: 'start', scripts: { start: script } }) })
     running = startChild('npm', ['start'], { cwd, env: { LOVAGE_PORT: '0', LOVAGE_BROKER_URL: undefined } })
     await running.line(BANNER)

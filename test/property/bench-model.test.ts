@@ -106,8 +106,15 @@ describe('the model of a site', () => {
       stack: { group: 'RabbitMQ', bar, part: 'results', detail: 'results' },
     })
     const rows = [piece('worker', 30), piece('worker', 3), piece('caller', 9)]
-    const costs = knownCosts({ profile: rows })
+    const lovage = { value: 9_000, unit: '/s', contender: 'lovage', cpuMicros: 105 }
+    const alone = { what: 'gateway, 64 connections, CPU of our gateway alone, each request', value: 72, unit: 'µs' }
+    const costs = knownCosts({
+      profile: rows,
+      gateway: [{ what: 'gateway, 64 connections, lovage', ...lovage }, alone],
+    })
     expect(costs.workerTask.micros).toBe(33)
+    // The worker is a cost of its own.
+    expect(costs.gatewayRequest.micros).toBe(72)
     expect(costs.workerTask.source).toContain('`profile`')
     const nothing = knownCosts({})
     expect(nothing.workerTask.micros).toBe(MEASURED.workerTask)

@@ -31,6 +31,8 @@ export class RedisLines implements Kept {
   readonly #asks: RedisLine
   readonly #others = new Set<RedisLine>()
   #listening: Promise<RedisLine> | undefined
+  /** Once it is open. */
+  #listens: RedisLine | undefined
   #isOpen = true
 
   private constructor(options: RedisConnectionOptions, openLine: OpenRedisLine, asks: RedisLine, facts: RedisFacts) {
@@ -72,14 +74,18 @@ export class RedisLines implements Kept {
     return this.#asks.runRaw(script, args)
   }
 
-  async subscribe(channels: readonly string[], patterns: readonly string[] = []): Promise<void> {
-    const listens = await this.listener()
-    await listens.subscribe(channels, patterns)
+  /**
+   * Where the connection is open it is written before what is asked for afterwards: a server that was woken by a message
+   * may have had it answered before this process runs again.
+   */
+  subscribe(channels: readonly string[], patterns: readonly string[] = []): Promise<void> {
+    if (this.#listens) return this.#listens.subscribe(channels, patterns)
+    return this.listener().then((listens) => listens.subscribe(channels, patterns))
   }
 
-  async unsubscribe(channels: readonly string[], patterns: readonly string[] = []): Promise<void> {
-    const listens = await this.listener()
-    await listens.unsubscribe(channels, patterns)
+  unsubscribe(channels: readonly string[], patterns: readonly string[] = []): Promise<void> {
+    if (this.#listens) return this.#listens.unsubscribe(channels, patterns)
+    return this.listener().then((listens) => listens.unsubscribe(channels, patterns))
   }
 
   /** The connection that listens; opened when it is first wanted. Where it cannot be opened, all end. */
@@ -88,7 +94,10 @@ export class RedisLines implements Kept {
     const { onMessage } = this.#options
     const listening = this.another(onMessage)
     this.#listening = listening
-    listening.catch((error: Error) => this.end(error))
+    listening.then(
+      (listens) => (this.#listens = listens),
+      (error: Error) => this.end(error),
+    )
     return listening
   }
 
