@@ -51,6 +51,8 @@ export class InHand implements Holder {
   take(work: Work): Work {
     this.#works.add(work)
     work.holder = this
+    // One waits for an original to leave, and not another that the broker has made of the same copy.
+    if (this.#passedOn.size > 0) this.#passedOn.delete(work.key)
     if (!this.#byKey) return work
     if (++this.#unasked > MAX_UNASKED) this.#byKey = undefined
     else enterInto(this.#byKey, work)

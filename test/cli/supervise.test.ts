@@ -114,7 +114,8 @@ describe('lovage supervise', { timeout: 300_000 }, () => {
     const folder = place(
       `[program:stays]\ncommand=sleep 1000\nstartsecs=0\n[program:manual]\ncommand=sleep 1000\nautostart=false\n`,
     )
-    const first = lovage(['supervise', '-n'], { cwd: folder })
+    // Pipes are left behind, too.
+    const first = lovage(['supervise', '-n'], { cwd: folder, env: { TMPDIR: folder } })
     const [, left] = / with pid (\d+)/.exec(await first.line('spawned:', patience)) ?? []
     await expect.poll(() => text(folder, 'supervisord.pid.children'), patience).toContain(`"pid":${left}`)
     first.signal('SIGKILL')

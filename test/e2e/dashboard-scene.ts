@@ -274,5 +274,8 @@ function startSupervisor(name: (typeof HOSTS)[number], socket: string): Child {
   const own = `[supervisord]\nlogfile=${folder}/main.log\npidfile=${folder}/pid\nchildlogdir=${folder}\nuser=root\n`
   const rpc = `[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n`
   writeFileSync(file, `${own}${rpc}[unix_http_server]\nfile=${socket}\n${PROGRAMS}`)
-  return name === 'ours' ? lovage(['supervise', '-n', '-c', file]) : startChild('supervisord', ['-n', '-c', file])
+  // It is killed in the end, and leaves its pipes.
+  const env = { TMPDIR: folder }
+  if (name === 'ours') return lovage(['supervise', '-n', '-c', file], { env })
+  return startChild('supervisord', ['-n', '-c', file], { env })
 }
