@@ -82,7 +82,7 @@ export async function bundle(entries, folder, { keep } = {}) {
   })
   await bundled.close()
   for (const made of output) {
-    write(join(folder, made.fileName), made.type === 'chunk' ? made.code : String(made.source))
+    write(join(folder, made.fileName), made.type === 'chunk' ? escaped(made.code) : String(made.source))
   }
   const names = new Set(output.map(({ fileName }) => fileName))
   for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
@@ -121,6 +121,17 @@ function ownUrls(entries) {
       )
     },
   }
+}
+
+/**
+ * Code whose texts are written in ASCII: V8 keeps a file with a single character beyond Latin-1 at two bytes for each of
+ * its characters.
+ * @param {string} code without comments
+ */
+function escaped(code) {
+  const raw = /String\.raw`[^`]*[^\0-\x7f][^`]*`/.exec(code)
+  if (raw) throw new Error(`a raw text cannot be written in ASCII: ${raw[0]}`)
+  return code.replaceAll(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /**

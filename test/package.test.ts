@@ -103,6 +103,16 @@ describe('the package, packed and installed in an empty folder elsewhere', () =>
     expect(loaded.size).toBeLessThanOrEqual(30)
   })
 
+  it('is written in ASCII: a character beyond Latin-1 would double what a file takes in memory', () => {
+    const dist = join(installed, 'dist')
+    const built = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.js') && !name.startsWith(join('dashboard', 'web')),
+    )
+    const odd = built.filter((name) => readFileSync(join(dist, name)).some((byte) => byte > 127))
+    expect(odd).toEqual([])
+    expect(built.length).toBeGreaterThan(20)
+  })
+
   it('has a command that runs', async () => {
     const command = join(consumer, 'node_modules', '.bin', 'lovage')
     expect(await runChild(command, ['--version'], { cwd: consumer })).toEqual([version])

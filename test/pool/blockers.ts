@@ -3,18 +3,21 @@ import { execSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { lovage } from '../../src/app/app.ts'
 
+/** Held here: what is imported may be asked of the loader at each use, and then it is the loader that is seen at work. */
+const isThere = existsSync
+
 export const app = lovage('blockers', {}, { env: {} })
 
 /** Whether it blocks still: for `ms`, or for ever where that is 0, and no longer than until the file `door` is there. */
 const blocks = (ms: number, door?: string): (() => boolean) => {
   const end = ms === 0 ? Infinity : performance.now() + ms
-  return () => performance.now() < end && !(door && existsSync(door)) // the look
+  return () => performance.now() < end && !(door && isThere(door)) // the look
 }
 
 app.task('loops', (ms: number, door = '') => {
   const end = ms === 0 ? Infinity : performance.now() + ms
   // On one line: that is what it is known by.
-  while (performance.now() < end && !existsSync(door)); // the loop
+  while (performance.now() < end && !isThere(door)); // the loop
   return 'over'
 })
 app.task('matches', (ms: number, door = '') => {
