@@ -1,3 +1,4 @@
+import { afterPromises } from '../../base/after-promises.ts'
 import { isLovageError } from '../../base/errors.ts'
 import { RedisScript } from '../../base/redis/redis-connection.ts'
 import { Ring } from '../../base/ring.ts'
@@ -56,7 +57,8 @@ export class Puts {
   readonly #ask: Ask
   #waiting = new Ring<Put>()
   #running = 0
-  #isScheduled = false
+  /** Other tasks may end in this turn as well. */
+  readonly #schedule = afterPromises(() => this.#flush())
 
   /** `expiresMs`: 0 is for ever. */
   constructor(expiresMs: number, ask: Ask) {
@@ -68,13 +70,7 @@ export class Puts {
   add(key: string, record: string | Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ key, record, resolve, reject })
-      if (this.#isScheduled) return
-      this.#isScheduled = true
-      // After the promises of this turn: other tasks may end in it as well.
-      process.nextTick(() => {
-        this.#isScheduled = false
-        this.#flush()
-      })
+      this.#schedule()
     })
   }
 

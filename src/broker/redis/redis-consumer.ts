@@ -1,3 +1,4 @@
+import { afterPromises } from '../../base/after-promises.ts'
 import { PassingSet } from '../../base/passing.ts'
 import { type Backoff, backoffMs } from '../../base/backoff.ts'
 import { type Clock, deadline, type Timer } from '../../base/clock.ts'
@@ -58,7 +59,8 @@ export class RedisConsumer implements Consumer, Reader {
   #takings = new Set<Promise<void>>()
   /** Messages that they may bring. */
   #asked = 0
-  #isScheduled = false
+  /** What rings at once rings once, and what is settled meanwhile goes along. */
+  readonly #schedule = afterPromises(() => this.#pump())
   #isRung = false
   /** The server had more than we asked for. */
   #isBusy = false
@@ -149,16 +151,6 @@ export class RedisConsumer implements Consumer, Reader {
     }
     await deadline(clock, ends(), CANCEL_MS, () => new Error('late')).catch((error: unknown) => {
       log('debug', 'broker', 'the server has not heard of the end of a consumer', { problem: messageOf(error) })
-    })
-  }
-
-  /** After the promises of this turn: what rings at once rings once, and what they settle goes along. */
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    process.nextTick(() => {
-      this.#isScheduled = false
-      this.#pump()
     })
   }
 

@@ -1,4 +1,5 @@
 import { PassingSet } from '../../base/passing.ts'
+import { afterPromises } from '../../base/after-promises.ts'
 import type { Clock, Timer } from '../../base/clock.ts'
 import { LovageError, messageOf } from '../../base/errors.ts'
 import { type RedisArgument, RedisReplyError } from '../../base/redis/redis-connection.ts'
@@ -59,7 +60,7 @@ export class RedisPublisher {
   #sweep: { timer: Timer; atMs: number } | undefined
   #tagBase: string
   #tagged = 0
-  #isScheduled = false
+  readonly #schedule = afterPromises(() => this.#flush())
   #onIdle: (() => void) | undefined
 
   constructor(options: PublisherOptions) {
@@ -126,16 +127,6 @@ export class RedisPublisher {
   /** Looks like kombu's, which is a UUID, and is made for a tenth of the price of one. */
   #nextTag(): string {
     return this.#tagBase + (++this.#tagged).toString(16).padStart(12, '0')
-  }
-
-  /** After the promises of this turn, so that all that they publish goes out together. */
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    process.nextTick(() => {
-      this.#isScheduled = false
-      this.#flush()
-    })
   }
 
   #flush(): void {
