@@ -14,7 +14,9 @@ for (const [name, seconds, code] of process.argv.slice(2).map((argument) => argu
   const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { passed: code === '0' ? 1 : 0, failed: 0 }
   // A step that failed without counting a failure has failed all the same.
   const failed = Math.max(counts.failed, code === '0' ? 0 : 1)
-  for (const failure of counts.failures ?? []) {
+  const failures = counts.failures ?? []
+  if (failed > failures.length) failures.push(`ended with code ${code}; what it printed above says why`)
+  for (const failure of failures) {
     const lines = failure.split('\n').filter((line) => !/^\s+at .*node_modules/.test(line))
     console.log(`✗ ${name}: ${lines.slice(0, LINES).join('\n    ')}`)
   }

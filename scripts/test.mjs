@@ -1,9 +1,8 @@
 // What `npm test` runs: builds, sees that the services are there, and runs vitest; arguments go to vitest.
-import { mkdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { install, installLine, mayInstall } from './install-services.mjs'
 import { hasService, NEEDS, SERVICES } from './services.mjs'
-import { binary, report, REPORT_FOLDER, ROOT, run } from './steps.mjs'
+import { binary, REPORT_FOLDER, ROOT, run } from './steps.mjs'
 
 console.log('── test: building dist')
 if ((await run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])) !== 0) {
@@ -22,31 +21,8 @@ for (const need of NEEDS) {
 
 console.log('── test: running vitest')
 const args = ['run', ...process.argv.slice(2)]
-const resultFile = REPORT_FOLDER && join(REPORT_FOLDER, 'vitest-results.json')
-if (REPORT_FOLDER) {
-  mkdirSync(REPORT_FOLDER, { recursive: true })
-  args.push('--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`)
-}
+if (REPORT_FOLDER) args.push('--reporter=default', `--reporter=${join(ROOT, 'scripts', 'vitest-report.mjs')}`)
 let code = await run(process.execPath, [binary('vitest'), ...args])
-
-if (resultFile) {
-  /**
-   * @type {{
-   *   numPassedTests: number, numFailedTests: number,
-   *   testResults: { name: string, message: string, assertionResults: { fullName: string, status: string, failureMessages: string[] }[] }[],
-   * }}
-   */
-  const result = JSON.parse(readFileSync(resultFile, 'utf8'))
-  const failures = result.testResults.flatMap(({ name, message, assertionResults }) => {
-    const file = relative(ROOT, name)
-    const failed = assertionResults.filter(({ status }) => status === 'failed')
-    const ofTests = failed.map((test) => `${file}: ${test.fullName}\n${test.failureMessages.join('\n')}`)
-    return message && failed.length === 0 ? [`${file}\n${message}`] : ofTests
-  })
-  // A file that does not load, or an error outside of any test, fails the run without failing a test.
-  const failed = Math.max(result.numFailedTests, code === 0 ? 0 : 1)
-  report('test', { passed: result.numPassedTests, failed, failures })
-}
 
 if (missing.length > 0) {
   console.log('\nLeft out, because this machine lacks it:')
