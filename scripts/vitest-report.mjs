@@ -7,7 +7,7 @@ import { report } from './steps.mjs'
  */
 const reasons = (errors) => errors.map((error) => error.stack || error.message).join('\n')
 
-/** @implements {import('vitest/node').Reporter} */
+/** A reporter for vitest. */
 export default class SummaryReport {
   /**
    * @param {readonly import('vitest/node').TestModule[]} modules
