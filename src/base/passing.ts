@@ -62,36 +62,30 @@ export class PassingMap<Key, Value> {
 
 /** The same for a set: see {@link PassingMap}. */
 export class PassingSet<Value> {
-  #set = new Set<Value>()
-  #putIn = 0
+  readonly #map = new PassingMap<Value, true>()
 
   get size(): number {
-    return this.#set.size
+    return this.#map.size
   }
 
   has(value: Value): boolean {
-    return this.#set.has(value)
+    return this.#map.has(value)
   }
 
   add(value: Value): this {
-    if (++this.#putIn > PUT_IN && this.#putIn > this.#set.size * TIMES) {
-      this.#set = new Set(this.#set)
-      this.#putIn = 0
-    }
-    this.#set.add(value)
+    this.#map.set(value, true)
     return this
   }
 
   delete(value: Value): boolean {
-    return this.#set.delete(value)
+    return this.#map.delete(value)
   }
 
   clear(): void {
-    this.#set = new Set()
-    this.#putIn = 0
+    this.#map.clear()
   }
 
-  [Symbol.iterator](): SetIterator<Value> {
-    return this.#set[Symbol.iterator]()
+  [Symbol.iterator](): MapIterator<Value> {
+    return this.#map.keys()
   }
 }

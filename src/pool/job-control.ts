@@ -1,4 +1,3 @@
-import type { Seated } from '../base/seats.ts'
 import type { Outcome } from '../protocol/outcome.ts'
 import type { Job } from './pool.ts'
 
@@ -13,7 +12,7 @@ export interface JobWatcher {
 }
 
 /** The strings by which a running job is held: its signal, and how to give it up. */
-export class JobControl implements Seated {
+export class JobControl {
   readonly job: Job
   readonly #watcher: JobWatcher | undefined
   #settled = false
@@ -21,7 +20,6 @@ export class JobControl implements Seated {
   #reason: Error | undefined
   /** By which the watcher knows it when its function has returned. */
   mark = -1
-  seat = -1
   #resolve!: (outcome: Outcome) => void
   /** Resolves to the first outcome: what its function comes to, or what it is given up with. */
   readonly outcome: Promise<Outcome>

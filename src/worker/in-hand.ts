@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { Seats } from '../base/seats.ts'
+import { PassingSet } from '../base/passing.ts'
 import type { Delivery } from '../broker/broker.ts'
 import { Acked } from './acked.ts'
 import type { Ending } from './settle.ts'
@@ -14,7 +14,7 @@ const MAX_UNASKED = 10_000
 /** All messages that a worker has taken and not settled. */
 export class InHand implements Holder {
   readonly #clock: Clock
-  readonly #works = new Seats<Work>()
+  readonly #works = new PassingSet<Work>()
   /** Those of which a copy is on its way, by key. */
   readonly #passedOn = new Map<string, Work>()
   /** All, by key: made when a message comes again, and kept as long as others do. */
@@ -41,7 +41,7 @@ export class InHand implements Holder {
 
   /** As they came. */
   get works(): readonly Work[] {
-    return this.#works.all()
+    return [...this.#works]
   }
 
   get size(): number {
@@ -138,7 +138,7 @@ export class InHand implements Holder {
     this.#unasked = 0
     if (this.#byKey) return this.#byKey
     this.#byKey = new Map()
-    for (const work of this.#works.all()) enterInto(this.#byKey, work)
+    for (const work of this.#works) enterInto(this.#byKey, work)
     return this.#byKey
   }
 

@@ -1,6 +1,5 @@
 import { SENT_HEADER } from '../app/outgoing.ts'
 import type { RegisteredTask } from '../app/registry.ts'
-import type { Seated } from '../base/seats.ts'
 import type { Delivery } from '../broker/broker.ts'
 import type { Job } from '../pool/pool.ts'
 import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
@@ -22,7 +21,7 @@ export interface Holder {
 }
 
 /** A task in this worker's hands, from intake until it is settled. */
-export class Work implements Seated {
+export class Work {
   readonly request: TaskRequest
   /** Undefined: not registered here. */
   readonly task: RegisteredTask | undefined
@@ -40,7 +39,6 @@ export class Work implements Seated {
   isCutOff = false
   /** It was given out before: what became of it then is not known. Not so of one that was adopted: it never left us. */
   readonly isAgain: boolean
-  seat = -1
   /** Who has it in hand. */
   holder: Holder | undefined
   /** Called when that copy, which is here, may start. */

@@ -1,7 +1,7 @@
 import type { Registry } from '../../app/registry.ts'
 import { WorkerStopping } from '../../app/control-flow.ts'
 import { DueHeap } from '../../base/due-heap.ts'
-import { Seats } from '../../base/seats.ts'
+import { PassingSet } from '../../base/passing.ts'
 import type { LagFigures } from '../../base/lag.ts'
 import type { Outcome } from '../../protocol/outcome.ts'
 import { JobControl, type JobWatcher } from '../job-control.ts'
@@ -19,7 +19,7 @@ export class AsyncPool implements Pool {
   readonly #registry: Registry
   readonly #options: PerformOptions
   readonly #dues: DueHeap
-  readonly #running = new Seats<JobControl>()
+  readonly #running = new PassingSet<JobControl>()
   readonly #watch: StallWatch | undefined
   readonly #app: PoolOptions['app']
   #endContainment: (() => void) | undefined
@@ -68,7 +68,7 @@ export class AsyncPool implements Pool {
   }
 
   async stop(): Promise<void> {
-    for (const control of this.#running.all()) {
+    for (const control of this.#running) {
       control.abort(new WorkerStopping())
       control.giveUp(handedBack(control.job.request))
     }
