@@ -25,9 +25,12 @@ async function watched(folder: string): Promise<() => Promise<string[]>> {
   }
 }
 
-/** Waits for a burst with that name in it. What lies in a new folder may be told twice: by whoever looks, and as written. */
-async function until(next: () => Promise<string[]>, name: string): Promise<void> {
-  while (!(await next()).includes(name));
+/** The first burst with that name in it. What lies in a new folder may be told twice: by whoever looks, and as written. */
+async function burstWith(next: () => Promise<string[]>, name: string): Promise<string[]> {
+  for (;;) {
+    const names = await next()
+    if (names.includes(name)) return names
+  }
 }
 
 describe('the watch over modules', () => {
@@ -57,9 +60,9 @@ describe('the watch over modules', () => {
     expect(await next()).toEqual(['inner/a.ts'])
     mkdirSync(join(folder, 'inner'))
     writeFileSync(join(folder, 'inner/a.ts'), '2')
-    await until(next, 'inner/a.ts')
+    expect(await burstWith(next, 'inner/a.ts')).toContain('inner/a.ts')
     writeFileSync(join(folder, 'inner/b.ts'), '1')
-    await until(next, 'inner/b.ts')
+    expect(await burstWith(next, 'inner/b.ts')).toContain('inner/b.ts')
   })
 
   it.each(['removed', 'moved away'])('tells of modules in a folder that stands where one was just %s', async (how) => {
@@ -73,11 +76,11 @@ describe('the watch over modules', () => {
     mkdirSync(join(inner, 'deep'), { recursive: true })
     for (const name of ['a.ts', 'deep/a.ts']) {
       writeFileSync(join(inner, name), '1')
-      await until(next, `inner/${name}`)
+      expect(await burstWith(next, `inner/${name}`)).toContain(`inner/${name}`)
     }
     for (const name of ['b.ts', 'deep/b.ts']) {
       writeFileSync(join(inner, name), '1')
-      await until(next, `inner/${name}`)
+      expect(await burstWith(next, `inner/${name}`)).toContain(`inner/${name}`)
     }
   })
 
