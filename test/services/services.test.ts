@@ -5,7 +5,7 @@ import amqp from 'amqplib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { describeWith } from './available.ts'
 import { runChild, startChild } from './child.ts'
-import { freePorts } from './ports.ts'
+import { claimPort, freePorts } from './ports.ts'
 import { startScript } from './python.ts'
 import { brokerUrl, RabbitmqNode, redisUrl } from './rabbitmq.ts'
 import { temporaryFolder } from './reaper.ts'
@@ -255,6 +255,22 @@ describe('free ports', () => {
   it('are all different', async () => {
     expect(new Set(await freePorts(20)).size).toBe(20)
   })
+
+  it.runIf(process.platform === 'linux')(
+    'are given to one process at a time, though nothing is bound yet',
+    async () => {
+      const script = `
+      const jiti = (await import('jiti')).createJiti(process.cwd())
+      const { freePort } = await jiti.import(${JSON.stringify(join(import.meta.dirname, 'ports.ts'))})
+      console.log('port', await freePort())
+      setInterval(() => {}, 1_000)`
+      const other = startChild(process.execPath, ['--input-type=module', '-e', script])
+      const port = Number((await other.line(/^port/)).split(' ')[1])
+      expect(await claimPort(port)).toBe(false)
+      await other.kill()
+      await expect.poll(() => claimPort(port), { timeout: 60_000 }).toBe(true)
+    },
+  )
 })
 
 describeWith(['celery'], 'Python', () => {
