@@ -22,13 +22,12 @@ export function cpuOf(pids: readonly number[]): number {
 /** Of the threads that a process has now, to the nanosecond; 0 where the kernel does not tell. */
 function cpuOfThreads(pid: number): number {
   let nanos = 0
-  try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+  for (const thread of namesIn(`/proc/${pid}/task`)) {
+    try {
       nanos += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0])
+    } catch {
+      // It has ended meanwhile, or there is no such file.
     }
-  } catch {
-    // One has ended meanwhile, or there is no such file.
-    return 0
   }
   return nanos / 1_000
 }
@@ -52,13 +51,18 @@ export function groupOf(leader: number): number[] {
 
 /** Processes in whose `stat` that field is `value`; none on machines without /proc. */
 function processesWith(field: number, value: number): number[] {
-  let names: string[]
+  return namesIn('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && Number(statOf(`/proc/${pid}`)?.fields[field]) === value)
+}
+
+/** None on machines without /proc, and of what is gone. */
+export function namesIn(folder: string): string[] {
   try {
-    names = readdirSync('/proc')
+    return readdirSync(folder)
   } catch {
     return []
   }
-  return names.map(Number).filter((pid) => pid > 0 && Number(statOf(`/proc/${pid}`)?.fields[field]) === value)
 }
 
 /** What processes hold of the machine's memory (RSS), in MiB; NaN where that cannot be seen. */

@@ -27,6 +27,9 @@ const CROWD_MS = 20
 const NAPS_MS = { from: 25, to: 75 }
 const NAP_MS = (NAPS_MS.from + NAPS_MS.to) / 2
 
+/** What the calls that warm up, and the last ones, may take beside those that are measured. */
+const SPARE_SECONDS = 12
+
 /** From the server's CPU time beside crowds of 5,000, 20,000 and 50,000. */
 const WHY_ASLEEP: Readonly<Partial<Record<Place['name'], string>>> = {
   RabbitMQ:
@@ -70,7 +73,7 @@ interface Caller {
  */
 const latency: BenchCase = async ({ tiny, amqpUrl, part }) => {
   const size: Size = tiny
-    ? { rounds: 1, calls: 40, warm: 100, seconds: 0.2, crowd: 200, wide: 10 }
+    ? { rounds: 1, calls: 40, warm: 100, seconds: 0.2, crowd: 200, wide: 4 }
     : { rounds: 5, calls: 300, warm: 5_000, seconds: 2, crowd: 50_000, wide: 100 }
   return inEachPlace('latency', { amqpUrl }, async (place) => {
     const what = `latency, ${place.name}`
@@ -172,9 +175,9 @@ async function behindQueue(
   naps?: typeof NAPS_MS,
 ): Promise<Row[]> {
   const { randint } = pythonRandom(1337)
-  // What is worked off meanwhile comes on top: all the time there are so many behind.
+  // What is worked off meanwhile comes on top, also where calls are slow: all the time there are so many behind.
   const perSecond = (concurrency * 1_000) / NAP_MS
-  const total = crowd + Math.ceil((5 + seconds) * perSecond)
+  const total = crowd + Math.ceil((SPARE_SECONDS + seconds) * perSecond)
   const backlog = lovage('bench', { broker: place.url, defaultQueue: 'backlog', publishTimeout: '30s' })
   const nap = backlog.remote<(ms: number, i: number) => void>('bench.nap', { ignoreResult: true })
   let i = 0

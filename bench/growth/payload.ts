@@ -31,7 +31,7 @@ export async function byPayload(place: Place, { payloads, rounds }: Size): Promi
         const text = 'x'.repeat(bytes)
         const before = cpuOf(pids)
         const from = performance.now()
-        const settled = worker.settledFromNow(tasks)
+        const settled = worker.settledCounted(tasks)
         let i = 0
         await callsPerSecond(tasks, bytes < 50_000 ? 200 : 10, async () => count.delay(i++, text))
         await settled

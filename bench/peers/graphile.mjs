@@ -19,8 +19,8 @@ export async function openGraphile({ run, makeWorkerUtils, Logger }, connectionS
       let left = count
       let from = 0
       let tookMs = 0
-      /** @type {any} */
-      let runner
+      /** @type {Promise<any> | undefined} */
+      let running
       await new Promise((resolve, reject) => {
         const add = async () => {
           if (from === 0) from = performance.now()
@@ -29,9 +29,11 @@ export async function openGraphile({ run, makeWorkerUtils, Logger }, connectionS
           resolve(undefined)
         }
         const options = { connectionString, logger, concurrency: 24, noHandleSignals: true, preset, taskList: { add } }
-        run(options).then((/** @type {any} */ started) => (runner = started), reject)
+        running = Promise.resolve(run(options))
+        running.catch(reject)
       })
-      await runner.stop()
+      // Few jobs may have run before it says that it is there.
+      await (await running).stop()
       return tookMs
     },
     /** @returns {Promise<number>} */

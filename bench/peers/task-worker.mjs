@@ -2,8 +2,9 @@
 //
 // Tasks: count(i, text) counts and knows who came twice; nap(ms, i) does so after a while; mark(i) tells at once that it
 // ran; rest() waits until release() is run. Told { await: n } it tells { done: true } when n tasks have succeeded and are
-// settled since the last such message, or `fromNow`; told { stats: true } it tells what it has counted since the last time; told
-// { stop: true } it ends what it has begun, gives back what it has not, and tells { stopped: true }.
+// settled since the last such message; told { awaitCounted: n } when n different ones are counted since the last { stats }, and as
+// many settled; told { stats: true } it tells what it has counted since the last time; told { stop: true } it ends what it has
+// begun, gives back what it has not, and tells { stopped: true }.
 import { lovage } from 'lovage'
 import { worker } from 'lovage/worker'
 
@@ -45,8 +46,11 @@ app.task('bench.release', () => release())
 
 const running = worker(app, { queues, ...options })
 let settled = 0
+let settledAtStats = 0
 
-/** @param {{ await?: number, fromNow?: boolean, stats?: boolean, stop?: boolean }} message */
+/** @typedef {{ await?: number, awaitCounted?: number, stats?: boolean, stop?: boolean }} Message */
+
+/** @param {Message} message */
 function obey(message) {
   if (message.stop) {
     void running.stop().then(() => process.send?.({ stopped: true }))
@@ -57,21 +61,23 @@ function obey(message) {
     process.send?.({ ran: seen.size, doubled, bytes, from, to, resting, rss, heapUsed })
     seen = new Set()
     doubled = bytes = from = to = 0
+    settledAtStats = running.stats().succeeded
     return
   }
-  const wanted = message.await ?? 0
-  if (message.fromNow) settled = running.stats().succeeded
+  const { await: wanted = 0, awaitCounted } = message
   const look = setInterval(() => {
     const { succeeded } = running.stats()
-    if (succeeded - settled < wanted) return
+    const isDone =
+      awaitCounted === undefined
+        ? succeeded - settled >= wanted
+        : seen.size >= awaitCounted && succeeded - settledAtStats >= awaitCounted
+    if (!isDone) return
     clearInterval(look)
     settled = succeeded
     process.send?.({ done: true, at: now() })
   }, 2)
 }
-process.on('message', (/** @type {{ await?: number, fromNow?: boolean, stats?: boolean, stop?: boolean }} */ message) =>
-  obey(message),
-)
+process.on('message', (/** @type {Message} */ message) => obey(message))
 process.on('disconnect', () => process.exit(0))
 await running.start()
 process.send?.('ready')

@@ -50,6 +50,9 @@ interface CeleryDrain {
  */
 const MOST_GIVEN_BACK = 0.1
 
+/** Longest wait for what the caller was asked for: it sends one task after the other, thousands of them. */
+const PATIENCE_MS = 300_000
+
 /** Whether this machine has gevent, for Celery's pool of that name. */
 export function hasGevent(): boolean {
   return existsSync('/usr/lib/python3/dist-packages/gevent/__init__.py')
@@ -82,7 +85,7 @@ export class CelerySystem {
   async ask(line: string): Promise<{ seconds: number; taken?: number[]; purged?: number }> {
     const from = this.#caller.lines.length
     this.#caller.write(`${line}\n`)
-    const told = await this.#caller.line(/^{/, { from, timeoutMs: 120_000 })
+    const told = await this.#caller.line(/^{/, { from, timeoutMs: PATIENCE_MS })
     return JSON.parse(told) as { seconds: number; taken?: number[]; purged?: number }
   }
 

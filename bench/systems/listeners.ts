@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { namesIn } from '../cpu.ts'
 
 /** State of a TCP socket that takes connections, in /proc/net/tcp. */
 const LISTENING = '0A'
@@ -25,14 +26,6 @@ function socketsOn(file: string, port: number): string[] {
   return rows
     .filter(([, local, , state]) => local?.endsWith(wanted) && state === LISTENING)
     .map(([, , , , , , , , , inode]) => `socket:[${inode}]`)
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
 }
 
 function linkOf(path: string): string {

@@ -47,11 +47,16 @@ export class TaskWorker {
     await told
   }
 
-  /** The same, counted from this call on. */
-  async settledFromNow(count: number): Promise<void> {
+  /**
+   * Resolves when so many different tasks are counted since the last {@link counted}, and as many settled. Tasks may be sent
+   * before it has heard of this; those that are not counted, and those that come again, are none of them.
+   */
+  settledCounted(count: number): Promise<unknown> {
     const told = this.#told((message) => 'done' in message)
-    this.#child.send({ await: count, fromNow: true })
-    await told
+    // Who sends them may fail, and never come to wait for this.
+    told.catch(() => {})
+    this.#child.send({ awaitCounted: count })
+    return told
   }
 
   /** What it has counted since the last call. */
