@@ -1,6 +1,6 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { type Clock, systemClock, type Timer } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
@@ -34,7 +34,7 @@ export async function watchFiles(
   onChange: (paths: string[]) => void,
   { settleMs = 100, clock = systemClock }: FileWatchOptions = {},
 ): Promise<FileWatch> {
-  const watchers = new Map<string, { watcher: FSWatcher; inode: number }>()
+  const watchers = new Map<string, FSWatcher>()
   const changed = new Set<string>()
   let timer: Timer | undefined
   let closed = false
@@ -52,36 +52,45 @@ export async function watchFiles(
     timer = clock.after(settleMs, tell)
   }
 
+  // With what is below it: moved away as a whole, these go on to hear of folders that are elsewhere now.
   const drop = (folder: string): void => {
-    watchers.get(folder)?.watcher.close()
-    watchers.delete(folder)
+    for (const [path, watcher] of watchers) {
+      if (path !== folder && !path.startsWith(folder + sep)) continue
+      watcher.close()
+      watchers.delete(path)
+    }
   }
 
   // With `appeared`, what lies in a new folder has changed too: it was there before the watch was.
   const add = async (folder: string, appeared: boolean): Promise<void> => {
     try {
-      const found = await stat(folder)
-      const known = watchers.get(folder)
-      // A folder that was removed and made anew has its old name, and a watch that hears nothing.
-      if (known && known.inode !== found.ino) drop(folder)
-      if (closed || !found.isDirectory() || watchers.has(folder)) return
+      const isFolder = (await stat(folder)).isDirectory()
+      if (closed || !isFolder || watchers.has(folder)) return
       if (watchers.size >= MOST_FOLDERS) {
         return log('warn', 'cli', 'too many folders: some are not watched', { folder, most: MOST_FOLDERS })
       }
-      const watcher = watch(folder, (_event, name) => {
+      const watcher = watch(folder, (event, name) => {
         if (name === null) return
-        touched(join(folder, name))
-        if (!MODULE.test(name) && watchable(name)) void add(join(folder, name), true)
+        const path = join(folder, name)
+        touched(path)
+        if (MODULE.test(name) || !watchable(name)) return
+        // It came or went: a watch that is there hears nothing of what has its name now. Here and not once one has looked:
+        // it may be there anew by then, even with the inode number of the one that is gone.
+        if (event === 'rename') drop(path)
+        void add(path, true)
       })
-      watcher.on('error', () => drop(folder))
-      watchers.set(folder, { watcher, inode: found.ino })
+      watcher.on('error', () => {
+        if (watchers.get(folder) === watcher) drop(folder)
+      })
+      watchers.set(folder, watcher)
       for (const entry of await readdir(folder, { withFileTypes: true })) {
         if (entry.isDirectory() && watchable(entry.name)) await add(join(folder, entry.name), appeared)
         else if (appeared && entry.isFile()) touched(join(folder, entry.name))
       }
     } catch (error) {
-      drop(folder)
+      // Whoever has looked before it was there must not take the watch of one who came after.
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      drop(folder)
       log('warn', 'cli', 'folder cannot be watched', { folder, problem: messageOf(error) })
     }
   }
@@ -95,7 +104,7 @@ export async function watchFiles(
     close() {
       closed = true
       timer?.cancel()
-      for (const { watcher } of watchers.values()) watcher.close()
+      for (const watcher of watchers.values()) watcher.close()
       watchers.clear()
     },
   }

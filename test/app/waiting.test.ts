@@ -189,9 +189,9 @@ test('a failure that is none is told all the same', async () => {
 test('what was forgotten is given up', async () => {
   const app = newApp({ backend: 'rpc://' })
   const result = await app.sendTask('t')
-  const waiting = result.get()
+  const refused = expect(result.get()).rejects.toMatchObject({ code: 'RESULT_FORGOTTEN' })
   await result.forget()
-  await expect(waiting).rejects.toMatchObject({ code: 'RESULT_FORGOTTEN' })
+  await refused
 })
 
 test('more results than may be pending: the oldest is given up', async () => {

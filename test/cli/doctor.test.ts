@@ -90,7 +90,7 @@ describe('lovage doctor', () => {
   })
 
   it('says that something else has the port', async () => {
-    const server = createServer((socket) => socket.end('no http here'))
+    const server = createServer((socket) => socket.on('error', () => {}).end('no http here'))
     servers.push(server)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const { port } = server.address() as AddressInfo

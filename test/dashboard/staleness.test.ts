@@ -5,6 +5,7 @@ import type { WorkerList } from '../../src/dashboard/api-fleet.ts'
 import { eventExchange } from '../../src/fleet/exchange.ts'
 import { encodeEvent, EVENT_EXCHANGE, eventKey } from '../../src/protocol/event.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { PATIENT } from '../services/patience.ts'
 import { describeWith, redisUrl } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 import { type Answer, type Board, openBoard } from './open-board.ts'
@@ -44,7 +45,7 @@ describeWith(['redis'], 'a dashboard that loses its broker', () => {
     const proxy = await TcpProxy.start({ port: Number(new URL(url).port) })
     closes.push(() => proxy.stop())
     const app = lovage('shop', { broker: proxy.urlFor(url) }, { env: {} })
-    const teller = lovage('teller', { broker: url }, { env: {} })
+    const teller = lovage('teller', { broker: url, ...PATIENT }, { env: {} })
     closes.push(
       () => app.close(),
       () => teller.close(),

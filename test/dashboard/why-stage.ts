@@ -54,6 +54,7 @@ export class Stage {
       queues,
       defaultQueue: 'free',
       connectTimeout: '20s',
+      publishTimeout: '60s',
       sendSentEvent: true,
       ...settings,
     } as const

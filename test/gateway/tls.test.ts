@@ -83,7 +83,9 @@ describeWith(['openssl'], 'over TLS', () => {
     const port = Number(new URL(web.url as string).port)
     const idle = secure({ port, host: '127.0.0.1', ca: readFileSync(file('one.pem')) })
     const silent = connect(port, '127.0.0.1')
-    onTestFinished(() => void [idle, silent].map((socket) => socket.on('error', () => {}).destroy()))
+    // A reset is an end too.
+    for (const socket of [idle, silent]) socket.on('error', () => {})
+    onTestFinished(() => void [idle, silent].map((socket) => socket.destroy()))
     await Promise.all([
       new Promise((resolve) => idle.once('secureConnect', resolve)),
       new Promise((resolve) => silent.once('connect', resolve)),

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type GivenSettings, lovage } from '../../src/index.ts'
 import { worker } from '../../src/worker/worker.ts'
 import { available, describeWith } from '../services/available.ts'
+import { PATIENT } from '../services/patience.ts'
 import { brokerUrl } from '../services/rabbitmq.ts'
 import { RedisNode } from '../services/redis-node.ts'
 import { judgeAll } from './canvas-model.ts'
@@ -17,8 +18,8 @@ afterAll(() => redis?.remove())
 
 /** Random canvases, as in canvas.test.ts, over real servers. */
 async function problemsOn(settings: GivenSettings): Promise<string[]> {
-  const from = Number(process.env['CANVAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-  const app = lovage('canvases', settings, { env: {} })
+  const from = Number(process.env['CANVAS_SEED'] ?? 20_261_121)
+  const app = lovage('canvases', { ...PATIENT, ...settings }, { env: {} })
   const made = worker(app, { gracePeriod: 0 })
   await made.start()
   try {

@@ -7,7 +7,7 @@ import { judgeAll } from './canvas-model.ts'
 const COUNT = 500
 
 test(`${COUNT} random canvases come to what a plain evaluation says, each task runs once, and errors call back`, async () => {
-  const from = Number(process.env['CANVAS_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+  const from = Number(process.env['CANVAS_SEED'] ?? 20_261_121)
   const app = lovage('canvases', { broker: `memory://${randomUUID()}` }, { env: {} })
   const made = worker(app, { gracePeriod: 0 })
   await made.start()

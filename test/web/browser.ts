@@ -3,6 +3,9 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { build } from 'vite'
 import { findCommand } from '../../scripts/services.mjs'
 
+/** Longest wait for a browser, or for something on a page: others use the machine as well. */
+const PATIENCE_MS = 90_000
+
 /** Builds the pages as `npm run build` does, into that folder. */
 export async function buildPages(folder: string): Promise<void> {
   await build({
@@ -17,7 +20,11 @@ export const SIZES = { desktop: { width: 1_280, height: 800 }, phone: { width: 3
 export function openBrowser(): Promise<Browser> {
   const executablePath = findCommand('chromium')
   if (!executablePath) throw new Error('There is no chromium on this machine.')
-  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] })
+  return chromium.launch({
+    executablePath,
+    timeout: PATIENCE_MS,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+  })
 }
 
 /** Presses two keys, the second of which must come soon after the first: neither waits for what the page does of it. */
@@ -37,7 +44,7 @@ export async function openPage(
     hasTouch: size === 'phone',
   })
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(PATIENCE_MS)
   const faults: string[] = []
   page.on('pageerror', (error) => faults.push(`error: ${error.message}`))
   page.on('console', (message) => {

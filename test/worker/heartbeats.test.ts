@@ -4,6 +4,7 @@ import type { BrokerState } from '../../src/broker/broker.ts'
 import { lovage } from '../../src/index.ts'
 import { worker } from '../../src/worker/worker.ts'
 import { app as tasks, BLOCKERS } from '../pool/blockers.ts'
+import { PATIENT } from '../services/patience.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 
 // Every child translates the sources for itself.
@@ -23,7 +24,7 @@ describeWith(['rabbitmq'], 'tasks that block their thread', () => {
   test.for(['threads', 'processes'] as const)('leave the connection of a worker with %s alone', async (pool) => {
     const app = lovage(
       tasks.name,
-      { broker: `${url}?heartbeat=${HEARTBEAT_S}`, defaultQueue: `heartbeats-${pool}` },
+      { broker: `${url}?heartbeat=${HEARTBEAT_S}`, defaultQueue: `heartbeats-${pool}`, ...PATIENT },
       { env: {} },
     )
     for (const name of tasks.registry.names()) app.registry.add(tasks.registry.get(name) as never)
