@@ -32,7 +32,7 @@ describeWith(['rabbitmq'], 'rpc results over RabbitMQ', () => {
   beforeEach(async () => {
     const { hostname, port } = new URL(url)
     proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
-    client = lovage('client', { broker: proxy.urlFor(url) }, { env: {} })
+    client = lovage('client', { broker: proxy.urlFor(url), ...PATIENT }, { env: {} })
     worker = lovage('worker', { broker: url, ...PATIENT }, { env: {} })
   })
 

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { Broker, BrokerState } from '../../src/broker/broker.ts'
 import { openBroker, type BrokerOptions } from '../../src/broker/open.ts'
 import { Inbox, textMessage, textOf, toQueue, until, within } from '../../src/testing/broker/scene.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { TcpProxy } from '../services/tcp-proxy.ts'
 
@@ -26,7 +27,7 @@ describeWith(['rabbitmq'], 'an amqp broker on a bad wire', () => {
       const { hostname, port } = new URL(url)
       const proxy = await TcpProxy.start({ host: hostname, port: Number(port) })
       const broker = openBroker(proxy.urlFor(url), options)
-      const witness = openBroker(url)
+      const witness = openBroker(url, PATIENT_BROKER)
       const states: BrokerState[] = []
       broker.onState((state) => states.push(state))
       const queue = `faults-${++names}`

@@ -16,14 +16,14 @@ describeWith(['rabbitmq'], 'beside other clients', () => {
   let broker: Broker
   beforeAll(async () => {
     url = await brokerUrl(import.meta.url)
-    broker = openBroker(url, { name: 'interop' })
+    broker = openBroker(url, { name: 'interop', ...PATIENT_BROKER })
     await broker.start()
     connection = await amqplib.connect(url)
     channel = await connection.createConfirmChannel()
   })
   afterAll(async () => {
-    await connection.close()
-    await broker.stop()
+    await connection?.close()
+    await broker?.stop()
   })
 
   async function inboxOf(queue: string): Promise<Inbox> {

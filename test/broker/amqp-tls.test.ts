@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBroker } from '../../src/broker/open.ts'
 import { textMessage, toQueue } from '../../src/testing/broker/scene.ts'
 import { available } from '../services/available.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 import { brokerUrl, describeWith } from '../services/rabbitmq.ts'
 import { removeFolder, temporaryFolder } from '../services/reaper.ts'
 
@@ -42,7 +43,7 @@ describeWith(['rabbitmq', 'openssl'], 'over TLS', () => {
 
   test('a server whose certificate is vouched for is used', async () => {
     url.search = new URLSearchParams({ cacertfile: join(folder, 'cert.pem') }).toString()
-    const broker = openBroker(url.href)
+    const broker = openBroker(url.href, PATIENT_BROKER)
     await broker.start()
     await broker.declare({ queues: [{ name: 'tls' }] })
     await broker.publish(textMessage('x'), toQueue('tls'))
@@ -58,7 +59,7 @@ describeWith(['rabbitmq', 'openssl'], 'over TLS', () => {
       message: expect.stringContaining('self-signed'),
     })
     url.search = '?verify=verify_none'
-    const lax = openBroker(url.href)
+    const lax = openBroker(url.href, PATIENT_BROKER)
     await lax.start()
     await lax.probe(5000)
     await lax.stop()

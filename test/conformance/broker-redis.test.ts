@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBroker } from '../../src/broker/open.ts'
 import { brokerSuite } from '../../src/testing/broker-suite.ts'
 import { describeWith } from '../services/available.ts'
+import { PATIENT_BROKER } from '../services/patience.ts'
 import { RedisNode } from '../services/redis-node.ts'
 
 describeWith(['redis'], 'Redis', () => {
@@ -11,7 +12,7 @@ describeWith(['redis'], 'Redis', () => {
   })
   afterAll(() => redis.remove())
 
-  brokerSuite({ test, expect }, (options) => openBroker(redis.url(), { publishTimeoutMs: 60_000, ...options }), {
+  brokerSuite({ test, expect }, (options) => openBroker(redis.url(), { ...PATIENT_BROKER, ...options }), {
     keepsExpired: true,
     refusesDeadLetterExchange: true,
     fansOutToReaders: true,

@@ -132,7 +132,7 @@ async function afterALoss(url: string): Promise<EmitterCounts> {
   const target = new URL(url)
   const proxy = await TcpProxy.start({ host: target.hostname, port: Number(target.port) })
   target.port = String(proxy.port)
-  const [cut, whole] = [openBroker(target.href), openBroker(url)]
+  const [cut, whole] = [openBroker(target.href, PATIENT_BROKER), openBroker(url, PATIENT_BROKER)]
   const emitter = new Emitter({ clock: systemClock, lamport: new LamportClock(), hostname: 'w@h', tasks: true })
   try {
     await Promise.all([cut.start(), whole.start()])

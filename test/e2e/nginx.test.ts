@@ -29,7 +29,7 @@ describeWith(['nginx'], 'three gateways behind nginx, as the example puts them t
       return 'done'
     })
     for (let i = 0; i < 3; i++) {
-      const one = gateway(app, { port: 0, metrics: true })
+      const one = gateway(app, { port: 0, metrics: true, timeout: '60s' })
         .get('/add', add, { args: ({ query }) => [Number(query['x']), Number(query['y'])] })
         .post('/slow', slow, { reply: 'accept' })
         .handle('GET', '/who', () => String(i))

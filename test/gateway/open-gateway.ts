@@ -14,9 +14,12 @@ export function openApp(settings: GivenSettings = {}): App {
   return app
 }
 
-/** A gateway on a free port; it ends with the test. */
+/**
+ * A gateway on a free port; it ends with the test. No request gives up its wait while a busy machine does what a test
+ * asks meanwhile, unless the test says when.
+ */
 export function openGateway(app: App, options: GatewayOptions = {}): Gateway {
-  const opened = gateway(app, { port: 0, ...options })
+  const opened = gateway(app, { port: 0, timeout: '60s', ...options })
   onTestFinished(() => opened.stop())
   return opened
 }

@@ -94,7 +94,7 @@ test('a route with a response of its own follows preferences only where it says 
 test('a wait that cannot be is refused', () => {
   const app = openApp()
   const task = app.task('t', () => 1)
-  const web = openGateway(app)
+  const web = openGateway(app, { timeout: '10s' })
   expect(() => web.get('/a', task, { reply: 'accept', waitThenAccept: '1s' })).toThrow(
     "cannot stand beside reply: 'accept'",
   )

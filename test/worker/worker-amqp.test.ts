@@ -141,7 +141,11 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     const proxy = await TcpProxy.start({ port: Number(new URL(url).port) })
     ends.push(() => proxy.stop())
     const app = open()
-    const far = lovage('far', { broker: proxy.urlFor(url), defaultQueue: app.settings.defaultQueue }, { env: {} })
+    const far = lovage(
+      'far',
+      { ...PATIENT, broker: proxy.urlFor(url), defaultQueue: app.settings.defaultQueue },
+      { env: {} },
+    )
     ends.push(() => far.close())
     const gate = new Gate()
     let runs = 0
@@ -168,7 +172,11 @@ describeWith(['rabbitmq'], 'a worker on RabbitMQ', () => {
     const proxy = await TcpProxy.start({ port: Number(new URL(url).port) })
     ends.push(() => proxy.stop())
     const app = open()
-    const far = lovage('far', { broker: proxy.urlFor(url), defaultQueue: app.settings.defaultQueue }, { env: {} })
+    const far = lovage(
+      'far',
+      { ...PATIENT, broker: proxy.urlFor(url), defaultQueue: app.settings.defaultQueue },
+      { env: {} },
+    )
     ends.push(() => far.close())
     const gate = new Gate()
     let runs = 0

@@ -2,6 +2,7 @@ import { sleep, systemClock } from '../../../src/base/clock.ts'
 import { onLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { textMessage } from '../../../src/testing/broker/scene.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
 import { type Deployment, until } from '../deployment.ts'
 import { byDefault, either, halfOpen, halt, type Hurt, hurtOnes, noticed, openAmid } from '../hurt.ts'
@@ -84,7 +85,7 @@ async function closeChannels({ node, deployments }: Scene): Promise<number> {
 
 /** Deleted when nothing waits in it: what waits would be gone with it, and is meant to be. */
 async function deleteQueues({ node, deployments }: Scene): Promise<number> {
-  const broker = openBroker(node.url())
+  const broker = openBroker(node.url(), PATIENT_BROKER)
   await broker.start()
   try {
     await Promise.all(deployments.map((one) => one.endLoad()))

@@ -2,6 +2,7 @@ import type { AmqpBroker } from '../../../src/broker/amqp/amqp-broker.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import type { RabbitmqNode } from '../../services/rabbitmq-node.ts'
 import { lovage } from '../../../src/index.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 import { TcpProxy } from '../../services/tcp-proxy.ts'
 import { type Deployment, type Part, until } from '../deployment.ts'
 import type { Report } from '../recovery.ts'
@@ -38,7 +39,7 @@ async function open(
 }
 
 async function checkLeftovers(node: RabbitmqNode, deployments: readonly Deployment[]): Promise<void> {
-  const broker = openBroker(node.url())
+  const broker = openBroker(node.url(), PATIENT_BROKER)
   await broker.start()
   try {
     for (const one of deployments) {

@@ -2,6 +2,7 @@ import { openBackend } from '../../../src/backend/open.ts'
 import { openBroker } from '../../../src/broker/open.ts'
 import { lovage } from '../../../src/index.ts'
 import type { RedisNode } from '../../services/redis-node.ts'
+import { PATIENT_BROKER } from '../../services/patience.ts'
 import { TcpProxy } from '../../services/tcp-proxy.ts'
 import { type Deployment, type Part, until } from '../deployment.ts'
 import type { Report } from '../recovery.ts'
@@ -59,7 +60,7 @@ async function open(
 }
 
 async function checkLeftovers(node: RedisNode, deployments: readonly Deployment[]): Promise<void> {
-  const broker = openBroker(node.url())
+  const broker = openBroker(node.url(), PATIENT_BROKER)
   await broker.start()
   try {
     for (const one of deployments) await checkQueue(broker, one)
