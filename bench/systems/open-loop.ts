@@ -18,7 +18,10 @@ export async function openLoop(call: () => Promise<unknown>, perSecond: number, 
     for (; sent < due; sent++) {
       const dueAt = start + (sent / perSecond) * 1_000
       const from = now - dueAt > TIMER_MS ? dueAt : now
-      calls.push(call().then(() => void times.push(performance.now() - from)))
+      const called = call().then(() => void times.push(performance.now() - from))
+      // One that fails is told of when all are sent.
+      called.catch(() => {})
+      calls.push(called)
     }
   }
   await Promise.all(calls)

@@ -48,7 +48,7 @@ describeWith(['nginx'], 'three gateways behind nginx, as the example puts them t
     )
     ends.push(() => nginx.remove())
     url = nginx.url
-  }, 60_000)
+  })
   afterAll(async () => {
     for (const end of ends.toReversed()) await end()
   })

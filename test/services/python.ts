@@ -31,7 +31,8 @@ export function startPython(args: readonly string[], options: PythonOptions = {}
       ...options.env,
     },
   })
-  if (own) void child.exited.then(() => removeFolder(folder))
+  // Where one that it started still writes there: the folder goes with this process then, and no test fails by it.
+  if (own) void child.exited.then(() => removeFolder(folder)).catch(() => {})
   return child
 }
 

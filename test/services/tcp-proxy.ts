@@ -152,8 +152,9 @@ export class TcpProxy {
   #join(from: Socket, to: Socket, pair: Pair): void {
     from.on('error', () => to.destroy())
     from.on('close', () => {
-      this.#pairs.delete(pair)
       if (this.#mode !== 'black-hole') to.destroy()
+      // Until both are gone it can be cut: a server that stops waits for the side that is left.
+      if (to.destroyed) this.#pairs.delete(pair)
     })
     from.on('end', () => {
       if (this.#mode !== 'black-hole') to.end()
