@@ -143,7 +143,7 @@ export class Composer {
       await this.#publish(planned, request)
     } catch (error) {
       // Counted, and never sent, it would be waited for as long as the chord is kept.
-      if (isHopeless(error)) await chords.addPart(group, failed(member, failureOf(error)), undefined, undefined)
+      if (isHopeless(error)) await chords.addPart(group, failed(member, failureOf(error)), undefined, {})
       throw error
     }
     return readResult(planned.result, waiting) as unknown as Kind

@@ -13,6 +13,14 @@ export type Gathered = (
   together?: PublishTogether,
 ) => Promise<void>
 
+/** What is known of a header task that has ended. */
+export interface PartKnown {
+  /** How many members the sender has counted, where the signature of the chord says so. */
+  readonly size?: number | undefined
+  /** It may have ended before, and who was to see to the chord then may have died over that. */
+  readonly isAgain?: boolean
+}
+
 /** Where the members of chords are counted. Everything may be asked for again: it comes to the same. */
 export interface Chords {
   /** Says how many tasks the header of a chord has; to be said before the first of them is sent. */
@@ -22,15 +30,9 @@ export interface Chords {
   /**
    * Counts a header task that has ended, and keeps what came of it. Of one task only the first end counts. Where all may be
    * in it gives how many that is, for {@link gather}: to be asked for before the task is let go of.
-   * @param size How many members the sender has counted, where the signature of the chord says so.
    * @throws LovageError `ENCODE_FAILED`
    */
-  addPart(
-    groupId: string,
-    part: ChordPart,
-    index: number | undefined,
-    size: number | undefined,
-  ): Promise<number | undefined>
+  addPart(groupId: string, part: ChordPart, index: number | undefined, known: PartKnown): Promise<number | undefined>
   /**
    * Gives `act` all parts, in their order, if all are in and nobody has ended the chord, and ends it when that is done.
    * When this process dies in between, the chord is still there for who asks next.

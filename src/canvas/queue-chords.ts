@@ -22,7 +22,7 @@ const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 }
 /** Times that somebody else is left alone with it; after that all that is there is read, whatever comes first. */
 const PATIENT = 5
 
-/** Tries in all. By then a server has missed a process that is gone, and what that had in hand has come back. */
+/** Tries in all. By then a server has missed a machine that is gone, and what that had in hand has come back. */
 const MOST_TRIES = 400
 
 /** With the first message in it, and one of a member. Fewer: somebody has the rest in hand, who may die, or be dead. */
@@ -41,6 +41,17 @@ export interface QueueChordsOptions {
   readonly types: JsonTypes
 }
 
+/** How a chord is looked at. */
+interface Look {
+  /** Not if somebody else has its first message in hand. */
+  readonly isPatient: boolean
+  /** All of it; else no further than its first message, where that comes first. */
+  readonly isWhole: boolean
+}
+
+/** What came of it. `busy`: somebody else has the first message in hand. */
+type Seen = 'done' | 'busy' | 'incomplete'
+
 /** What the messages of a chord come to. */
 interface Contents {
   size: number | undefined
@@ -55,7 +66,8 @@ interface Contents {
  * Chords where there is nothing but a broker: each is a durable queue of its own, `lovage.chord.<group id>`. Its first
  * message says how many members there are; each end of a member is one more, and so is each member that is added. Whoever
  * puts one in looks at how many there are, and, when they may be all, reads them: while one process does, the others find
- * the first message gone. So the last who puts a part in, or who comes after it with its task, sees all of them. The body
+ * the first message gone. So the last who puts a part in, or who comes after it with its task, sees all of them. Who ends a
+ * member for another time looks whatever their number: whoever was to look may have died, with the chord in hand. The body
  * is sent while the parts are in hand, in one step with a last message that says so, and then the queue is deleted. That
  * message is not kept on disk: where the broker itself dies, of which it is not known what it has kept, the body is rather
  * sent again than not at all.
@@ -91,15 +103,15 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     const depth = await admin.depth(queueOf(groupId))
     return depth !== undefined && (depth.messages >= least || depth.messages < LEAST)
   }
-  /** Reads the chord, and acts if all are in. `busy`: somebody else has its first message. */
-  const look = async (groupId: string, isPatient: boolean, act: Gathered): Promise<'done' | 'busy' | 'incomplete'> => {
+  /** Reads the chord, and acts if all are in. */
+  const look = async (groupId: string, { isPatient, isWhole }: Look, act: Gathered): Promise<Seen> => {
     const contents: Contents = { size: undefined, added: new Set(), parts: new Map(), messages: 0, isSent: false }
     let isDone = false
     try {
       await admin.visit(queueOf(groupId), Infinity, async (delivery, together) => {
         read(delivery, contents)
         if (!contents.isSent) {
-          if (contents.size === undefined && isPatient) return false
+          if (contents.size === undefined ? isPatient : !isWhole && contents.messages === 1) return false
           if (!isComplete(contents)) return undefined
           // Who has sent what follows, and has died since, has said so in the last message.
           if (together && (await hasMore(groupId))) return undefined
@@ -119,6 +131,7 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     }
     const { size, added, parts, messages } = contents
     if (size === undefined) return 'busy'
+    if (!isWhole) return 'incomplete'
     // Those that were there twice will be there twice.
     const superfluous = messages - 1 - added.size - parts.size
     know(groupId, 1 + size + 2 * added.size + superfluous)
@@ -133,19 +146,25 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
     async addMember(groupId, taskId) {
       await putIfOpen(groupId, encodeJson({ added: taskId }))
     },
-    async addPart(groupId, { id, state, result }, index, size) {
+    async addPart(groupId, { id, state, result }, index, { size, isAgain }) {
       const head = encodeJson({ id, state, index: index ?? null })
       if (!(await putIfOpen(groupId, `[${head}, ${payloadText(result, { types })}]`))) return undefined
       const least = needed.get(groupId) ?? 1 + (size ?? 0)
-      return (await isWorthALook(groupId, least)) ? least : undefined
+      return isAgain || (await isWorthALook(groupId, least)) ? least : undefined
     },
     async gather(groupId, least, act) {
-      // Two who begin at once may each have some of the messages. What they have goes back before they look again.
-      for (let attempt = 0, isWorthIt = true; isWorthIt && attempt < MOST_TRIES; attempt++) {
-        const came = await look(groupId, attempt < PATIENT, act)
-        if (came === 'done') return
-        if (attempt > 0 || came === 'busy') await sleep(clock, backoffMs(attempt, BACKOFF, clock.random()))
-        isWorthIt = await isWorthALook(groupId, needed.get(groupId) ?? least)
+      let seen: Seen = 'busy'
+      for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+        // Two who begin at once may each have some of the messages. What they have goes back before they look again.
+        if (attempt > 0 && (attempt > 1 || seen === 'busy'))
+          await sleep(clock, backoffMs(attempt - 1, BACKOFF, clock.random()))
+        const isWhole = await isWorthALook(groupId, needed.get(groupId) ?? least)
+        // While somebody has the first message in hand it means nothing that there are few: he may be dead, and then all that
+        // he has comes back, and nobody but us may be left to look. With the first message there, others are to come; what
+        // came while we had it was put in by somebody who saw too few, so that it is counted after each look.
+        if (!isWhole && seen === 'incomplete') return
+        seen = await look(groupId, { isPatient: attempt < PATIENT, isWhole }, act)
+        if (seen === 'done') return
       }
     },
   }

@@ -63,11 +63,13 @@ export class Advancing {
   /**
    * Stores the outcome, and carries out what follows from it. Celery's order: what follows a success is sent before its
    * result is stored, so that this lists what was sent; all else comes after it. What cannot be sent makes it a failure.
+   * @param isAgain It may have ended before: elsewhere, or here while the broker had lost us.
    */
   async settle(
     request: TaskRequest,
     given: Outcome,
     embed: Embed,
+    isAgain: boolean,
     store: (outcome: Outcome) => Promise<void> | undefined,
   ): Promise<void> {
     let outcome = given
@@ -85,11 +87,11 @@ export class Advancing {
     }
     const children = [...(outcome.children ?? []), ...following.children]
     await store(children.length > 0 ? { ...outcome, children } : outcome)
-    if (outcome.state === 'SUCCESS') await this.#count(following.parts, request)
-    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), request)
+    if (outcome.state === 'SUCCESS') await this.#count(following.parts, request, isAgain)
+    else await this.#carryOut(advance(outcome, request, embed, this.#around(request)), request, isAgain)
   }
 
-  async #carryOut(consequences: Consequences, request: TaskRequest): Promise<void> {
+  async #carryOut(consequences: Consequences, request: TaskRequest, isAgain: boolean): Promise<void> {
     const { id, task } = request
     try {
       await this.#send(consequences, timeless(request))
@@ -98,7 +100,7 @@ export class Advancing {
       log('error', 'worker', 'error callback cannot be sent', { id, task, error: messageOf(error) })
     }
     for (const batch of batches(consequences.endings)) await Promise.all(batch.map((ending) => this.#put(ending)))
-    await this.#count(consequences.parts, request)
+    await this.#count(consequences.parts, request, isAgain)
   }
 
   /** @param isCopy They may have been sent before, by who is no more. */
@@ -137,11 +139,15 @@ export class Advancing {
     }
   }
 
-  async #count(parts: readonly Part[], request: TaskRequest): Promise<void> {
-    for (const part of parts) await this.#countOne(part, request)
+  async #count(parts: readonly Part[], request: TaskRequest, isAgain: boolean): Promise<void> {
+    for (const part of parts) await this.#countOne(part, request, isAgain)
   }
 
-  async #countOne({ groupId, index, outcome, body, rootId }: Part, request: TaskRequest): Promise<void> {
+  async #countOne(
+    { groupId, index, outcome, body, rootId }: Part,
+    request: TaskRequest,
+    cameAgain: boolean,
+  ): Promise<void> {
     const { canvas, insist } = this.#options
     const chord = { groupId, body, lastId: outcome.id, rootId }
     const around = this.#around(request)
@@ -151,10 +157,14 @@ export class Advancing {
     if (!chords) {
       const error = new LovageError('CANVAS_UNSUPPORTED', { task: request.task })
       log('error', 'worker', 'chord cannot be counted', { ...about, error: error.message })
-      return this.#carryOut(failChord(chord, failureOf(error), around), request)
+      return this.#carryOut(failChord(chord, failureOf(error), around), request, cameAgain)
     }
+    let isAgain = cameAgain
     const count = async (): Promise<void> => {
-      const all = await chords.addPart(groupId, outcome, index, size)
+      const known = { size, isAgain }
+      // What goes wrong may leave the chord in our own hands, for as long as the broker takes a connection for alive.
+      isAgain = true
+      const all = await chords.addPart(groupId, outcome, index, known)
       if (all === undefined) return
       await chords.gather(groupId, all, (...gathered) => this.#complete(chord, request, ...gathered))
     }
@@ -162,11 +172,11 @@ export class Advancing {
       await insist('part of a chord could not be counted', about, count, { isFinal })
     } catch (error) {
       if (!isFinal(error)) throw error
-      await this.#carryOut(failChord(chord, failureOf(error), around), request)
+      await this.#carryOut(failChord(chord, failureOf(error), around), request, isAgain)
     }
   }
 
-  /** Sends the body of a chord whose parts are all in, or ends it. */
+  /** Sends the body of a chord whose parts are all in, or ends it; somebody may have done some of it, and died. */
   async #complete(
     chord: FullChord,
     request: TaskRequest,
@@ -180,16 +190,16 @@ export class Advancing {
       const others = { ...following, chords: [], calls: [] }
       if (!together || following.calls.length === 0) {
         await this.#send(following, request, true)
-        return await this.#carryOut(others, request)
+        return await this.#carryOut(others, request, true)
       }
       // All that may be done twice comes first: behind the one step nothing is done again.
       await this.#open(following.chords, request)
-      await this.#carryOut(others, request)
+      await this.#carryOut(others, request, true)
       await this.#options.canvas.deliverTogether(following.calls, placeBehind(request), together)
     } catch (error) {
       if (!isFinal(error)) throw error
       log('error', 'worker', 'body of a chord cannot be sent', { chord: chord.groupId, error: messageOf(error) })
-      await this.#carryOut(failChord(chord, failureOf(error), around), request)
+      await this.#carryOut(failChord(chord, failureOf(error), around), request, true)
     }
   }
 

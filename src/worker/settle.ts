@@ -71,7 +71,7 @@ export class Settler {
     if (state === 'RETRY' || state === 'REJECTED' || state === 'IGNORED') return undefined
     const embed = this.#advancing.embedOf(work.request, outcome)
     if (!embed) return this.#store(work, outcome)
-    return this.#advancing.settle(work.request, outcome, embed, (final) => this.#store(work, final))
+    return this.#advancing.settle(work.request, outcome, embed, work.cameAgain, (final) => this.#store(work, final))
   }
 
   #end(work: Work, outcome: Outcome): Ending | Promise<Ending> {
