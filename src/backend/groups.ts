@@ -38,6 +38,14 @@ export interface ResultGroups {
   chordParts(groupId: string): Promise<ChordPart[]>
   /** Forgets the parts: the body was sent. */
   endChord(groupId: string): Promise<void>
-  /** Whether this message of a task, by its mark, is the one to run: the first that asked, or that asks again. */
-  readonly claim?: (taskId: string, mark: string) => Promise<boolean>
+  /** Which message of a task is the one to run, where that is kept here. */
+  readonly marks?: Marks
+}
+
+/** Remembers which of several messages of a task is the one to run. `token` tells deliveries of one message apart. */
+export interface Marks {
+  /** Whether it is the message with this mark: the first that was asked for, or that is asked for again. */
+  claim(taskId: string, mark: string, token: string): Promise<boolean>
+  /** Forgets the message, if it was asked for with this token alone. */
+  release(taskId: string, mark: string, token: string): Promise<unknown>
 }

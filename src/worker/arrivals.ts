@@ -80,7 +80,7 @@ export class Arrivals {
   /** Of a task that is to run once one message counts: the others are dropped. */
   #ifFirst(work: Work, act: () => void): void {
     const { once, leaving } = this.#options
-    const asking = once.ask(work.request)
+    const asking = once.ask(work)
     if (asking) void asking.then((isFirst) => (isFirst ? act() : leaving.drop(work)))
     else act()
   }

@@ -35,6 +35,7 @@ export class Leaving {
   /** Nothing to be done: the broker gives it to somebody again. */
   lose(work: Work): void {
     this.#options.tally.counts.lost++
+    if (!work.hasStarted) void work.onLost?.()
     this.#options.drop(work)
   }
 
@@ -111,6 +112,7 @@ export class Leaving {
 
   #returned(work: Work, isBack: boolean): void {
     if (isBack) this.#options.tally.counts.returned++
+    else if (!work.hasStarted) void work.onLost?.()
     this.#options.drop(work)
   }
 }

@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto'
 import type { App } from '../app/app.ts'
 import { keepsMarks } from '../app/capabilities.ts'
+import type { Marks } from '../backend/groups.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
 import { messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
-
-type Claim = (id: string, mark: string) => Promise<boolean>
+import type { Store } from '../store/store.ts'
+import type { Work } from './work.ts'
 
 /** What it needs. */
 export interface OnceOptions {
   readonly clock: Clock
-  /** Whether the message of a task with this mark is the one to run. Undefined: nobody remembers. */
-  readonly claim: Claim | undefined
+  /** Undefined: nobody remembers. */
+  readonly marks: Marks | undefined
   /** Aborts when the worker cannot wait any longer. */
   readonly giveUp: AbortSignal
 }
@@ -24,9 +25,13 @@ const LEAST_KEEP_MS = 86_400_000
 
 const BACKOFF: Backoff = { baseMs: 50, maxMs: 5_000 }
 
+/** Tries to forget a message. Then it stays, as that of a worker that has died. */
+const MOST_TRIES = 10
+
 /**
  * Of several messages of one task, sent because nobody could know whether the first had got through, one is run: the first
- * that any worker takes in. Each message has a mark of its own, which it keeps when it comes again or is retried.
+ * that any worker takes in. Each message has a mark of its own, which it keeps when it comes again or is retried. One that
+ * was lost to its worker before it began is forgotten: the broker may have died with it, and another is to run then.
  */
 export class Once {
   readonly #options: OnceOptions
@@ -37,13 +42,14 @@ export class Once {
   }
 
   /** Whether this message is the one. Undefined, as with nearly all: it is, and nobody had to be asked. */
-  ask({ id, task, custom }: TaskRequest): Promise<boolean> | undefined {
+  ask(work: Work): Promise<boolean> | undefined {
+    const { id, task, custom } = work.request
     const mark = plainHeader(custom[ONCE_HEADER])
     if (mark === undefined) return undefined
-    const { claim } = this.#options
-    if (claim && typeof mark === 'string') return this.#ask(claim, id, task, mark)
+    const { marks } = this.#options
+    if (marks && typeof mark === 'string') return this.#ask(marks, work, mark)
     if (!this.#hasComplained) {
-      const problem = claim ? 'its mark cannot be read' : 'this worker has no store: give it that of who sends'
+      const problem = marks ? 'its mark cannot be read' : 'this worker has no store: give it that of who sends'
       log('error', 'worker', 'a task that is to run once may run twice', { id, task, problem })
     }
     this.#hasComplained = true
@@ -51,20 +57,39 @@ export class Once {
   }
 
   /** Until the store answers; a worker that cannot wait any longer says yes, and gives the message back. */
-  async #ask(claim: Claim, id: string, task: string, mark: string): Promise<boolean> {
+  async #ask(marks: Marks, work: Work, mark: string): Promise<boolean> {
     const { clock, giveUp } = this.#options
+    const { id, task } = work.request
+    const token = clock.uuid()
     for (let attempt = 0; !giveUp.aborted; attempt++) {
       try {
-        const isFirst = await claim(id, mark)
-        if (!isFirst) log('info', 'worker', 'another message of this task runs: this one is dropped', { id, task })
+        const isFirst = await marks.claim(id, mark, token)
+        if (isFirst) work.onLost = (): Promise<void> => this.#release(marks, work.request, mark, token)
+        else log('info', 'worker', 'another message of this task runs: this one is dropped', { id, task })
         return isFirst
       } catch (error) {
-        const waitMs = backoffMs(attempt, BACKOFF, clock.random())
-        log('warn', 'worker', 'the store cannot be asked', { id, task, error: messageOf(error), waitMs })
-        await sleep(clock, waitMs, giveUp).catch(() => {})
+        await this.#pause(work.request, error, attempt)
       }
     }
     return true
+  }
+
+  async #release(marks: Marks, request: TaskRequest, mark: string, token: string): Promise<void> {
+    for (let attempt = 0; attempt < MOST_TRIES && !this.#options.giveUp.aborted; attempt++) {
+      try {
+        await marks.release(request.id, mark, token)
+        return
+      } catch (error) {
+        await this.#pause(request, error, attempt)
+      }
+    }
+  }
+
+  async #pause({ id, task }: TaskRequest, error: unknown, attempt: number): Promise<void> {
+    const { clock, giveUp } = this.#options
+    const waitMs = backoffMs(attempt, BACKOFF, clock.random())
+    log('warn', 'worker', 'the store cannot be asked', { id, task, error: messageOf(error), waitMs })
+    await sleep(clock, waitMs, giveUp).catch(() => {})
   }
 }
 
@@ -72,15 +97,42 @@ export class Once {
 export function onceOf(app: App, clock: Clock, giveUp: AbortSignal): Once {
   const { settings } = app
   const ttlMs = Math.max(LEAST_KEEP_MS, settings.resultExpiresMs)
-  const inStore = async (id: string, mark: string): Promise<boolean> => {
-    const store = await app.store('A task that is to run once')
-    const { isSet, kept } = await store.set(onceKey(id), mark, { ttlMs, ifVersion: 0 })
-    return isSet || kept?.value === mark
+  const store = (): Promise<Store> => app.store('A task that is to run once')
+  const inStore: Marks = {
+    claim: async (id, mark, token) => claimIn(await store(), onceKey(id), { mark, token, ttlMs }),
+    release: async (id, mark, token) => releaseIn(await store(), onceKey(id), { mark, token }),
   }
-  const withResults = async (id: string, mark: string): Promise<boolean> =>
-    (await (await app.client()).backend.groups?.claim?.(id, mark)) ?? true
-  const claim = settings.store === undefined ? withResults : inStore
-  return new Once({ clock, claim: keepsMarks(settings) ? claim : undefined, giveUp })
+  const withResults: Marks = {
+    claim: async (...asked) => (await (await app.client()).backend.groups?.marks?.claim(...asked)) ?? true,
+    release: async (...asked) => (await app.client()).backend.groups?.marks?.release(...asked),
+  }
+  const marks = settings.store === undefined ? withResults : inStore
+  return new Once({ clock, marks: keepsMarks(settings) ? marks : undefined, giveUp })
+}
+
+interface Asked {
+  readonly mark: string
+  readonly token: string
+}
+
+/** What is kept is the mark, behind it the token of who asked first as long as nobody else has asked for the message. */
+async function claimIn(store: Store, key: string, asked: Asked & { readonly ttlMs: number }): Promise<boolean> {
+  const { mark, ttlMs } = asked
+  const { isSet, kept } = await store.set(key, firstOf(asked), { ttlMs, ifVersion: 0 })
+  if (isSet || kept?.value === firstOf(asked) || kept?.value === mark) return true
+  if (!kept || !String(kept.value).startsWith(firstOf({ mark, token: '' }))) return false
+  const again = await store.set(key, mark, { ttlMs, ifVersion: kept.version })
+  // It has changed meanwhile: whoever asked first may have let go of it.
+  return again.isSet || claimIn(store, key, asked)
+}
+
+async function releaseIn(store: Store, key: string, asked: Asked): Promise<void> {
+  const kept = await store.get(key)
+  if (kept?.value === firstOf(asked)) await store.forget(key, { ifVersion: kept.version })
+}
+
+function firstOf({ mark, token }: Asked): string {
+  return `${mark} ${token}`
 }
 
 const PLAIN = /^[\x21-\x7e]{1,400}$/

@@ -43,6 +43,8 @@ export class Work {
   holder: Holder | undefined
   /** Called when that copy, which is here, may start. */
   onLeft: (() => void) | undefined
+  /** Called when its message is lost to us before it began. */
+  onLost: (() => Promise<void>) | undefined
   /** Starts of it that ended with their worker, as far as the broker can tell. */
   readonly deaths: number
   /** How many the broker would tell of, if this worker died now. */

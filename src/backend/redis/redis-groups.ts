@@ -5,7 +5,7 @@ import { decodeJson, encodeJson, type JsonTypes } from '../../protocol/json.ts'
 import { payloadText } from '../../protocol/outcome.ts'
 import { readResultTuple, resultTuple, type ResultTree } from '../../protocol/result-tree.ts'
 import { isRecord } from '../../protocol/signature.ts'
-import type { ChordCount, ChordPart, ResultGroups } from '../groups.ts'
+import type { ChordCount, ChordPart, Marks, ResultGroups } from '../groups.ts'
 import type { BackendLink } from './backend-link.ts'
 
 /**
@@ -82,13 +82,22 @@ return count()
 
 const PARTS = new RedisScript(`${WORDS}return redis.call(isList and 'LRANGE' or 'ZRANGE', j, 0, -1)`)
 
-/** key, time to live, copy. */
+/** key, time to live, mark, token of who asks. Kept is the mark, and the token as long as nobody else has asked. */
 const CLAIM = new RedisScript(String.raw`
-local had = redis.call('GET', ARGV[1])
-if had then return had == ARGV[3] and 1 or 0 end
-redis.call('SET', ARGV[1], ARGV[3])
-if ARGV[2] ~= '0' then redis.call('PEXPIRE', ARGV[1], ARGV[2]) end
+local key, ttl, mark, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local had = redis.call('GET', key)
+local first = mark .. ' ' .. token
+if had == first or had == mark then return 1 end
+if had and string.sub(had, 1, #mark + 1) ~= mark .. ' ' then return 0 end
+redis.call('SET', key, had and mark or first)
+if ttl ~= '0' then redis.call('PEXPIRE', key, ttl) end
 return 1
+`)
+
+/** key, mark, token. */
+const RELEASE = new RedisScript(String.raw`
+if redis.call('GET', ARGV[1]) ~= ARGV[2] .. ' ' .. ARGV[3] then return 0 end
+return redis.call('DEL', ARGV[1])
 `)
 
 /** What {@link RedisGroups} are made with. */
@@ -106,9 +115,19 @@ export interface RedisGroupsOptions {
 /** Groups and chords under Celery's keys: `celery-taskset-meta-<id>`. */
 export class RedisGroups implements ResultGroups {
   readonly #options: RedisGroupsOptions
+  readonly marks: Marks
 
   constructor(options: RedisGroupsOptions) {
     this.#options = options
+    const { prefix, expiresMs, ask } = options
+    const keyOf = (taskId: string): string => `${prefix}_lovage.v1.once.${taskId}`
+    this.marks = {
+      claim: async (taskId, mark, token) => {
+        const args = [keyOf(taskId), Math.ceil(expiresMs), mark, token]
+        return (await ask((link) => link.run(CLAIM, args))) === 1
+      },
+      release: (taskId, mark, token) => ask((link) => link.run(RELEASE, [keyOf(taskId), mark, token])),
+    }
   }
 
   async saveGroup(group: ResultTree): Promise<void> {
@@ -155,12 +174,6 @@ export class RedisGroups implements ResultGroups {
     await this.#options.ask((link) =>
       link.call('DEL', [`${key}.j`, `${key}.t`, `${key}.s`, added as string, this.#unplaced(groupId)]),
     )
-  }
-
-  async claim(taskId: string, copy: string): Promise<boolean> {
-    const { prefix, expiresMs, ask } = this.#options
-    const args = [`${prefix}_lovage.v1.once.${taskId}`, Math.ceil(expiresMs), copy]
-    return (await ask((link) => link.run(CLAIM, args))) === 1
   }
 
   async #count(script: RedisScript, groupId: string, args: readonly (string | number)[]): Promise<ChordCount> {
