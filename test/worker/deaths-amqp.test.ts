@@ -55,6 +55,8 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
       }
       // However often it kills, others are always beside it.
       const lanes = Promise.all(Array.from({ length: 8 }, lane))
+      // What fails before they are waited for is told by itself.
+      lanes.catch(() => {})
       const killer = await app.sendTask('killer', [])
       const killed = killer
         .get({ timeout: '240s' })
@@ -62,7 +64,9 @@ describeWith(['rabbitmq'], 'a task that kills its worker each time', () => {
         .finally(() => (isOver = true))
       for (let life = 0; life < LIVES; life++) {
         const child = await startWorker(url)
-        expect(await child.line(/killed among/, { timeoutMs: 120_000 })).toMatch(/among [4-9]/)
+        // More than lanes, where the last acknowledgements died with the worker before.
+        const line = await child.line(/killed among/, { timeoutMs: 120_000 })
+        expect(Number(/among (\d+)/.exec(line)?.[1])).toBeGreaterThanOrEqual(4)
         await child.ended()
       }
       const last = await startWorker(url)

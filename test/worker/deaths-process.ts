@@ -12,7 +12,7 @@ let running = 0
 
 app.task('killer', async () => {
   running++
-  for (let tries = 0; running < among && tries < 20; tries++) await sleep(50)
+  for (let tries = 0; running < among && tries < 600; tries++) await sleep(50)
   console.log(`killed among ${running}`)
   process.kill(process.pid, 'SIGKILL')
 })
