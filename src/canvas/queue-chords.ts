@@ -97,8 +97,6 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
       return false
     }
   }
-  const hasMore = async (groupId: string): Promise<boolean> =>
-    ((await admin.depth(queueOf(groupId)))?.messages ?? 0) > 0
   const isWorthALook = async (groupId: string, least: number): Promise<boolean> => {
     const depth = await admin.depth(queueOf(groupId))
     return depth !== undefined && (depth.messages >= least || depth.messages < LEAST)
@@ -113,8 +111,13 @@ export function queueChords({ broker, admin, clock, expiresMs, types }: QueueCho
         if (!contents.isSent) {
           if (contents.size === undefined ? isPatient : !isWhole && contents.messages === 1) return false
           if (!isComplete(contents)) return undefined
-          // Who has sent what follows, and has died since, has said so in the last message.
-          if (together && (await hasMore(groupId))) return undefined
+          // Who has sent what follows, and has died since, has said so in the last message; or somebody has read that.
+          const left = together ? (await admin.depth(queueOf(groupId)))?.messages : 0
+          if (left === undefined) {
+            isDone = true
+            return false
+          }
+          if (left > 0) return undefined
           await act(inOrder(contents), undefined, together && withMark(together, groupId))
         }
         await admin.deleteQueue(queueOf(groupId))

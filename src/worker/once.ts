@@ -4,7 +4,7 @@ import { keepsMarks } from '../app/capabilities.ts'
 import type { Marks } from '../backend/groups.ts'
 import { backoffMs, type Backoff } from '../base/backoff.ts'
 import { type Clock, sleep } from '../base/clock.ts'
-import { messageOf } from '../base/errors.ts'
+import { isLovageError, messageOf } from '../base/errors.ts'
 import { log } from '../base/log.ts'
 import { ONCE_HEADER, plainHeader } from '../protocol/headers.ts'
 import type { TaskRequest } from '../protocol/task-message.ts'
@@ -61,11 +61,12 @@ export class Once {
     const { clock, giveUp } = this.#options
     const { id, task } = work.request
     const token = clock.uuid()
+    // Even where the answer is lost it may have been noted.
+    work.onLost = (): Promise<void> => this.#release(marks, work.request, mark, token)
     for (let attempt = 0; !giveUp.aborted; attempt++) {
       try {
         const isFirst = await marks.claim(id, mark, token)
-        if (isFirst) work.onLost = (): Promise<void> => this.#release(marks, work.request, mark, token)
-        else log('info', 'worker', 'another message of this task runs: this one is dropped', { id, task })
+        if (!isFirst) log('info', 'worker', 'another message of this task runs: this one is dropped', { id, task })
         return isFirst
       } catch (error) {
         await this.#pause(work.request, error, attempt)
@@ -75,11 +76,12 @@ export class Once {
   }
 
   async #release(marks: Marks, request: TaskRequest, mark: string, token: string): Promise<void> {
-    for (let attempt = 0; attempt < MOST_TRIES && !this.#options.giveUp.aborted; attempt++) {
+    for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
       try {
         await marks.release(request.id, mark, token)
         return
       } catch (error) {
+        if (this.#options.giveUp.aborted || isClosed(error)) return
         await this.#pause(request, error, attempt)
       }
     }
@@ -91,6 +93,11 @@ export class Once {
     log('warn', 'worker', 'the store cannot be asked', { id, task, error: messageOf(error), waitMs })
     await sleep(clock, waitMs, giveUp).catch(() => {})
   }
+}
+
+/** Nobody is there to be asked any more: the application has closed. */
+function isClosed(error: unknown): boolean {
+  return isLovageError(error, 'STORE_CLOSED') || isLovageError(error, 'BROKER_CLOSED')
 }
 
 /** The one of a worker of `app`: it is remembered in the store, or with the results, where these are in Redis. */

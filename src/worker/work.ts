@@ -110,9 +110,9 @@ export class Work {
     return this.#delivery
   }
 
-  /** The broker gave it out more than once, or somebody else had it before: another run of it may have ended. */
+  /** The broker gave it out more than once, or it is a copy of what somebody else had: another run of it may have ended. */
   get cameAgain(): boolean {
-    return this.isAgain || this.isFromLease || this.#older !== undefined
+    return this.isAgain || this.deaths > 0 || this.isFromLease || this.#older !== undefined
   }
 
   /** Acknowledged before its run: what goes wrong now cannot be mended by giving the message back. */

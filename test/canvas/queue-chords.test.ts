@@ -162,6 +162,29 @@ describe('A chord in a queue', () => {
     expect(await admin.depth(QUEUE)).toBeUndefined()
   })
 
+  test('is not acted on by who has all of it in hand when somebody else has ended it meanwhile', async () => {
+    const { broker, chords } = await scene()
+    const admin = broker.admin as BrokerAdmin
+    const one = chords()
+    await one.open('g', 1)
+    const all = await one.addPart('g', part('a'), 0, { size: 1 })
+    const depth = admin.depth.bind(admin)
+    const depths = vi.spyOn(admin, 'depth')
+    depths.mockImplementationOnce(depth)
+    // Asked with all parts in hand: whoever read that what follows was sent has taken the queue away.
+    depths.mockImplementationOnce(async (queue) => {
+      await admin.deleteQueue(queue)
+      return depth(queue)
+    })
+    // A broker that sends in one step, as RabbitMQ does.
+    const visit = admin.visit.bind(admin)
+    vi.spyOn(admin, 'visit').mockImplementation((queue, limit, look) =>
+      visit(queue, limit, (delivery) => look(delivery, async () => [])),
+    )
+    await one.gather('g', all as number, async () => expect.unreachable())
+    expect(depths).toHaveBeenCalledTimes(2)
+  })
+
   test('is left alone by a member that ends again while others are to come', async () => {
     const { admin, chords } = await scene()
     const one = chords()

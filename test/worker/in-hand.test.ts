@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Delivery } from '../../src/broker/broker.ts'
+import { STARTS_HEADER } from '../../src/protocol/headers.ts'
 import { encodeTask, newRequest } from '../../src/protocol/task-message.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { InHand } from '../../src/worker/in-hand.ts'
@@ -7,8 +8,9 @@ import { Work } from '../../src/worker/work.ts'
 
 const request = newRequest({ id: 'one', task: 'add' })
 
-function delivered(redelivered = false): Work {
-  const message = encodeTask(request)
+function delivered(redelivered = false, starts = 0): Work {
+  const plain = encodeTask(request)
+  const message = starts > 0 ? { ...plain, headers: { ...plain.headers, [STARTS_HEADER]: starts } } : plain
   const settled = (): boolean => true
   const delivery: Delivery = {
     ...{ message, queue: 'q', exchange: '', routingKey: 'q', redelivered, isOurs: true },
@@ -51,4 +53,14 @@ describe('of messages with one key', () => {
     inHand.drop(other)
     expect(inHand.adopts(other.key, again.delivery)).toBe(false)
   })
+})
+
+test('a task came again that was given out before, in this message or another, or while it was in hand', () => {
+  expect(delivered().cameAgain).toBe(false)
+  expect(delivered(true).cameAgain).toBe(true)
+  // The message that a worker has sent in place of one that came again to it.
+  expect(delivered(false, 1).cameAgain).toBe(true)
+  const kept = delivered()
+  kept.adopt(delivered(true).delivery)
+  expect(kept.cameAgain).toBe(true)
 })
