@@ -3,6 +3,7 @@ import { afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Delivery } from '../../src/broker/broker.ts'
 import { lovage, type GivenSettings } from '../../src/index.ts'
+import { ONCE_HEADER } from '../../src/protocol/headers.ts'
 import { encodeTask, newRequest } from '../../src/protocol/task-message.ts'
 import { openStore } from '../../src/store/open.ts'
 import { onceOf, type Once } from '../../src/worker/once.ts'
@@ -16,7 +17,7 @@ import { Gate } from './bench.ts'
 
 /** Taken in by some worker: the message of a task with this mark. */
 function taken(id: string, mark: string): Work {
-  const request = { ...newRequest({ id, task: 'one' }), custom: { 'x-lovage-once': mark } }
+  const request = { ...newRequest({ id, task: 'one' }), custom: { [ONCE_HEADER]: mark } }
   const settled = (): boolean => true
   const delivery: Delivery = {
     ...{ message: encodeTask(request), queue: 'q', exchange: '', routingKey: 'q', redelivered: false, isOurs: true },
@@ -25,26 +26,33 @@ function taken(id: string, mark: string): Work {
   return new Work(delivery, request)
 }
 
-/** Who remembers: where, and what the settings are for that. */
+/** Who remembers: where, and what the settings are for that. With a broker in memory there is a store, which comes first. */
 const PLACES: Record<string, () => Promise<GivenSettings>> = {
   'the store': async () => ({ broker: `memory://${randomUUID()}` }),
-  ...(available('redis') && {
-    'the results in Redis': async () => ({ broker: `memory://${randomUUID()}`, backend: await redisUrl() }),
-  }),
+  ...(available('redis') &&
+    available('rabbitmq') && {
+      'the results in Redis': async () => ({
+        broker: await brokerUrl(import.meta.url),
+        backend: await redisUrl(),
+        ...PATIENT,
+      }),
+    }),
 }
 
-async function scene(settings: GivenSettings): Promise<{ workers: Once[]; id: string }> {
+async function scene(place: string): Promise<{ workers: Once[]; id: string }> {
+  const settings = (await PLACES[place]?.()) ?? {}
   const workers = [1, 2].map(() => {
     const app = lovage('shop', settings, { env: {} })
+    expect(app.settings.store !== undefined).toBe(place === 'the store')
     onTestFinished(() => app.close())
     return onceOf(app, systemClock, new AbortController().signal)
   })
   return { workers, id: randomUUID() }
 }
 
-for (const [place, settingsOf] of Object.entries(PLACES)) {
+for (const place of Object.keys(PLACES)) {
   test(`of messages that ${place} knows, one that was lost before it began gives way to another`, async () => {
-    const { workers, id } = await scene(await settingsOf())
+    const { workers, id } = await scene(place)
     const [one, other] = workers as [Once, Once]
     const first = taken(id, 'm1')
     expect(await one.ask(first)).toBe(true)
@@ -55,7 +63,7 @@ for (const [place, settingsOf] of Object.entries(PLACES)) {
   })
 
   test(`of messages that ${place} knows, one that somebody else has asked for since is kept`, async () => {
-    const { workers, id } = await scene(await settingsOf())
+    const { workers, id } = await scene(place)
     const [one, other] = workers as [Once, Once]
     const first = taken(id, 'm1')
     const again = taken(id, 'm1')
